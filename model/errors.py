@@ -1,0 +1,17 @@
+"""Errors whose text is one sentence that a nurse can read, without patient data or file names."""
+
+
+class GliowatchError(Exception):
+    """Base of every error that a person is meant to read; `str(error)` is the sentence."""
+
+
+class UnreadableScan(GliowatchError):
+    """The dropped files cannot be turned into a volume; the sentence says why."""
+
+
+class WeightsError(GliowatchError):
+    """The network's weights are missing, damaged, or of another network."""
+
+
+class MaskError(GliowatchError):
+    """A mask that was given for measuring is not a binary mask, or lies on another grid."""

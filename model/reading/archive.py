@@ -1,0 +1,67 @@
+"""Zip files: unpacked within budgets of members, bytes and ratio, and never outside their folder."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+from model.errors import UnreadableScan
+
+MAX_MEMBERS = 20_000
+MAX_BYTES = 4_000_000_000
+MAX_RATIO = 200  # of unpacked to packed bytes; a deflated scan rarely reaches 20
+CHUNK = 1 << 20
+
+
+def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
+    """Unpack into `folder` as `0`, `1`, … with each member's ending, in the archive's order.
+
+    The members' own names and paths are not used, so none can lead outside.
+    Raises UnreadableScan for a damaged, encrypted or oversized archive.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            members = [member for member in packed.infolist() if _is_wanted(member)]
+            _check_budget(members, archive.stat().st_size)
+            return tuple(
+                _extract(packed, member, folder / _plain_name(number, member.filename))
+                for number, member in enumerate(members)
+            )
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise UnreadableScan("The zip file is damaged or was cut off.") from None
+    except (NotImplementedError, RuntimeError):
+        raise UnreadableScan("The zip file is encrypted or packed in an unknown way.") from None
+
+
+def _is_wanted(member: zipfile.ZipInfo) -> bool:
+    """Leave out folders, hidden files and the extra files that macOS puts into archives."""
+    parts = member.filename.replace("\\", "/").split("/")
+    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
+    return not (member.is_dir() or hidden or "__MACOSX" in parts)
+
+
+def _check_budget(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
+    if not members:
+        raise UnreadableScan("The zip file holds no files.")
+    total = sum(member.file_size for member in members)
+    if len(members) > MAX_MEMBERS or total > MAX_BYTES:
+        raise UnreadableScan("The zip file holds more than one scan can.")
+    if total > MAX_RATIO * max(packed_bytes, 1) + CHUNK:
+        raise UnreadableScan("The zip file unpacks to far more than its size: it was refused.")
+
+
+def _plain_name(number: int, name: str) -> str:
+    lower = name.lower()
+    endings = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".zip")
+    return f"{number}{next((ending for ending in endings if lower.endswith(ending)), '')}"
+
+
+def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:
+    """Copy one member, stopping at the size that the archive's directory claims for it."""
+    left = member.file_size
+    with packed.open(member) as source, target.open("xb") as stream:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise UnreadableScan("The zip file's members are larger than it says.")
+            stream.write(chunk)
+    return target

@@ -1,0 +1,74 @@
+"""PNG and JPEG pictures: one grey slice without a scale, or a colour photo that is not judged."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from model.errors import UnreadableScan
+from model.volume import FloatArray, Kind, Note, Scale, Volume
+
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 32
+GREY_TOLERANCE = 6.0  # mean difference between channels, of 255, that JPEG leaves in a grey picture
+
+COLOURED = Note("colour_picture", "A colour picture is not an MR slice: it was not judged.")
+NO_SCALE = Note(
+    "no_scale", "A picture has no scale: millimetres, volume, left and right are not known."
+)
+
+
+def read_picture(path: Path) -> Volume:
+    """One picture as a volume (columns, rows, 1), float32 in the file's own grey levels.
+
+    Its affine counts pixels, as if the picture were shown in radiological convention; `scale`
+    and `sides_known` say that this is not known. Raises UnreadableScan.
+    """
+    pixels = _load(path)
+    grey, coloured = _to_grey(pixels)
+    if min(grey.shape) < MIN_SIDE:
+        raise UnreadableScan("The picture is too small to show a head.")
+    return Volume(
+        np.ascontiguousarray(grey.T[:, :, None]),
+        np.diag([-1.0, -1.0, 1.0, 1.0]),
+        Kind.IMAGE,
+        Scale.UNKNOWN,
+        sides_known=False,
+        unfit=COLOURED if coloured else None,
+        notes=(NO_SCALE,),
+    )
+
+
+def _load(path: Path) -> NDArray[np.float32]:
+    """Pixels as float32 (rows, columns) or (rows, columns, 3); see-through parts are black."""
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise UnreadableScan(
+                    f"The picture is too large: more than {MAX_PIXELS // 1_000_000} megapixels."
+                )
+            return _pixels(picture)
+    except UnidentifiedImageError:
+        raise UnreadableScan("The file is not a PNG or JPEG picture, or it is empty.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise UnreadableScan("The picture is damaged or was cut off.") from None
+
+
+def _pixels(picture: Image.Image) -> NDArray[np.float32]:
+    if picture.mode in ("L", "1", "I", "F") or picture.mode.startswith("I;16"):
+        grey = picture.convert("L") if picture.mode == "1" else picture
+        return np.asarray(grey).astype(np.float32)
+    black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+    black.alpha_composite(picture.convert("RGBA"))
+    return np.asarray(black.convert("RGB")).astype(np.float32)
+
+
+def _to_grey(pixels: NDArray[np.float32]) -> tuple[FloatArray, bool]:
+    """Grey levels (rows, columns), and whether the picture was in colour."""
+    if pixels.ndim == 2:
+        return pixels, False
+    spread = pixels.max(axis=2) - pixels.min(axis=2)
+    lit = pixels.max(axis=2) > 20
+    coloured = bool(lit.any()) and float(spread[lit].mean()) > GREY_TOLERANCE
+    return pixels.mean(axis=2, dtype=np.float32), coloured

@@ -1,0 +1,121 @@
+"""The one inner form of a scan: voxels, their place in RAS millimetres, and what was doubtful."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+MaskArray = NDArray[np.uint8]
+Affine = NDArray[np.float64]
+
+
+class Kind(StrEnum):
+    """What was dropped, as the report names it."""
+
+    DICOM = "dicom"
+    NIFTI = "nifti"
+    IMAGE = "image"
+
+
+class Scale(StrEnum):
+    """How far lengths can be trusted: declared by the file, assumed to be mm, or not known."""
+
+    DECLARED = "declared"
+    ASSUMED = "assumed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Note:
+    """One doubt about a scan: a stable `code` for machines, one plain `message` for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The files of one scan, in the order in which they were dropped; nothing opened yet."""
+
+    kind: Kind
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scan in memory.
+
+    voxels: float32, shape (i, j, k), on the file's own grid, finite everywhere.
+    affine: float64 4x4, voxel indices to RAS millimetres. A picture has the affine of
+        pixels seen in radiological convention; `scale` and `sides_known` say not to trust it.
+    slice_axis: the voxel axis across which the slices were acquired (the thickest spacing;
+        the axial one where the grid is isotropic).
+    unfit: set by a reader that knows that this is nothing to judge, such as a colour photo.
+    """
+
+    voxels: FloatArray
+    affine: Affine
+    kind: Kind
+    scale: Scale
+    sides_known: bool
+    description: str = ""
+    acquired_at: str | None = None
+    unfit: Note | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j and k."""
+        i, j, k = self.voxels.shape
+        return i, j, k
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance in mm between neighbours along i, j, k: the affine's column lengths."""
+        return column_lengths(self.affine)
+
+    @property
+    def slice_axis(self) -> int:
+        """Voxel axis across the plane of acquisition."""
+        return slice_axis(self.shape, self.affine)
+
+    @property
+    def is_picture(self) -> bool:
+        """True for fewer than five slices: judged slice by slice, without a volume."""
+        return self.shape[self.slice_axis] < 5
+
+    def with_note(self, code: str, message: str) -> "Volume":
+        """The same volume with one more doubt."""
+        return replace(self, notes=(*self.notes, Note(code, message)))
+
+
+def column_lengths(affine: Affine) -> tuple[float, float, float]:
+    """Spacing (mm) along i, j, k of a 4x4 voxel-to-RAS affine, right for oblique grids too."""
+    i, j, k = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(i), float(j), float(k)
+
+
+def axial_axis(affine: Affine) -> int:
+    """The voxel axis that runs closest to inferior-superior."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return int(np.argmax(np.abs(directions[2])))
+
+
+def slice_axis(shape: tuple[int, int, int], affine: Affine) -> int:
+    """The voxel axis across the plane of acquisition.
+
+    One slice alone lies across its axis of length 1. Otherwise it is the axis of the thickest
+    spacing, if that is a tenth thicker than the next; else the grid is taken as isotropic, and
+    the axial axis is returned.
+    """
+    single = [axis for axis in range(3) if shape[axis] == 1]
+    if len(single) == 1:
+        return single[0]
+    spacing = np.array(column_lengths(affine))
+    order = np.argsort(spacing)
+    if spacing[order[2]] > 1.1 * spacing[order[1]]:
+        return int(order[2])
+    return axial_axis(affine)
