@@ -139,7 +139,8 @@ class Training:
         nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
         state.optimizer.step()
         state.step += 1
-        _follow(state.average, state.net, min(self._plan.average, 1 - 1 / (state.step + 1)))
+        decay = min(self._plan.average, (1 + state.step) / (10 + state.step))
+        _follow(state.average, state.net, decay)
         return float(loss.detach())
 
     def _check(self, state: _State, loss: float) -> float:

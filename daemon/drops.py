@@ -1,0 +1,63 @@
+"""What is in the inbox, as values: a dropped file's identity, and the files that are one drop."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Every dropped file is in exactly one of these."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+
+
+class DropKind(StrEnum):
+    """What a drop is by its names; `loose` is a file in the inbox that no patient's folder holds."""
+
+    NIFTI = "nifti"
+    IMAGE = "image"
+    DICOM = "dicom"
+    ZIP = "zip"
+    LOOSE = "loose"
+
+
+@dataclass(frozen=True, order=True)
+class DroppedFile:
+    """One file as it was seen: the same four values mean that nobody touched it since.
+
+    path: below the inbox, as bytes, since names need not be UTF-8.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Files that belong together and are judged as one scan, or set aside as one.
+
+    unit: path below the inbox of the file itself or, for DICOM, of its folder.
+    """
+
+    unit: bytes
+    patient_id: str
+    kind: DropKind
+    urgent: bool
+    files: tuple[DroppedFile, ...]
+
+
+@dataclass(frozen=True)
+class QueuedDrop:
+    """A drop as the index knows it."""
+
+    drop_id: int
+    drop: Drop
+    state: State
+    rested: bool
+    attempts: int
+    reason: str | None = None

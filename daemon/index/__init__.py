@@ -1,0 +1,1 @@
+"""Every SQL statement of gliowatch, one file a subject."""

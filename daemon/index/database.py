@@ -1,0 +1,118 @@
+"""Opening the two SQLite files, bringing them to their newest shape, and transactions on them."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from daemon.index.migrations import INDEX, RECORDS
+from model.errors import GliowatchError
+
+BUSY_SECONDS = 60.0
+
+
+class DatabaseError(GliowatchError):
+    """A database file cannot be opened, or was made by a newer gliowatch."""
+
+
+class Database:
+    """One connection, shared by the coroutines of a process; transactions go one at a time."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+
+    async def rows(self, sql: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        async with self._connection.execute(sql, tuple(values)) as cursor:
+            return list(await cursor.fetchall())
+
+    async def row(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        async with self._connection.execute(sql, tuple(values)) as cursor:
+            return await cursor.fetchone()
+
+    async def change(self, sql: str, values: Iterable[Any] = ()) -> int:
+        """Run one statement; how many rows it changed, or the new rowid of an INSERT."""
+        async with self._connection.execute(sql, tuple(values)) as cursor:
+            is_insert = sql.lstrip()[:6].upper() == "INSERT"
+            return int((cursor.lastrowid if is_insert else cursor.rowcount) or 0)
+
+    async def change_many(self, sql: str, values: Iterable[Iterable[Any]]) -> None:
+        """Run one statement for each tuple of values."""
+        await self._connection.executemany(sql, [tuple(each) for each in values])
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All or nothing: commit at the end, roll back on any error. Not to be nested."""
+        async with self._lock:
+            await self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                await self._connection.rollback()
+                raise
+            await self._connection.commit()
+
+
+@asynccontextmanager
+async def open_index(path: Path) -> AsyncIterator[Database]:
+    """The index: queue and findings, derived from inbox and outbox."""
+    async with _open(path, INDEX) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_records(path: Path) -> AsyncIterator[Database]:
+    """The records: what people entered."""
+    async with _open(path, RECORDS) as database:
+        yield database
+
+
+def now() -> str:
+    """The time as the databases keep it: UTC, ISO 8601 with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@asynccontextmanager
+async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        async with aiosqlite.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None
+        ) as connection:
+            connection.row_factory = aiosqlite.Row
+            database = Database(connection)
+            await _prepare(connection, database, steps)
+            yield database
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"A database file cannot be used: {error}.") from error
+
+
+async def _prepare(
+    connection: aiosqlite.Connection, database: Database, steps: tuple[str, ...]
+) -> None:
+    """Write-ahead log, full sync, foreign keys; then the steps that this file has not had."""
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        await connection.execute(f"PRAGMA {pragma}")
+    if await _version(database) == len(steps):
+        return
+    async with database.transaction():
+        version = await _version(database)  # again: another process may have been first
+        if version > len(steps):
+            raise DatabaseError("A database file was made by a newer version of gliowatch.")
+        for step in steps[version:]:
+            for statement in step.split(";"):
+                if statement.strip():
+                    await connection.execute(statement)
+        await connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+async def _version(database: Database) -> int:
+    row = await database.row("PRAGMA user_version")
+    return int(row[0]) if row else 0

@@ -1,0 +1,135 @@
+"""Published scans: what was found, for the worklist, a patient's history and the scan page."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.drops import State
+from daemon.index.database import Database
+
+
+@dataclass(frozen=True)
+class ScanRow:
+    """One published revision. folder: below the outbox, as bytes; report: gliowatch/report/1."""
+
+    scan_id: str
+    revision: int
+    patient_id: str
+    folder: bytes
+    content_sha256: str
+    finding: str
+    volume_ml: float | None
+    acquired_at: str | None
+    published_at: str
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WorkRow:
+    """One line of the worklist: a drop, with its scan once that is published."""
+
+    drop_id: int
+    patient_id: str
+    kind: str
+    state: State
+    rested: bool
+    reason: str | None
+    seen_at: str
+    ended_at: str | None
+    scan: ScanRow | None
+
+
+async def add_scan(index: Database, scan: ScanRow) -> None:
+    """Enter a published revision; called inside the transaction that ends its drop."""
+    await index.change(
+        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            scan.scan_id,
+            scan.revision,
+            scan.patient_id,
+            scan.folder,
+            scan.content_sha256,
+            scan.finding,
+            scan.volume_ml,
+            scan.acquired_at,
+            scan.published_at,
+            json.dumps(scan.report, ensure_ascii=False),
+        ),
+    )
+
+
+async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
+    """The newest revision of a scan, or None."""
+    row = await index.row(
+        "SELECT * FROM scans WHERE scan_id = ? ORDER BY revision DESC LIMIT 1", (scan_id,)
+    )
+    return _scan(row) if row else None
+
+
+async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -> list[ScanRow]:
+    """A patient's scans, newest revisions only, latest acquisition first; undated ones last."""
+    rows = await index.rows(
+        "SELECT s.* FROM scans s WHERE s.patient_id = ? AND s.revision ="
+        " (SELECT max(revision) FROM scans WHERE scan_id = s.scan_id)"
+        " ORDER BY s.acquired_at DESC NULLS LAST, s.published_at DESC LIMIT ?",
+        (patient_id, limit),
+    )
+    return [_scan(row) for row in rows]
+
+
+async def patients_with_content(index: Database, content_sha256: str) -> set[str]:
+    """The patients under whom a scan of this content is filed."""
+    rows = await index.rows(
+        "SELECT DISTINCT patient_id FROM scans WHERE content_sha256 = ?", (content_sha256,)
+    )
+    return {str(row["patient_id"]) for row in rows}
+
+
+async def patient_ids(index: Database) -> set[str]:
+    """Every patient under whom a drop or a scan is filed."""
+    rows = await index.rows("SELECT patient_id FROM drops UNION SELECT patient_id FROM scans")
+    return {str(row["patient_id"]) for row in rows}
+
+
+async def worklist(
+    index: Database, state: State | None = None, before: int | None = None, limit: int = 50
+) -> list[WorkRow]:
+    """A page of drops, newest first: those with a drop_id below `before`, in one state or all."""
+    rows = await index.rows(
+        "SELECT d.drop_id, d.patient_id AS filed_under, d.kind, d.state, d.rested, d.reason,"
+        " d.seen_at, d.ended_at, s.* FROM drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
+        " AND s.revision = (SELECT max(revision) FROM scans WHERE scan_id = d.scan_id)"
+        " WHERE d.kind != 'loose' AND d.drop_id < coalesce(?, 9223372036854775807)"
+        " AND (? IS NULL OR d.state = ?) ORDER BY d.drop_id DESC LIMIT ?",
+        (before, state, state, limit),
+    )
+    return [
+        WorkRow(
+            row["drop_id"],
+            row["filed_under"],
+            row["kind"],
+            State(row["state"]),
+            bool(row["rested"]),
+            row["reason"],
+            row["seen_at"],
+            row["ended_at"],
+            _scan(row) if row["scan_id"] else None,
+        )
+        for row in rows
+    ]
+
+
+def _scan(row: sqlite3.Row) -> ScanRow:
+    return ScanRow(
+        row["scan_id"],
+        row["revision"],
+        row["patient_id"],
+        row["folder"],
+        row["content_sha256"],
+        row["finding"],
+        row["volume_ml"],
+        row["acquired_at"],
+        row["published_at"],
+        json.loads(row["report"]),
+    )

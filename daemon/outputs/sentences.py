@@ -1,0 +1,50 @@
+"""The words of a report: written once here, used by the report, the pictures and the viewer."""
+
+from typing import Any
+
+RESEARCH_USE = "Research use only. Not a diagnosis."
+SIDE_WORDS = {
+    "left": "on the patient's left",
+    "right": "on the patient's right",
+    "midline": "across the midline",
+    "unknown": "side not known",
+}
+FINDING_WORDS = {
+    "tumor": "FLAIR abnormality (whole tumor)",
+    "no_tumor": "No FLAIR abnormality found",
+    "not_judged": "Not judged",
+}
+
+
+def finding_sentence(report: dict[str, Any]) -> str:
+    """What was found, in one sentence without patient data."""
+    if report["finding"] == "not_judged":
+        reasons = [note["message"] for note in report["quality"]]
+        return f"Not judged. {reasons[0]}" if reasons else "Not judged."
+    if report["finding"] == "no_tumor":
+        return "No FLAIR abnormality was found."
+    first = report["lesions"][0]
+    count = len(report["lesions"])
+    places = "one lesion" if count == 1 else f"{count} lesions, the largest"
+    return (
+        f"FLAIR abnormality (whole tumor): {size_words(report)}, {places}"
+        f" {SIDE_WORDS[first['side']]}, {diameter_words(first)}."
+    )
+
+
+def size_words(report: dict[str, Any]) -> str:
+    """The size of all lesions: ml where known, else the area in pixels or mm2."""
+    if report["volume_ml"] is not None:
+        return f"{report['volume_ml']:.1f} ml"
+    if report.get("area_mm2") is not None:
+        return f"{report['area_mm2']:.0f} mm\u00b2 on the slices given, volume not known"
+    return f"{report['area_px']} pixels, no scale"
+
+
+def diameter_words(lesion: dict[str, Any]) -> str:
+    """The two in-plane diameters of a lesion, in mm where known, else in pixels."""
+    if lesion["longest_diameter_mm"] is not None:
+        return (
+            f"{lesion['longest_diameter_mm']:.0f} x {lesion['perpendicular_diameter_mm']:.0f} mm"
+        )
+    return f"{lesion['longest_diameter_px']:.0f} x {lesion['perpendicular_diameter_px']:.0f} pixels"

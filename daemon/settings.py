@@ -1,0 +1,145 @@
+"""settings.toml as four typed tables; a misspelt key or a wrong value is refused in a sentence."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError as SourceError,
+)
+
+from model.errors import GliowatchError
+
+FILE_NAME = "settings.toml"
+
+
+class SettingsError(GliowatchError):
+    """settings.toml, or a variable that overrides it, cannot be used; the sentence says why."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DaemonSettings(_Table):
+    """[daemon]: folders and the queue. Units and meanings stand in settings.toml."""
+
+    inbox: Path = Path("inbox")
+    outbox: Path = Path("outbox")
+    index: Path = Path("index.sqlite")
+    records: Path = Path("records.sqlite")
+    rest_seconds: float = Field(10.0, ge=0)
+    reconcile_seconds: float = Field(60.0, gt=0)
+    ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
+    wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
+    attempts: int = Field(3, ge=1)
+    scan_timeout_seconds: float = Field(600.0, gt=0)
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`."""
+        paths = {name: folder / getattr(self, name) for name in _PATHS}
+        return self.model_copy(update=paths)
+
+
+_PATHS = ("inbox", "outbox", "index", "records")
+
+
+class ModelSettings(_Table):
+    """[model]: how a scan is judged."""
+
+    weights: str = ""
+    threshold: float = Field(0.5, gt=0, lt=1)
+    quality: Literal["fast", "best"] = "fast"
+    smallest_lesion_mm3: float = Field(100.0, ge=0)
+    save_probabilities: bool = False
+    threads: int = Field(0, ge=0)
+
+
+class ViewerSettings(_Table):
+    """[viewer]: the address of the pages."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8737, ge=0, le=65535)
+    token: SecretStr = SecretStr("")
+    max_upload_mb: int = Field(2000, ge=1)
+
+
+class TrainingSettings(_Table):
+    """[training]: defaults of `gliowatch train`."""
+
+    batch: int = Field(16, ge=1)
+    steps: int = Field(6000, ge=1)
+    rate: float = Field(0.002, gt=0)
+    width: int = Field(16, ge=1)
+    validation_share: float = Field(0.12, gt=0, lt=1)
+    seed: int = 7
+
+
+class Settings(BaseSettings):
+    """All four tables. The environment (GLIOWATCH_TABLE__KEY) goes before the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GLIOWATCH_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    daemon: DaemonSettings = DaemonSettings()
+    model: ModelSettings = ModelSettings()
+    viewer: ViewerSettings = ViewerSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then what the file said; nothing else is read."""
+        return env_settings, init_settings
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Read `file`, or ./settings.toml if it is there, or take the defaults from this folder.
+
+    Relative paths count from the file's own folder. Raises SettingsError.
+    """
+    if file is None and Path(FILE_NAME).exists():
+        file = Path(FILE_NAME)
+    content = _read(file) if file else {}
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    except SourceError:
+        raise SettingsError("A GLIOWATCH_ variable of the environment cannot be read.") from None
+    folder = (file.parent if file else Path()).resolve()
+    model = settings.model
+    if model.weights:
+        model = model.model_copy(update={"weights": str(folder / model.weights)})
+    return settings.model_copy(
+        update={"daemon": settings.daemon.relative_to(folder), "model": model}
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        raise SettingsError(f"The settings file {file} cannot be read.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first fault of a validation, as one sentence that names the key."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting named {key}."
+    return f"The setting {key} is not valid: {first['msg']}."

@@ -1,0 +1,48 @@
+"""The whole judgement of one volume: may it be judged at all, then mask and measurements."""
+
+from dataclasses import dataclass
+
+from model.findings import Finding, Findings, measure
+from model.midplane import midplane_of_head
+from model.network import Network
+from model.segmentation import Segmentation, segment
+from model.volume import Scale, Volume, axial_axis
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """segmentation is None exactly when the finding is `not_judged`."""
+
+    findings: Findings
+    segmentation: Segmentation | None
+
+
+def judge(
+    volume: Volume, network: Network, threshold: float, smallest_mm3: float, flips: bool
+) -> Judgement:
+    """Segment and measure a volume, unless its reader knows that it is nothing to judge."""
+    if volume.unfit is not None:
+        notes = (volume.unfit, *volume.notes)
+        return Judgement(Findings(Finding.NOT_JUDGED, (), notes), None)
+    volume = _with_doubts(volume)
+    segmentation = segment(volume, network, threshold, smallest_mm3, flips)
+    findings = measure(
+        segmentation.mask,
+        volume.affine,
+        midplane_of_head(volume),
+        segmentation.probability,
+        volume.notes,
+    )
+    return Judgement(findings, segmentation)
+
+
+def _with_doubts(volume: Volume) -> Volume:
+    if volume.scale is not Scale.UNKNOWN and volume.is_picture:
+        volume = volume.with_note(
+            "few_slices", "The scan has fewer than five slices: its volume is not known."
+        )
+    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
+        volume = volume.with_note(
+            "not_axial", "The slices are not axial; the network has learned from axial ones."
+        )
+    return volume

@@ -1,0 +1,49 @@
+"""From a volume to a tumor mask on the volume's own grid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from model.network import Network
+from model.preparation import from_window, prepare
+from model.volume import FloatArray, MaskArray, Scale, Volume
+
+CONNECTED_26 = np.ones((3, 3, 3), bool)
+SMALLEST_PIXELS = 20  # of a lesion in a picture without a scale
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """mask: uint8 0/1, probability: float32 in [0, 1]; both (i, j, k) on the input's own grid."""
+
+    mask: MaskArray
+    probability: FloatArray
+    threshold: float
+
+
+def segment(
+    volume: Volume, network: Network, threshold: float, smallest_mm3: float, flips: bool
+) -> Segmentation:
+    """Judge all slices, put the result back on the volume's grid, and drop specks.
+
+    A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
+    scale, one of fewer than SMALLEST_PIXELS pixels.
+    """
+    prepared = prepare(volume)
+    probability = from_window(network.probabilities(prepared, flips), prepared.grid)
+    voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
+    no_scale = volume.scale is Scale.UNKNOWN
+    fewest = SMALLEST_PIXELS if no_scale else smallest_mm3 / voxel_mm3
+    mask = without_specks(probability >= threshold, fewest)
+    return Segmentation(mask.astype(np.uint8), probability, threshold)
+
+
+def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:
+    """The mask without its 26-connected pieces of fewer than `fewest` voxels."""
+    pieces, _ = ndimage.label(mask, CONNECTED_26)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    kept: NDArray[np.bool_] = (sizes >= max(fewest, 1))[pieces]
+    return kept

@@ -1,0 +1,1 @@
+"""The shipped weights; MODEL_CARD.md tells where they come from."""
