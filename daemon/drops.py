@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from daemon.names import UNASSIGNED
+
 
 class State(StrEnum):
     """Every dropped file is in exactly one of these."""
@@ -15,7 +17,7 @@ class State(StrEnum):
 
 
 class DropKind(StrEnum):
-    """What a drop is by its names; `loose` is a file in the inbox that no patient's folder holds."""
+    """What a drop is by its names; `loose` lies in the inbox itself."""
 
     NIFTI = "nifti"
     IMAGE = "image"
@@ -49,6 +51,12 @@ class Drop:
     kind: DropKind
     urgent: bool
     files: tuple[DroppedFile, ...]
+
+    @property
+    def patient_folder(self) -> bytes:
+        """The patient's folder in the inbox, and so in the outbox, as bytes."""
+        is_in_folder = b"/" in self.files[0].path
+        return self.files[0].path.split(b"/")[0] if is_in_folder else UNASSIGNED.encode()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+)
+from pydantic_settings import (
     SettingsError as SourceError,
 )
 
@@ -32,12 +34,12 @@ class DaemonSettings(_Table):
     outbox: Path = Path("outbox")
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
-    rest_seconds: float = Field(10.0, ge=0)
-    reconcile_seconds: float = Field(60.0, gt=0)
+    rest_seconds: float = Field(default=10.0, ge=0)
+    reconcile_seconds: float = Field(default=60.0, gt=0)
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
-    attempts: int = Field(3, ge=1)
-    scan_timeout_seconds: float = Field(600.0, gt=0)
+    attempts: int = Field(default=3, ge=1)
+    scan_timeout_seconds: float = Field(default=600.0, gt=0)
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
@@ -52,30 +54,30 @@ class ModelSettings(_Table):
     """[model]: how a scan is judged."""
 
     weights: str = ""
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
     quality: Literal["fast", "best"] = "fast"
-    smallest_lesion_mm3: float = Field(100.0, ge=0)
+    smallest_lesion_mm3: float = Field(default=100.0, ge=0)
     save_probabilities: bool = False
-    threads: int = Field(0, ge=0)
+    threads: int = Field(default=0, ge=0)
 
 
 class ViewerSettings(_Table):
     """[viewer]: the address of the pages."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8737, ge=0, le=65535)
+    port: int = Field(default=8737, ge=0, le=65535)
     token: SecretStr = SecretStr("")
-    max_upload_mb: int = Field(2000, ge=1)
+    max_upload_mb: int = Field(default=2000, ge=1)
 
 
 class TrainingSettings(_Table):
     """[training]: defaults of `gliowatch train`."""
 
-    batch: int = Field(16, ge=1)
-    steps: int = Field(6000, ge=1)
-    rate: float = Field(0.002, gt=0)
-    width: int = Field(16, ge=1)
-    validation_share: float = Field(0.12, gt=0, lt=1)
+    batch: int = Field(default=16, ge=1)
+    steps: int = Field(default=6000, ge=1)
+    rate: float = Field(default=0.002, gt=0)
+    width: int = Field(default=16, ge=1)
+    validation_share: float = Field(default=0.12, gt=0, lt=1)
     seed: int = 7
 
 

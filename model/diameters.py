@@ -39,17 +39,15 @@ def in_plane_diameters(lesion: NDArray[np.bool_], affine: Affine, axis: int) -> 
     plane = _Plane(affine, axis)
     best: tuple[float, int, Points] | None = None
     for index in np.flatnonzero(lesion.any(axis=tuple({0, 1, 2} - {axis}))):
-        hull = plane.hull(lesion.take(index, axis=axis))
+        hull = plane.hull(np.take(lesion, index, axis=axis))
         length = float(_distances(hull).max())
         if best is None or length > best[0] + 1e-9:
             best = (length, int(index), hull)
     assert best is not None, "a lesion has at least one voxel"
-    _, index, hull = best
-    start, end = np.unravel_index(int(_distances(hull).argmax()), (len(hull), len(hull)))
+    _, where, hull = best
+    start, end = divmod(int(_distances(hull).argmax()), len(hull))
     across = _longest_across(hull, hull[end] - hull[start])
-    return InPlane(
-        plane.line(hull[start], hull[end], index), plane.line(*across, index), index
-    )
+    return InPlane(plane.line(hull[start], hull[end], where), plane.line(*across, where), where)
 
 
 class _Plane:

@@ -94,7 +94,9 @@ def measure(
         local = _at_corner(affine, box)
         axis = slice_axis((mask.shape[0], mask.shape[1], mask.shape[2]), affine)
         weights = None if probability is None else probability[box][inside]
-        lesions.append(_lesion(number, inside, local, axis, int(box[axis].start), midplane, weights))
+        lesions.append(
+            _lesion(number, inside, local, axis, int(box[axis].start), midplane, weights)
+        )
     return Findings(Finding.TUMOR, tuple(lesions), notes)
 
 
@@ -122,9 +124,7 @@ def _lesion(
         number,
         len(points),
         len(points) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
-        InPlane(
-            diameters.longest, diameters.perpendicular, diameters.slice_index + first_slice
-        ),
+        InPlane(diameters.longest, diameters.perpendicular, diameters.slice_index + first_slice),
         (float(x), float(y), float(z)),
         _side(points, midplane),
         int(areas.argmax()) + first_slice,

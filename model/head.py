@@ -20,10 +20,12 @@ def brightness(voxels: FloatArray) -> FloatArray:
     common = int(np.argmax(counts))
     is_air = counts[common] >= 0.2 * sample.size and values[common] <= np.median(sample)
     background = values[common] if is_air else np.percentile(sample, 1)
-    return np.maximum(voxels - np.float32(background), np.float32(0))
+    bright: FloatArray = np.maximum(voxels - np.float32(background), np.float32(0))
+    return bright
 
 
 def head_mask(bright: FloatArray) -> NDArray[np.bool_]:
     """Voxels of the head, bone and cavities left out: bool, same shape as `brightness` gave."""
     level = HEAD_LEVEL * float(np.percentile(bright, 99.5))
-    return bright > max(level, 0.0)
+    inside: NDArray[np.bool_] = bright > max(level, 0.0)
+    return inside

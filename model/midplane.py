@@ -12,7 +12,7 @@ from model.volume import Affine, Volume
 
 @dataclass(frozen=True)
 class Midplane:
-    """A plane in RAS mm: `point` lies on it, the unit vector `normal` looks to the patient's right."""
+    """A plane in RAS mm: `point` lies on it, unit vector `normal` looks to the right."""
 
     point: NDArray[np.float64]
     normal: NDArray[np.float64]

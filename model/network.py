@@ -42,7 +42,8 @@ class Network:
             images = with_neighbours(prepared.slices, indices, prepared.step)
             judged = self._judge(images)
             if flips:
-                judged = (judged + self._judge(images[..., ::-1])[..., ::-1]) / 2
+                mirrored = self._judge(images[..., ::-1])[..., ::-1]
+                judged = (judged + mirrored) / np.float32(2)
             result[indices] = judged
         return result
 
@@ -78,5 +79,6 @@ def _load(path: Path, device: str) -> Network:
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
         raise WeightsError("The weights file is damaged, or not of this network.") from None
     net.eval()
-    net.to(device, memory_format=torch.channels_last)
+    net.to(device)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Network(about.get("name", path.stem), digest, net, device)

@@ -62,8 +62,9 @@ def prepare(volume: Volume) -> Prepared:
     rows, columns = _extent(head.any(axis=2).mean(axis=0)), _extent(head.any(axis=1).mean(axis=0))
     pixel = _pixel_size(volume, to_lps, rows, columns)
     size = _resampled_size(stack.shape, volume, to_lps, pixel)
-    centre = _scaled_centre(rows, size[0], stack.shape[1]), _scaled_centre(
-        columns, size[1], stack.shape[2]
+    centre = (
+        _scaled_centre(rows, size[0], stack.shape[1]),
+        _scaled_centre(columns, size[1], stack.shape[2]),
     )
     grid = Grid(
         to_lps,
@@ -86,7 +87,8 @@ def normalise(bright: FloatArray, head: NDArray[np.bool_]) -> FloatArray:
     level = float(np.median(bright[head])) if head.any() else 0.0
     if level <= 0:
         return np.zeros_like(bright)
-    return np.clip(bright / np.float32(level * WHITE), 0, 1)
+    scaled: FloatArray = np.clip(bright / np.float32(level * WHITE), 0, 1)
+    return scaled
 
 
 def to_window(stack: FloatArray, grid: Grid) -> FloatArray:
@@ -126,7 +128,8 @@ def with_neighbours(slices: FloatArray, indices: NDArray[np.int64], step: int) -
     """
     last = len(slices) - 1
     around = np.stack([indices - step, indices, indices + step], axis=1)
-    return slices[np.clip(around, 0, last)]
+    chosen: FloatArray = slices[np.clip(around, 0, last)]
+    return chosen
 
 
 def _orientation(affine: Affine) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -183,9 +186,7 @@ def _overlap(grid: Grid) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     return (here[0], here[1]), (there[0], there[1])
 
 
-def _neighbour_step(
-    volume: Volume, to_lps: NDArray[np.float64], head: NDArray[np.bool_]
-) -> int:
+def _neighbour_step(volume: Volume, to_lps: NDArray[np.float64], head: NDArray[np.bool_]) -> int:
     """Slices between neighbours: by distance where mm are declared, else by the head's height."""
     if volume.scale is Scale.DECLARED:
         return max(1, round(NEIGHBOUR_MM / _lps_spacing(volume, to_lps)[2]))

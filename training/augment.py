@@ -73,9 +73,7 @@ def _blur(images: Tensor, generator: Generator) -> Tensor:
     """A quarter of the pictures lose detail, as after a coarse acquisition or resampling."""
     b, _, h, w = images.shape
     factor = float(_uniform(1, 1.3, 2.2, generator))
-    small = functional.interpolate(
-        images, (round(h / factor), round(w / factor)), mode="area"
-    )
+    small = functional.interpolate(images, (round(h / factor), round(w / factor)), mode="area")
     soft = functional.interpolate(small, (h, w), mode="bilinear", align_corners=False)
     chosen = _chosen(b, 0.25, generator).to(images)
     return chosen * soft + (1 - chosen) * images
@@ -88,9 +86,7 @@ def _noise(images: Tensor, generator: Generator) -> Tensor:
     return images + (strength * noise).to(images)
 
 
-def _cut_corner(
-    images: Tensor, masks: Tensor, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def _cut_corner(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """A tenth of the pictures lose a corner to black, as scans do that were turned into a box."""
     b, _, h, w = images.shape
     angle = _uniform(b, 0, 2 * math.pi, generator).view(b, 1, 1)

@@ -49,7 +49,7 @@ class Batches:
         number, middle = pool[int(random.integers(len(pool)))]
         patient = self._patients[number]
         around = _neighbours(len(patient.slices), middle, patient.step, random)
-        image = patient.slices[around].astype(np.float32) / WHITE_LEVEL
+        image = patient.slices[around].astype(np.float32) / np.float32(WHITE_LEVEL)
         if random.random() < STRIPPED_SHARE:
             image *= patient.brain[around] * np.float32(patient.gain)
         return image, patient.mask[middle][None].astype(np.float32)
@@ -68,4 +68,5 @@ def _neighbours(
         step = max(1, step - 1)
     if random.random() < 0.5:  # a stack may be seen from below as well
         step = -step
-    return np.clip(np.array([middle - step, middle, middle + step]), 0, count - 1)
+    around: NDArray[np.int64] = np.array([middle - step, middle, middle + step])
+    return around.clip(0, count - 1)

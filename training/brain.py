@@ -1,4 +1,4 @@
-"""A crude brain mask, to show the network heads without skull as well: good enough for that only."""
+"""A crude brain mask, to show the network heads without skull as well; good for that alone."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -80,7 +80,7 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, report: Callable[[Progress], object], resume: bool) -> float:
-        """Train to the plan's end; the best mean validation Dice. DatasetError on a wrong resume."""
+        """Train to the plan's end; the best mean validation Dice. DatasetError on another split."""
         state = self._start(resume)
         plan, loss_sum, since = self._plan, 0.0, 0
         while (share := self._share(state)) < 1:
@@ -100,7 +100,8 @@ class Training:
     def _start(self, resume: bool) -> _State:
         torch.manual_seed(self._plan.seed)
         net = UNet(UNetShape(width=self._plan.width))
-        net = net.to(self._plan.device, memory_format=torch.channels_last)
+        net.to(self._plan.device)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=self._plan.rate, weight_decay=self._plan.weight_decay
         )
@@ -135,7 +136,7 @@ class Training:
             logits = state.net(images)
         loss = segmentation_loss(logits.float(), masks.to(self._plan.device))
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.net.parameters(), 1.0)
         state.optimizer.step()
         state.step += 1
@@ -196,7 +197,7 @@ def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
 
 def volume_dice(net: UNet, patient: CachedPatient) -> float:
     """Dice of a whole volume on the network's grid, threshold 0.5."""
-    slices = patient.slices.astype(np.float32) / WHITE_LEVEL
+    slices = patient.slices.astype(np.float32) / np.float32(WHITE_LEVEL)
     device = next(net.parameters()).device
     parts = []
     with torch.inference_mode():
@@ -218,9 +219,7 @@ def _schedule(share: float, warmup: float) -> float:
 @torch.no_grad()
 def _follow(average: UNet, net: UNet, decay: float) -> None:
     """Move every weight and statistic of the average a little towards the network's."""
-    for kept, new in zip(
-        average.state_dict().values(), net.state_dict().values(), strict=True
-    ):
+    for kept, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if kept.is_floating_point():
             kept.lerp_(new, 1 - decay)
         else:

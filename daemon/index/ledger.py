@@ -75,9 +75,7 @@ async def put_back_all(index: Database) -> int:
         )
 
 
-async def finish(
-    index: Database, drop_id: int, scan: ScanRow, hashes: dict[bytes, str]
-) -> None:
+async def finish(index: Database, drop_id: int, scan: ScanRow, hashes: dict[bytes, str]) -> None:
     """The scan is published: enter its findings and end its drop, in one transaction."""
     async with index.transaction():
         await add_scan(index, scan)
@@ -150,9 +148,7 @@ async def _add_files(index: Database, drop_id: int, files: Iterable[DroppedFile]
     )
 
 
-async def _queued(
-    index: Database, row: sqlite3.Row, only_in_inbox: bool = False
-) -> QueuedDrop:
+async def _queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False) -> QueuedDrop:
     files = await index.rows(
         "SELECT path, size, mtime_ns, inode FROM files WHERE drop_id = ?"
         f"{' AND in_inbox' if only_in_inbox else ''} ORDER BY path",

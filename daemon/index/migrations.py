@@ -4,10 +4,11 @@ INDEX: tuple[str, ...] = (
     """
     CREATE TABLE drops (
         drop_id INTEGER PRIMARY KEY AUTOINCREMENT,
-        unit BLOB NOT NULL,             -- path of the file or DICOM folder below the inbox, as bytes
+        unit BLOB NOT NULL,             -- path below the inbox of the file or folder, as bytes
         patient_id TEXT NOT NULL,
         kind TEXT NOT NULL,             -- nifti, image, dicom, zip, loose
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'duplicate', 'rejected')),
+        state TEXT NOT NULL
+            CHECK (state IN ('waiting', 'running', 'done', 'duplicate', 'rejected')),
         rested INTEGER NOT NULL DEFAULT 0,
         urgent INTEGER NOT NULL DEFAULT 0,
         attempts INTEGER NOT NULL DEFAULT 0,

@@ -58,7 +58,9 @@ async def ensure_patients(records: Database, patient_ids: Iterable[str]) -> None
         )
 
 
-async def add_patient(records: Database, patient_id: str, entered: dict[str, str]) -> Patient | None:
+async def add_patient(
+    records: Database, patient_id: str, entered: dict[str, str]
+) -> Patient | None:
     """Enter a new patient; None if there is one of this id already."""
     moment = now()
     patient = Patient(_new_key(), patient_id, created_at=moment, updated_at=moment)

@@ -120,6 +120,15 @@ async def worklist(
     ]
 
 
+async def can_answer(index: Database) -> bool:
+    """Whether the index can be read at all; a closed connection is a ValueError."""
+    try:
+        await index.row("SELECT 1 FROM scans LIMIT 1")
+    except (sqlite3.Error, ValueError):
+        return False
+    return True
+
+
 def _scan(row: sqlite3.Row) -> ScanRow:
     return ScanRow(
         row["scan_id"],

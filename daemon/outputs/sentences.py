@@ -44,7 +44,5 @@ def size_words(report: dict[str, Any]) -> str:
 def diameter_words(lesion: dict[str, Any]) -> str:
     """The two in-plane diameters of a lesion, in mm where known, else in pixels."""
     if lesion["longest_diameter_mm"] is not None:
-        return (
-            f"{lesion['longest_diameter_mm']:.0f} x {lesion['perpendicular_diameter_mm']:.0f} mm"
-        )
+        return f"{lesion['longest_diameter_mm']:.0f} x {lesion['perpendicular_diameter_mm']:.0f} mm"
     return f"{lesion['longest_diameter_px']:.0f} x {lesion['perpendicular_diameter_px']:.0f} pixels"

@@ -1,4 +1,4 @@
-"""Zip files: unpacked within budgets of members, bytes and ratio, and never outside their folder."""
+"""Zip files: unpacked within budgets of members, bytes and ratio, and never elsewhere."""
 
 import zipfile
 import zlib

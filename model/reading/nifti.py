@@ -8,7 +8,7 @@ from typing import BinaryIO
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError, SpatialImage
+from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from model.errors import UnreadableScan
@@ -41,12 +41,10 @@ def read_nifti(path: Path) -> Volume:
         notes += (
             Note("orientation_unknown", "The file does not say which side is left or right."),
         )
-    return Volume(
-        voxels, affine, Kind.NIFTI, scale, sides_known, _description(image), notes=notes
-    )
+    return Volume(voxels, affine, Kind.NIFTI, scale, sides_known, _description(image), notes=notes)
 
 
-def load_image(path: Path) -> SpatialImage:
+def load_image(path: Path) -> nib.Nifti1Image:
     """A NIfTI-1 or -2 image held wholly in memory, its size checked against its header first."""
     try:
         with path.open("rb") as start:
@@ -61,7 +59,7 @@ def load_image(path: Path) -> SpatialImage:
         raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
 
 
-def _parse(stream: BinaryIO) -> SpatialImage:
+def _parse(stream: BinaryIO) -> nib.Nifti1Image:
     start = stream.read(544)
     kind = _image_class(start)
     header = kind.header_class.from_fileobj(_Start(start), check=False)
@@ -75,7 +73,7 @@ def _parse(stream: BinaryIO) -> SpatialImage:
         raise UnreadableScan("The file holds far more data than its header says.")
     if len(content) < offset + needed:
         raise UnreadableScan("The file is shorter than its header says: it was cut off.")
-    image: SpatialImage = kind.from_bytes(content)
+    image: nib.Nifti1Image = kind.from_bytes(content)
     return image
 
 
@@ -128,7 +126,7 @@ def _three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _affine(image: SpatialImage) -> tuple[Affine, bool]:
+def _affine(image: nib.Nifti1Image) -> tuple[Affine, bool]:
     """The sform, else the qform; the flag is False where the file declares neither."""
     known = bool(int(image.header["sform_code"]) or int(image.header["qform_code"]))
     affine = np.array(image.affine, dtype=np.float64)
@@ -144,7 +142,7 @@ def _check_geometry(affine: Affine) -> None:
 
 
 def _voxels(
-    image: SpatialImage, shape: tuple[int, int, int]
+    image: nib.Nifti1Image, shape: tuple[int, int, int]
 ) -> tuple[FloatArray, tuple[Note, ...]]:
     kind = image.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
@@ -163,5 +161,5 @@ def _voxels(
     )
 
 
-def _description(image: SpatialImage) -> str:
+def _description(image: nib.Nifti1Image) -> str:
     return bytes(image.header["descrip"].tobytes()).split(b"\0")[0].decode("ascii", "replace")

@@ -1,0 +1,120 @@
+"""Looking through the inbox: which files lie there, and which of them are one drop together.
+
+Only names and the file system's own facts are read, never a file's content. Links and special
+files are not followed and not taken.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.names import UNASSIGNED, URGENT, readable
+from model.reading.kinds import is_archive, kind_by_name
+from model.volume import Kind
+
+
+@dataclass(frozen=True)
+class NameRules:
+    """Which names are never scans, and which are of files that are still being copied."""
+
+    ignored: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+    def is_ignored(self, name: bytes) -> bool:
+        """Dotfiles always, and the names of the settings."""
+        return name.startswith(b".") or os.fsdecode(name) in self.ignored
+
+    def is_waiting(self, name: bytes) -> bool:
+        """Temporary names: the copier will rename the file when it is whole."""
+        return os.fsdecode(name).lower().endswith(self.waiting)
+
+
+@dataclass
+class Listing:
+    """One look through the inbox. `unfinished`: folders that hold a temporary name."""
+
+    drops: dict[bytes, Drop] = field(default_factory=dict)
+    unfinished: set[bytes] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    file: DroppedFile
+    folder: bytes
+    name: bytes
+
+
+def look_through(inbox: Path, rules: NameRules) -> Listing:
+    """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
+
+    Below a patient's folder a NIfTI file, a picture or a zip is one drop, and all other files
+    of one folder are one drop, taken for a DICOM series. A file that lies in the inbox itself
+    belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
+    """
+    listing = Listing()
+    for entry in _walk(os.fsencode(inbox), b"", rules, listing):
+        unit, drop = _drop_of(entry)
+        known = listing.drops.get(unit)
+        files = (*known.files, entry.file) if known else (entry.file,)
+        listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, files)
+    return listing
+
+
+def drop_kind(name: bytes) -> DropKind:
+    """What a file below a patient's folder is by its name."""
+    text = os.fsdecode(name)
+    if is_archive(text):
+        return DropKind.ZIP
+    kinds = {Kind.NIFTI: DropKind.NIFTI, Kind.IMAGE: DropKind.IMAGE, Kind.DICOM: DropKind.DICOM}
+    return kinds[kind_by_name(text)]
+
+
+def identify(path: bytes, facts: os.stat_result) -> DroppedFile:
+    """The identity of a file below the inbox from what the file system says of it."""
+    return DroppedFile(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+def _walk(root: bytes, folder: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
+    try:
+        entries = sorted(os.scandir(os.path.join(root, folder)), key=lambda entry: entry.name)
+    except OSError:
+        if not folder:
+            raise
+        return  # a folder that just went away, or may not be read: the next look tells
+    for entry in entries:
+        if rules.is_ignored(entry.name):
+            continue
+        path = os.path.join(folder, entry.name)
+        facts = _facts(entry)
+        if facts is None:
+            continue
+        if stat.S_ISDIR(facts.st_mode):
+            yield from _walk(root, path, rules, listing)
+        elif stat.S_ISREG(facts.st_mode):
+            if rules.is_waiting(entry.name):
+                listing.unfinished.add(folder)
+            else:
+                yield _Entry(identify(path, facts), folder, entry.name)
+
+
+def _facts(entry: "os.DirEntry[bytes]") -> os.stat_result | None:
+    """What an entry is, a link not followed; None when it has just gone."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def _drop_of(entry: _Entry) -> tuple[bytes, Drop]:
+    kind = drop_kind(entry.name)
+    parts = entry.folder.split(b"/") if entry.folder else []
+    patient_id = readable(parts[0]) if parts else UNASSIGNED
+    urgent = len(parts) > 1 and parts[1] == URGENT
+    unit = entry.file.path
+    if kind is DropKind.DICOM:
+        kind = DropKind.DICOM if parts else DropKind.LOOSE
+        unit = entry.folder if parts else unit
+    return unit, Drop(unit, patient_id, kind, urgent, ())

@@ -1,0 +1,126 @@
+"""Taking a drop in, inside the worker: its bytes are read once, hashed, and copied aside.
+
+What is judged is the copy, so a file that changes meanwhile cannot make the result lie.
+"""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.inbox import identify
+from model.errors import GliowatchError, UnreadableScan
+from model.reading.archive import unpack
+from model.reading.kinds import kind_by_name
+from model.volume import Kind, Scan
+
+CHUNK = 1 << 20
+SOURCE = "source"
+UNPACKED = "unpacked"
+
+
+class FilesChanged(GliowatchError):
+    """The files changed between being seen and being read: they have to rest anew."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A drop that lies copied and hashed in its staging folder.
+
+    scan_id: opaque; hashes: SHA-256 of each dropped file by its path below the inbox;
+    content_sha256: of the image files alone, whatever their names and order.
+    """
+
+    scan_id: str
+    content_sha256: str
+    scan: Scan
+    hashes: dict[bytes, str]
+
+
+def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
+    """Copy a drop to `staging/source`, synced, and tell which scan it is.
+
+    Raises FilesChanged, or UnreadableScan for an archive that does not hold one scan.
+    """
+    source = staging / SOURCE
+    source.mkdir(parents=True)
+    copies, hashes = [], {}
+    for file in drop.files:
+        copy = source / os.fsdecode(_name_in_source(drop, file))
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        hashes[file.path] = _copy(inbox, file, copy)
+        copies.append(copy)
+    scan, digests = _scan_of(drop, copies, list(hashes.values()), staging)
+    content = hash_content(digests)
+    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes)
+
+
+def hash_content(digests: list[str]) -> str:
+    """One SHA-256 for the image files of a scan, from theirs; names and order do not count."""
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+
+
+def hash_scan(patient_id: str, content_sha256: str) -> str:
+    """The scan's opaque id: 20 hexadecimal digits from the patient and the content."""
+    key = f"gliowatch scan\0{patient_id}\0{content_sha256}"
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+
+
+def _name_in_source(drop: Drop, file: DroppedFile) -> bytes:
+    """The file's path below its drop: its bare name, or its path in a DICOM folder."""
+    is_single = file.path == drop.unit
+    return os.path.relpath(file.path, os.path.dirname(drop.unit) if is_single else drop.unit)
+
+
+def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
+    """Copy one file and sync the copy; its SHA-256. A link is not followed."""
+    path = os.path.join(os.fsencode(inbox), file.path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        raise FilesChanged("A file went away before it could be read.") from None
+    with open(descriptor, "rb") as stream, copy.open("xb") as target:
+        _check_unchanged(file, os.fstat(descriptor))
+        digest = hashlib.sha256()
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            target.write(chunk)
+        _check_unchanged(file, os.fstat(descriptor))
+        target.flush()
+        os.fsync(target.fileno())
+    return digest.hexdigest()
+
+
+def _check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode) or identify(file.path, facts) != file:
+        raise FilesChanged("A file changed while it was read.")
+
+
+def _scan_of(
+    drop: Drop, copies: list[Path], digests: list[str], staging: Path
+) -> tuple[Scan, list[str]]:
+    """The scan to judge and the hashes of its image files; an archive is unpacked first."""
+    if drop.kind is not DropKind.ZIP:
+        return Scan(Kind(drop.kind.value), tuple(copies)), digests
+    folder = staging / UNPACKED
+    folder.mkdir()
+    members = unpack(copies[0], folder)
+    with_hash = [(member, hashlib.sha256(member.read_bytes()).hexdigest()) for member in members]
+    return _scan_in_archive(with_hash)
+
+
+def _scan_in_archive(members: list[tuple[Path, str]]) -> tuple[Scan, list[str]]:
+    """One NIfTI file or one picture, or else all other files as DICOM."""
+    by_kind: dict[Kind, list[tuple[Path, str]]] = {}
+    for member, digest in members:
+        by_kind.setdefault(kind_by_name(member.name), []).append((member, digest))
+    single = by_kind.get(Kind.NIFTI, []) + by_kind.get(Kind.IMAGE, [])
+    if len(single) == 1 and not by_kind.get(Kind.DICOM):
+        member, digest = single[0]
+        return Scan(kind_by_name(member.name), (member,)), [digest]
+    if single:
+        raise UnreadableScan("The zip file holds more than one scan: one file, one scan.")
+    dicom = by_kind[Kind.DICOM]
+    return Scan(Kind.DICOM, tuple(member for member, _ in dicom)), [digest for _, digest in dicom]

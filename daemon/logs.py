@@ -1,0 +1,43 @@
+"""Logs as one JSON line an event, with ids only: no patient data, folder or file names."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+FIELDS = ("drop", "scan", "kind", "files", "drops", "finding", "reason", "attempt", "errno", "pid")
+
+
+class JsonLines(logging.Formatter):
+    """Time, level, event, and the few extra fields that are known to be harmless."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One event as one line of JSON; of an exception only its type and places in the code."""
+        content: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        content |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info and record.exc_info[0]:
+            content["error"] = record.exc_info[0].__name__
+            content["where"] = _places(record)
+        return json.dumps(content, ensure_ascii=False)
+
+
+def _places(record: logging.LogRecord) -> list[str]:
+    """File and line of each frame; the message is left out, since it may quote a file name."""
+    trace = record.exc_info[2] if record.exc_info else None
+    places = []
+    while trace:
+        places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return places
+
+
+def log_to_stderr() -> None:
+    """Set up logging for a process of `gliowatch run`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)

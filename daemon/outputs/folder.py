@@ -1,0 +1,39 @@
+"""All files of one judged scan, written into one folder."""
+
+from pathlib import Path
+from typing import Any
+
+from daemon.outputs.display import display
+from daemon.outputs.masks import save_mask, save_picture_mask, save_probability, save_series
+from daemon.outputs.pictures import save_montage, save_overlay
+from daemon.outputs.report import save_report
+from model.segmentation import Segmentation
+from model.volume import Kind, Volume
+
+
+def write_files(
+    volume: Volume,
+    segmentation: Segmentation | None,
+    folder: Path,
+    scan_id: str,
+    save_probabilities: bool,
+) -> None:
+    """Mask and pictures of a scan; without a segmentation only a plain picture of it."""
+    shown = display(volume, segmentation.mask if segmentation else None)
+    save_overlay(shown, folder / f"{scan_id}_overlay.png")
+    if volume.kind is Kind.DICOM:
+        save_series(volume, folder / f"{scan_id}_flair.nii.gz")
+    if segmentation is None:
+        return
+    save_montage(shown, folder / f"{scan_id}_montage.png")
+    if volume.kind is Kind.IMAGE:
+        save_picture_mask(segmentation.mask, folder / f"{scan_id}_seg.png")
+    else:
+        save_mask(segmentation.mask, volume.affine, folder / f"{scan_id}_seg.nii.gz")
+    if save_probabilities:
+        save_probability(segmentation.probability, volume.affine, folder / f"{scan_id}_prob.nii.gz")
+
+
+def write_report(report: dict[str, Any], folder: Path) -> None:
+    """The report, last: a folder that holds it holds everything."""
+    save_report(report, folder / f"{report['scan_id']}_report.json")

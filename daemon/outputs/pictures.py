@@ -1,0 +1,103 @@
+"""The pictures of a scan: the slice with the largest area, and a montage of the marked slices.
+
+The outline is bright with a dark rim, so that it can be told in black-and-white print and by
+colour-blind readers.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
+
+from daemon.outputs.display import Display
+from daemon.outputs.sentences import RESEARCH_USE
+
+OUTLINE = (255, 210, 0)
+RIM = (0, 0, 0)
+TEXT = (255, 255, 255)
+OVERLAY_SIDE = 640
+TILE_SIDE = 160
+COLUMNS = 6
+CAPTION = 26
+PLAIN_TILES = 12  # slices of a montage without any marked slice
+
+
+def save_overlay(shown: Display, path: Path) -> None:
+    """The slice with the largest marked area, or the middle one, with its outline and letters."""
+    index = _best_slice(shown)
+    size = shown.size(OVERLAY_SIDE)
+    picture = _slice(shown, index, size)
+    if shown.letters:
+        _letters(picture, shown.letters)
+    framed = Image.new("RGB", (size[0], size[1] + CAPTION))
+    framed.paste(picture)
+    count = len(shown.grey)
+    where = f"Slice {index + 1} of {count}. " if count > 1 else ""
+    _write(framed, (8, size[1] + 5), where + RESEARCH_USE, 14)
+    framed.save(path, compress_level=3)
+
+
+def save_montage(shown: Display, path: Path) -> None:
+    """All marked slices with one neighbour on either side; without any, evenly spread slices."""
+    indices = montage_slices(shown)
+    size = shown.size(TILE_SIDE)
+    columns = min(COLUMNS, len(indices))
+    rows = math.ceil(len(indices) / columns)
+    sheet = Image.new("RGB", (columns * size[0], rows * size[1] + CAPTION))
+    for number, index in enumerate(indices):
+        tile = _slice(shown, index, size)
+        _write(tile, (4, 2), str(index + 1), 12)
+        sheet.paste(tile, (number % columns * size[0], number // columns * size[1]))
+    if shown.letters:
+        _letters(sheet, shown.letters, bottom=CAPTION)
+    _write(sheet, (8, sheet.height - CAPTION + 5), RESEARCH_USE, 12)
+    sheet.save(path, compress_level=3)
+
+
+def montage_slices(shown: Display) -> list[int]:
+    """Indices of the slices in a montage, in display order."""
+    marked = shown.areas > 0
+    if not marked.any():
+        count = len(marked)
+        spread = np.linspace(0, count - 1, min(PLAIN_TILES, count)).round()
+        return [int(index) for index in np.unique(spread)]
+    near = ndimage.binary_dilation(marked, iterations=1)
+    return [int(index) for index in np.flatnonzero(near)]
+
+
+def _best_slice(shown: Display) -> int:
+    areas = shown.areas
+    return int(areas.argmax()) if areas.any() else len(areas) // 2
+
+
+def _slice(shown: Display, index: int, size: tuple[int, int]) -> Image.Image:
+    picture = np.asarray(shown.picture(index, size).convert("RGB")).copy()
+    inside = shown.outline(index, size)
+    if inside.any():
+        _draw_outline(picture, inside)
+    return Image.fromarray(picture)
+
+
+def _draw_outline(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> None:
+    """A bright line on the border of `inside`, with a dark rim on its outer side."""
+    width = 2 if max(inside.shape) > 2 * TILE_SIDE else 1
+    grown = ndimage.binary_dilation(inside, iterations=width)
+    rim = ndimage.binary_dilation(grown, iterations=1) & ~grown
+    picture[rim] = RIM
+    picture[grown & ~inside] = OUTLINE
+
+
+def _letters(picture: Image.Image, letters: tuple[str, str], bottom: int = 0) -> None:
+    middle = (picture.height - bottom) / 2
+    _write(picture, (8, middle - 14), letters[0], 26)
+    _write(picture, (picture.width - 28, middle - 14), letters[1], 26)
+
+
+def _write(picture: Image.Image, place: tuple[float, float], text: str, size: int) -> None:
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(picture).text(
+        place, text, TEXT, font=font, stroke_width=2, stroke_fill=(0, 0, 0)
+    )

@@ -1,0 +1,134 @@
+"""The report for machines: gliowatch/report/1, where what cannot be known is null."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+
+from model.findings import Finding, Findings, Lesion
+from model.volume import Scale, Volume
+
+SCHEMA = "gliowatch/report/1"
+
+
+@dataclass(frozen=True)
+class ModelUsed:
+    """What judged: the network's name, its weights' hash, and the threshold."""
+
+    name: str
+    weights_sha256: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a report says beside the findings: whose scan, from which files, in what time."""
+
+    scan_id: str
+    patient_id: str
+    files: int
+    input_sha256: str
+    seconds: dict[str, float]
+
+
+def build_report(
+    volume: Volume, findings: Findings, model: ModelUsed, occasion: Occasion
+) -> dict[str, Any]:
+    """One report as plain JSON values."""
+    return {
+        "schema": SCHEMA,
+        "scan_id": occasion.scan_id,
+        "revision": 1,
+        "supersedes": None,
+        "patient_id": occasion.patient_id,
+        "input": _input(volume, occasion),
+        "model": {
+            "name": model.name,
+            "weights_sha256": model.weights_sha256,
+            "threshold": model.threshold,
+        },
+        "finding": str(findings.finding),
+        "quality": [{"code": note.code, "message": note.message} for note in findings.notes],
+        **measurements(findings, volume.scale, volume.is_picture, pixel_mm2(volume)),
+        "change": None,
+        "seconds": occasion.seconds,
+    }
+
+
+def measurements(
+    findings: Findings, scale: Scale, few_slices: bool, pixel_mm2: float
+) -> dict[str, Any]:
+    """The sizes in a report: ml and mm, or mm2 for a few slices, or pixels for a picture.
+
+    Null where the scan cannot tell, or was not judged.
+    """
+    judged = findings.finding is not Finding.NOT_JUDGED
+    has_volume = judged and scale is not Scale.UNKNOWN and not few_slices
+    area: dict[str, Any] = (
+        {"area_px": findings.voxels if judged else None} if scale is Scale.UNKNOWN else {}
+    )
+    if few_slices and scale is not Scale.UNKNOWN:
+        area = {"area_mm2": round(findings.voxels * pixel_mm2, 2) if judged else None}
+    return {
+        "volume_ml": round(findings.volume_ml, 4) if has_volume else None,
+        "volume_ml_range": None,
+        "volume_voxels": findings.voxels if judged else None,
+        **area,
+        "lesions": [_lesion(lesion, scale, has_volume) for lesion in findings.lesions],
+    }
+
+
+def save_report(report: dict[str, Any], path: Path) -> None:
+    """Write a report as indented JSON, UTF-8."""
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _input(volume: Volume, occasion: Occasion) -> dict[str, Any]:
+    has_scale = volume.scale is not Scale.UNKNOWN
+    codes = "".join(str(code) for code in nib.aff2axcodes(volume.affine))
+    return {
+        "kind": str(volume.kind),
+        "files": occasion.files,
+        "sha256": occasion.input_sha256,
+        "shape": list(volume.shape),
+        "spacing_mm": [round(mm, 4) for mm in volume.spacing] if has_scale else None,
+        "orientation": codes if volume.sides_known else None,
+        "description": volume.description,
+        "acquired_at": volume.acquired_at,
+    }
+
+
+def pixel_mm2(volume: Volume) -> float:
+    """Area of one pixel in the plane of acquisition."""
+    spacing = list(volume.spacing)
+    del spacing[volume.slice_axis]
+    return spacing[0] * spacing[1]
+
+
+def _lesion(lesion: Lesion, scale: Scale, has_volume: bool) -> dict[str, Any]:
+    in_pixels = scale is Scale.UNKNOWN
+    longest = round(lesion.diameters.longest.length, 2)
+    perpendicular = round(lesion.diameters.perpendicular.length, 2)
+    content: dict[str, Any] = {
+        "id": lesion.number,
+        "volume_ml": round(lesion.volume_ml, 4) if has_volume else None,
+        "voxels": lesion.voxels,
+        "longest_diameter_mm": None if in_pixels else longest,
+        "perpendicular_diameter_mm": None if in_pixels else perpendicular,
+        "diameter_slice": lesion.diameters.slice_index,
+        "centroid_ras_mm": None if in_pixels else [round(mm, 2) for mm in lesion.centroid],
+        "side": str(lesion.side),
+        "largest_slice": lesion.largest_slice,
+        "mean_probability": None
+        if lesion.mean_probability is None
+        else round(lesion.mean_probability, 4),
+    }
+    if in_pixels:
+        content |= {
+            "area_px": lesion.voxels,
+            "longest_diameter_px": longest,
+            "perpendicular_diameter_px": perpendicular,
+        }
+    return content

@@ -1,0 +1,84 @@
+"""Findings as lines for a terminal, or as JSON for another program."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.outputs.report import measurements, pixel_mm2
+from daemon.outputs.sentences import RESEARCH_USE, SIDE_WORDS, diameter_words, finding_sentence
+from model.masks import MeasuredMask
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one SCAN: its report and folder, or the sentence that says why not."""
+
+    name: str
+    report: dict[str, Any] | None
+    folder: Path | None
+    reason: str | None
+
+
+def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
+    """The findings of a mask, as in a report."""
+    volume = measured.volume
+    content = {
+        "quality": [{"code": n.code, "message": n.message} for n in measured.findings.notes],
+        **measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume)),
+    }
+    if as_json:
+        say(json.dumps(content, indent=1))
+        return
+    volume_ml = content["volume_ml"]
+    say(f"volume {volume_ml} ml, {content['volume_voxels']} voxels")
+    for lesion in content["lesions"]:
+        say(
+            f"lesion {lesion['id']}: {lesion['voxels']} voxels, {diameter_words(lesion)},"
+            f" {SIDE_WORDS[lesion['side']]}"
+        )
+    for note in content["quality"]:
+        say(note["message"])
+
+
+def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:
+    """Nested plain values, one a line."""
+    if as_json:
+        say(json.dumps(content, indent=1))
+        return
+    for name, value in content.items():
+        if isinstance(value, dict):
+            say(f"{indent}{name}")
+            print_table(value, False, say, indent + "  ")
+        else:
+            say(f"{indent}{name}: {value}")
+
+
+def print_judged(judged: Iterable[Judged], as_json: bool, say: Say) -> int:
+    """All scans of one command; 1 if any could not be read, else 0.
+
+    Why a scan could not be judged goes to standard error, so that it never mixes with JSON.
+    """
+    reports, failed = [], 0
+    for each in judged:
+        if each.report is None:
+            failed = 1
+            sys.stderr.write(f"gliowatch: {each.name}: {each.reason}\n")
+        elif as_json:
+            reports.append(each.report)
+        else:
+            _say_report(each.report, each.folder, say)
+    if as_json:
+        say(json.dumps(reports, indent=1, ensure_ascii=False))
+    return failed
+
+
+def _say_report(report: dict[str, Any], folder: Path | None, say: Say) -> None:
+    say(f"{folder}: {finding_sentence(report)}")
+    for note in report["quality"]:
+        say(f"  {note['message']}")
+    say(f"  {RESEARCH_USE}")

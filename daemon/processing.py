@@ -1,0 +1,137 @@
+"""The path of one drop: taken in, judged, published, entered; and the one place for its errors."""
+
+import asyncio
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon import leaving, work
+from daemon.drops import DropKind, QueuedDrop, State
+from daemon.index import ledger
+from daemon.index.database import Database, now
+from daemon.index.scans import ScanRow, find_scan, patients_with_content
+from daemon.intake import FilesChanged, Intake
+from daemon.publishing import new_staging, publish, published_report
+from daemon.settings import Settings
+from daemon.slots import Slot, WorkerDied, WorkerHung
+from model.errors import GliowatchError
+from model.volume import Note
+
+log = logging.getLogger(__name__)
+
+STORAGE_PAUSE_SECONDS = 5.0
+OTHER_PATIENT = Note(
+    "filed_twice", "The same scan is filed under another patient as well: please check."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One claimed drop with everything that is needed to take it through."""
+
+    index: Database
+    slot: Slot
+    settings: Settings
+    rules: work.JudgingRules
+    queued: QueuedDrop
+
+    async def in_worker(self, function: Any, *values: Any) -> Any:
+        """Run a function of daemon.work in the slot's process, within the time allowed."""
+        seconds = self.settings.daemon.scan_timeout_seconds
+        return await self.slot.run(seconds, function, *values)
+
+
+async def process(job: Job) -> State:
+    """Take one drop to its end; the state that it reached. All errors of a scan end here."""
+    drop_id = job.queued.drop_id
+    staging = new_staging(job.settings.daemon.outbox, f"{drop_id}-{job.queued.attempts}")
+    try:
+        if job.queued.drop.kind is DropKind.LOOSE:
+            return await _file_loose(job)
+        return await _judge(job, staging)
+    except FilesChanged:
+        await ledger.put_back(job.index, drop_id, rested=False, count_attempt=False)
+        return State.WAITING
+    except (WorkerDied, WorkerHung) as error:
+        return await _failed_attempt(job, error)
+    except GliowatchError as error:
+        return await _reject(job, str(error))
+    except OSError as error:  # a full or missing disk is no fault of the scan: it waits
+        log.warning("storage_trouble", extra={"drop": drop_id, "errno": error.errno})
+        await ledger.put_back(job.index, drop_id, rested=True, count_attempt=False)
+        await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        return State.WAITING
+    except Exception:
+        log.exception("unexpected", extra={"drop": drop_id})
+        return await _failed_attempt(job, GliowatchError("The scan could not be processed."))
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+async def _file_loose(job: Job) -> State:
+    """A loose file goes into its patient's folder, where it is a new drop."""
+    inbox, file = job.settings.daemon.inbox, job.queued.drop.files[0]
+    patient = await job.in_worker(work.patient_of_loose, inbox, file)
+    leaving.file_loose(inbox, file, patient)
+    await ledger.withdraw(job.index, job.queued.drop_id)
+    return State.DONE
+
+
+async def _judge(job: Job, staging: Path) -> State:
+    drop = job.queued.drop
+    outbox = job.settings.daemon.outbox
+    intake: Intake = await job.in_worker(work.receive, job.settings.daemon.inbox, drop, staging)
+    if await find_scan(job.index, intake.scan_id):
+        await ledger.finish_duplicate(job.index, job.queued.drop_id, intake.scan_id)
+        log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": intake.scan_id})
+        return State.DUPLICATE
+    folder = Path(os.fsdecode(drop.patient_folder)) / intake.scan_id
+    report = published_report(outbox / folder, intake.scan_id)  # a crash came before the commit
+    if report is None:
+        others = await patients_with_content(job.index, intake.content_sha256)
+        notes = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+        report = await job.in_worker(
+            work.judge_into, staging, drop.patient_id, intake, job.rules, notes
+        )
+        publish(staging, outbox / folder)
+    await _enter(job, intake, folder, report)
+    return State.DONE
+
+
+async def _enter(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> None:
+    scan = ScanRow(
+        intake.scan_id,
+        report["revision"],
+        job.queued.drop.patient_id,
+        os.fsencode(folder),
+        intake.content_sha256,
+        report["finding"],
+        report["volume_ml"],
+        report["input"]["acquired_at"],
+        now(),
+        report,
+    )
+    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes)
+    log.info(
+        "done",
+        extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
+    )
+
+
+async def _failed_attempt(job: Job, error: GliowatchError) -> State:
+    """A scan that kills or hangs its worker is tried again, but not for ever."""
+    attempts = job.queued.attempts
+    if attempts >= job.settings.daemon.attempts:
+        return await _reject(job, f"{error} It was tried {attempts} times.")
+    log.warning("attempt_failed", extra={"drop": job.queued.drop_id, "attempt": attempts})
+    await ledger.put_back(job.index, job.queued.drop_id, rested=True, count_attempt=True)
+    return State.WAITING
+
+
+async def _reject(job: Job, reason: str) -> State:
+    await ledger.reject(job.index, job.queued.drop_id, reason)
+    log.warning("rejected", extra={"drop": job.queued.drop_id, "reason": reason})
+    return State.REJECTED

@@ -1,0 +1,60 @@
+"""The outbox: a result is written aside, synced, and appears by one rename, whole or not at all."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+STAGING = ".staging"
+
+
+def clear_staging(outbox: Path) -> None:
+    """At start: what lies in the staging folder was cut off by a crash, and is made anew."""
+    shutil.rmtree(outbox / STAGING, ignore_errors=True)
+    (outbox / STAGING).mkdir(parents=True, exist_ok=True)
+
+
+def new_staging(outbox: Path, name: str) -> Path:
+    """An empty folder on the outbox's own file system, so that a rename can publish it."""
+    folder = outbox / STAGING / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def published_report(folder: Path, scan_id: str) -> dict[str, Any] | None:
+    """The report of a folder that was published before, or None if there is no such folder."""
+    if not folder.is_dir():
+        return None
+    content: dict[str, Any] = json.loads((folder / f"{scan_id}_report.json").read_text("utf-8"))
+    return content
+
+
+def publish(staging: Path, folder: Path) -> None:
+    """Rename `staging`, whose files its writer has synced, to `folder`, which is not there yet."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging.rename(folder)
+    sync_folder(folder.parent)
+    sync_folder(folder.parent.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring all files and folders below `folder`, and itself, safely to the disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(os.path.join(place, name), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(place))
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names safely to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

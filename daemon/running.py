@@ -1,0 +1,103 @@
+"""`gliowatch run`: the daemon in this process, the viewer beside it in another, until a signal."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from multiprocessing.context import SpawnProcess
+
+from pydantic import SecretStr
+
+from daemon.logs import log_to_stderr
+from daemon.service import run_daemon
+from daemon.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+MIN_TOKEN = 16
+LONGEST_PAUSE_SECONDS = 30.0
+Serve = Callable[[Settings, str], None]
+
+
+def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], object]) -> int:
+    """Work until Ctrl-C or SIGTERM; with `once`, drain the inbox without a viewer.
+
+    `say` gets the one link that opens the viewer. The exit code: 1 if a scan was rejected in a
+    run with `once`, else 0. Raises GliowatchError when it cannot begin.
+    """
+    log_to_stderr()
+    if once:
+        return asyncio.run(_work(settings, True, None))
+    settings, token = _with_address(settings)
+    viewer = settings.viewer
+    say(f"http://{viewer.host}:{viewer.port}/enter?token={token}")
+    asyncio.run(_work(settings, False, _Viewer(serve, settings, token)))
+    return 0
+
+
+class _Viewer:
+    """The viewer's process, started again when it ends by itself."""
+
+    def __init__(self, serve: Serve, settings: Settings, token: str) -> None:
+        self._values = (settings, token)
+        self._serve = serve
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the viewer alive for as long as the context is open."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    async def _keep(self) -> None:
+        pause = 1.0
+        while True:
+            process = self._start()
+            try:
+                await asyncio.to_thread(process.join)
+            except asyncio.CancelledError:
+                process.terminate()
+                raise
+            log.warning("viewer_ended")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _start(self) -> SpawnProcess:
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=self._serve, args=self._values, daemon=True)
+        process.start()
+        return process
+
+
+async def _work(settings: Settings, once: bool, viewer: _Viewer | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with viewer.running() if viewer else contextlib.nullcontext():
+        return await run_daemon(settings, once, stop)
+
+
+def _with_address(settings: Settings) -> tuple[Settings, str]:
+    """The settings with a real port, and the token of the printed link."""
+    token = settings.viewer.token.get_secret_value() or secrets.token_urlsafe(24)
+    if len(token) < MIN_TOKEN:
+        raise SettingsError(f"viewer.token must have {MIN_TOKEN} characters or more.")
+    port = settings.viewer.port or _free_port(settings.viewer.host)
+    viewer = settings.viewer.model_copy(update={"port": port, "token": SecretStr(token)})
+    return settings.model_copy(update={"viewer": viewer}), token
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,204 @@
+"""The daemon: look through the inbox, queue what has rested, judge, publish, tidy up."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from daemon import leaving, processing
+from daemon.drops import Drop, DropKind, QueuedDrop, State
+from daemon.inbox import Listing, NameRules, look_through
+from daemon.index import ledger
+from daemon.index.database import Database, open_index, open_records
+from daemon.index.patients import ensure_patients
+from daemon.index.scans import patient_ids
+from daemon.lock import only_one
+from daemon.publishing import clear_staging
+from daemon.resting import Resting
+from daemon.settings import Settings
+from daemon.slots import Slot
+from daemon.watching import watch
+from daemon.work import judging_rules, warm_up
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5  # between two looks while something is resting
+
+
+@dataclass
+class _Tally:
+    """What became of the drops since the start."""
+
+    rejected: int = 0
+
+
+class Service:
+    """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`."""
+
+    def __init__(self, settings: Settings, index: Database, records: Database) -> None:
+        daemon = settings.daemon
+        self._inbox, self._outbox = daemon.inbox, daemon.outbox
+        self._settings = settings
+        self._index, self._records = index, records
+        self._rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+        self._resting = Resting(daemon.rest_seconds)
+        self._slot = Slot()
+        self._changed = asyncio.Event()
+        self._tally = _Tally()
+
+    async def run(self, once: bool, stop: asyncio.Event) -> int:
+        """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
+        cut_off = await ledger.put_back_all(self._index)
+        if cut_off:
+            log.warning("resumed", extra={"drops": cut_off})
+        await ensure_patients(self._records, await patient_ids(self._index))
+        try:
+            await self._slot.run(
+                self._settings.daemon.scan_timeout_seconds,
+                warm_up,
+                judging_rules(self._settings.model),
+            )
+            with watch(self._inbox, self._changed):
+                await self._work(once, stop)
+        finally:
+            self._slot.close()
+        return 1 if self._tally.rejected else 0
+
+    async def _work(self, once: bool, stop: asyncio.Event) -> None:
+        next_look = 0.0
+        while not stop.is_set():
+            if self._changed.is_set() or time.monotonic() >= next_look:
+                self._changed.clear()
+                is_resting = await self._reconcile()
+                pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
+                next_look = time.monotonic() + pause
+            if await self._judge_next(stop):
+                continue
+            if once and not await ledger.open_drops(self._index):
+                return
+            await self._pause(max(0.0, next_look - time.monotonic()), stop)
+
+    async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
+        """Wait for a hint from the watcher or for the next regular look, whichever is first."""
+        waits = {asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())}
+        _, pending = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._changed.is_set() and not stop.is_set():
+            await asyncio.sleep(min(TICK_SECONDS / 5, seconds))  # a copy makes many hints
+
+    async def _reconcile(self) -> bool:
+        """Bring the index in line with the inbox: the one place where drops are found.
+
+        True while something there has not rested yet, or the inbox could not be read.
+        """
+        try:
+            listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
+        except OSError:
+            log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
+            return True
+        await self._finish_leaving(listing)
+        known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
+        for unit, drop in listing.drops.items():
+            await self._note(drop, known.get(unit), listing)
+        for unit, queued in known.items():
+            if unit not in listing.drops and queued.state is State.WAITING:
+                await ledger.withdraw(self._index, queued.drop_id)
+                log.info("withdrawn", extra={"drop": queued.drop_id})
+        self._resting.keep_only(set(listing.drops))
+        return any(not queued.rested for queued in await ledger.open_drops(self._index))
+
+    async def _note(self, drop: Drop, queued: QueuedDrop | None, listing: Listing) -> None:
+        if queued is None:
+            drop_id = await ledger.add_drop(self._index, drop)
+            await ensure_patients(self._records, [drop.patient_id])
+            log.info("seen", extra={"drop": drop_id, "kind": drop.kind, "files": len(drop.files)})
+        elif queued.state is State.WAITING and queued.drop.files != drop.files:
+            await ledger.change_files(self._index, queued.drop_id, drop)
+        if _is_unfinished(drop, listing):
+            self._resting.disturb(drop.unit)
+            return
+        has_rested = self._resting.has_rested(drop.unit, drop.files)
+        is_new = queued is not None and queued.state is State.WAITING and not queued.rested
+        if has_rested and queued is not None and is_new:
+            await ledger.mark_rested(self._index, [queued.drop_id])
+
+    async def _finish_leaving(self, listing: Listing) -> None:
+        """Files of ended drops that a crash left in the inbox are no new drops: they go now."""
+        for queued in await ledger.ended_in_inbox(self._index):
+            await self._leave(queued)
+            gone = set(queued.drop.files)
+            for unit, drop in list(listing.drops.items()):
+                left = tuple(file for file in drop.files if file not in gone)
+                if left != drop.files:
+                    del listing.drops[unit]
+                if left and left != drop.files:
+                    listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, left)
+
+    async def _leave(self, queued: QueuedDrop) -> None:
+        try:
+            paths = await asyncio.to_thread(leaving.leave, self._inbox, queued)
+        except OSError as error:
+            log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
+            return
+        await ledger.mark_left(self._index, queued.drop_id, paths)
+
+    async def _judge_next(self, stop: asyncio.Event) -> bool:
+        """Take one drop through; False if none is ready. A stop puts it back in the queue."""
+        queued = await ledger.claim_next(self._index)
+        if queued is None:
+            return False
+        work = asyncio.create_task(self._judge(queued))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+            await ledger.put_back(self._index, queued.drop_id, True, count_attempt=False)
+            return False
+        await work
+        return True
+
+    async def _judge(self, queued: QueuedDrop) -> None:
+        job = processing.Job(
+            self._index, self._slot, self._settings, judging_rules(self._settings.model), queued
+        )
+        outcome = await processing.process(job)
+        if outcome is State.REJECTED:
+            self._tally.rejected += 1
+        if outcome is State.WAITING:
+            self._resting.disturb(queued.drop.unit)
+        for ended in await ledger.ended_in_inbox(self._index):
+            await self._leave(ended)
+
+
+def _is_unfinished(drop: Drop, listing: Listing) -> bool:
+    """A DICOM folder in which a temporary name still lies is not whole yet."""
+    return drop.kind is DropKind.DICOM and drop.unit in listing.unfinished
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """A daemon with its folders, its lock and both databases; raises AlreadyRunning."""
+    daemon = settings.daemon
+    for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with only_one(daemon.index):
+        clear_staging(daemon.outbox)
+        async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+            yield Service(settings, index, records)
+
+
+async def run_daemon(settings: Settings, once: bool, stop: asyncio.Event) -> int:
+    """Open everything and work; the exit code of `gliowatch run`."""
+    async with open_service(settings) as service:
+        log.info("started", extra={"pid": os.getpid()})
+        result = await service.run(once, stop)
+        log.info("stopped")
+        return result

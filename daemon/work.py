@@ -1,0 +1,105 @@
+"""What runs in a worker's process: everything that opens a dropped file's content."""
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from daemon.drops import Drop, DroppedFile
+from daemon.intake import UNPACKED, Intake, take_in
+from daemon.names import UNASSIGNED, folder_name
+from daemon.outputs.folder import write_files, write_report
+from daemon.outputs.report import ModelUsed, Occasion, build_report
+from daemon.publishing import sync_tree
+from daemon.settings import ModelSettings
+from model.judging import judge
+from model.network import Network, load_network
+from model.reading.dicom import patient_id_of
+from model.reading.scan import read
+from model.volume import Note
+
+
+@dataclass(frozen=True)
+class JudgingRules:
+    """How to judge, as plain values. weights: None = those shipped inside the package."""
+
+    weights: Path | None
+    threshold: float
+    smallest_lesion_mm3: float
+    flips: bool
+    save_probabilities: bool
+    threads: int
+
+
+def judging_rules(model: ModelSettings) -> JudgingRules:
+    """The [model] table as the plain values that a worker takes."""
+    return JudgingRules(
+        Path(model.weights) if model.weights else None,
+        model.threshold,
+        model.smallest_lesion_mm3,
+        model.quality == "best",
+        model.save_probabilities,
+        model.threads,
+    )
+
+
+def warm_up(rules: JudgingRules) -> str:
+    """Load the network, so that the first scan need not wait; the weights' SHA-256."""
+    return _network(rules.weights, rules.threads).sha256
+
+
+def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
+    """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
+    patient_id = patient_id_of(inbox / file.path.decode("utf-8", "surrogateescape"))
+    return folder_name(patient_id) if patient_id else UNASSIGNED
+
+
+def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:
+    """Copy and hash a drop into its staging folder."""
+    return take_in(inbox, drop, staging)
+
+
+def judge_into(
+    staging: Path,
+    patient_id: str,
+    intake: Intake,
+    rules: JudgingRules,
+    notes: tuple[Note, ...] = (),
+) -> dict[str, Any]:
+    """Read, judge and write all files of a scan into `staging`, synced; its report.
+
+    Raises UnreadableScan when the files hold no scan that can be read.
+    """
+    began = time.monotonic()
+    volume = read(intake.scan)
+    volume = replace(volume, notes=(*volume.notes, *notes))
+    was_read = time.monotonic()
+    network = _network(rules.weights, rules.threads)
+    judgement = judge(volume, network, rules.threshold, rules.smallest_lesion_mm3, rules.flips)
+    judged = time.monotonic()
+    write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
+    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
+    seconds = {
+        "read": round(was_read - began, 3),
+        "segment": round(judged - was_read, 3),
+        "write": round(time.monotonic() - judged, 3),
+    }
+    model = ModelUsed(network.name, network.sha256, rules.threshold)
+    occasion = Occasion(
+        intake.scan_id, patient_id, len(intake.hashes), intake.content_sha256, seconds
+    )
+    report = build_report(volume, judgement.findings, model, occasion)
+    write_report(report, staging)
+    sync_tree(staging)
+    return report
+
+
+@lru_cache(maxsize=1)
+def _network(weights: Path | None, threads: int) -> Network:
+    if threads:
+        torch.set_num_threads(threads)
+    return load_network(weights)

@@ -1,0 +1,193 @@
+"""A viewer in this process over a small filled index: what the viewer's tests share, and its own."""
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import FormData, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.index import ledger
+from daemon.index.patients import add_patient
+from daemon.index.scans import ScanRow
+from daemon.settings import Settings
+from viewer.keys import INDEX, RECORDS
+from viewer.server import make_app
+
+TOKEN = "a-token-for-these-tests"
+PNG = b"\x89PNG\r\n\x1a\nnot really"
+
+
+@dataclass
+class House:
+    """A running viewer, and a browser that came through the printed link."""
+
+    client: TestClient[web.Request, web.Application]
+    app: web.Application
+    settings: Settings
+    csrf: str = ""
+
+    async def page(self, path: str, status: int = 200) -> str:
+        """The text of a page, which must answer with this status."""
+        answer = await self.client.get(path)
+        assert answer.status == status, path
+        return await answer.text()
+
+    async def post(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
+        """Send a form with this session's csrf; status and text, redirects not followed."""
+        data = {"csrf": self.csrf, **fields}
+        answer = await self.client.post(path, data=data, allow_redirects=False)
+        return answer.status, answer.headers.get("Location", await answer.text())
+
+    async def upload(
+        self, files: dict[str, bytes], patient: str = "unassigned", csrf: str | None = None
+    ) -> tuple[int, str]:
+        """Send the upload form; status and where it leads, or the page's text."""
+        form = FormData(quote_fields=False, default_to_multipart=True)
+        form.add_field("csrf", self.csrf if csrf is None else csrf)
+        form.add_field("patient", patient)
+        for name, content in files.items():
+            form.add_field("files", content, filename=name)
+        answer = await self.client.post("/upload", data=form, allow_redirects=False)
+        return answer.status, answer.headers.get("Location", await answer.text())
+
+    def in_inbox(self) -> list[Path]:
+        """Every file of the inbox."""
+        return sorted(p for p in self.settings.daemon.inbox.rglob("*") if p.is_file())
+
+    async def add_waiting(self, patient_id: str, name: str, rested: bool = True) -> int:
+        """A drop that waits; its drop_id."""
+        path = os.fsencode(f"{patient_id}/{name}")
+        drop = Drop(path, patient_id, DropKind.NIFTI, False, (DroppedFile(path, 1, 1, 1),))
+        drop_id = await ledger.add_drop(self.app[INDEX], drop)
+        if rested:
+            await ledger.mark_rested(self.app[INDEX], [drop_id])
+        return drop_id
+
+    async def add_running(self, patient_id: str, name: str) -> int:
+        """A drop that was claimed; its drop_id. No other may be waiting and rested."""
+        drop_id = await self.add_waiting(patient_id, name)
+        claimed = await ledger.claim_next(self.app[INDEX])
+        assert claimed is not None and claimed.drop_id == drop_id
+        return drop_id
+
+    async def add_scan(
+        self, patient_id: str, scan_id: str, files: dict[str, bytes] | None = None, **changes: Any
+    ) -> ScanRow:
+        """A finished drop with its published folder."""
+        drop_id = await self.add_running(patient_id, f"{scan_id}.nii.gz")
+        scan = scan_row(patient_id, scan_id, **changes)
+        folder = self.settings.daemon.outbox / os.fsdecode(scan.folder)
+        folder.mkdir(parents=True)
+        for role, content in (files or {"overlay.png": PNG, "report.json": b"{}"}).items():
+            (folder / f"{scan_id}_{role}").write_bytes(content)
+        await ledger.finish(self.app[INDEX], drop_id, scan, {})
+        return scan
+
+    async def add_patient(self, patient_id: str, **entered: str) -> str:
+        """A patient in the records; the patient_key."""
+        patient = await add_patient(self.app[RECORDS], patient_id, entered)
+        assert patient is not None
+        return patient.patient_key
+
+    async def break_index(self) -> None:
+        """Take a table away, as a damaged file would."""
+        async with self.app[INDEX].transaction():
+            await self.app[INDEX].change("DROP TABLE scans")
+
+
+@asynccontextmanager
+async def open_house(folder: Path, enter: bool = True, **viewer: Any) -> AsyncIterator[House]:
+    """Start a viewer in `folder`; with `enter`, come in through the link."""
+    settings = settings_in(folder, **viewer)
+    app = make_app(settings, TOKEN)
+    async with TestClient(TestServer(app)) as client:
+        house = House(client, app, settings)
+        if enter:
+            await house.page(f"/enter?token={TOKEN}")
+            found = re.search(r'name="csrf" value="([^"]+)"', await house.page("/upload"))
+            assert found is not None
+            house.csrf = found[1]
+        yield house
+
+
+def settings_in(folder: Path, **viewer: Any) -> Settings:
+    """The default settings with all paths below `folder`."""
+    (folder / "inbox").mkdir(exist_ok=True)
+    (folder / "outbox").mkdir(exist_ok=True)
+    settings = Settings()
+    return settings.model_copy(
+        update={
+            "daemon": settings.daemon.relative_to(folder),
+            "viewer": settings.viewer.model_copy(update=viewer),
+        }
+    )
+
+
+def lesion(**changes: Any) -> dict[str, Any]:
+    """One lesion of a report."""
+    return {
+        "id": 1,
+        "volume_ml": 41.237,
+        "voxels": 41237,
+        "longest_diameter_mm": 52.4,
+        "perpendicular_diameter_mm": 38.1,
+        "centroid_ras_mm": [30.0, 10.0, 20.0],
+        "side": "right",
+        "largest_slice": 68,
+        "mean_probability": 0.914,
+    } | changes
+
+
+def scan_row(patient_id: str, scan_id: str, **changes: Any) -> ScanRow:
+    """A published scan; `changes` are keys of its report."""
+    report: dict[str, Any] = {
+        "schema": "gliowatch/report/1",
+        "scan_id": scan_id,
+        "revision": 1,
+        "supersedes": None,
+        "patient_id": patient_id,
+        "input": {
+            "kind": "nifti",
+            "files": 1,
+            "sha256": "0123456789abcdef" * 4,
+            "shape": [240, 240, 155],
+            "spacing_mm": [1.0, 1.0, 1.25],
+            "orientation": "LPS",
+            "description": "",
+            "acquired_at": "2024-05-06T07:08:09",
+        },
+        "model": {"name": "unet-16", "weights_sha256": "fedcba9876543210" * 4, "threshold": 0.5},
+        "finding": "tumor",
+        "quality": [{"code": "no_date", "message": "The file carries no date."}],
+        "volume_ml": 41.237,
+        "volume_ml_range": [39.0, 44.0],
+        "volume_voxels": 41237,
+        "lesions": [lesion()],
+        "change": None,
+        "seconds": {"read": 0.5, "segment": 7.25, "write": 1.0},
+    } | changes
+    return ScanRow(
+        scan_id,
+        1,
+        patient_id,
+        os.fsencode(f"{patient_id}/{scan_id}"),
+        "content-" + scan_id[:4],
+        report["finding"],
+        report["volume_ml"],
+        report["input"]["acquired_at"],
+        "2024-05-06T09:00:00.000+00:00",
+        json.loads(json.dumps(report)),
+    )
+
+
+async def test_the_link_leads_to_the_worklist(tmp_path: Path) -> None:
+    """The shared set-up itself: the printed link opens the empty worklist."""
+    async with open_house(tmp_path) as house:
+        assert "Nothing has arrived yet" in await house.page("/")

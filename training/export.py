@@ -1,0 +1,45 @@
+"""From a checkpoint to the weights that are shipped: half precision, described in the header."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from training.checkpoint import load_checkpoint
+
+NAME = "gliowatch-flair-unet"
+
+
+def export_weights(checkpoint: Path, target: Path) -> dict[str, str]:
+    """Write the averaged network of a checkpoint as fp16 safetensors; the header that it got.
+
+    The counters of batch normalisation are left out: they do not matter once trained.
+    """
+    saved = load_checkpoint(checkpoint)
+    tensors = {
+        name: value.half().contiguous()
+        for name, value in saved["model_state_dict"].items()
+        if torch.is_floating_point(value)
+    }
+    header = _header(saved)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    save_file(tensors, partial, metadata=header)
+    partial.replace(target)
+    return header
+
+
+def _header(saved: dict[str, Any]) -> dict[str, str]:
+    """What the weights are and where they come from, as the strings that the format allows."""
+    return {
+        "name": NAME,
+        "shape": json.dumps(saved["shape"]),
+        "plan": json.dumps(saved["plan"]),
+        "origin": json.dumps(saved["origin"]),
+        "split_sha256": saved["split_sha256"],
+        "step": str(saved["step"]),
+        "validation_dice": f"{saved['validation_dice']:.4f}",
+        "license": "CC BY-NC-SA 4.0",
+    }

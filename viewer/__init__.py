@@ -1,0 +1,1 @@
+"""The browser's pages: worklist, patients, scans and upload, served by aiohttp."""

@@ -1,0 +1,62 @@
+"""The one place where the viewer catches errors and turns them into a page with a sentence."""
+
+import logging
+import traceback
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from model.errors import GliowatchError
+from viewer.pages import render
+
+LOG = logging.getLogger(__name__)
+SENTENCES = {
+    404: "There is no such page.",
+    405: "This page cannot be asked for in this way.",
+    413: "That is more than this form takes.",
+}
+UNEXPECTED = "Something went wrong here; please try again, and tell the administrator if it stays."
+FAULT_STATUS = 500
+
+
+@web.middleware
+async def show_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error with a page: its sentence if it has one, else a plain one."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _fault_page(request, error.status, _sentence(error))
+    except GliowatchError as error:
+        return _fault_page(request, FAULT_STATUS, str(error))
+    except ConnectionError:
+        raise  # the browser is gone, so nobody would read a page
+    except Exception as error:
+        LOG.error("%s %s failed: %s", request.method, _route(request), _without_values(error))
+        return _fault_page(request, FAULT_STATUS, UNEXPECTED)
+
+
+def _fault_page(request: web.Request, status: int, sentence: str) -> web.Response:
+    return render(request, "fault.html", {"title": "Sorry", "sentence": sentence}, status)
+
+
+def _sentence(error: web.HTTPException) -> str:
+    """The text that a handler gave, or ours: aiohttp's own texts are no sentences."""
+    given = error.text or ""
+    if given.endswith("."):
+        return given
+    return SENTENCES.get(error.status, "This request cannot be answered.")
+
+
+def _route(request: web.Request) -> str:
+    """The pattern of the address, without the ids in it."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown page"
+
+
+def _without_values(error: Exception) -> str:
+    """Type and place of an error; its message may hold names of patients, files or folders."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{frame.filename}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

@@ -1,0 +1,41 @@
+"""The technical lines at the foot of a scan's page: which network, which grid, which bytes."""
+
+from typing import Any
+
+from viewer.wording import NOT_KNOWN
+
+HASH_CHARACTERS = 12
+
+
+def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of a label and its words."""
+    given, model = report["input"], report["model"]
+    return [
+        ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
+        ("Network", f"{model['name']}, weights {_short(model['weights_sha256'])}"),
+        ("Threshold", str(model["threshold"])),
+        ("Shape", _numbers(given["shape"], "{:d}")),
+        ("Spacing", _spacing(given["spacing_mm"])),
+        ("Orientation", given["orientation"] or NOT_KNOWN),
+        ("Input SHA-256", _short(given["sha256"])),
+        ("Seconds", _seconds(report["seconds"])),
+    ]
+
+
+def _short(digest: str | None) -> str:
+    return digest[:HASH_CHARACTERS] if digest else NOT_KNOWN
+
+
+def _numbers(values: list[Any] | None, form: str) -> str:
+    if not values or None in values:
+        return NOT_KNOWN
+    return " x ".join(form.format(value) for value in values)
+
+
+def _spacing(values: list[Any] | None) -> str:
+    words = _numbers(values, "{:.2f}")
+    return words if words == NOT_KNOWN else f"{words} mm"
+
+
+def _seconds(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())

@@ -1,0 +1,97 @@
+"""Receiving an upload: streamed from the browser into the inbox, and gone again if it fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import BodyPartReader, MultipartReader, web
+
+from daemon.placing import Upload
+from viewer.keys import SESSION
+from viewer.pages import STALE_FORM, check_csrf
+
+CHUNK = 1 << 18  # bytes
+FRAME = 1 << 16  # bytes: what a form adds around its files, at most
+MOST_WORD = 200  # bytes: a form's short fields
+FORM = "multipart/form-data"
+FolderOf = Callable[[str], Awaitable[str]]
+
+
+class Meter:
+    """Counts the bytes of an upload and stops it with HTTP 413 above its limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        """Count what has arrived."""
+        self._count += count
+        if self._count > self._limit:
+            raise self.too_large()
+
+    def announce(self, length: int | None) -> None:
+        """Refuse at once what says itself that it is too large."""
+        if length is not None and length > self._limit + FRAME:
+            raise self.too_large()
+
+    def too_large(self) -> web.HTTPException:
+        """The refusal, with the limit in its sentence."""
+        text = f"The upload is larger than {self._limit // 10**6} megabytes and was not kept."
+        return web.HTTPRequestEntityTooLarge(max_size=self._limit, text=text)
+
+
+async def receive(request: web.Request, inbox: Path, folder_of: FolderOf, limit: int) -> int:
+    """Read the form: its csrf field first, then the patient, then the files; how many there were.
+
+    folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
+    """
+    if request.content_type != FORM:
+        raise web.HTTPForbidden(text=STALE_FORM)
+    meter = Meter(limit)
+    reader = await request.multipart()
+    check_csrf(request[SESSION], await _word(reader, "csrf"))
+    meter.announce(request.content_length)
+    folder = await folder_of(await _word(reader, "patient"))
+    async with _all_or_nothing(inbox, folder) as upload:
+        count = 0
+        while (part := await reader.next()) is not None:
+            count += await _take(part, upload, meter)
+    return count
+
+
+@asynccontextmanager
+async def _all_or_nothing(inbox: Path, folder: str) -> AsyncIterator[Upload]:
+    """Names the files at the end, or takes them away after any failure or a lost connection."""
+    upload = Upload(inbox, folder)
+    try:
+        yield upload
+        await asyncio.to_thread(upload.commit)
+    except BaseException:
+        await asyncio.to_thread(upload.abort)
+        raise
+
+
+async def _word(reader: MultipartReader, name: str) -> str:
+    """The next field, which must be the short one of this name; '' for any other."""
+    part = await reader.next()
+    if not isinstance(part, BodyPartReader) or part.name != name:
+        return ""
+    value = b""
+    while chunk := await part.read_chunk():
+        value += chunk
+        if len(value) > MOST_WORD:
+            return ""
+    return value.decode("utf-8", "replace")
+
+
+async def _take(part: MultipartReader | BodyPartReader, upload: Upload, meter: Meter) -> int:
+    """Write one part to the upload; 0 for a field in which no file was chosen."""
+    if not isinstance(part, BodyPartReader) or not part.filename:
+        return 0
+    stream = await asyncio.to_thread(upload.open, part.filename)
+    while chunk := await part.read_chunk(CHUNK):
+        meter.add(len(chunk))
+        await asyncio.to_thread(stream.write, chunk)
+    return 1

@@ -1,0 +1,48 @@
+"""Short words of the pages for states, kinds, sides, sizes, dates and ages."""
+
+from datetime import date
+from typing import Any
+
+from daemon.drops import State
+from daemon.outputs.sentences import size_words
+
+NOT_KNOWN = "not known"
+KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM", "zip": "Zip", "loose": "File"}
+SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": "Not known"}
+STATES = {
+    State.WAITING: "Waiting",
+    State.RUNNING: "Running",
+    State.DONE: "Done",
+    State.DUPLICATE: "Duplicate",
+    State.REJECTED: "Rejected",
+}
+
+
+def state_words(state: State, rested: bool) -> str:
+    """A drop's state; files that still change are being copied."""
+    if state is State.WAITING and not rested:
+        return "Being copied"
+    return STATES[state]
+
+
+def moment_words(moment: str | None) -> str:
+    """An ISO 8601 time, to the minute."""
+    return moment[:16].replace("T", " ") if moment else NOT_KNOWN
+
+
+def found_size(report: dict[str, Any]) -> str:
+    """The size of what was found, or '' if nothing was."""
+    return size_words(report) if report["finding"] == "tumor" else ""
+
+
+def found_side(report: dict[str, Any]) -> str:
+    """The side of the largest lesion, or ''."""
+    return SIDES[report["lesions"][0]["side"]] if report["lesions"] else ""
+
+
+def age(birth_date: str, today: date) -> int | None:
+    """Full years since an ISO birth date; None if it is not known."""
+    if not birth_date:
+        return None
+    born = date.fromisoformat(birth_date)
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
