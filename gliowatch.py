@@ -1,6 +1,5 @@
 """The front door: one command, whose subcommands import what they need when they are called."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="settings.toml to use")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -40,10 +41,13 @@ def main() -> None:
     from model.errors import GliowatchError
 
     try:
-        app()
+        raise SystemExit(app(standalone_mode=False))
     except GliowatchError as error:
-        print(f"gliowatch: {error}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(2) from None
+        sentence = str(error)
+    except typer.TyperException as error:
+        sentence = getattr(error, "format_message", error.__str__)()
+    typer.echo(f"gliowatch: {sentence}", err=True)
+    raise SystemExit(2)
 
 
 @app.command()
@@ -52,16 +56,17 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="drain the inbox and exit")] = False,
 ) -> None:
     """Run daemon, workers and viewer until Ctrl-C."""
-    from viewer.server import serve
-
     from daemon.running import run_all
+    from viewer.server import serve
 
     raise SystemExit(run_all(_load(settings), once, serve, typer.echo))
 
 
 @app.command()
 def segment(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="files or DICOM folders")],
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN...", exists=True, help="files, DICOM folders")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="where to write")],
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
     quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
@@ -79,8 +84,10 @@ def segment(
 
 @app.command()
 def measure(
-    mask: Annotated[Path, typer.Argument(metavar="MASK.nii.gz")],
-    scan: Annotated[Path | None, typer.Option(help="the scan that the mask belongs to")] = None,
+    mask: Annotated[Path, typer.Argument(metavar="MASK.nii.gz", exists=True, dir_okay=False)],
+    scan: Annotated[
+        Path | None, typer.Option(exists=True, help="the scan that the mask belongs to")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Measure a binary mask: volume, diameters, side."""
@@ -98,6 +105,56 @@ def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     from daemon.outputs.text import print_table
 
     print_table(about(_load(settings)), json, typer.echo)
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="where to write")],
+    recipe: Annotated[Recipe, typer.Option(help="how to train")] = Recipe.STANDARD,
+    split: Annotated[
+        Path | None, typer.Option(exists=True, help="JSON with lists of patients")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
+    max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    settings: SettingsFile = None,
+) -> None:
+    """Train the network on scans with drawn masks."""
+    from training.loop import plan_from
+    from training.recipe import Request
+    from training.terminal import train_visibly
+
+    table = _load(settings).training.model_dump()
+    share = table.pop("validation_share")
+    request = Request(data, out, split, share, resume)
+    train_visibly(request, plan_from(table, max_minutes, device), typer.echo)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
+    ],
+    split: Annotated[
+        Path | None, typer.Option(exists=True, help="JSON with lists of patients")
+    ] = None,
+    subset: Annotated[str | None, typer.Option(help="which list of the split file")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(exists=True, help="safetensors; else those shipped")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
+    quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
+    settings: SettingsFile = None,
+) -> None:
+    """Measure the network against drawn masks, per patient."""
+    from training.terminal import evaluate_visibly
+
+    model = _load(settings).model
+    rules = (model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
+    evaluate_visibly(data, split, subset, weights, rules, json_file, typer.echo)
 
 
 def _load(settings: Path | None) -> "Settings":

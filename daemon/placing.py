@@ -5,7 +5,9 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
+from daemon.inbox import NameRules
 from daemon.names import file_name
+from daemon.publishing import sync_folder
 
 PART = ".part"
 
@@ -13,42 +15,51 @@ PART = ".part"
 class Upload:
     """One upload into a folder of its own below the patient's.
 
-    Every file is written with the ending `.part`, which the daemon waits for; `commit` syncs
-    and names them all, `abort` takes them away again. Nothing is ever overwritten.
+    Every file is written with the ending `.part`, which the daemon waits for; `commit` gives
+    all of them their names, `abort` takes them away again. Nothing is ever overwritten.
     """
 
-    def __init__(self, inbox: Path, patient_id: str) -> None:
+    def __init__(self, inbox: Path, patient_id: str, rules: NameRules) -> None:
         self._folder = inbox / patient_id / f"upload-{secrets.token_hex(6)}"
-        self._streams: list[tuple[BinaryIO, Path]] = []
+        self._rules = rules
+        self._targets: list[Path] = []
 
     def open(self, claimed_name: str) -> BinaryIO:
-        """A stream for the next file; its name is made safe and, if taken, numbered."""
+        """A stream for the next file, to be ended with `close`; its name is made safe."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._free(file_name(claimed_name))
-        stream = Path(f"{target}{PART}").open("xb")  # noqa: SIM115 - closed by commit or abort
-        self._streams.append((stream, target))
-        return stream
+        target = self._free(self._visible(file_name(claimed_name)))
+        self._targets.append(target)
+        return Path(f"{target}{PART}").open("xb")
 
-    def commit(self) -> int:
-        """Sync and name all files; how many there were."""
-        for stream, _ in self._streams:
+    def close(self, stream: BinaryIO) -> None:
+        """The file has arrived whole: bring it safely to the disk."""
+        with stream:
             stream.flush()
             os.fsync(stream.fileno())
-            stream.close()
-        for _, target in self._streams:
+
+    def commit(self) -> int:
+        """Name all files, whose streams are closed; how many there were."""
+        for target in self._targets:
             Path(f"{target}{PART}").rename(target)
-        return len(self._streams)
+        if self._targets:
+            sync_folder(self._folder)
+        return len(self._targets)
 
     def abort(self) -> None:
         """Take every file of this upload away again."""
-        for stream, target in self._streams:
-            stream.close()
+        for target in self._targets:
             Path(f"{target}{PART}").unlink(missing_ok=True)
         if self._folder.exists() and not any(self._folder.iterdir()):
             self._folder.rmdir()
 
+    def _visible(self, name: str) -> str:
+        """A name that the daemon takes for a scan, not for one that waits or is ignored."""
+        encoded = os.fsencode(name)
+        hidden = self._rules.is_waiting(encoded) or self._rules.is_ignored(encoded)
+        return f"{name}_" if hidden else name
+
     def _free(self, name: str) -> Path:
-        taken = {target.name for _, target in self._streams}
+        taken = {target.name for target in self._targets}
         stem, dot, ending = name.partition(".")
         numbered = (name if n == 1 else f"{stem}-{n}{dot}{ending}" for n in range(1, 10**6))
         return self._folder / next(choice for choice in numbered if choice not in taken)

@@ -16,8 +16,14 @@ from pydantic import SecretStr
 from daemon.logs import log_to_stderr
 from daemon.service import run_daemon
 from daemon.settings import Settings, SettingsError
+from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
+
+
+class AddressTaken(GliowatchError):
+    """The viewer's address is in use, or is none of this machine."""
+
 
 MIN_TOKEN = 16
 LONGEST_PAUSE_SECONDS = 30.0
@@ -92,12 +98,18 @@ def _with_address(settings: Settings) -> tuple[Settings, str]:
     token = settings.viewer.token.get_secret_value() or secrets.token_urlsafe(24)
     if len(token) < MIN_TOKEN:
         raise SettingsError(f"viewer.token must have {MIN_TOKEN} characters or more.")
-    port = settings.viewer.port or _free_port(settings.viewer.host)
+    port = _usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port, "token": SecretStr(token)})
     return settings.model_copy(update={"viewer": viewer}), token
 
 
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _usable_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Raises AddressTaken before anything has begun."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError:
+        raise AddressTaken(
+            f"The viewer cannot listen on {host}, port {port}: is another program using it?"
+        ) from None

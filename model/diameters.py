@@ -9,6 +9,7 @@ from scipy.spatial import ConvexHull
 from model.volume import Affine
 
 Points = NDArray[np.float64]
+TIE_MM = 1e-6  # lengths that differ by less count as equal
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,29 @@ def in_plane_diameters(lesion: NDArray[np.bool_], affine: Affine, axis: int) -> 
 
     lesion: bool (i, j, k), not empty. Lengths run along the half-level contour, outer edge to
     outer edge, on the contour's convex hull, in mm by the affine: right for oblique and
-    anisotropic grids. After RANO's bidimensional measurement (Wen et al., J Clin Oncol 2010).
+    anisotropic grids. Of equally long diameters that with the longest line across counts, so
+    that the order of storage does not. After RANO's bidimensional measurement (Wen et al.,
+    J Clin Oncol 2010).
     """
     plane = _Plane(affine, axis)
-    best: tuple[float, int, Points] | None = None
-    for index in np.flatnonzero(lesion.any(axis=tuple({0, 1, 2} - {axis}))):
-        hull = plane.hull(np.take(lesion, index, axis=axis))
-        length = float(_distances(hull).max())
-        if best is None or length > best[0] + 1e-9:
-            best = (length, int(index), hull)
-    assert best is not None, "a lesion has at least one voxel"
-    _, where, hull = best
-    start, end = divmod(int(_distances(hull).argmax()), len(hull))
-    across = _longest_across(hull, hull[end] - hull[start])
-    return InPlane(plane.line(hull[start], hull[end], where), plane.line(*across, where), where)
+    occupied = np.flatnonzero(lesion.any(axis=tuple({0, 1, 2} - {axis})))
+    hulls = [plane.hull(np.take(lesion, index, axis=axis)) for index in occupied]
+    longest = max(float(_distances(hull).max()) for hull in hulls)
+    drawn = [
+        InPlane(plane.line(start, end, where), plane.line(*across, where), where)
+        for where, hull in zip(occupied.tolist(), hulls, strict=True)
+        for start, end, across in _equally_long(hull, longest - TIE_MM)
+    ]
+    return max(drawn, key=lambda lines: lines.perpendicular.length)
+
+
+def _equally_long(
+    hull: Points, length: float
+) -> list[tuple[Points, Points, tuple[Points, Points]]]:
+    """Start, end and longest line across of each diameter that is at least `length` mm."""
+    pairs = np.argwhere(np.triu(_distances(hull)) >= length)
+    lines = [(hull[start], hull[end]) for start, end in pairs]
+    return [(start, end, _longest_across(hull, end - start)) for start, end in lines]
 
 
 class _Plane:

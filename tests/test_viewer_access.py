@@ -75,7 +75,9 @@ async def test_the_token_leaves_the_address(tmp_path: Path) -> None:
         assert answer.status == 303
         assert answer.headers["Location"] == "/scans/abc"
         cookie = answer.headers["Set-Cookie"]
-        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert "Path=/" in cookie
         assert TOKEN not in cookie
 
 
@@ -119,7 +121,9 @@ async def test_pages_need_no_script_and_say_research(tmp_path: Path) -> None:
         await house.add_scan("P1", "scan1")
         for path in ("/", "/patients", "/patients/new", "/upload", "/scans/scan1"):
             page = await house.page(path)
-            assert "<script" not in page and "style=" not in page and "onclick" not in page
+            assert "<script" not in page
+            assert "style=" not in page
+            assert "onclick" not in page
             assert "Research use only. Not a diagnosis." in page
 
 

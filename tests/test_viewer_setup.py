@@ -1,4 +1,4 @@
-"""A viewer in this process over a small filled index: what the viewer's tests share, and its own."""
+"""A viewer in this process over a small index: what the viewer's tests share."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class House:
         form.add_field("csrf", self.csrf if csrf is None else csrf)
         form.add_field("patient", patient)
         for name, content in files.items():
-            form.add_field("files", content, filename=name)
+            form.add_field("files", BytesIO(content), filename=name)
         answer = await self.client.post("/upload", data=form, allow_redirects=False)
         return answer.status, answer.headers.get("Location", await answer.text())
 
@@ -74,7 +75,8 @@ class House:
         """A drop that was claimed; its drop_id. No other may be waiting and rested."""
         drop_id = await self.add_waiting(patient_id, name)
         claimed = await ledger.claim_next(self.app[INDEX])
-        assert claimed is not None and claimed.drop_id == drop_id
+        assert claimed is not None
+        assert claimed.drop_id == drop_id
         return drop_id
 
     async def add_scan(

@@ -52,12 +52,25 @@ def find_cases(data: Path) -> dict[str, Case]:
     return cases
 
 
-def read_subset(split_file: Path, subset: str) -> tuple[str, ...]:
-    """The patients of one named list in a split file. Raises DatasetError if it is not there."""
-    lists = json.loads(split_file.read_text())
-    if subset not in lists:
+def read_split(split_file: Path) -> dict[str, tuple[str, ...]]:
+    """The named lists of patients in a split file. Raises DatasetError if it is none."""
+    try:
+        lists = json.loads(split_file.read_text(encoding="utf-8"))
+        return {name: tuple(map(str, names)) for name, names in lists.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        raise DatasetError("The split file cannot be read: lists of patients by name.") from None
+
+
+def choose_cases(cases: dict[str, Case], split_file: Path | None, subset: str | None) -> list[Case]:
+    """The cases of one list of a split file, or all. Raises DatasetError if one is missing."""
+    if split_file is None or subset is None:
+        return list(cases.values())
+    names = read_split(split_file).get(subset)
+    if names is None:
         raise DatasetError(f"The split file has no list named {subset}.")
-    return tuple(str(patient) for patient in lists[subset])
+    if missing := [name for name in names if name not in cases]:
+        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    return [cases[name] for name in names]
 
 
 def split_by_patient(patients: tuple[str, ...], share: float, seed: int) -> Split:

@@ -21,6 +21,8 @@ from training.cases import DatasetError, Split
 from training.checkpoint import BEST, LATEST, load_checkpoint, save_checkpoint
 from training.metrics import dice
 
+METRICS = "metrics.csv"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -37,6 +39,11 @@ class Plan:
     seed: int = 7
     width: int = 16
     device: str = "cpu"
+
+
+def plan_from(table: dict[str, Any], max_minutes: float | None, device: str) -> Plan:
+    """A plan from the [training] table of the settings, as plain values."""
+    return Plan(**table, max_minutes=max_minutes, device=device)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,8 @@ class Training:
         latest = self._folder / LATEST
         if resume and latest.exists():
             self._restore(state, load_checkpoint(latest))
+        else:
+            (self._folder / METRICS).unlink(missing_ok=True)
         return state
 
     def _restore(self, state: _State, saved: dict[str, Any]) -> None:
@@ -172,7 +181,7 @@ class Training:
         }
 
     def _write_row(self, state: _State, loss: float, score: float) -> None:
-        table = self._folder / "metrics.csv"
+        table = self._folder / METRICS
         is_new = not table.exists()
         with table.open("a", newline="") as stream:
             writer = csv.writer(stream)

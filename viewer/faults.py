@@ -16,6 +16,7 @@ SENTENCES = {
     413: "That is more than this form takes.",
 }
 UNEXPECTED = "Something went wrong here; please try again, and tell the administrator if it stays."
+AIOHTTPS_OWN = "Maximum request body size"  # how its sentence about a large form begins
 FAULT_STATUS = 500
 
 
@@ -42,9 +43,9 @@ def _fault_page(request: web.Request, status: int, sentence: str) -> web.Respons
 
 
 def _sentence(error: web.HTTPException) -> str:
-    """The text that a handler gave, or ours: aiohttp's own texts are no sentences."""
+    """The text that a handler gave, or ours: aiohttp's own texts are not for people."""
     given = error.text or ""
-    if given.endswith("."):
+    if given.endswith(".") and not given.startswith(AIOHTTPS_OWN):
         return given
     return SENTENCES.get(error.status, "This request cannot be answered.")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import multiprocessing
 import signal
 import warnings
 from collections.abc import AsyncIterator
@@ -45,7 +46,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
 
 
 def serve(settings: Settings, token: str) -> None:
-    """Serve the pages until SIGTERM; Ctrl-C is the parent's to handle. Raises ListenError."""
+    """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for category in (BadContentDispositionHeader, BadContentDispositionParam):
         warnings.simplefilter("ignore", category)  # its text holds names of uploaded files
@@ -54,7 +55,10 @@ def serve(settings: Settings, token: str) -> None:
 
 async def _serve(settings: Settings, token: str) -> None:
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
     # No access log: addresses hold the token once, and who looked at what is the audit's matter.
     runner = web.AppRunner(
         make_app(settings, token), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
+from daemon.inbox import NameRules
 from daemon.index.patients import find_patient, list_patients
 from daemon.names import UNASSIGNED
 from viewer.keys import RECORDS, SETTINGS
 from viewer.pages import render
-from viewer.uploading import receive
+from viewer.uploading import Place, receive
 
 MOST_PATIENTS = 500
 NO_FILE = "No file was chosen."
@@ -31,8 +32,9 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
             raise web.HTTPBadRequest(text="There is no such patient.")
         return patient.patient_id
 
-    limit = settings.viewer.max_upload_mb * MEGABYTE
-    count = await receive(request, settings.daemon.inbox, folder_of, limit)
+    daemon, limit = settings.daemon, settings.viewer.max_upload_mb * MEGABYTE
+    rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+    count = await receive(request, Place(daemon.inbox, rules, limit), folder_of)
     if count == 0:
         return await _form(request, NO_FILE, 400)
     raise web.HTTPSeeOther(f"/?received={count}")

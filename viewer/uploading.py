@@ -1,12 +1,15 @@
 """Receiving an upload: streamed from the browser into the inbox, and gone again if it fails."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
+from daemon.inbox import NameRules
 from daemon.placing import Upload
 from viewer.keys import SESSION
 from viewer.pages import STALE_FORM, check_csrf
@@ -16,6 +19,15 @@ FRAME = 1 << 16  # bytes: what a form adds around its files, at most
 MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
 FolderOf = Callable[[str], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where uploads go: the inbox and its rules for names, and how many bytes one may have."""
+
+    inbox: Path
+    rules: NameRules
+    limit: int
 
 
 class Meter:
@@ -42,29 +54,39 @@ class Meter:
         return web.HTTPRequestEntityTooLarge(max_size=self._limit, text=text)
 
 
-async def receive(request: web.Request, inbox: Path, folder_of: FolderOf, limit: int) -> int:
+async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> int:
     """Read the form: its csrf field first, then the patient, then the files; how many there were.
 
     folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
     """
     if request.content_type != FORM:
         raise web.HTTPForbidden(text=STALE_FORM)
-    meter = Meter(limit)
-    reader = await request.multipart()
-    check_csrf(request[SESSION], await _word(reader, "csrf"))
-    meter.announce(request.content_length)
-    folder = await folder_of(await _word(reader, "patient"))
-    async with _all_or_nothing(inbox, folder) as upload:
-        count = 0
-        while (part := await reader.next()) is not None:
-            count += await _take(part, upload, meter)
+    meter = Meter(place.limit)
+    with _damaged_forms_refused():
+        reader = await request.multipart()
+        check_csrf(request[SESSION], await _word(reader, "csrf"))
+        meter.announce(request.content_length)
+        folder = await folder_of(await _word(reader, "patient"))
+        async with _all_or_nothing(place, folder) as upload:
+            count = 0
+            while (part := await reader.next()) is not None:
+                count += await _take(part, upload, meter)
     return count
 
 
+@contextmanager
+def _damaged_forms_refused() -> Iterator[None]:
+    """Gives what aiohttp raises about a form that breaks off or has no boundary its sentence."""
+    try:
+        yield
+    except (ValueError, HttpProcessingError):
+        raise web.HTTPBadRequest(text="The upload arrived damaged and was not kept.") from None
+
+
 @asynccontextmanager
-async def _all_or_nothing(inbox: Path, folder: str) -> AsyncIterator[Upload]:
+async def _all_or_nothing(place: Place, folder: str) -> AsyncIterator[Upload]:
     """Names the files at the end, or takes them away after any failure or a lost connection."""
-    upload = Upload(inbox, folder)
+    upload = Upload(place.inbox, folder, place.rules)
     try:
         yield upload
         await asyncio.to_thread(upload.commit)
@@ -91,7 +113,9 @@ async def _take(part: MultipartReader | BodyPartReader, upload: Upload, meter: M
     if not isinstance(part, BodyPartReader) or not part.filename:
         return 0
     stream = await asyncio.to_thread(upload.open, part.filename)
-    while chunk := await part.read_chunk(CHUNK):
-        meter.add(len(chunk))
-        await asyncio.to_thread(stream.write, chunk)
+    with stream:  # closed after a failure too; the upload takes the file away
+        while chunk := await part.read_chunk(CHUNK):
+            meter.add(len(chunk))
+            await asyncio.to_thread(stream.write, chunk)
+        await asyncio.to_thread(upload.close, stream)
     return 1

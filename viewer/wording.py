@@ -6,7 +6,7 @@ from typing import Any
 from daemon.drops import State
 from daemon.outputs.sentences import size_words
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = "Not known"
 KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM", "zip": "Zip", "loose": "File"}
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": "Not known"}
 STATES = {

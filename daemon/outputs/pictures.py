@@ -31,7 +31,7 @@ def save_overlay(shown: Display, path: Path) -> None:
     size = shown.size(OVERLAY_SIDE)
     picture = _slice(shown, index, size)
     if shown.letters:
-        _letters(picture, shown.letters)
+        _letters(picture, shown.letters, 26)
     framed = Image.new("RGB", (size[0], size[1] + CAPTION))
     framed.paste(picture)
     count = len(shown.grey)
@@ -50,9 +50,9 @@ def save_montage(shown: Display, path: Path) -> None:
     for number, index in enumerate(indices):
         tile = _slice(shown, index, size)
         _write(tile, (4, 2), str(index + 1), 12)
+        if shown.letters:
+            _letters(tile, shown.letters, 12)
         sheet.paste(tile, (number % columns * size[0], number // columns * size[1]))
-    if shown.letters:
-        _letters(sheet, shown.letters, bottom=CAPTION)
     _write(sheet, (8, sheet.height - CAPTION + 5), RESEARCH_USE, 12)
     sheet.save(path, compress_level=3)
 
@@ -90,10 +90,11 @@ def _draw_outline(picture: NDArray[np.uint8], inside: NDArray[np.bool_]) -> None
     picture[grown & ~inside] = OUTLINE
 
 
-def _letters(picture: Image.Image, letters: tuple[str, str], bottom: int = 0) -> None:
-    middle = (picture.height - bottom) / 2
-    _write(picture, (8, middle - 14), letters[0], 26)
-    _write(picture, (picture.width - 28, middle - 14), letters[1], 26)
+def _letters(picture: Image.Image, letters: tuple[str, str], size: int) -> None:
+    """Which side of the patient the left and the right edge of a picture are."""
+    middle = (picture.height - size) / 2
+    _write(picture, (size / 3, middle), letters[0], size)
+    _write(picture, (picture.width - size, middle), letters[1], size)
 
 
 def _write(picture: Image.Image, place: tuple[float, float], text: str, size: int) -> None:

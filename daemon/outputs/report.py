@@ -76,7 +76,10 @@ def measurements(
         "volume_ml_range": None,
         "volume_voxels": findings.voxels if judged else None,
         **area,
-        "lesions": [_lesion(lesion, scale, has_volume) for lesion in findings.lesions],
+        "lesions": [
+            _lesion(lesion, scale, has_volume) | _slab_area(lesion, scale, few_slices, pixel_mm2)
+            for lesion in findings.lesions
+        ],
     }
 
 
@@ -105,6 +108,15 @@ def pixel_mm2(volume: Volume) -> float:
     spacing = list(volume.spacing)
     del spacing[volume.slice_axis]
     return spacing[0] * spacing[1]
+
+
+def _slab_area(
+    lesion: Lesion, scale: Scale, few_slices: bool, pixel_mm2: float
+) -> dict[str, float]:
+    """A lesion's area on the slices given, where too few are there for a volume."""
+    if scale is Scale.UNKNOWN or not few_slices:
+        return {}
+    return {"area_mm2": round(lesion.voxels * pixel_mm2, 2)}
 
 
 def _lesion(lesion: Lesion, scale: Scale, has_volume: bool) -> dict[str, Any]:

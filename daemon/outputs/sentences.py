@@ -28,7 +28,8 @@ def finding_sentence(report: dict[str, Any]) -> str:
     places = "one lesion" if count == 1 else f"{count} lesions, the largest"
     return (
         f"FLAIR abnormality (whole tumor): {size_words(report)}, {places}"
-        f" {SIDE_WORDS[first['side']]}, {diameter_words(first)}."
+        f"{',' if first['side'] == 'unknown' else ''} {SIDE_WORDS[first['side']]},"
+        f" {diameter_words(first)}."
     )
 
 

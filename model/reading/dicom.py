@@ -17,6 +17,7 @@ from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 FLAIR_WORDS = ("flair", "dark fluid", "dark-fluid", "darkfluid", "tirm")
+NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
 GAP_TOLERANCE = 0.25  # share of the slice distance by which one gap may differ from the others
 
 
@@ -28,7 +29,7 @@ def read_dicom(files: tuple[Path, ...]) -> Volume:
     """
     images = [image for image in map(_open, files) if image is not None]
     if not images:
-        raise UnreadableScan("None of the files is a DICOM image.")
+        raise UnreadableScan(NO_SCAN)
     slices, notes = _one_series(images)
     first = slices[0]
     _check_kind(first)

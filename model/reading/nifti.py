@@ -19,6 +19,7 @@ MAX_EXTENSION_BYTES = 8_000_000  # header extensions and padding that a real fil
 UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
+@np.errstate(all="ignore")  # what overflows in a hostile header is refused right after
 def read_nifti(path: Path) -> Volume:
     """Read a `.nii` or `.nii.gz` of one 3D volume, as (i, j, k) float32 with its affine in RAS mm.
 
@@ -29,7 +30,7 @@ def read_nifti(path: Path) -> Volume:
     shape = _three_axes(image.shape)
     affine, sides_known = _affine(image)
     voxels, notes = _voxels(image, shape)
-    unit = str(image.header.get_xyzt_units()[0])
+    unit = _unit(image)
     scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
     affine[:3] *= UNITS.get(unit, 1.0)
     _check_geometry(affine)
@@ -55,14 +56,15 @@ def load_image(path: Path) -> nib.Nifti1Image:
         raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
     except (zlib.error, gzip.BadGzipFile):
         raise UnreadableScan("The compressed file is damaged.") from None
-    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, OverflowError):
+    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError):
         raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
 
 
 def _parse(stream: BinaryIO) -> nib.Nifti1Image:
     start = stream.read(544)
     kind = _image_class(start)
-    header = kind.header_class.from_fileobj(_Start(start), check=False)
+    size = kind.header_class.template_dtype.itemsize
+    header = kind.header_class(start[:size], check=False)
     needed = _data_bytes(header)
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_EXTENSION_BYTES:
@@ -85,18 +87,6 @@ def _image_class(start: bytes) -> type[nib.Nifti1Image]:
     if len(start) >= 540 and start[4:7] == b"n+2":
         return nib.Nifti2Image
     raise UnreadableScan("The file is not a NIfTI image, whatever its name says.")
-
-
-class _Start:
-    """The first bytes as the readable object that nibabel's header class asks for."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes."""
-        taken, self._content = self._content[:size], self._content[size:]
-        return taken
 
 
 def _data_bytes(header: nib.Nifti1Header) -> int:
@@ -133,6 +123,14 @@ def _affine(image: nib.Nifti1Image) -> tuple[Affine, bool]:
     return affine, known
 
 
+def _unit(image: nib.Nifti1Image) -> str:
+    """The declared unit of length; "unknown" for a code that NIfTI does not know."""
+    try:
+        return str(image.header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
 def _check_geometry(affine: Affine) -> None:
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise UnreadableScan("The position of the voxels in the NIfTI header is not valid.")
@@ -147,8 +145,7 @@ def _voxels(
     kind = image.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
         raise UnreadableScan("The NIfTI file holds colours or complex numbers, not an MR image.")
-    with np.errstate(all="ignore"):
-        voxels = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    voxels = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
     finite = np.isfinite(voxels)
     if not finite.any():
         raise UnreadableScan("No voxel of the volume has a value.")

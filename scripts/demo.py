@@ -1,0 +1,88 @@
+"""`make demo`: drop the samples into a fresh inbox, run gliowatch, print the link to a result."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "demo"
+SAMPLES = ROOT / "samples" / "inbox"
+WAIT_SECONDS = 120
+
+
+def main() -> int:
+    """Run until Ctrl-C; the exit code of `gliowatch run`."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    shutil.copytree(SAMPLES, DEMO / "inbox")
+    shutil.copy(ROOT / "settings.toml", DEMO / "settings.toml")
+    port, token = _port(8737), secrets.token_urlsafe(24)
+    began = time.monotonic()
+    run = _start(port, token)
+    try:
+        report = _first_report(run)
+        if report is None:
+            print("gliowatch ended before a result was there; its log stands above.")
+            return 1
+        seconds = time.monotonic() - began
+        link = f"http://127.0.0.1:{port}/enter?token={token}&next=/scans/{report['scan_id']}"
+        _tell(report, seconds, link)
+        return run.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        run.terminate()
+        run.wait()
+
+
+def _start(port: int, token: str) -> "subprocess.Popen[bytes]":
+    environment = os.environ | {
+        "GLIOWATCH_DAEMON__REST_SECONDS": "1",
+        "GLIOWATCH_VIEWER__PORT": str(port),
+        "GLIOWATCH_VIEWER__TOKEN": token,
+    }
+    command = [sys.executable, "-m", "gliowatch", "run", "--settings", str(DEMO / "settings.toml")]
+    print(f"Dropped {_count()} scans into {DEMO / 'inbox'}; starting gliowatch ...", flush=True)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, str] | None:
+    """The first report in the outbox, or None if gliowatch ends or takes too long."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end and run.poll() is None:
+        for path in DEMO.glob("outbox/[!.]*/*/*_report.json"):
+            content: dict[str, str] = json.loads(path.read_text())
+            return content
+        time.sleep(0.1)
+    return None
+
+
+def _tell(report: dict[str, str], seconds: float, link: str) -> None:
+    print(f"\nFirst result after {seconds:.1f} s: {report['finding']}.")
+    print(f"Results: {DEMO / 'outbox'}")
+    print(f"Open this link in a browser (Ctrl-C ends the demo):\n\n    {link}\n", flush=True)
+
+
+def _count() -> int:
+    return sum(path.is_file() for path in SAMPLES.rglob("*"))
+
+
+def _port(wanted: int) -> int:
+    """The usual port, or a free one where that is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise SystemExit("There is no free port on this machine.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

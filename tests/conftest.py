@@ -1,0 +1,134 @@
+"""What many tests need: the samples, a small network, settings of a fresh hospital, a daemon."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from daemon.service import run_daemon
+from daemon.settings import Settings, load_settings
+from model.unet import UNet, UNetShape
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples" / "inbox"
+FRONTAL = SAMPLES / "TCGA-FG-6692" / "TCGA-FG-6692_FLAIR_defaced.nii.gz"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real scans beside the repository; the test is skipped where they are not."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared scans are not on this machine")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network of the same form, for tests of everything but accuracy."""
+    shape = UNetShape(width=2, levels=2)
+    torch.manual_seed(1)
+    net = UNet(shape)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    tensors = {k: v for k, v in net.state_dict().items() if torch.is_floating_point(v)}
+    save_file(tensors, path, metadata={"name": "small", "shape": json.dumps(shape.as_dict())})
+    return path
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, small_weights: Path) -> Settings:
+    """Settings with folders of their own, a short rest, and the small network."""
+    (tmp_path / "settings.toml").write_text(
+        "[daemon]\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n"
+        f'[model]\nweights = "{small_weights}"\n'
+        "[viewer]\nport = 0\n"
+    )
+    settings = load_settings(tmp_path / "settings.toml")
+    settings.daemon.inbox.mkdir()
+    return settings
+
+
+@asynccontextmanager
+async def running_daemon(settings: Settings) -> AsyncIterator[None]:
+    """The daemon in this process, with its worker in another, until the context ends."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_daemon(settings, False, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until `condition()` is true; fails after so many seconds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def drain(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """`gliowatch run --once` as its own process over the settings in `folder`."""
+    command = [sys.executable, "-m", "gliowatch", "run", "--once", "--settings"]
+    return subprocess.run(
+        [*command, str(folder / "settings.toml")],
+        env=os.environ | environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+@pytest.fixture
+def start_daemon() -> Iterator[Callable[[Path], "subprocess.Popen[bytes]"]]:
+    """Start `gliowatch run --once` as a process group that a test may kill."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(folder: Path) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "gliowatch", "run", "--once", "--settings"]
+        process = subprocess.Popen(
+            [*command, str(folder / "settings.toml")],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def reports(settings: Settings) -> list[dict[str, object]]:
+    """All reports in the outbox."""
+    found = settings.daemon.outbox.glob("[!.]*/*/*_report.json")
+    return [json.loads(path.read_text("utf-8")) for path in sorted(found)]
+
+
+def left_in_inbox(settings: Settings) -> list[str]:
+    """Paths of the files that lie in the inbox, those set aside left out."""
+    inbox = settings.daemon.inbox
+    files = [path.relative_to(inbox) for path in inbox.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in files if not path.parts[0].startswith("."))
+
+
+def reasons(settings: Settings) -> dict[str, str]:
+    """The reason of each rejected file, by its name."""
+    notes = (settings.daemon.inbox / ".rejected").rglob("*.reason.txt")
+    return {
+        path.name.removesuffix(".reason.txt"): path.read_text("utf-8").strip() for path in notes
+    }

@@ -1,0 +1,84 @@
+"""What lies in the inbox becomes the right drops, and nothing outside is ever followed."""
+
+import os
+from pathlib import Path
+
+from daemon.drops import DropKind
+from daemon.inbox import NameRules, look_through
+
+RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
+
+
+def put(inbox: Path, *names: str) -> None:
+    for name in names:
+        path = inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_each_nifti_picture_and_zip_is_a_drop_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, "P/a.nii", "P/b.NII.GZ", "P/deep/er/c.png", "P/d.JPEG", "P/e.zip")
+    drops = look_through(tmp_path, RULES).drops
+    assert {unit: drop.kind for unit, drop in drops.items()} == {
+        b"P/a.nii": DropKind.NIFTI,
+        b"P/b.NII.GZ": DropKind.NIFTI,
+        b"P/deep/er/c.png": DropKind.IMAGE,
+        b"P/d.JPEG": DropKind.IMAGE,
+        b"P/e.zip": DropKind.ZIP,
+    }
+    assert {drop.patient_id for drop in drops.values()} == {"P"}
+
+
+def test_other_files_of_one_folder_are_one_dicom_drop(tmp_path: Path) -> None:
+    put(tmp_path, "P/s/1", "P/s/2.dcm", "P/s/IM-0001", "P/t/1", "P/s/a.nii")
+    drops = look_through(tmp_path, RULES).drops
+    assert len(drops[b"P/s"].files) == 3
+    assert len(drops[b"P/t"].files) == 1
+    assert drops[b"P/s/a.nii"].kind is DropKind.NIFTI
+
+
+def test_loose_files_are_unassigned_or_wait_to_be_filed(tmp_path: Path) -> None:
+    put(tmp_path, "a.nii", "b")
+    drops = look_through(tmp_path, RULES).drops
+    assert drops[b"a.nii"].patient_id == "unassigned"
+    assert drops[b"a.nii"].patient_folder == b"unassigned"
+    assert drops[b"b"].kind is DropKind.LOOSE
+
+
+def test_hidden_ignored_and_temporary_names_are_no_drops(tmp_path: Path) -> None:
+    put(tmp_path, "P/.x.nii", ".rejected/P/a.nii", "P/Thumbs.db", "P/a.nii.part", "P/b.nii~")
+    listing = look_through(tmp_path, RULES)
+    assert listing.drops == {}
+    assert listing.unfinished == {b"P"}
+
+
+def test_links_pipes_and_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    put(outside, "secret.nii")
+    inbox = tmp_path / "inbox"
+    put(inbox, "P/real.nii")
+    (inbox / "P" / "link.nii").symlink_to(outside / "secret.nii")
+    (inbox / "Q").symlink_to(outside)
+    os.mkfifo(inbox / "P" / "pipe.nii")
+    assert list(look_through(inbox, RULES).drops) == [b"P/real.nii"]
+
+
+def test_urgent_is_the_folder_right_below_the_patient(tmp_path: Path) -> None:
+    put(tmp_path, "P/URGENT/a.nii", "P/x/URGENT/b.nii", "URGENT/c.nii")
+    drops = look_through(tmp_path, RULES).drops
+    assert {unit: drop.urgent for unit, drop in drops.items()} == {
+        b"P/URGENT/a.nii": True,
+        b"P/x/URGENT/b.nii": False,
+        b"URGENT/c.nii": False,
+    }
+
+
+def test_names_that_are_not_utf8_are_kept_apart_and_shown(tmp_path: Path) -> None:
+    for name in (b"P\xe4", b"P\xe5"):
+        folder = os.path.join(os.fsencode(tmp_path), name)
+        os.mkdir(folder)
+        with open(os.path.join(folder, b"a.nii"), "wb") as stream:
+            stream.write(b"x")
+    drops = look_through(tmp_path, RULES).drops
+    assert sorted(drop.patient_id for drop in drops.values()) == ["P\\xe4", "P\\xe5"]
+    assert drops[b"P\xe4/a.nii"].patient_folder == b"P\xe4"

@@ -1,0 +1,69 @@
+"""How files leave the inbox: done ones go, others move aside, and changed ones always stay."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
+from daemon.inbox import identify
+from daemon.leaving import file_loose, leave
+
+
+def dropped(inbox: Path, name: str, content: bytes = b"x") -> DroppedFile:
+    path = inbox / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return identify(name.encode(), path.lstat())
+
+
+def ended(file: DroppedFile, state: State) -> QueuedDrop:
+    drop = Drop(file.path, "P", DropKind.NIFTI, False, (file,))
+    return QueuedDrop(1, drop, state, True, 1, "The file is empty.")
+
+
+def test_a_done_file_goes_and_its_empty_folders_but_not_the_patients(tmp_path: Path) -> None:
+    file = dropped(tmp_path, "P/study/series/a.nii")
+    leave(tmp_path, ended(file, State.DONE))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "P"]
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.DUPLICATE, State.REJECTED])
+def test_a_file_that_changed_meanwhile_stays(tmp_path: Path, state: State) -> None:
+    file = dropped(tmp_path, "P/a.nii")
+    (tmp_path / "P/a.nii").write_bytes(b"new content")
+    leave(tmp_path, ended(file, state))
+    assert (tmp_path / "P/a.nii").read_bytes() == b"new content"
+
+
+def test_a_rejected_file_moves_aside_with_its_reason(tmp_path: Path) -> None:
+    file = dropped(tmp_path, "P/s/a.nii")
+    leave(tmp_path, ended(file, State.REJECTED))
+    assert (tmp_path / ".rejected/P/s/a.nii").read_bytes() == b"x"
+    reason = (tmp_path / ".rejected/P/s/a.nii.reason.txt").read_text()
+    assert reason == "The file is empty.\n"
+
+
+def test_names_that_are_taken_are_numbered_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    for content in (b"1", b"2", b"3"):
+        leave(tmp_path, ended(dropped(tmp_path, "P/a.nii", content), State.DUPLICATE))
+    aside = tmp_path / ".duplicates/P"
+    found = {path.name: path.read_bytes() for path in aside.iterdir()}
+    assert found == {"a.nii": b"1", "2-a.nii": b"2", "3-a.nii": b"3"}
+
+
+def test_leaving_twice_does_no_harm(tmp_path: Path) -> None:
+    file = dropped(tmp_path, "P/a.nii")
+    leave(tmp_path, ended(file, State.DONE))
+    assert leave(tmp_path, ended(file, State.DONE)) == [b"P/a.nii"]
+
+
+def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:
+    leave(tmp_path, ended(dropped(tmp_path, "a.nii"), State.REJECTED))
+    assert (tmp_path / ".rejected/unassigned/a.nii").exists()
+
+
+def test_a_loose_file_never_lands_on_another(tmp_path: Path) -> None:
+    dropped(tmp_path, "P/IM1", b"old")
+    file_loose(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
+    assert (tmp_path / "P/IM1").read_bytes() == b"old"
+    assert (tmp_path / "P/2-IM1").read_bytes() == b"new"

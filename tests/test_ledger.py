@@ -1,0 +1,106 @@
+"""The queue in the index: order, attempts, and that each drop is in one state."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from daemon.drops import Drop, DropKind, DroppedFile, State
+from daemon.index import ledger
+from daemon.index.database import Database, DatabaseError, now, open_index
+from daemon.index.scans import ScanRow, find_scan, patients_with_content, worklist
+
+
+@pytest.fixture
+async def index(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_index(tmp_path / "index.sqlite") as database:
+        yield database
+
+
+def a_drop(name: str, urgent: bool = False) -> Drop:
+    path = f"P/{name}".encode()
+    return Drop(path, "P", DropKind.NIFTI, urgent, (DroppedFile(path, 1, 2, 3),))
+
+
+def a_scan(scan_id: str) -> ScanRow:
+    return ScanRow(scan_id, 1, "P", b"P/x", "c", "no_tumor", 0.0, None, now(), {"a": 1})
+
+
+async def test_only_rested_drops_are_handed_out_urgent_ones_first(index: Database) -> None:
+    first = await ledger.add_drop(index, a_drop("a.nii"))
+    urgent = await ledger.add_drop(index, a_drop("b.nii", urgent=True))
+    assert await ledger.claim_next(index) is None
+    await ledger.mark_rested(index, [first, urgent])
+    claims = [await ledger.claim_next(index) for _ in range(3)]
+    assert [claim.drop_id if claim else None for claim in claims] == [urgent, first, None]
+
+
+async def test_a_changed_drop_must_rest_anew(index: Database) -> None:
+    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    await ledger.mark_rested(index, [drop_id])
+    await ledger.change_files(index, drop_id, a_drop("a.nii"))
+    assert await ledger.claim_next(index) is None
+
+
+async def test_a_crash_puts_running_drops_back_and_counts_the_attempt(index: Database) -> None:
+    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    await ledger.mark_rested(index, [drop_id])
+    await ledger.claim_next(index)
+    assert await ledger.put_back_all(index) == 1
+    await ledger.mark_rested(index, [drop_id])
+    claimed = await ledger.claim_next(index)
+    assert claimed is not None
+    assert claimed.attempts == 2
+
+
+async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Database) -> None:
+    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    await ledger.mark_rested(index, [drop_id])
+    await ledger.claim_next(index)
+    await ledger.finish(index, drop_id, a_scan("s1"), {b"P/a.nii": "hash"})
+    assert (await ledger.count_states(index))[State.DONE] == 1
+    found = await find_scan(index, "s1")
+    assert found is not None
+    assert (found.folder, found.report) == (b"P/x", {"a": 1})
+    assert await patients_with_content(index, "c") == {"P"}
+    ended = await ledger.ended_in_inbox(index)
+    assert [queued.drop.files[0].path for queued in ended] == [b"P/a.nii"]
+    await ledger.mark_left(index, drop_id, [b"P/a.nii"])
+    assert await ledger.ended_in_inbox(index) == []
+
+
+async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database) -> None:
+    for _ in range(2):
+        drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+        await ledger.mark_rested(index, [drop_id])
+        await ledger.claim_next(index)
+        await ledger.reject(index, drop_id, "No.")
+    states = await ledger.count_states(index)
+    assert states[State.REJECTED] == 2
+
+
+async def test_the_worklist_is_paged_and_filtered(index: Database) -> None:
+    ids = [await ledger.add_drop(index, a_drop(f"{n}.nii")) for n in range(5)]
+    await ledger.mark_rested(index, ids[:1])
+    await ledger.claim_next(index)
+    await ledger.reject(index, ids[0], "No.")
+    page = await worklist(index, limit=2)
+    assert [row.drop_id for row in page] == [ids[4], ids[3]]
+    assert [row.drop_id for row in await worklist(index, before=ids[3], limit=9)] == ids[2::-1]
+    rejected = await worklist(index, state=State.REJECTED)
+    assert [(row.drop_id, row.reason) for row in rejected] == [(ids[0], "No.")]
+
+
+async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    async with open_index(tmp_path / "new.sqlite") as database:
+        await database.change("PRAGMA user_version = 99")
+    with pytest.raises(DatabaseError, match="newer version"):
+        async with open_index(tmp_path / "new.sqlite"):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(DatabaseError):
+        async with open_index(tmp_path / "x.sqlite"):
+            pass

@@ -1,0 +1,66 @@
+"""Serving as its own process: it answers, ends cleanly on SIGTERM, and says if a port is taken."""
+
+import multiprocessing
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from tests.test_viewer_setup import TOKEN, settings_in
+from viewer.server import ListenError, serve
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def same_signals() -> Iterator[None]:
+    """Undo what `serve` does to this process's Ctrl-C."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_it_serves_until_sigterm(tmp_path: Path, free_port: int) -> None:
+    settings = settings_in(tmp_path, port=free_port)
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(settings, TOKEN))
+    process.start()
+    try:
+        assert _answer(f"http://127.0.0.1:{free_port}/healthz") == "ok"
+        process.terminate()
+        process.join(20)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()
+
+
+@pytest.mark.usefixtures("same_signals")
+def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ListenError, match=f"port {port}: another program uses this port"):
+            serve(settings_in(tmp_path, port=port), TOKEN)
+
+
+def _answer(address: str) -> str:
+    """What an address answers, once it does; the process takes a while to start."""
+    for _ in range(150):
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                return str(answer.read().decode())
+        except (URLError, ConnectionError):
+            time.sleep(0.2)
+    raise AssertionError("the viewer did not answer")
