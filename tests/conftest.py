@@ -72,7 +72,7 @@ async def running_daemon(settings: Settings) -> AsyncIterator[None]:
 async def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition()` is true; fails after so many seconds."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited happens in other processes
             await asyncio.sleep(0.05)
 
 

@@ -19,6 +19,14 @@ from tests.conftest import FRONTAL, drain, left_in_inbox, reports
 Start = Callable[[Path], "subprocess.Popen[bytes]"]
 
 
+def wait_for(condition: Callable[[], object]) -> None:
+    """Look as often as possible, so that a kill comes in the midst of things."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
 def drop_pictures(inbox: Path, count: int) -> None:
     """Grey pictures that all differ, one patient each."""
     for number in range(count):
@@ -35,9 +43,7 @@ async def test_a_daemon_killed_in_mid_scan_loses_and_doubles_nothing(
     shutil.copy(FRONTAL, hospital.daemon.inbox / "P")
     process = start_daemon(folder)
     staging = hospital.daemon.outbox / ".staging"
-    end = time.monotonic() + 60
-    while not list(staging.glob("*/source/*")) and time.monotonic() < end:
-        time.sleep(0.005)
+    wait_for(lambda: list(staging.glob("*/source/*")))
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert reports(hospital) == []
@@ -79,9 +85,7 @@ def test_a_signal_puts_the_running_scan_back(
 ) -> None:
     drop_pictures(hospital.daemon.inbox, 3)
     process = start_daemon(hospital.daemon.inbox.parent)
-    end = time.monotonic() + 60
-    while not hospital.daemon.index.exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_for(hospital.daemon.index.exists)
     process.send_signal(number)
     assert process.wait(20) == 0
     assert drain(hospital.daemon.inbox.parent).returncode == 0
@@ -94,9 +98,7 @@ def test_a_second_daemon_on_one_inbox_refuses(hospital: Settings, start_daemon: 
     shutil.copy(FRONTAL, hospital.daemon.inbox / "P")
     start_daemon(folder)
     lock = hospital.daemon.index.with_name("index.sqlite.lock")
-    end = time.monotonic() + 60
-    while not lock.exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_for(lock.exists)
     second = drain(folder)
     assert second.returncode == 2
     assert "Another gliowatch runs on this inbox already." in second.stderr

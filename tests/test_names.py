@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from daemon.names import MAX_NAME_BYTES, UNASSIGNED, file_name, folder_name, readable
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
 @given(TEXT)

@@ -51,11 +51,12 @@ def _check_frontal_tumor(settings: Settings) -> None:
     assert report["finding"] == "tumor"
     lesion = report["lesions"][0]  # type: ignore[index]
     assert lesion["side"] == "right"
-    x, y, z = lesion["centroid_ras_mm"]
+    x, y, _ = lesion["centroid_ras_mm"]
     assert x > 20
     assert y > 20
     folder = settings.daemon.outbox / "TCGA-FG-6692" / str(report["scan_id"])
-    mask, scan = (nib.load(p) for p in (folder / f"{report['scan_id']}_seg.nii.gz", FRONTAL))
+    mask = nib.Nifti1Image.from_filename(folder / f"{report['scan_id']}_seg.nii.gz")
+    scan = nib.Nifti1Image.from_filename(FRONTAL)
     assert mask.shape == scan.shape
     assert np.allclose(mask.affine, scan.affine, atol=1e-4)
     voxels = np.asarray(mask.dataobj)

@@ -63,7 +63,7 @@ def test_the_environment_goes_before_the_file(
 
 def test_a_misspelt_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLIOWATCH_DAEMON__INBX", "/data/inbox")
-    with pytest.raises(SettingsError, match="no setting named daemon.inbx"):
+    with pytest.raises(SettingsError, match=r"no setting named daemon\.inbx"):
         load_settings(write(tmp_path, ""))
 
 

@@ -1,5 +1,6 @@
 """Zip files: unpacked within budgets of members, bytes and ratio, and never elsewhere."""
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,6 +11,7 @@ MAX_MEMBERS = 20_000
 MAX_BYTES = 4_000_000_000
 MAX_RATIO = 200  # of unpacked to packed bytes; a deflated scan rarely reaches 20
 CHUNK = 1 << 20
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA could ask for 4 GB of memory
 
 
 def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
@@ -21,12 +23,13 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
     try:
         with zipfile.ZipFile(archive) as packed:
             members = [member for member in packed.infolist() if _is_wanted(member)]
+            _check_entries(members, archive.stat().st_size)
             _check_budget(members, archive.stat().st_size)
             return tuple(
                 _extract(packed, member, folder / _plain_name(number, member.filename))
                 for number, member in enumerate(members)
             )
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError):
         raise UnreadableScan("The zip file is damaged or was cut off.") from None
     except (NotImplementedError, RuntimeError):
         raise UnreadableScan("The zip file is encrypted or packed in an unknown way.") from None
@@ -37,6 +40,14 @@ def _is_wanted(member: zipfile.ZipInfo) -> bool:
     parts = member.filename.replace("\\", "/").split("/")
     hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
     return not (member.is_dir() or hidden or "__MACOSX" in parts)
+
+
+def _check_entries(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
+    """What zipfile would stumble over later: members outside the file, and heavy packings."""
+    if not all(0 <= member.header_offset < packed_bytes for member in members):
+        raise zipfile.BadZipFile
+    if not all(member.compress_type in PACKINGS for member in members):
+        raise NotImplementedError
 
 
 def _check_budget(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:

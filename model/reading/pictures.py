@@ -11,6 +11,7 @@ from model.volume import FloatArray, Kind, Note, Scale, Volume
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
+TOO_LARGE = f"The picture is too large: more than {MAX_PIXELS // 1_000_000} megapixels."
 GREY_TOLERANCE = 6.0  # mean difference between channels, of 255, that JPEG leaves in a grey picture
 
 COLOURED = Note("colour_picture", "A colour picture is not an MR slice: it was not judged.")
@@ -45,13 +46,13 @@ def _load(path: Path) -> NDArray[np.float32]:
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise UnreadableScan(
-                    f"The picture is too large: more than {MAX_PIXELS // 1_000_000} megapixels."
-                )
+                raise UnreadableScan(TOO_LARGE)
             return _pixels(picture)
     except UnidentifiedImageError:
         raise UnreadableScan("The file is not a PNG or JPEG picture, or it is empty.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UnreadableScan(TOO_LARGE) from None
+    except (OSError, SyntaxError, ValueError):
         raise UnreadableScan("The picture is damaged or was cut off.") from None
 
 

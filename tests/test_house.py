@@ -1,0 +1,86 @@
+"""The house itself: imports run one way, rooms are ours, and the wheel holds all that is needed."""
+
+import importlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+ROOMS = ("daemon", "viewer", "model", "training")
+BREAKS = {
+    "model imports daemon": ("model/volume.py", "import daemon.names"),
+    "daemon imports viewer": ("daemon/names.py", "import viewer.routes"),
+    "training imports daemon": ("training/metrics.py", "import daemon.names"),
+    "viewer imports torch": ("viewer/pages.py", "import torch"),
+    "outputs import settings": ("daemon/outputs/masks.py", "import daemon.settings"),
+    "processing imports sqlite3": ("daemon/processing.py", "import sqlite3"),
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_each_room_is_this_repositorys_own(room: str) -> None:
+    file = importlib.import_module(room).__file__
+    assert file is not None
+    assert Path(file) == ROOT / room / "__init__.py"
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_the_layer_contracts_fail_when_broken(tmp_path: Path, broken: str) -> None:
+    for room in ROOMS:
+        ignore = shutil.ignore_patterns("__pycache__", "*.safetensors", "static")
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    assert _lint_imports(tmp_path) == 0
+    name, line = BREAKS[broken]
+    target = tmp_path / name
+    target.write_text(f"{line}\n{target.read_text()}")
+    assert _lint_imports(tmp_path) == 1
+
+
+def _lint_imports(folder: Path) -> int:
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode
+
+
+def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {
+        "gliowatch.py",
+        "model/weights/flair_unet.safetensors",
+        "viewer/templates/worklist.html",
+        "viewer/static/gliowatch.css",
+        "daemon/outputs/report.schema.json",
+    } <= names
+    assert not [name for name in names if name.startswith(("inbox", "outbox", "tests", "samples"))]
+
+
+def test_vendored_files_are_those_that_were_recorded() -> None:
+    import hashlib
+
+    vendor = ROOT / "viewer" / "static" / "vendor"
+    recorded = 0
+    for line in (vendor / "HASHES.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        digest, name = line.split()
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest
+        recorded += 1
+    assert recorded >= 1
+
+
+def test_the_model_card_names_the_shipped_weights() -> None:
+    import hashlib
+
+    weights = ROOT / "model" / "weights" / "flair_unet.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert digest in (ROOT / "MODEL_CARD.md").read_text()
+    assert weights.stat().st_size < 20_000_000

@@ -1,0 +1,65 @@
+"""Every report, of whatever input, is one of the form that the schema promises."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import nibabel as nib
+import numpy as np
+import pytest
+
+from daemon.oneoff import segment_once
+from daemon.settings import ModelSettings
+from daemon.work import judging_rules
+from tests.conftest import FRONTAL, ROOT, SAMPLES, SHARED
+
+SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
+
+
+def report_of(scan: Path, target: Path) -> dict[str, object]:
+    (judged,) = segment_once([scan], target, "P", judging_rules(ModelSettings()))
+    assert judged.report is not None, judged.reason
+    jsonschema.validate(judged.report, SCHEMA)
+    return judged.report
+
+
+def test_a_clinical_scan(tmp_path: Path) -> None:
+    assert report_of(FRONTAL, tmp_path)["finding"] == "tumor"
+
+
+def test_a_picture_has_pixels_and_no_millimetres(tmp_path: Path) -> None:
+    report = report_of(next((SAMPLES / "a-picture").iterdir()), tmp_path)
+    assert report["volume_ml"] is None
+    assert isinstance(report["area_px"], int)
+    for lesion in report["lesions"]:  # type: ignore[attr-defined]
+        assert lesion["longest_diameter_mm"] is None
+        assert lesion["side"] == "unknown"
+
+
+def test_an_empty_scan_has_no_tumor(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.zeros((32, 32, 8), np.uint8), np.diag([1.0, 1.0, 5.0, 1.0]))
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "empty.nii")
+    report = report_of(tmp_path / "empty.nii", tmp_path / "out")
+    assert (report["finding"], report["volume_ml"]) == ("no_tumor", 0)
+
+
+def test_one_slice_of_a_scan_has_an_area_and_no_volume(tmp_path: Path) -> None:
+    scan = nib.Nifti1Image.from_filename(FRONTAL)
+    nib.save(scan.slicer[:, :, 17:18], tmp_path / "one.nii")
+    report = report_of(tmp_path / "one.nii", tmp_path / "out")
+    assert report["volume_ml"] is None
+    assert isinstance(report["area_mm2"], float)
+    assert "few_slices" in str(report["quality"])
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared scans are not on this machine")
+def test_a_dicom_series_of_a_tumor_on_the_left(tmp_path: Path) -> None:
+    report = report_of(SHARED / "dicom" / "brainix_flair", tmp_path)
+    assert report["finding"] == "tumor"
+    assert report["lesions"][0]["side"] == "left"  # type: ignore[index]
+    folder = tmp_path / str(report["scan_id"])
+    mask = nib.Nifti1Image.from_filename(folder / f"{report['scan_id']}_seg.nii.gz")
+    series = nib.Nifti1Image.from_filename(folder / f"{report['scan_id']}_flair.nii.gz")
+    assert mask.shape == series.shape == (288, 288, 22)
+    assert np.allclose(mask.affine, series.affine)

@@ -1,0 +1,172 @@
+"""Training: split by patient, repeatable to the bit after a kill, and readable weights."""
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from model.network import load_network
+from model.preparation import COLUMNS, ROWS
+from training.batches import Batches
+from training.cache import CachedPatient, build_cache, load_cache
+from training.cases import (
+    DatasetError,
+    Split,
+    choose_cases,
+    find_cases,
+    read_split,
+    split_by_patient,
+)
+from training.checkpoint import BEST, LATEST, load_checkpoint
+from training.evaluation import Judge, evaluate, summary
+from training.export import export_weights
+from training.loop import Plan, Progress, Training
+from training.metrics import dice
+
+PLAN = Plan(steps=6, batch=2, check_every=2, width=2)
+
+
+class KilledError(Exception):
+    """Stands for the end of a process between two steps."""
+
+
+def a_patient(name: str, seed: int) -> CachedPatient:
+    random = np.random.default_rng(seed)
+    slices = random.integers(0, 60, (6, ROWS, COLUMNS), np.uint8)
+    mask = np.zeros(slices.shape, bool)
+    mask[2:4, 60:90, 50:80] = True
+    slices[mask] += 120
+    return CachedPatient(name, slices, mask, np.ones_like(mask), 1.0, 1)
+
+
+PATIENTS = {name: a_patient(name, seed) for seed, name in enumerate("abc")}
+SPLIT = Split(("a", "b"), ("c",))
+
+
+def write_case(data: Path, name: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scan = random.integers(0, 60, (64, 64, 6)).astype(np.uint8)
+    mask = np.zeros(scan.shape, np.uint8)
+    mask[20:30, 30:40, 2:4] = 1
+    (data / name).mkdir(parents=True)
+    affine = np.diag([-3.0, -3.0, 5.0, 1.0])
+    nib.save(nib.Nifti1Image(scan + 120 * mask, affine), data / name / f"{name}_flair.nii.gz")
+    nib.save(nib.Nifti1Image(mask, affine), data / name / f"{name}_seg.nii.gz")
+
+
+def train(folder: Path, plan: Plan = PLAN, resume: bool = False, kill_at: int = 0) -> None:
+    def report(progress: Progress) -> None:
+        if progress.step == kill_at:
+            raise KilledError
+
+    Training(plan, SPLIT, PATIENTS, folder, {"git": "test"}).run(report, resume)
+
+
+def test_no_patient_is_on_both_sides_and_the_seed_decides() -> None:
+    patients = tuple(f"p{n}" for n in range(85))
+    split = split_by_patient(patients, 0.12, 7)
+    assert set(split.train) | set(split.validation) == set(patients)
+    assert not set(split.train) & set(split.validation)
+    assert split == split_by_patient(tuple(reversed(patients)), 0.12, 7)
+    assert split.digest != split_by_patient(patients, 0.12, 8).digest
+
+
+def test_a_killed_run_ends_like_one_that_was_not_killed(tmp_path: Path) -> None:
+    train(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", kill_at=5)
+    train(tmp_path / "killed", resume=True)
+    whole, killed = (load_checkpoint(tmp_path / run / LATEST) for run in ("whole", "killed"))
+    assert whole["step"] == killed["step"] == 6
+    for part in ("net", "model_state_dict"):
+        for name, value in whole[part].items():
+            assert torch.equal(value, killed[part][name]), name
+
+
+def test_a_checkpoint_of_another_split_is_refused(tmp_path: Path) -> None:
+    train(tmp_path)
+    other = Training(PLAN, Split(("b",), ("c",)), PATIENTS, tmp_path, {})
+    with pytest.raises(DatasetError, match="another split"):
+        other.run(lambda progress: None, resume=True)
+
+
+def test_training_lowers_the_loss_and_writes_its_figures(tmp_path: Path) -> None:
+    train(tmp_path, Plan(steps=40, batch=4, check_every=10, width=4, rate=1e-2))
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert rows[0] == "step,minutes,loss,validation_dice"
+    losses = [float(row.split(",")[2]) for row in rows[1:]]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+
+
+def test_a_batch_follows_from_seed_and_step_alone() -> None:
+    batches = Batches(list(PATIENTS.values()), 4, 3)
+    images, masks = batches.draw(11)
+    again, _ = Batches(list(PATIENTS.values()), 4, 3).draw(11)
+    other, _ = batches.draw(12)
+    assert torch.equal(images, again)
+    assert not torch.equal(images, other)
+    assert images.shape == (4, 3, ROWS, COLUMNS)
+    assert 0 <= float(images.min()) <= float(images.max()) <= 1
+    assert set(masks.flatten().tolist()) <= {0.0, 1.0}
+
+
+def test_checkpoint_weights_travel_as_safetensors(tmp_path: Path) -> None:
+    train(tmp_path)
+    export_weights(tmp_path / BEST, tmp_path / "w.safetensors")
+    network = load_network(tmp_path / "w.safetensors")
+    kept = load_checkpoint(tmp_path / BEST)["model_state_dict"]
+    for name, value in network.net.state_dict().items():
+        if value.is_floating_point():
+            assert torch.equal(value, kept[name].half().float()), name
+
+
+def test_the_cache_gives_back_what_was_prepared(tmp_path: Path) -> None:
+    for seed, name in enumerate("ab"):
+        write_case(tmp_path / "data", name, seed)
+    cases = find_cases(tmp_path / "data")
+    build_cache(cases, tmp_path / "cache.npz")
+    (patient,) = load_cache(tmp_path / "cache.npz", ("b",))
+    assert patient.slices.shape == patient.mask.shape == (6, ROWS, COLUMNS)
+    assert patient.mask[2:4].any()
+    assert not patient.mask[[0, 1, 4, 5]].any()
+    assert float(patient.slices[patient.mask].mean()) > 2 * float(patient.slices.mean())
+
+
+def test_evaluation_compares_on_the_scans_own_grid(tmp_path: Path, small_weights: Path) -> None:
+    for seed, name in enumerate("ab"):
+        write_case(tmp_path / "data", name, seed)
+    network = load_network(small_weights)
+    nothing = Judge(network, 0.999999, 0.0, False)
+    results = evaluate(find_cases(tmp_path / "data").values(), nothing)
+    assert [(r.patient, r.dice, r.drawn_voxels) for r in results] == [
+        ("a", 0.0, 200),
+        ("b", 0.0, 200),
+    ]
+    assert summary(results, network.sha256)["mean_dice"] == 0.0
+
+
+def test_dice_of_known_overlaps() -> None:
+    a = np.array([1, 1, 0, 0], bool)
+    assert dice(a, a) == 1
+    assert dice(a, ~a) == 0
+    assert dice(a, np.array([1, 0, 0, 0], bool)) == pytest.approx(2 / 3)
+    assert dice(np.zeros(3, bool), np.zeros(3, bool)) == 1
+
+
+def test_wrong_data_and_splits_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="No <id>"):
+        find_cases(tmp_path)
+    write_case(tmp_path, "a", 1)
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"development": ["a", "gone"]}))
+    with pytest.raises(DatasetError, match="1 patients"):
+        choose_cases(find_cases(tmp_path), split, "development")
+    with pytest.raises(DatasetError, match="no list named x"):
+        choose_cases(find_cases(tmp_path), split, "x")
+    split.write_text("no json")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_split(split)
