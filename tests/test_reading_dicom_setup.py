@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from model.errors import UnreadableScan
 from model.reading.dicom import read_dicom
@@ -30,7 +30,7 @@ class Series:
 
     name: str = "t2 FLAIR tra"
     uid: str = "1.2.826.0.1.3680043.8.498.1"
-    syntax: str = ExplicitVRLittleEndian
+    syntax: UID = ExplicitVRLittleEndian
     prefix: str = "IM"
     change: Change | None = None
 

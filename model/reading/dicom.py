@@ -1,24 +1,21 @@
-"""A plain DICOM series: uncompressed single-frame MR slices, placed by their own headers.
+"""A plain DICOM series: uncompressed single-frame MR slices, placed by their own headers."""
 
-DICOM counts in LPS; this file turns it into RAS, and nothing after it knows LPS.
-"""
-
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 
 from model.errors import UnreadableScan
+from model.reading.dicom_places import place
 from model.reading.nifti import MAX_VOXELS
-from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
+from model.volume import FloatArray, Kind, Note, Scale, Volume
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 FLAIR_WORDS = ("flair", "dark fluid", "dark-fluid", "darkfluid", "tirm")
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
-GAP_TOLERANCE = 0.25  # share of the slice distance by which one gap may differ from the others
 
 
 def read_dicom(files: tuple[Path, ...]) -> Volume:
@@ -27,18 +24,30 @@ def read_dicom(files: tuple[Path, ...]) -> Volume:
     Files that are not DICOM images are passed over. Raises UnreadableScan when no single
     series can be told, or its slices do not make one volume.
     """
+    try:
+        return _read(files)
+    except (UnreadableScan, MemoryError):
+        raise
+    except Exception as error:  # pydicom judges a value only when it is asked for
+        raise UnreadableScan("The headers of the DICOM files are damaged.") from error
+
+
+def _read(files: tuple[Path, ...]) -> Volume:
     images = [image for image in map(_open, files) if image is not None]
     if not images:
         raise UnreadableScan(NO_SCAN)
     slices, notes = _one_series(images)
     first = slices[0]
     _check_kind(first)
-    slices, affine = _place(slices)
+    slices, affine = place(slices)
     rows, columns = int(first.Rows), int(first.Columns)
     if rows * columns * len(slices) > MAX_VOXELS:
         raise UnreadableScan("The DICOM series is too large for a head scan.")
+    voxels = np.stack([_pixels(image) for image in slices], axis=2)
+    if first.get("PhotometricInterpretation") == "MONOCHROME1":
+        voxels = voxels.max() - voxels
     return Volume(
-        np.stack([_pixels(image) for image in slices], axis=2),
+        voxels,
         affine,
         Kind.DICOM,
         Scale.DECLARED,
@@ -62,11 +71,16 @@ def patient_id_of(file: Path) -> str | None:
 def _open(path: Path) -> FileDataset | None:
     try:
         image = pydicom.dcmread(path)
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError):
+    except InvalidDicomError:
         return None
     except Exception as error:  # pydicom raises many kinds on hostile bytes
         raise UnreadableScan("One of the DICOM files is damaged.") from error
-    return image if "PixelData" in image and "Rows" in image else None
+    if "PixelData" in image and "Rows" in image:
+        return image
+    made_as = image.file_meta.get("MediaStorageSOPClassUID")
+    if made_as is None or "Image Storage" in made_as.name:
+        raise UnreadableScan("One of the DICOM files has no pixels: it was cut off.")
+    return None
 
 
 def _one_series(images: list[FileDataset]) -> tuple[list[FileDataset], tuple[Note, ...]]:
@@ -107,63 +121,8 @@ def _unfit(image: Dataset) -> Note | None:
     return None
 
 
-def _place(slices: list[FileDataset]) -> tuple[list[FileDataset], Affine]:
-    """Slices in spatial order with the affine from (column, row, slice) to RAS mm.
-
-    DICOM PS3.3 C.7.6.2.1.1: ImageOrientationPatient gives the directions of a row and of a
-    column, PixelSpacing the distance between rows first, ImagePositionPatient the first pixel.
-    """
-    try:
-        turn = np.array(slices[0].ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
-        places = [np.array(image.ImagePositionPatient, dtype=np.float64) for image in slices]
-        row_mm, column_mm = (float(value) for value in slices[0].PixelSpacing)
-    except (AttributeError, TypeError, ValueError):
-        raise UnreadableScan("The DICOM slices do not say where they lie.") from None
-    _check_same(slices)
-    along, down = turn
-    normal = np.cross(along, down)
-    order = np.argsort([float(place @ normal) for place in places], kind="stable")
-    step = _step([places[n] for n in order], normal, slices[0])
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1], affine[:3, 2] = along * column_mm, down * row_mm, step
-    affine[:3, 3] = places[order[0]]
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnreadableScan("The DICOM slices' position is not valid.")
-    return [slices[n] for n in order], LPS_TO_RAS @ affine
-
-
-def _check_same(slices: list[FileDataset]) -> None:
-    def frame(image: Dataset) -> tuple[int, int, tuple[float, ...], tuple[float, ...]]:
-        turn = tuple(round(float(value), 3) for value in image.ImageOrientationPatient)
-        spacing = tuple(round(float(value), 4) for value in image.PixelSpacing)
-        return int(image.Rows), int(image.Columns), turn, spacing
-
-    try:
-        same = len({frame(image) for image in slices}) == 1
-    except (AttributeError, TypeError, ValueError):
-        same = False
-    if not same:
-        raise UnreadableScan("The DICOM slices differ in size or direction: not one volume.")
-
-
-def _step(
-    places: list[NDArray[np.float64]], normal: NDArray[np.float64], image: Dataset
-) -> NDArray[np.float64]:
-    """Vector (mm) from one slice to the next; gaps and doubled slices are refused."""
-    if len(places) == 1:
-        return normal * float(image.get("SliceThickness", 0) or 1.0)
-    gaps = np.diff([float(place @ normal) for place in places])
-    usual = float(np.median(gaps))
-    if gaps.min() < 1e-3:
-        raise UnreadableScan("Two DICOM slices lie at the same place.")
-    if np.abs(gaps - usual).max() > GAP_TOLERANCE * usual:
-        raise UnreadableScan("A DICOM slice is missing, or the slices are unevenly spaced.")
-    step: NDArray[np.float64] = (places[-1] - places[0]) / (len(places) - 1)
-    return step
-
-
 def _pixels(image: FileDataset) -> FloatArray:
-    """One slice as (columns, rows) float32, rescaled, bright where the scanner meant bright."""
+    """One slice as (columns, rows) float32, rescaled."""
     try:
         pixels = image.pixel_array.astype(np.float32)
     except Exception as error:  # pydicom's decoders raise many kinds
@@ -173,8 +132,6 @@ def _pixels(image: FileDataset) -> FloatArray:
     pixels = pixels * float(image.get("RescaleSlope", 1) or 1) + float(
         image.get("RescaleIntercept", 0) or 0
     )
-    if image.get("PhotometricInterpretation") == "MONOCHROME1":
-        pixels = pixels.max() - pixels
     if not np.isfinite(pixels).all():
         raise UnreadableScan("The pixels of a DICOM slice are not numbers.")
     return np.ascontiguousarray(pixels.T, dtype=np.float32)
@@ -183,10 +140,16 @@ def _pixels(image: FileDataset) -> FloatArray:
 def _acquired_at(image: Dataset) -> str | None:
     """ISO 8601 as the scanner wrote it, without a zone; the date alone where no time is given."""
     for part in ("Acquisition", "Series", "Study"):
-        date = str(image.get(f"{part}Date", "") or "")
-        time = str(image.get(f"{part}Time", "") or "")
-        if len(date) == 8 and date.isdigit():
-            day = f"{date[:4]}-{date[4:6]}-{date[6:]}"
-            clock = f"T{time[:2]}:{time[2:4]}:{time[4:6]}" if time[:6].isdigit() else ""
-            return day + (clock if len(clock) == 9 else "")
+        day = str(image.get(f"{part}Date", "") or "")
+        time = str(image.get(f"{part}Time", "") or "")[:6]
+        if len(day) == 8 and (written := _iso(date.fromisoformat, day)):
+            moment = _iso(datetime.fromisoformat, f"{day}T{time}") if len(time) == 6 else None
+            return moment or written
     return None
+
+
+def _iso(read: Callable[[str], date], text: str) -> str | None:
+    try:
+        return read(text).isoformat()
+    except ValueError:
+        return None

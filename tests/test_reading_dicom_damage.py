@@ -1,0 +1,188 @@
+"""DICOM series that are incomplete, inconsistent, damaged or hostile: one plain sentence each."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from model.reading.dicom import patient_id_of
+from model.volume import Volume
+from tests.test_reading_dicom_setup import (
+    STORED,
+    Change,
+    Series,
+    outcome,
+    reason,
+    texts,
+    write_series,
+)
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "dicom"
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning:pydicom"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # numpy, over hostile numbers
+]
+
+
+def only_in(number: int, **values: Any) -> Change:
+    """A change of one slice of a series."""
+
+    def change(this: int, image: Dataset) -> None:
+        if this == number:
+            for name, value in values.items():
+                setattr(image, name, value)
+
+    return change
+
+
+def refused(folder: Path, change: Change) -> str:
+    return reason(write_series(folder, series=Series(change=change)))
+
+
+def test_a_missing_slice_is_refused(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    for missing in range(1, 5):
+        assert "missing" in reason(files[:missing] + files[missing + 1 :])
+
+
+def test_two_slices_at_one_place_are_refused(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    shutil.copy(files[3], tmp_path / "again")
+    assert "at the same place" in reason((*files, tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"Columns": 10, "Rows": 14},
+        {"PixelSpacing": ["0.9", "0.9"]},
+        {"ImageOrientationPatient": texts([0, 1, 0, 1, 0, 0])},
+    ],
+)
+def test_slices_that_differ_are_refused(tmp_path: Path, values: dict[str, Any]) -> None:
+    assert "differ in size or direction" in refused(tmp_path, only_in(4, **values))
+
+
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("name", ["ImagePositionPatient", "PixelSpacing"])
+def test_slices_that_do_not_say_where_they_lie_are_refused(
+    tmp_path: Path, name: str, number: int
+) -> None:
+    def forget(this: int, image: Dataset) -> None:
+        if this == number:
+            delattr(image, name)
+
+    sentence = refused(tmp_path, forget)
+    assert "where they lie" in sentence or "differ" in sentence
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, RLELossless])
+def test_a_compressed_series_is_refused_by_the_name_of_its_packing(
+    tmp_path: Path, syntax: Any
+) -> None:
+    changed = write_series(tmp_path, series=Series(change=_packed_as(syntax)))
+    assert syntax.name in reason(changed)
+
+
+def _packed_as(syntax: Any) -> Change:
+    def change(number: int, image: Dataset) -> None:
+        image.file_meta.TransferSyntaxUID = syntax
+        image.PixelData = encapsulate([image.PixelData])
+
+    return change
+
+
+def test_several_frames_in_one_file_are_refused(tmp_path: Path) -> None:
+    assert "Multi-frame" in refused(tmp_path, only_in(0, NumberOfFrames="2"))
+
+
+def test_headers_without_pixels_are_refused(tmp_path: Path) -> None:
+    def drop(number: int, image: Dataset) -> None:
+        del image.PixelData
+
+    assert "no pixels" in refused(tmp_path, drop)
+
+
+@pytest.mark.parametrize("which", [0, 3, 5])
+def test_a_slice_cut_off_is_never_lost_in_silence(tmp_path: Path, which: int) -> None:
+    files = write_series(tmp_path)
+    whole = files[which].read_bytes()
+    for end in np.linspace(200, len(whole) - 2, 40).astype(int):
+        files[which].write_bytes(whole[:end])
+        sentence = reason(files)
+        assert "damaged" in sentence or "cut off" in sentence
+
+
+def test_pixels_shorter_than_they_claim_are_refused(tmp_path: Path) -> None:
+    assert "damaged or cut off" in refused(tmp_path, only_in(2, PixelData=bytes(100)))
+
+
+def test_a_size_beyond_any_head_is_refused_for_nothing(tmp_path: Path) -> None:
+    def huge(number: int, image: Dataset) -> None:
+        image.Rows = image.Columns = 65535
+
+    assert "too large" in refused(tmp_path, huge)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NumberOfFrames", "many"),
+        ("RescaleSlope", "steep"),
+        ("RescaleIntercept", "1\\2"),
+        ("SliceThickness", "thick"),
+        ("PixelSpacing", "0.9"),
+        ("PixelSpacing", "nan\\nan"),
+        ("PixelSpacing", "0\\0"),
+        ("ImageOrientationPatient", "1\\0\\0"),
+        ("ImageOrientationPatient", "0\\0\\0\\0\\0\\0"),
+        ("ImagePositionPatient", "inf\\0\\0"),
+        ("ImagePositionPatient", "here"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(tmp_path: Path, name: str, value: str) -> None:
+    """Written over a sound value of the same length, as no DICOM writer would."""
+    marker = "9" * max(len(value) + len(value) % 2, 2)
+    parts = value.count("\\") + 1
+    sound = [marker[: (len(marker) - parts + 1) // parts] for _ in range(parts)]
+    text = "\\".join(sound).ljust(len(marker), "9")
+    files = write_series(tmp_path, series=Series(change=only_in(0, **{name: text.split("\\")})))
+    whole = files[0].read_bytes()
+    assert whole.count(text.encode()) == 1
+    files[0].write_bytes(whole.replace(text.encode(), value.ljust(len(text)).encode()))
+    assert reason(files[:1])
+    if name != "SliceThickness":  # which only one slice alone needs
+        assert reason(files)
+
+
+@pytest.mark.parametrize("flip", [0xFF, 0x20, 0x01])
+def test_no_damaged_byte_does_harm(tmp_path: Path, flip: int) -> None:
+    files = write_series(tmp_path, STORED[:, :, :3])
+    whole = files[1].read_bytes()
+    results = []
+    for position in range(128, 740):
+        broken = bytearray(whole)
+        broken[position] ^= flip
+        files[1].write_bytes(broken)
+        results.append(outcome(files))
+        patient_id_of(files[1])
+    assert {type(result) for result in results} == {str, Volume}
+    assert all(result.endswith(".") for result in results if isinstance(result, str))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+def test_every_real_set_reads_or_says_why_not() -> None:
+    folders = sorted(path for path in DATA.iterdir() if path.is_dir())
+    results = {
+        folder.name: outcome(tuple(sorted(path for path in folder.rglob("*") if path.is_file())))
+        for folder in folders
+    }
+    assert isinstance(results["brainix_epi"], Volume)
+    assert isinstance(results["orthanc_xss_header"], str)
+    assert all(result.endswith(".") for result in results.values() if isinstance(result, str))
+    assert STORED.shape == SHAPE
