@@ -55,10 +55,11 @@ def look_through(inbox: Path, rules: NameRules) -> Listing:
     belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
     """
     listing = Listing()
-    for entry in _walk(os.fsencode(inbox), b"", rules, listing):
+    for entry in _walk(os.fsencode(inbox), rules, listing):
         unit, drop = _drop_of(entry)
         known = listing.drops.get(unit)
         files = (*known.files, entry.file) if known else (entry.file,)
+        files = tuple(sorted(files))
         listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, files)
     return listing
 
@@ -77,27 +78,39 @@ def identify(path: bytes, facts: os.stat_result) -> DroppedFile:
     return DroppedFile(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
-def _walk(root: bytes, folder: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
+def _walk(root: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
+    """All regular files; a list of folders instead of recursion, however deep they nest."""
+    folders = [b""]
+    while folders:
+        folder = folders.pop()
+        below = []
+        for entry in _entries(root, folder, rules):
+            path = os.path.join(folder, entry.name)
+            facts = _facts(entry)
+            if facts is None:
+                continue
+            if stat.S_ISDIR(facts.st_mode):
+                below.append(path)
+            elif stat.S_ISREG(facts.st_mode) and rules.is_waiting(entry.name):
+                listing.unfinished.add(folder)
+            elif stat.S_ISREG(facts.st_mode):
+                yield _Entry(identify(path, facts), folder, entry.name)
+        folders += reversed(below)
+
+
+def _entries(root: bytes, folder: bytes, rules: NameRules) -> "list[os.DirEntry[bytes]]":
+    """A folder's entries that may matter, by name."""
     try:
-        entries = sorted(os.scandir(os.path.join(root, folder)), key=lambda entry: entry.name)
+        entries = [
+            entry
+            for entry in os.scandir(os.path.join(root, folder))
+            if not rules.is_ignored(entry.name)
+        ]
     except OSError:
         if not folder:
             raise
-        return  # a folder that just went away, or may not be read: the next look tells
-    for entry in entries:
-        if rules.is_ignored(entry.name):
-            continue
-        path = os.path.join(folder, entry.name)
-        facts = _facts(entry)
-        if facts is None:
-            continue
-        if stat.S_ISDIR(facts.st_mode):
-            yield from _walk(root, path, rules, listing)
-        elif stat.S_ISREG(facts.st_mode):
-            if rules.is_waiting(entry.name):
-                listing.unfinished.add(folder)
-            else:
-                yield _Entry(identify(path, facts), folder, entry.name)
+        return []  # a folder that just went away, or may not be read: the next look tells
+    return sorted(entries, key=lambda entry: entry.name)
 
 
 def _facts(entry: "os.DirEntry[bytes]") -> os.stat_result | None:

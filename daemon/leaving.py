@@ -10,6 +10,7 @@ from daemon.names import UNASSIGNED, URGENT
 REJECTED = b".rejected"
 DUPLICATES = b".duplicates"
 REASON = b".reason.txt"
+LONGEST_NAME = 230  # bytes; file systems allow 255
 
 
 def leave(inbox: Path, queued: QueuedDrop) -> list[bytes]:
@@ -49,12 +50,18 @@ def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> None:
         return
     aside = REJECTED if queued.state is State.REJECTED else DUPLICATES
     below = file.path if b"/" in file.path else os.path.join(UNASSIGNED.encode(), file.path)
-    target = _free(os.path.join(root, aside, below))
+    folder, name = os.path.split(os.path.join(root, aside, below))
+    target = _free(os.path.join(folder, _short(name)))
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if queued.state is State.REJECTED:
         with open(target + REASON, "w", encoding="utf-8") as stream:
             stream.write(f"{queued.reason}\n")
     os.rename(here, target)
+
+
+def _short(name: bytes) -> bytes:
+    """A name with room for a number before it and `.reason.txt` after it; its ending is kept."""
+    return name if len(name) <= LONGEST_NAME else name[-LONGEST_NAME:]
 
 
 def _free(target: bytes) -> bytes:

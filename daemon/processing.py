@@ -84,7 +84,8 @@ async def _judge(job: Job, staging: Path) -> State:
     drop = job.queued.drop
     outbox = job.settings.daemon.outbox
     intake: Intake = await job.in_worker(work.receive, job.settings.daemon.inbox, drop, staging)
-    if await find_scan(job.index, intake.scan_id):
+    known = await find_scan(job.index, intake.scan_id)
+    if known and (outbox / os.fsdecode(known.folder)).is_dir():
         await ledger.finish_duplicate(job.index, job.queued.drop_id, intake.scan_id)
         log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": intake.scan_id})
         return State.DUPLICATE

@@ -20,7 +20,7 @@ from daemon.lock import only_one
 from daemon.publishing import clear_staging
 from daemon.resting import Resting
 from daemon.settings import Settings
-from daemon.slots import Slot
+from daemon.slots import Slot, WorkerDied, WorkerHung
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
 
@@ -57,16 +57,20 @@ class Service:
             log.warning("resumed", extra={"drops": cut_off})
         await ensure_patients(self._records, await patient_ids(self._index))
         try:
-            await self._slot.run(
-                self._settings.daemon.scan_timeout_seconds,
-                warm_up,
-                judging_rules(self._settings.model),
-            )
+            await self._warm_up()
             with watch(self._inbox, self._changed):
                 await self._work(once, stop)
         finally:
             self._slot.close()
         return 1 if self._tally.rejected else 0
+
+    async def _warm_up(self) -> None:
+        """Load the network once; weights that cannot be used end the daemon before any scan."""
+        seconds = self._settings.daemon.scan_timeout_seconds
+        try:
+            await self._slot.run(seconds, warm_up, judging_rules(self._settings.model))
+        except (WorkerDied, WorkerHung):
+            log.warning("warm_up_failed")  # the first scan starts a fresh worker
 
     async def _work(self, once: bool, stop: asyncio.Event) -> None:
         next_look = 0.0

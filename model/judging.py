@@ -21,10 +21,10 @@ def judge(
     volume: Volume, network: Network, threshold: float, smallest_mm3: float, flips: bool
 ) -> Judgement:
     """Segment and measure a volume, unless its reader knows that it is nothing to judge."""
+    volume = _with_doubts(volume)
     if volume.unfit is not None:
         notes = (volume.unfit, *volume.notes)
         return Judgement(Findings(Finding.NOT_JUDGED, (), notes), None)
-    volume = _with_doubts(volume)
     segmentation = segment(volume, network, threshold, smallest_mm3, flips)
     findings = measure(
         segmentation.mask,
@@ -37,6 +37,8 @@ def judge(
 
 
 def _with_doubts(volume: Volume) -> Volume:
+    if volume.acquired_at is None:
+        volume = volume.with_note("date_unknown", "The file does not say when it was acquired.")
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
         volume = volume.with_note(
             "few_slices", "The scan has fewer than five slices: its volume is not known."

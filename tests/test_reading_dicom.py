@@ -100,7 +100,7 @@ def test_what_is_not_dicom_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "long.bin").write_bytes(bytes(2000))
     extra = (tmp_path / "LIESMICH.txt", tmp_path / "long.bin")
     assert np.array_equal(read_dicom((*extra, *files)).voxels, STORED)
-    assert reason(extra) == "None of the files is a DICOM image."
+    assert reason(extra).startswith("There is nothing here that gliowatch reads")
 
 
 def test_a_report_beside_the_images_is_passed_over(tmp_path: Path) -> None:

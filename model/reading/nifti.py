@@ -70,6 +70,7 @@ def _parse(stream: BinaryIO) -> nib.Nifti1Image:
     if not 0 <= offset <= MAX_EXTENSION_BYTES:
         raise UnreadableScan("The NIfTI header is damaged: its data offset makes no sense.")
     limit = offset + needed + MAX_EXTENSION_BYTES
+    start = start[:size] + bytes(len(start[size : size + 4])) + start[size + 4 :]  # no extensions
     content = start + stream.read(limit + 1 - len(start))
     if len(content) > limit:
         raise UnreadableScan("The file holds far more data than its header says.")

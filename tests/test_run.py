@@ -1,0 +1,70 @@
+"""`gliowatch run` as a whole: a link that works, a port that may be taken, and an end by Ctrl-C."""
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import pytest
+
+from daemon.settings import Settings
+
+
+def start(folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "gliowatch", "run", "--settings", "settings.toml"]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def open_patiently(address: str) -> str:
+    """The page behind the link, as a browser with cookies gets it; the viewer may still start."""
+    import time
+
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    for _ in range(200):
+        try:
+            with browser.open(address, timeout=10) as answer:
+                return str(answer.read().decode())
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.1)
+    raise AssertionError("the viewer did not start")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_printed_link_opens_the_worklist_until_the_end(
+    hospital: Settings, number: signal.Signals
+) -> None:
+    process = start(hospital.daemon.inbox.parent)
+    assert process.stdout is not None
+    link = process.stdout.readline().strip()
+    assert "Worklist" in open_patiently(link)
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(link.split("/enter")[0] + "/", timeout=10)
+    process.send_signal(number)
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
+    token = link.split("token=")[1]
+    assert token not in log
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(link, timeout=5)
+
+
+def test_a_taken_port_is_told_in_one_sentence(hospital: Settings) -> None:
+    folder = hospital.daemon.inbox.parent
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        text = (folder / "settings.toml").read_text().replace("port = 0", f"port = {port}")
+        (folder / "settings.toml").write_text(text)
+        process = start(folder)
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "cannot listen on 127.0.0.1" in log
+    assert "Traceback" not in log

@@ -1,0 +1,75 @@
+"""A worker that dies or hangs costs one attempt, and the next scan finds a fresh one."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from daemon.settings import Settings
+from daemon.slots import Slot, WorkerDied, WorkerHung
+from tests.conftest import SAMPLES, reports, running_daemon, until
+
+
+@pytest.fixture
+async def slot() -> AsyncIterator[Slot]:
+    made = Slot()
+    yield made
+    made.close()
+
+
+async def test_a_slot_gives_what_the_work_gives_and_keeps_its_process(slot: Slot) -> None:
+    first, second = await slot.run(30, os.getpid), await slot.run(30, os.getpid)
+    assert first == second != os.getpid()
+
+
+async def test_an_error_of_the_work_comes_through(slot: Slot) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await slot.run(30, divmod, 1, 0)
+
+
+async def test_a_worker_that_dies_is_replaced(slot: Slot) -> None:
+    before = await slot.run(30, os.getpid)
+    with pytest.raises(WorkerDied):
+        await slot.run(30, os._exit, 1)
+    assert await slot.run(30, os.getpid) != before
+
+
+async def test_a_worker_that_hangs_is_killed_and_replaced(slot: Slot) -> None:
+    before = await slot.run(30, os.getpid)
+    with pytest.raises(WorkerHung):
+        await slot.run(0.3, time.sleep, 60)
+    await until(lambda: not os.path.exists(f"/proc/{before}/cmdline") or _is_zombie(before))
+    assert await slot.run(30, os.getpid) != before
+
+
+def _is_zombie(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat") as stream:
+        return stream.read().rpartition(")")[2].split()[0] == "Z"
+
+
+async def test_scans_go_on_when_the_worker_is_killed_again_and_again(hospital: Settings) -> None:
+    async with running_daemon(hospital):
+        for number in range(3):
+            shutil.copytree(SAMPLES / "a-picture", hospital.daemon.inbox / f"P{number}")
+        for _ in range(2):
+            await until(lambda: _workers())
+            for pid in _workers():
+                os.kill(pid, signal.SIGKILL)
+        await until(lambda: len(reports(hospital)) == 3)
+
+
+def _workers() -> list[int]:
+    """Processes that this one has spawned to judge scans."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat") as stat, open(f"/proc/{name}/cmdline") as command:
+                parent = stat.read().rpartition(")")[2].split()[1]
+                if parent == str(os.getpid()) and "spawn_main" in command.read():
+                    found.append(int(name))
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
