@@ -5,9 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from daemon.drops import Drop, DroppedFile
 from daemon.intake import UNPACKED, Intake, take_in
@@ -17,10 +15,12 @@ from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.judging import judge
-from model.network import Network, load_network
 from model.reading.dicom import patient_id_of
 from model.reading.scan import read
 from model.volume import Note
+
+if TYPE_CHECKING:
+    from model.network import Network
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def judge_into(
 
 
 @lru_cache(maxsize=1)
-def _network(weights: Path | None, threads: int) -> Network:
-    if threads:
-        torch.set_num_threads(threads)
-    return load_network(weights)
+def _network(weights: Path | None, threads: int) -> "Network":
+    from model.network import load_network  # torch: the daemon, which imports this, needs none
+
+    return load_network(weights, threads=threads)

@@ -1,12 +1,15 @@
 """The whole judgement of one volume: may it be judged at all, then mask and measurements."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model.findings import Finding, Findings, measure
 from model.midplane import midplane_of_head
-from model.network import Network
 from model.segmentation import Segmentation, segment
 from model.volume import Scale, Volume, axial_axis
+
+if TYPE_CHECKING:  # torch comes with the network, and only who judges needs it
+    from model.network import Network
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Judgement:
 
 
 def judge(
-    volume: Volume, network: Network, threshold: float, smallest_mm3: float, flips: bool
+    volume: Volume, network: "Network", threshold: float, smallest_mm3: float, flips: bool
 ) -> Judgement:
     """Segment and measure a volume, unless its reader knows that it is nothing to judge."""
     volume = _with_doubts(volume)

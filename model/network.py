@@ -55,11 +55,15 @@ class Network:
         return judged
 
 
-def load_network(weights: Path | None = None, device: str = "cpu") -> Network:
+def load_network(weights: Path | None = None, device: str = "cpu", threads: int = 0) -> Network:
     """The network in a safetensors file; without one, the weights shipped in this package.
+
+    threads: how many processor threads this process may use for it; 0 leaves torch's choice.
 
     Raises WeightsError when the file is missing, damaged, or not of this network.
     """
+    if threads:
+        torch.set_num_threads(threads)
     if weights is None:
         with resources.as_file(resources.files("model.weights") / SHIPPED) as shipped:
             return _load(shipped, device)

@@ -20,6 +20,7 @@ PIXEL_MM = 1.5
 NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
 WHITE = 4.0  # times the head's median: what is brighter counts as this bright
+MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims
 PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
 
 _LPS = orientations.axcodes2ornt(("L", "P", "S"))
@@ -60,7 +61,7 @@ def prepare(volume: Volume) -> Prepared:
     bright = brightness(stack)
     head = head_mask(bright)
     rows, columns = _extent(head.any(axis=2).mean(axis=0)), _extent(head.any(axis=1).mean(axis=0))
-    pixel = _pixel_size(volume, to_lps, rows, columns)
+    pixel = _pixel_size(stack.shape, volume, to_lps, rows, columns)
     size = _resampled_size(stack.shape, volume, to_lps, pixel)
     centre = (
         _scaled_centre(rows, size[0], stack.shape[1]),
@@ -151,7 +152,11 @@ def _extent(profile: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _pixel_size(
-    volume: Volume, to_lps: NDArray[np.float64], rows: tuple[int, int], columns: tuple[int, int]
+    shape: tuple[int, ...],
+    volume: Volume,
+    to_lps: NDArray[np.float64],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
 ) -> float:
     """Size of the network's pixel, in the volume's own unit of length.
 
@@ -162,7 +167,7 @@ def _pixel_size(
     wide = (columns[1] - columns[0] + 1) * column_mm / COLUMNS
     if volume.kind is Kind.IMAGE:
         return max(tall / PICTURE_FILL, wide)
-    return max(PIXEL_MM, tall, wide)
+    return max(PIXEL_MM, tall, wide, max(shape[1] * row_mm, shape[2] * column_mm) / MOST_PIXELS)
 
 
 def _resampled_size(

@@ -1,14 +1,17 @@
 """From a volume to a tumor mask on the volume's own grid."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.network import Network
 from model.preparation import from_window, prepare
 from model.volume import FloatArray, MaskArray, Scale, Volume
+
+if TYPE_CHECKING:  # torch comes with the network, and only who judges needs it
+    from model.network import Network
 
 CONNECTED_26 = np.ones((3, 3, 3), bool)
 SMALLEST_PIXELS = 20  # of a lesion in a picture without a scale
@@ -24,7 +27,7 @@ class Segmentation:
 
 
 def segment(
-    volume: Volume, network: Network, threshold: float, smallest_mm3: float, flips: bool
+    volume: Volume, network: "Network", threshold: float, smallest_mm3: float, flips: bool
 ) -> Segmentation:
     """Judge all slices, put the result back on the volume's grid, and drop specks.
 

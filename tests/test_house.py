@@ -1,6 +1,7 @@
 """The house itself: imports run one way, rooms are ours, and the wheel holds all that is needed."""
 
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SAMPLES
 
 ROOMS = ("daemon", "viewer", "model", "training")
 BREAKS = {
@@ -61,6 +62,31 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "daemon/outputs/report.schema.json",
     } <= names
     assert not [name for name in names if name.startswith(("inbox", "outbox", "tests", "samples"))]
+
+
+def test_an_installed_wheel_judges_from_any_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    picture = next((SAMPLES / "a-picture").iterdir())
+    code = (
+        "import sys, gliowatch, model; assert 'installed' in model.__file__, model.__file__\n"
+        f"sys.argv = ['gliowatch', 'segment', {str(picture)!r}, '-o', 'out']\n"
+        "gliowatch.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((elsewhere / "out").glob("*/*_seg.png"))
 
 
 def test_vendored_files_are_those_that_were_recorded() -> None:
