@@ -5,19 +5,21 @@ import contextlib
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from daemon import leaving, processing
-from daemon.drops import Drop, DropKind, QueuedDrop, State
-from daemon.inbox import Listing, NameRules, look_through
+from daemon import processing
+from daemon.drops import QueuedDrop, State
+from daemon.inbox import NameRules
 from daemon.index import ledger
 from daemon.index.database import Database, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
 from daemon.publishing import clear_staging
+from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
@@ -26,6 +28,7 @@ from daemon.work import judging_rules, warm_up
 
 log = logging.getLogger(__name__)
 
+GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
 
 
@@ -34,6 +37,12 @@ class _Tally:
     """What became of the drops since the start."""
 
     rejected: int = 0
+    returned: Counter[bytes] = field(default_factory=Counter)
+
+    @property
+    def stuck(self) -> set[bytes]:
+        """Units that came back to the queue too often to wait for them in a run with `once`."""
+        return {unit for unit, times in self.returned.items() if times >= GIVE_UP}
 
 
 class Service:
@@ -41,11 +50,11 @@ class Service:
 
     def __init__(self, settings: Settings, index: Database, records: Database) -> None:
         daemon = settings.daemon
-        self._inbox, self._outbox = daemon.inbox, daemon.outbox
         self._settings = settings
         self._index, self._records = index, records
-        self._rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
         self._resting = Resting(daemon.rest_seconds)
+        rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+        self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
         self._slot = Slot()
         self._changed = asyncio.Event()
         self._tally = _Tally()
@@ -58,11 +67,11 @@ class Service:
         await ensure_patients(self._records, await patient_ids(self._index))
         try:
             await self._warm_up()
-            with watch(self._inbox, self._changed):
+            with watch(self._settings.daemon.inbox, self._changed):
                 await self._work(once, stop)
         finally:
             self._slot.close()
-        return 1 if self._tally.rejected else 0
+        return 1 if self._tally.rejected or self._tally.stuck else 0
 
     async def _warm_up(self) -> None:
         """Load the network once; weights that cannot be used end the daemon before any scan."""
@@ -77,14 +86,19 @@ class Service:
         while not stop.is_set():
             if self._changed.is_set() or time.monotonic() >= next_look:
                 self._changed.clear()
-                is_resting = await self._reconcile()
+                is_resting = await self._inbox.look()
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
                 next_look = time.monotonic() + pause
             if await self._judge_next(stop):
                 continue
-            if once and not await ledger.open_drops(self._index):
+            if once and await self._is_drained():
                 return
             await self._pause(max(0.0, next_look - time.monotonic()), stop)
+
+    async def _is_drained(self) -> bool:
+        """Nothing waits any more but what cannot be read or written now, whoever tries."""
+        waiting = {queued.drop.unit for queued in await ledger.open_drops(self._index)}
+        return waiting <= self._tally.stuck
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         """Wait for a hint from the watcher or for the next regular look, whichever is first."""
@@ -94,62 +108,6 @@ class Service:
             task.cancel()
         if self._changed.is_set() and not stop.is_set():
             await asyncio.sleep(min(TICK_SECONDS / 5, seconds))  # a copy makes many hints
-
-    async def _reconcile(self) -> bool:
-        """Bring the index in line with the inbox: the one place where drops are found.
-
-        True while something there has not rested yet, or the inbox could not be read.
-        """
-        try:
-            listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
-        except OSError:
-            log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
-            return True
-        await self._finish_leaving(listing)
-        known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
-        for unit, drop in listing.drops.items():
-            await self._note(drop, known.get(unit), listing)
-        for unit, queued in known.items():
-            if unit not in listing.drops and queued.state is State.WAITING:
-                await ledger.withdraw(self._index, queued.drop_id)
-                log.info("withdrawn", extra={"drop": queued.drop_id})
-        self._resting.keep_only(set(listing.drops))
-        return any(not queued.rested for queued in await ledger.open_drops(self._index))
-
-    async def _note(self, drop: Drop, queued: QueuedDrop | None, listing: Listing) -> None:
-        if queued is None:
-            drop_id = await ledger.add_drop(self._index, drop)
-            await ensure_patients(self._records, [drop.patient_id])
-            log.info("seen", extra={"drop": drop_id, "kind": drop.kind, "files": len(drop.files)})
-        elif queued.state is State.WAITING and queued.drop.files != drop.files:
-            await ledger.change_files(self._index, queued.drop_id, drop)
-        if _is_unfinished(drop, listing):
-            self._resting.disturb(drop.unit)
-            return
-        has_rested = self._resting.has_rested(drop.unit, drop.files)
-        is_new = queued is not None and queued.state is State.WAITING and not queued.rested
-        if has_rested and queued is not None and is_new:
-            await ledger.mark_rested(self._index, [queued.drop_id])
-
-    async def _finish_leaving(self, listing: Listing) -> None:
-        """Files of ended drops that a crash left in the inbox are no new drops: they go now."""
-        for queued in await ledger.ended_in_inbox(self._index):
-            await self._leave(queued)
-            gone = set(queued.drop.files)
-            for unit, drop in list(listing.drops.items()):
-                left = tuple(file for file in drop.files if file not in gone)
-                if left != drop.files:
-                    del listing.drops[unit]
-                if left and left != drop.files:
-                    listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, left)
-
-    async def _leave(self, queued: QueuedDrop) -> None:
-        try:
-            paths = await asyncio.to_thread(leaving.leave, self._inbox, queued)
-        except OSError as error:
-            log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
-            return
-        await ledger.mark_left(self._index, queued.drop_id, paths)
 
     async def _judge_next(self, stop: asyncio.Event) -> bool:
         """Take one drop through; False if none is ready. A stop puts it back in the queue."""
@@ -178,13 +136,10 @@ class Service:
             self._tally.rejected += 1
         if outcome is State.WAITING:
             self._resting.disturb(queued.drop.unit)
-        for ended in await ledger.ended_in_inbox(self._index):
-            await self._leave(ended)
-
-
-def _is_unfinished(drop: Drop, listing: Listing) -> bool:
-    """A DICOM folder in which a temporary name still lies is not whole yet."""
-    return drop.kind is DropKind.DICOM and drop.unit in listing.unfinished
+            self._tally.returned[queued.drop.unit] += 1
+        else:
+            self._tally.returned.pop(queued.drop.unit, None)
+        await self._inbox.tidy()
 
 
 @asynccontextmanager

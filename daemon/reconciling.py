@@ -1,0 +1,90 @@
+"""The reconcile: the index is brought in line with the inbox, which is the truth."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from daemon import leaving
+from daemon.drops import Drop, DropKind, QueuedDrop, State
+from daemon.inbox import Listing, NameRules, look_through
+from daemon.index import ledger
+from daemon.index.database import Database
+from daemon.index.patients import ensure_patients
+from daemon.resting import Resting
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Looks through one inbox; the only place where drops are found, rest and leave."""
+
+    def __init__(
+        self, inbox: Path, rules: NameRules, resting: Resting, index: Database, records: Database
+    ) -> None:
+        self._inbox = inbox
+        self._rules = rules
+        self._resting = resting
+        self._index, self._records = index, records
+
+    async def look(self) -> bool:
+        """One look; True while something has not rested yet, or the inbox cannot be read."""
+        try:
+            listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
+        except OSError:
+            log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
+            return True
+        await self._finish_leaving(listing)
+        known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
+        for unit, drop in listing.drops.items():
+            await self._note(drop, known.get(unit), listing)
+        for unit, queued in known.items():
+            if unit not in listing.drops and queued.state is State.WAITING:
+                await ledger.withdraw(self._index, queued.drop_id)
+                log.info("withdrawn", extra={"drop": queued.drop_id})
+        self._resting.keep_only(set(listing.drops))
+        return any(not queued.rested for queued in await ledger.open_drops(self._index))
+
+    async def _note(self, drop: Drop, queued: QueuedDrop | None, listing: Listing) -> None:
+        if queued is None:
+            drop_id = await ledger.add_drop(self._index, drop)
+            await ensure_patients(self._records, [drop.patient_id])
+            log.info("seen", extra={"drop": drop_id, "kind": drop.kind, "files": len(drop.files)})
+        elif queued.state is State.WAITING and queued.drop.files != drop.files:
+            await ledger.change_files(self._index, queued.drop_id, drop)
+        if _is_unfinished(drop, listing):
+            self._resting.disturb(drop.unit)
+            return
+        has_rested = self._resting.has_rested(drop.unit, drop.files)
+        is_waiting = queued is not None and queued.state is State.WAITING and not queued.rested
+        if has_rested and queued is not None and is_waiting:
+            await ledger.mark_rested(self._index, [queued.drop_id])
+
+    async def _finish_leaving(self, listing: Listing) -> None:
+        """Files of ended drops that a crash left in the inbox are no new drops: they go now."""
+        for queued in await ledger.ended_in_inbox(self._index):
+            await self._leave(queued)
+            gone = set(queued.drop.files)
+            for unit, drop in list(listing.drops.items()):
+                left = tuple(file for file in drop.files if file not in gone)
+                if left != drop.files:
+                    del listing.drops[unit]
+                if left and left != drop.files:
+                    listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, left)
+
+    async def tidy(self) -> None:
+        """Take the files of ended drops out of the inbox."""
+        for ended in await ledger.ended_in_inbox(self._index):
+            await self._leave(ended)
+
+    async def _leave(self, queued: QueuedDrop) -> None:
+        try:
+            paths = await asyncio.to_thread(leaving.leave, self._inbox, queued)
+        except OSError as error:
+            log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
+            return
+        await ledger.mark_left(self._index, queued.drop_id, paths)
+
+
+def _is_unfinished(drop: Drop, listing: Listing) -> bool:
+    """A DICOM folder in which a temporary name still lies is not whole yet."""
+    return drop.kind is DropKind.DICOM and drop.unit in listing.unfinished
