@@ -93,9 +93,9 @@ def measure(
     """Measure a binary mask: volume, diameters, side."""
     from daemon.outputs.text import print_measured
     from model.masks import measure_mask
-    from model.reading.nifti import read_nifti
+    from model.reading.scan import read, scan_at
 
-    print_measured(measure_mask(mask, read_nifti(scan) if scan else None), json, typer.echo)
+    print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
 
 
 @app.command()

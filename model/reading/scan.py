@@ -1,10 +1,21 @@
 """The door for every kind of scan: files in, one Volume out."""
 
+from pathlib import Path
+
 from model.errors import UnreadableScan
 from model.reading.dicom import read_dicom
+from model.reading.kinds import kind_by_name
 from model.reading.nifti import read_nifti
 from model.reading.pictures import read_picture
 from model.volume import Kind, Scan, Volume
+
+
+def scan_at(path: Path) -> Scan:
+    """The scan in a file, or in a folder of DICOM files; nothing is opened."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return Scan(Kind.DICOM, tuple(files))
+    return Scan(kind_by_name(path.name), (path,))
 
 
 def read(scan: Scan) -> Volume:
