@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from model.errors import WeightsError
-from model.preparation import Prepared, with_neighbours
+from model.neighbours import with_neighbours
+from model.preparation import Prepared
 from model.unet import UNet, UNetShape
 from model.volume import FloatArray
 

@@ -122,17 +122,6 @@ def from_window(window: FloatArray, grid: Grid) -> FloatArray:
     return np.ascontiguousarray(voxels)
 
 
-def with_neighbours(slices: FloatArray, indices: NDArray[np.int64], step: int) -> FloatArray:
-    """The network's input: (b, 3, ROWS, COLUMNS), each slice between the two `step` away.
-
-    At the ends of the stack the last slice stands in for its missing neighbour.
-    """
-    last = len(slices) - 1
-    around = np.stack([indices - step, indices, indices + step], axis=1)
-    chosen: FloatArray = slices[np.clip(around, 0, last)]
-    return chosen
-
-
 def _orientation(affine: Affine) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     mine = orientations.io_orientation(affine)
     return orientations.ornt_transform(mine, _LPS), orientations.ornt_transform(_LPS, mine)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.preparation import COLUMNS, ROWS, Prepared, from_window, prepare, with_neighbours
+from model.neighbours import with_neighbours
+from model.preparation import COLUMNS, ROWS, Prepared, from_window, prepare
 from model.volume import Kind, Scale, Volume
 from tests.phantoms import ORDERS, Head, Shape, grid, head
 

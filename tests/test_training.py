@@ -11,7 +11,7 @@ import torch
 from model.network import load_network
 from model.preparation import COLUMNS, ROWS
 from training.batches import Batches
-from training.cache import CachedPatient, build_cache, load_cache
+from training.cache import CachedPatient, load_cache
 from training.cases import (
     DatasetError,
     Split,
@@ -24,7 +24,8 @@ from training.checkpoint import BEST, LATEST, load_checkpoint
 from training.evaluation import Judge, evaluate, summary
 from training.export import export_weights
 from training.loop import Plan, Progress, Training
-from training.metrics import dice
+from training.overlap import dice
+from training.preparing import build_cache
 
 PLAN = Plan(steps=6, batch=2, check_every=2, width=2)
 
@@ -146,7 +147,7 @@ def test_evaluation_compares_on_the_scans_own_grid(tmp_path: Path, small_weights
         ("a", 0.0, 200),
         ("b", 0.0, 200),
     ]
-    assert summary(results, network.sha256)["mean_dice"] == 0.0
+    assert summary(results, network.sha256)["dice"]["mean"] == 0.0
 
 
 def test_dice_of_known_overlaps() -> None:
@@ -170,3 +171,17 @@ def test_wrong_data_and_splits_are_refused_in_a_sentence(tmp_path: Path) -> None
     split.write_text("no json")
     with pytest.raises(DatasetError, match="cannot be read"):
         read_split(split)
+
+
+def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
+        "    sys.modules[name] = None\n"
+        "import training.loop, training.cache, training.batches, training.export\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

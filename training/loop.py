@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.preparation import with_neighbours
+from model.neighbours import with_neighbours
 from model.unet import UNet, UNetShape
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.cases import DatasetError, Split
 from training.checkpoint import BEST, LATEST, load_checkpoint, save_checkpoint
-from training.metrics import dice
+from training.overlap import dice
 
 METRICS = "metrics.csv"
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from training.cache import build_cache, cached_patients, load_cache
+from training.cache import cached_patients, load_cache
 from training.cases import Case, DatasetError, Split, find_cases, read_split, split_by_patient
 from training.checkpoint import BEST
 from training.export import export_weights
 from training.loop import Plan, Progress, Training
+from training.preparing import build_cache
 
 CACHE = "cache.npz"
 SPLIT = "split.json"

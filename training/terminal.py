@@ -67,14 +67,31 @@ def evaluate_visibly(
 
 
 def _print(content: dict[str, Any], say: Say) -> None:
+    unit = content["hd95_unit"]
     for case in content["cases"]:
+        distance = "   -" if case["hd95"] is None else f"{case['hd95']:.1f}"
         say(
-            f"{case['patient']}  Dice {case['dice']:.3f}  drawn {case['drawn_voxels']}"
-            f"  found {case['found_voxels']} voxels"
+            f"{case['patient']}  Dice {case['dice']:.3f}  HD95 {distance} {case['hd95_unit']}"
+            f"  drawn {case['drawn_voxels']}  found {case['found_voxels']} voxels"
         )
-    say(
-        f"{content['patients']} patients: mean {content['mean_dice']:.3f},"
-        f" median {content['median_dice']:.3f}, worst {content['worst_dice']:.3f}"
+    say(f"{content['patients']} patients")
+    for name, title in (
+        ("dice", "Dice"),
+        ("hd95", f"HD95 ({unit})"),
+        ("absolute_volume_error", "volume error, absolute share"),
+    ):
+        if content[name]:
+            say(_spread_words(title, content[name]))
+    for name in ("lesions", "slices_with_tumor", "all_slices"):
+        say(f"{name}: " + ", ".join(f"{key} {value}" for key, value in content[name].items()))
+    say(f"expected calibration error {content['ece']:.4f}")
+
+
+def _spread_words(title: str, figures: dict[str, float]) -> str:
+    return (
+        f"{title}: mean {figures['mean']:.3f} (95 % {figures['low_95']:.3f} to"
+        f" {figures['high_95']:.3f}), median {figures['median']:.3f},"
+        f" lowest {figures['lowest']:.3f}, highest {figures['highest']:.3f}"
     )
 
 
