@@ -20,6 +20,9 @@ app = typer.Typer(
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
 ]
+OutFolder = Annotated[
+    Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -44,6 +47,8 @@ def main() -> None:
         raise SystemExit(app(standalone_mode=False))
     except GliowatchError as error:
         sentence = str(error)
+    except OSError as error:
+        sentence = f"The system refused: {error.strerror or type(error).__name__}."
     except typer.TyperException as error:
         sentence = getattr(error, "format_message", error.__str__)()
     typer.echo(f"gliowatch: {sentence}", err=True)
@@ -67,7 +72,7 @@ def segment(
     scans: Annotated[
         list[Path], typer.Argument(metavar="SCAN...", exists=True, help="files, DICOM folders")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="where to write")],
+    out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
     quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
     json: AsJson = False,
@@ -112,7 +117,7 @@ def train(
     data: Annotated[
         Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="where to write")],
+    out: OutFolder,
     recipe: Annotated[Recipe, typer.Option(help="how to train")] = Recipe.STANDARD,
     split: Annotated[
         Path | None, typer.Option(exists=True, help="JSON with lists of patients")

@@ -15,6 +15,8 @@ from daemon.names import UNASSIGNED, URGENT, readable
 from model.reading.kinds import is_archive, kind_by_name
 from model.volume import Kind
 
+COMPANIONS = (b".json", b".bval", b".bvec", b".txt")
+
 
 @dataclass(frozen=True)
 class NameRules:
@@ -34,10 +36,14 @@ class NameRules:
 
 @dataclass
 class Listing:
-    """One look through the inbox. `unfinished`: folders that hold a temporary name."""
+    """One look through the inbox.
+
+    unfinished: folders that hold a temporary name; unreadable: how many could not be read.
+    """
 
     drops: dict[bytes, Drop] = field(default_factory=dict)
     unfinished: set[bytes] = field(default_factory=set)
+    unreadable: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,17 +56,22 @@ class _Entry:
 def look_through(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
-    Below a patient's folder a NIfTI file, a picture or a zip is one drop, and all other files
-    of one folder are one drop, taken for a DICOM series. A file that lies in the inbox itself
-    belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
+    Below a patient's folder a NIfTI file, a picture or a zip is one drop, with the text files
+    of its name beside it (`scan.json` of `scan.nii.gz`); all other files of one folder are one
+    drop, taken for a DICOM series. A file that lies in the inbox itself belongs to
+    `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
     """
     listing = Listing()
-    for entry in _walk(os.fsencode(inbox), rules, listing):
-        unit, drop = _drop_of(entry)
-        known = listing.drops.get(unit)
-        files = (*known.files, entry.file) if known else (entry.file,)
-        files = tuple(sorted(files))
-        listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, files)
+    entries = list(_walk(os.fsencode(inbox), rules, listing))
+    owners = {_stem(entry): entry for entry in entries if _may_have_companions(entry)}
+    members: dict[bytes, list[_Entry]] = {}
+    for entry in entries:
+        owner = owners.get(_stem(entry), entry) if _is_companion(entry) else entry
+        members.setdefault(_unit(owner), []).append(entry)
+    for unit, group in members.items():
+        main = next((entry for entry in group if _unit(entry) == unit), group[0])
+        files = tuple(sorted(entry.file for entry in group))
+        listing.drops[unit] = _drop(main, unit, files)
     return listing
 
 
@@ -84,7 +95,7 @@ def _walk(root: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
     while folders:
         folder = folders.pop()
         below = []
-        for entry in _entries(root, folder, rules):
+        for entry in _entries(root, folder, rules, listing):
             path = os.path.join(folder, entry.name)
             facts = _facts(entry)
             if facts is None:
@@ -98,7 +109,9 @@ def _walk(root: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
         folders += reversed(below)
 
 
-def _entries(root: bytes, folder: bytes, rules: NameRules) -> "list[os.DirEntry[bytes]]":
+def _entries(
+    root: bytes, folder: bytes, rules: NameRules, listing: Listing
+) -> "list[os.DirEntry[bytes]]":
     """A folder's entries that may matter, by name."""
     try:
         entries = [
@@ -109,7 +122,8 @@ def _entries(root: bytes, folder: bytes, rules: NameRules) -> "list[os.DirEntry[
     except OSError:
         if not folder:
             raise
-        return []  # a folder that just went away, or may not be read: the next look tells
+        listing.unreadable += 1  # it just went away, may not be read, or lies too deep
+        return []
     return sorted(entries, key=lambda entry: entry.name)
 
 
@@ -121,13 +135,30 @@ def _facts(entry: "os.DirEntry[bytes]") -> os.stat_result | None:
         return None
 
 
-def _drop_of(entry: _Entry) -> tuple[bytes, Drop]:
+def _may_have_companions(entry: _Entry) -> bool:
+    return drop_kind(entry.name) in (DropKind.NIFTI, DropKind.IMAGE)
+
+
+def _is_companion(entry: _Entry) -> bool:
+    return entry.name.lower().endswith(COMPANIONS)
+
+
+def _stem(entry: _Entry) -> bytes:
+    """Path without the ending: what a scan and the text files beside it have in common."""
+    name = entry.name[:-3] if entry.name.lower().endswith(b".gz") else entry.name
+    return os.path.join(entry.folder, os.path.splitext(name)[0])
+
+
+def _unit(entry: _Entry) -> bytes:
+    is_in_folder = drop_kind(entry.name) is DropKind.DICOM and entry.folder
+    return entry.folder if is_in_folder else entry.file.path
+
+
+def _drop(entry: _Entry, unit: bytes, files: tuple[DroppedFile, ...]) -> Drop:
     kind = drop_kind(entry.name)
     parts = entry.folder.split(b"/") if entry.folder else []
+    if kind is DropKind.DICOM and not parts:
+        kind = DropKind.LOOSE
     patient_id = readable(parts[0]) if parts else UNASSIGNED
     urgent = len(parts) > 1 and parts[1] == URGENT
-    unit = entry.file.path
-    if kind is DropKind.DICOM:
-        kind = DropKind.DICOM if parts else DropKind.LOOSE
-        unit = entry.folder if parts else unit
-    return unit, Drop(unit, patient_id, kind, urgent, ())
+    return Drop(unit, patient_id, kind, urgent, files)

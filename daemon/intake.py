@@ -13,11 +13,13 @@ from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.inbox import identify
 from model.errors import GliowatchError, UnreadableScan
 from model.reading.archive import unpack
+from model.reading.dicom import is_dicom
 from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
 
 CHUNK = 1 << 20
 SOURCE = "source"
+Hashed = tuple[Path, str]  # a file and its SHA-256
 UNPACKED = "unpacked"
 
 
@@ -46,13 +48,13 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     """
     source = staging / SOURCE
     source.mkdir(parents=True)
-    copies, hashes = [], {}
+    copies: list[Hashed] = []
     for file in drop.files:
         copy = source / os.fsdecode(_name_in_source(drop, file))
         copy.parent.mkdir(parents=True, exist_ok=True)
-        hashes[file.path] = _copy(inbox, file, copy)
-        copies.append(copy)
-    scan, digests = _scan_of(drop, copies, list(hashes.values()), staging)
+        copies.append((copy, _copy(inbox, file, copy)))
+    scan, digests = _scan_of(drop, copies, staging)
+    hashes = {file.path: digest for file, (_, digest) in zip(drop.files, copies, strict=True)}
     content = hash_content(digests)
     return Intake(hash_scan(drop.patient_id, content), content, scan, hashes)
 
@@ -70,8 +72,8 @@ def hash_scan(patient_id: str, content_sha256: str) -> str:
 
 def _name_in_source(drop: Drop, file: DroppedFile) -> bytes:
     """The file's path below its drop: its bare name, or its path in a DICOM folder."""
-    is_single = file.path == drop.unit
-    return os.path.relpath(file.path, os.path.dirname(drop.unit) if is_single else drop.unit)
+    is_folder = drop.kind is DropKind.DICOM and file.path != drop.unit
+    return os.path.relpath(file.path, drop.unit if is_folder else os.path.dirname(drop.unit))
 
 
 def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
@@ -98,29 +100,33 @@ def _check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:
         raise FilesChanged("A file changed while it was read.")
 
 
-def _scan_of(
-    drop: Drop, copies: list[Path], digests: list[str], staging: Path
-) -> tuple[Scan, list[str]]:
+def _scan_of(drop: Drop, copies: list[Hashed], staging: Path) -> tuple[Scan, list[str]]:
     """The scan to judge and the hashes of its image files; an archive is unpacked first."""
-    if drop.kind is not DropKind.ZIP:
-        return Scan(Kind(drop.kind.value), tuple(copies)), digests
-    folder = staging / UNPACKED
-    folder.mkdir()
-    members = unpack(copies[0], folder)
-    with_hash = [(member, hashlib.sha256(member.read_bytes()).hexdigest()) for member in members]
-    return _scan_in_archive(with_hash)
+    if drop.kind is DropKind.ZIP:
+        folder = staging / UNPACKED
+        folder.mkdir()
+        members = unpack(copies[0][0], folder)
+        return _one_scan([(member, hash_file(member)) for member in members])
+    return _one_scan(copies)
 
 
-def _scan_in_archive(members: list[tuple[Path, str]]) -> tuple[Scan, list[str]]:
-    """One NIfTI file or one picture, or else all other files as DICOM."""
-    by_kind: dict[Kind, list[tuple[Path, str]]] = {}
-    for member, digest in members:
-        by_kind.setdefault(kind_by_name(member.name), []).append((member, digest))
-    single = by_kind.get(Kind.NIFTI, []) + by_kind.get(Kind.IMAGE, [])
-    if len(single) == 1 and not by_kind.get(Kind.DICOM):
-        member, digest = single[0]
-        return Scan(kind_by_name(member.name), (member,)), [digest]
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
+    """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
+
+    Files none of which is DICOM are given on as they are: the reader says what is wrong.
+    """
+    single = [each for each in files if kind_by_name(each[0].name) is not Kind.DICOM]
+    dicom = [each for each in files if is_dicom(each[0])]
+    if len(single) == 1 and not dicom:
+        path, digest = single[0]
+        return Scan(kind_by_name(path.name), (path,)), [digest]
     if single:
-        raise UnreadableScan("The zip file holds more than one scan: one file, one scan.")
-    dicom = by_kind[Kind.DICOM]
-    return Scan(Kind.DICOM, tuple(member for member, _ in dicom)), [digest for _, digest in dicom]
+        raise UnreadableScan("There is more than one scan in it: one file, one scan.")
+    chosen = dicom or files
+    return Scan(Kind.DICOM, tuple(path for path, _ in chosen)), [digest for _, digest in chosen]

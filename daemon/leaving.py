@@ -1,5 +1,6 @@
 """How files leave the inbox once their drop has ended; a file that changed meanwhile stays."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -48,15 +49,36 @@ def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> None:
     if queued.state is State.DONE:
         os.unlink(here)
         return
-    aside = REJECTED if queued.state is State.REJECTED else DUPLICATES
+    is_rejected = queued.state is State.REJECTED
+    aside = os.path.join(root, REJECTED if is_rejected else DUPLICATES)
+    reason = queued.reason if is_rejected else None
     below = file.path if b"/" in file.path else os.path.join(UNASSIGNED.encode(), file.path)
-    folder, name = os.path.split(os.path.join(root, aside, below))
+    try:
+        _move_aside(here, os.path.join(aside, below), reason)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        patient, name = below.split(b"/")[0], os.path.basename(below)
+        _move_aside(here, os.path.join(aside, patient, name), reason)
+
+
+def _move_aside(here: bytes, wanted: bytes, reason: str | None) -> None:
+    folder, name = os.path.split(wanted)
+    _make_folders(folder)
     target = _free(os.path.join(folder, _short(name)))
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if queued.state is State.REJECTED:
+    if reason is not None:
         with open(target + REASON, "w", encoding="utf-8") as stream:
-            stream.write(f"{queued.reason}\n")
+            stream.write(f"{reason}\n")
     os.rename(here, target)
+
+
+def _make_folders(path: bytes) -> None:
+    """Like os.makedirs without its recursion: an inbox may be thousands of folders deep."""
+    parts = path.split(b"/")
+    for length in range(1, len(parts) + 1):
+        folder = b"/".join(parts[:length])
+        if folder and not os.path.isdir(folder):
+            os.mkdir(folder)
 
 
 def _short(name: bytes) -> bytes:

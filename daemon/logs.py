@@ -3,9 +3,14 @@
 import json
 import logging
 import sys
+import threading
+import warnings
 from datetime import UTC, datetime
 
-FIELDS = ("drop", "scan", "kind", "files", "drops", "finding", "reason", "attempt", "errno", "pid")
+FIELDS = (
+    *("drop", "drops", "scan", "kind", "files", "folders"),
+    *("finding", "reason", "attempt", "errno", "pid"),
+)
 
 
 class JsonLines(logging.Formatter):
@@ -35,9 +40,29 @@ def _places(record: logging.LogRecord) -> list[str]:
     return places
 
 
+LIBRARIES = ("pydicom", "nibabel", "nibabel.global", "PIL", "watchdog", "asyncio", "aiosqlite")
+
+
 def log_to_stderr() -> None:
-    """Set up logging for a process of `gliowatch run`."""
+    """Set up logging for a process of `gliowatch run`: what libraries say is not passed on.
+
+    They quote tags and file names. An error in a thread is logged by its place in the code.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    threading.excepthook = _log_thread_error
+    warnings.simplefilter("ignore")
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Let no library log: a DICOM reader quotes the values that it complains of."""
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _log_thread_error(error: threading.ExceptHookArgs) -> None:
+    if error.exc_value is not None:
+        found = (error.exc_type, error.exc_value, error.exc_traceback)
+        logging.getLogger(__name__).error("thread_ended", exc_info=found)

@@ -2,13 +2,16 @@
 
 import os
 import shutil
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.inbox import drop_kind, identify
+from daemon.logs import quiet_libraries
 from daemon.outputs.text import Judged
-from daemon.publishing import STAGING, clear_staging, new_staging, publish
+from daemon.publishing import publish
 from daemon.work import JudgingRules, judge_into, receive
 from model.errors import GliowatchError, UnreadableScan
 
@@ -20,21 +23,22 @@ def segment_once(
 
     The input is never touched. A folder of an earlier run with the same scan is replaced.
     """
-    clear_staging(target)
-    try:
-        for number, scan in enumerate(scans):
+    quiet_libraries()
+    target.mkdir(parents=True, exist_ok=True)
+    for scan in scans:
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging:
+            aside = Path(staging) / "scan"
             try:
-                yield _segment(scan, target, patient_id, rules, number)
+                with warnings.catch_warnings(action="ignore"):  # readers quote tags and names
+                    yield _segment(scan.resolve(), target, patient_id, rules, aside)
             except GliowatchError as error:
                 yield Judged(scan.name, None, None, str(error))
-    finally:
-        shutil.rmtree(target / STAGING, ignore_errors=True)
 
 
-def _segment(scan: Path, target: Path, patient_id: str, rules: JudgingRules, number: int) -> Judged:
-    scan = Path(os.path.abspath(scan))
+def _segment(
+    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
+) -> Judged:
     drop = _as_drop(scan, patient_id)
-    staging = new_staging(target, str(number))
     intake = receive(scan.parent, drop, staging)
     report = judge_into(staging, patient_id, intake, rules)
     folder = target / intake.scan_id
@@ -47,13 +51,13 @@ def _as_drop(scan: Path, patient_id: str) -> Drop:
     if not scan.exists():
         raise UnreadableScan("There is no such file or folder.")
     if scan.is_file():
-        files = [scan.resolve()]
-        if files[0].parent != scan.parent:  # a link: its target is what is read
-            raise UnreadableScan("The scan is a link; name the file that it leads to.")
+        files = [scan]
         kind = drop_kind(os.fsencode(scan.name))
     else:
         files = sorted(path for path in scan.rglob("*") if path.is_file() and not path.is_symlink())
         kind = DropKind.DICOM
+        if any(drop_kind(os.fsencode(file.name)) is not DropKind.DICOM for file in files):
+            raise UnreadableScan("A folder is one DICOM scan; name other files themselves.")
     if not files:
         raise UnreadableScan("The folder is empty.")
     dropped = tuple(_identify(scan.parent, file) for file in files)

@@ -1,6 +1,5 @@
 """The path of one drop: taken in, judged, published, entered; and the one place for its errors."""
 
-import asyncio
 import logging
 import os
 import shutil
@@ -14,6 +13,7 @@ from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.scans import ScanRow, find_scan, patients_with_content
 from daemon.intake import FilesChanged, Intake
+from daemon.outputs.sentences import FILED_TWICE
 from daemon.publishing import new_staging, publish, published_report
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
@@ -22,10 +22,7 @@ from model.volume import Note
 
 log = logging.getLogger(__name__)
 
-STORAGE_PAUSE_SECONDS = 5.0
-OTHER_PATIENT = Note(
-    "filed_twice", "The same scan is filed under another patient as well: please check."
-)
+OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,7 @@ async def process(job: Job) -> State:
         return await _reject(job, str(error))
     except OSError as error:  # a full or missing disk is no fault of the scan: it waits
         log.warning("storage_trouble", extra={"drop": drop_id, "errno": error.errno})
-        await ledger.put_back(job.index, drop_id, rested=True, count_attempt=False)
-        await asyncio.sleep(STORAGE_PAUSE_SECONDS)
+        await ledger.put_back(job.index, drop_id, rested=False, count_attempt=False)
         return State.WAITING
     except Exception:
         log.exception("unexpected", extra={"drop": drop_id})
@@ -90,19 +86,31 @@ async def _judge(job: Job, staging: Path) -> State:
         log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": intake.scan_id})
         return State.DUPLICATE
     folder = Path(os.fsdecode(drop.patient_folder)) / intake.scan_id
-    report = published_report(outbox / folder, intake.scan_id)  # a crash came before the commit
-    if report is None:
-        others = await patients_with_content(job.index, intake.content_sha256)
-        notes = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
-        report = await job.in_worker(
-            work.judge_into, staging, drop.patient_id, intake, job.rules, notes
-        )
-        publish(staging, outbox / folder)
-    await _enter(job, intake, folder, report)
-    return State.DONE
+    report = published_report(outbox, folder)  # a crash came before the commit, or the index went
+    if report is not None:
+        return await _adopt(job, intake, folder, report)
+    others = await patients_with_content(job.index, intake.content_sha256)
+    notes = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+    report = await job.in_worker(
+        work.judge_into, staging, drop.patient_id, intake, job.rules, notes
+    )
+    publish(staging, outbox / folder)
+    return await _enter(job, intake, folder, report, State.DONE)
 
 
-async def _enter(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> None:
+async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
+    """Enter a result that lies in the outbox already.
+
+    Only files that its `source/` holds byte for byte may leave the inbox as done.
+    """
+    kept = await job.in_worker(work.hashes_of_source, job.settings.daemon.outbox / folder)
+    whole = set(intake.hashes.values()) <= kept
+    return await _enter(job, intake, folder, report, State.DONE if whole else State.DUPLICATE)
+
+
+async def _enter(
+    job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State
+) -> State:
     scan = ScanRow(
         intake.scan_id,
         report["revision"],
@@ -115,11 +123,12 @@ async def _enter(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
         now(),
         report,
     )
-    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes)
+    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, state)
     log.info(
         "done",
         extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
     )
+    return state
 
 
 async def _failed_attempt(job: Job, error: GliowatchError) -> State:

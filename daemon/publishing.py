@@ -2,11 +2,13 @@
 
 import json
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
 
 STAGING = ".staging"
+DAMAGED = ".damaged"
 
 
 def clear_staging(outbox: Path) -> None:
@@ -23,12 +25,24 @@ def new_staging(outbox: Path, name: str) -> Path:
     return folder
 
 
-def published_report(folder: Path, scan_id: str) -> dict[str, Any] | None:
-    """The report of a folder that was published before, or None if there is no such folder."""
-    if not folder.is_dir():
+def published_report(outbox: Path, folder: Path) -> dict[str, Any] | None:
+    """The report of a folder (patient/scan_id) that was published before, or None.
+
+    A folder without a readable report is none of ours, or was damaged: it is moved aside to
+    `.damaged`, so that the scan can be published anew.
+    """
+    place = outbox / folder
+    if not os.path.lexists(place):
         return None
-    content: dict[str, Any] = json.loads((folder / f"{scan_id}_report.json").read_text("utf-8"))
-    return content
+    try:
+        text = (place / f"{folder.name}_report.json").read_text("utf-8")
+        content: dict[str, Any] = json.loads(text)
+        return content
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        aside = outbox / DAMAGED / f"{folder.name}-{secrets.token_hex(4)}"
+        aside.parent.mkdir(exist_ok=True)
+        place.rename(aside)
+        return None
 
 
 def publish(staging: Path, folder: Path) -> None:

@@ -25,6 +25,8 @@ class Reconciler:
         self._rules = rules
         self._resting = resting
         self._index, self._records = index, records
+        self._unreadable = 0
+        self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
 
     async def look(self) -> bool:
         """One look; True while something has not rested yet, or the inbox cannot be read."""
@@ -33,6 +35,10 @@ class Reconciler:
         except OSError:
             log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
             return True
+        if listing.unreadable != self._unreadable:
+            log.warning("folders_unreadable", extra={"folders": listing.unreadable})
+        self._unreadable = listing.unreadable
+        self.unfinished = {d.unit for d in listing.drops.values() if _is_unfinished(d, listing)}
         await self._finish_leaving(listing)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         for unit, drop in listing.drops.items():
@@ -42,7 +48,8 @@ class Reconciler:
                 await ledger.withdraw(self._index, queued.drop_id)
                 log.info("withdrawn", extra={"drop": queued.drop_id})
         self._resting.keep_only(set(listing.drops))
-        return any(not queued.rested for queued in await ledger.open_drops(self._index))
+        waiting = await ledger.open_drops(self._index)
+        return any(not q.rested and q.drop.unit not in self.unfinished for q in waiting)
 
     async def _note(self, drop: Drop, queued: QueuedDrop | None, listing: Listing) -> None:
         if queued is None:
@@ -79,7 +86,7 @@ class Reconciler:
     async def _leave(self, queued: QueuedDrop) -> None:
         try:
             paths = await asyncio.to_thread(leaving.leave, self._inbox, queued)
-        except OSError as error:
+        except OSError as error:  # it is tried again at the next look
             log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
             return
         await ledger.mark_left(self._index, queued.drop_id, paths)

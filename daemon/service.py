@@ -98,7 +98,7 @@ class Service:
     async def _is_drained(self) -> bool:
         """Nothing waits any more but what cannot be read or written now, whoever tries."""
         waiting = {queued.drop.unit for queued in await ledger.open_drops(self._index)}
-        return waiting <= self._tally.stuck
+        return waiting <= self._tally.stuck | self._inbox.unfinished
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         """Wait for a hint from the watcher or for the next regular look, whichever is first."""

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from daemon.logs import log_to_stderr
 from model.errors import GliowatchError
 
 T = TypeVar("T")
@@ -35,8 +36,8 @@ class Slot:
         """`work(*values)` in the slot's process. Raises WorkerDied or WorkerHung, or its error."""
         loop = asyncio.get_running_loop()
         try:
-            executor = await self._ready()
             async with asyncio.timeout(seconds):
+                executor = await self._ready()
                 return await loop.run_in_executor(executor, work, *values)
         except TimeoutError:
             self.kill()
@@ -79,6 +80,7 @@ class Slot:
 def _begin(parent: int) -> None:
     """In the new process: leave Ctrl-C to the daemon, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_stderr()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -36,7 +36,7 @@ def watch(inbox: Path, changed: asyncio.Event) -> Iterator[None]:
     try:
         observer.schedule(_Hint(asyncio.get_running_loop(), changed), str(inbox), recursive=True)
         observer.start()
-    except OSError:
+    except (OSError, RecursionError):  # watchdog walks the folders by recursion
         log.warning("watching_refused")
         yield
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.drops import Drop, DroppedFile
-from daemon.intake import UNPACKED, Intake, take_in
+from daemon.intake import SOURCE, UNPACKED, Intake, hash_file, take_in
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
@@ -96,6 +96,11 @@ def judge_into(
     write_report(report, staging)
     sync_tree(staging)
     return report
+
+
+def hashes_of_source(folder: Path) -> set[str]:
+    """SHA-256 of every file that a published folder keeps in `source/`."""
+    return {hash_file(path) for path in (folder / SOURCE).rglob("*") if path.is_file()}
 
 
 @lru_cache(maxsize=1)

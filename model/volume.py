@@ -11,6 +11,8 @@ FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
+FEW = 5  # slices; fewer do not make a volume
+
 
 class Kind(StrEnum):
     """What was dropped, as the report names it."""
@@ -84,8 +86,8 @@ class Volume:
 
     @property
     def is_picture(self) -> bool:
-        """True for fewer than five slices: judged slice by slice, without a volume."""
-        return self.shape[self.slice_axis] < 5
+        """True for fewer than FEW slices: judged slice by slice, without a volume."""
+        return self.shape[self.slice_axis] < FEW
 
     def with_note(self, code: str, message: str) -> "Volume":
         """The same volume with one more doubt."""
@@ -107,13 +109,13 @@ def axial_axis(affine: Affine) -> int:
 def slice_axis(shape: tuple[int, int, int], affine: Affine) -> int:
     """The voxel axis across the plane of acquisition.
 
-    One slice alone lies across its axis of length 1. Otherwise it is the axis of the thickest
-    spacing, if that is a tenth thicker than the next; else the grid is taken as isotropic, and
-    the axial axis is returned.
+    Where one axis alone has fewer than FEW voxels, it is that one. Otherwise it is the axis of
+    the thickest spacing, if that is a tenth thicker than the next; else the grid is taken as
+    isotropic, and the axial axis is returned.
     """
-    single = [axis for axis in range(3) if shape[axis] == 1]
-    if len(single) == 1:
-        return single[0]
+    few = [axis for axis in range(3) if shape[axis] < FEW]
+    if len(few) == 1:
+        return few[0]
     spacing = np.array(column_lengths(affine))
     order = np.argsort(spacing)
     if spacing[order[2]] > 1.1 * spacing[order[1]]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,20 @@ def start_daemon() -> Iterator[Callable[[Path], "subprocess.Popen[bytes]"]]:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def deep_folder(top: Path) -> Iterator[Path]:
+    """A folder 1,500 folders below `top`; Python's own functions could not remove it again."""
+    deep = top
+    deep.mkdir()
+    for _ in range(1500):
+        deep = deep / "d"
+        deep.mkdir()
+    try:
+        yield deep
+    finally:
+        subprocess.run(["rm", "-rf", str(top)], check=True)
 
 
 def reports(settings: Settings) -> list[dict[str, object]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -32,7 +33,8 @@ def drop_pictures(inbox: Path, count: int) -> None:
     for number in range(count):
         folder = inbox / f"P{number}"
         folder.mkdir()
-        Image.new("L", (64, 64), number).save(folder / "slice.png")
+        pixels = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+        Image.fromarray(pixels).save(folder / "slice.png")
 
 
 async def test_a_daemon_killed_in_mid_scan_loses_and_doubles_nothing(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from daemon.drops import DropKind
 from daemon.inbox import NameRules, look_through
+from tests.conftest import deep_folder
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
 
@@ -35,6 +36,25 @@ def test_other_files_of_one_folder_are_one_dicom_drop(tmp_path: Path) -> None:
     assert len(drops[b"P/s"].files) == 3
     assert len(drops[b"P/t"].files) == 1
     assert drops[b"P/s/a.nii"].kind is DropKind.NIFTI
+
+
+def test_text_files_travel_with_the_scan_of_their_name(tmp_path: Path) -> None:
+    put(tmp_path, "P/a.nii.gz", "P/a.json", "P/b.png", "P/b.txt", "P/c.json", "P/s/1", "P/s/1.txt")
+    drops = look_through(tmp_path, RULES).drops
+    found = {unit: [file.path for file in drop.files] for unit, drop in drops.items()}
+    assert found == {
+        b"P/a.nii.gz": [b"P/a.json", b"P/a.nii.gz"],
+        b"P/b.png": [b"P/b.png", b"P/b.txt"],
+        b"P": [b"P/c.json"],
+        b"P/s": [b"P/s/1", b"P/s/1.txt"],
+    }
+    assert drops[b"P/a.nii.gz"].kind is DropKind.NIFTI
+
+
+def test_a_thousand_nested_folders_are_looked_through(tmp_path: Path) -> None:
+    with deep_folder(tmp_path / "P") as deep:
+        (deep / "a.nii").write_bytes(b"x")
+        assert len(look_through(tmp_path, RULES).drops) == 1
 
 
 def test_loose_files_are_unassigned_or_wait_to_be_filed(tmp_path: Path) -> None:

@@ -51,6 +51,24 @@ def test_names_that_are_taken_are_numbered_and_nothing_is_overwritten(tmp_path: 
     assert found == {"a.nii": b"1", "2-a.nii": b"2", "3-a.nii": b"3"}
 
 
+def test_files_in_very_deep_folders_or_with_long_names_leave_too(tmp_path: Path) -> None:
+    room = 4095 - len(f"{tmp_path}/P//a.nii")  # the longest path that Linux allows
+    deep = "P/" + ("d" * 99 + "/") * (room // 100 - 1) + "d" * (room % 100 + 100)
+    place = tmp_path
+    for part in deep.split("/"):
+        place = place / part
+        place.mkdir()
+    (place / "a.nii").write_bytes(b"x")
+    file = identify(f"{deep}/a.nii".encode(), (place / "a.nii").lstat())
+    leave(tmp_path, ended(file, State.REJECTED))
+    assert (tmp_path / ".rejected/P/a.nii").exists()
+    long = dropped(tmp_path, "P/" + "n" * 251 + ".nii")
+    leave(tmp_path, ended(long, State.REJECTED))
+    kept = [path for path in (tmp_path / ".rejected/P").iterdir() if "nn" in path.name]
+    assert len(kept) == 2
+    assert all(path.name.endswith((".nii", ".nii.reason.txt")) for path in kept)
+
+
 def test_leaving_twice_does_no_harm(tmp_path: Path) -> None:
     file = dropped(tmp_path, "P/a.nii")
     leave(tmp_path, ended(file, State.DONE))

@@ -36,12 +36,22 @@ def test_a_picture_has_pixels_and_no_millimetres(tmp_path: Path) -> None:
         assert lesion["side"] == "unknown"
 
 
-def test_an_empty_scan_has_no_tumor(tmp_path: Path) -> None:
-    image = nib.Nifti1Image(np.zeros((32, 32, 8), np.uint8), np.diag([1.0, 1.0, 5.0, 1.0]))
-    image.header.set_xyzt_units("mm")
-    nib.save(image, tmp_path / "empty.nii")
-    report = report_of(tmp_path / "empty.nii", tmp_path / "out")
-    assert (report["finding"], report["volume_ml"]) == ("no_tumor", 0)
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_blank_scan_is_not_judged(tmp_path: Path, value: int) -> None:
+    image = nib.Nifti1Image(np.full((32, 32, 8), value, np.uint8), np.diag([1.0, 1.0, 5.0, 1.0]))
+    nib.save(image, tmp_path / "blank.nii")
+    report = report_of(tmp_path / "blank.nii", tmp_path / "out")
+    assert (report["finding"], report["volume_ml"]) == ("not_judged", None)
+    assert report["quality"][0]["code"] == "blank"  # type: ignore[index]
+
+
+def test_four_thin_slices_have_no_volume_in_whatever_plane(tmp_path: Path) -> None:
+    voxels = np.random.default_rng(1).integers(0, 99, (4, 64, 64)).astype(np.uint8)
+    nib.save(nib.Nifti1Image(voxels, np.diag([1.0, 1.0, 1.0, 1.0])), tmp_path / "slab.nii")
+    report = report_of(tmp_path / "slab.nii", tmp_path / "out")
+    assert report["volume_ml"] is None
+    assert "few_slices" in str(report["quality"])
+    assert "not_axial" in str(report["quality"])
 
 
 def test_one_slice_of_a_scan_has_an_area_and_no_volume(tmp_path: Path) -> None:

@@ -39,7 +39,11 @@ def hausdorff_95(predicted: Mask, drawn: Mask, spacing: tuple[float, float, floa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of a call inside itself
         distance = compute_hausdorff_distance(
-            found, person, include_background=True, percentile=95, spacing=[float(step) for step in spacing]
+            found,
+            person,
+            include_background=True,
+            percentile=95,
+            spacing=[float(step) for step in spacing],
         )
     return float(distance)
 

@@ -8,15 +8,13 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.scans import patients_with_content
-from daemon.outputs.sentences import diameter_words, finding_sentence, size_words
+from daemon.outputs.sentences import FILED_TWICE, diameter_words, finding_sentence, size_words
 from viewer.keys import INDEX, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
 from viewer.wording import NOT_KNOWN, SIDES, age, moment_words
-
-ELSEWHERE = "The same scan is filed under another patient as well."
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
         "sentence": finding_sentence(report),
-        "elsewhere": ELSEWHERE if len(filed_under) > 1 else "",
+        "elsewhere": FILED_TWICE if len(filed_under) > 1 else "",
         "size": size_words(report) if report["finding"] != "not_judged" else "",
         "size_range": range_words(report),
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],

@@ -4,15 +4,15 @@ import asyncio
 import errno
 import multiprocessing
 import signal
-import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp_jinja2
 import jinja2
-from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
+from aiohttp import web
 
 from daemon.index.database import open_index, open_records
+from daemon.logs import log_to_stderr
 from daemon.settings import Settings
 from model.errors import GliowatchError
 from viewer.access import guard
@@ -48,8 +48,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
 def serve(settings: Settings, token: str) -> None:
     """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for category in (BadContentDispositionHeader, BadContentDispositionParam):
-        warnings.simplefilter("ignore", category)  # its text holds names of uploaded files
+    log_to_stderr()
     asyncio.run(_serve(settings, token))
 
 

@@ -9,7 +9,7 @@ from daemon.drops import State
 from daemon.index.ledger import count_states
 from daemon.index.patients import Patient
 from daemon.index.scans import WorkRow, worklist
-from daemon.outputs.sentences import FINDING_WORDS
+from daemon.outputs.sentences import FILED_TWICE, FINDING_WORDS
 from viewer.keys import INDEX
 from viewer.lookups import known_patients
 from viewer.pages import render
@@ -85,8 +85,16 @@ def line(row: WorkRow, patient: Patient) -> Line:
         size=found_size(report),
         side=found_side(report),
         acquired=moment_words(row.scan.acquired_at),
-        notes=tuple(note["message"] for note in report["quality"]),
+        notes=_notes(row),
     )
+
+
+def _notes(row: WorkRow) -> tuple[str, ...]:
+    """The report's doubts, and one that a report cannot have: a later twin of another patient."""
+    assert row.scan is not None, "only a published scan has notes"
+    messages = tuple(str(note["message"]) for note in row.scan.report["quality"])
+    said = any(note["code"] == "filed_twice" for note in row.scan.report["quality"])
+    return (*messages, FILED_TWICE) if row.filed_twice and not said else messages
 
 
 def _asked_state(request: web.Request) -> State | None:

@@ -51,8 +51,8 @@ class Database:
     async def transaction(self) -> AsyncIterator[None]:
         """All or nothing: commit at the end, roll back on any error. Not to be nested."""
         async with self._lock:
-            await self._connection.execute("BEGIN IMMEDIATE")
             try:
+                await self._connection.execute("BEGIN IMMEDIATE")
                 yield
             except BaseException:
                 await self._connection.rollback()

@@ -23,7 +23,10 @@ async def add_drop(index: Database, drop: Drop) -> int:
 async def change_files(index: Database, drop_id: int, drop: Drop) -> None:
     """A waiting drop's files have changed, so it must rest anew."""
     async with index.transaction():
-        await index.change("UPDATE drops SET rested = 0 WHERE drop_id = ?", (drop_id,))
+        await index.change(
+            "UPDATE drops SET rested = 0, kind = ?, urgent = ? WHERE drop_id = ?",
+            (drop.kind, drop.urgent, drop_id),
+        )
         await index.change("DELETE FROM files WHERE drop_id = ?", (drop_id,))
         await _add_files(index, drop_id, drop.files)
 
@@ -75,11 +78,17 @@ async def put_back_all(index: Database) -> int:
         )
 
 
-async def finish(index: Database, drop_id: int, scan: ScanRow, hashes: dict[bytes, str]) -> None:
+async def finish(
+    index: Database,
+    drop_id: int,
+    scan: ScanRow,
+    hashes: dict[bytes, str],
+    state: State = State.DONE,
+) -> None:
     """The scan is published: enter its findings and end its drop, in one transaction."""
     async with index.transaction():
         await add_scan(index, scan)
-        await _end(index, drop_id, State.DONE, scan.scan_id, None)
+        await _end(index, drop_id, state, scan.scan_id, None)
         await index.change_many(
             "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
             [(digest, drop_id, path) for path, digest in hashes.items()],

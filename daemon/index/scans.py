@@ -38,6 +38,7 @@ class WorkRow:
     seen_at: str
     ended_at: str | None
     scan: ScanRow | None
+    filed_twice: bool  # the same content is filed under another patient as well
 
 
 async def add_scan(index: Database, scan: ScanRow) -> None:
@@ -98,7 +99,9 @@ async def worklist(
     """A page of drops, newest first: those with a drop_id below `before`, in one state or all."""
     rows = await index.rows(
         "SELECT d.drop_id, d.patient_id AS filed_under, d.kind, d.state, d.rested, d.reason,"
-        " d.seen_at, d.ended_at, s.* FROM drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
+        " d.seen_at, d.ended_at, s.*, EXISTS (SELECT 1 FROM scans o WHERE"
+        " o.content_sha256 = s.content_sha256 AND o.patient_id != s.patient_id) AS filed_twice"
+        " FROM drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
         " AND s.revision = (SELECT max(revision) FROM scans WHERE scan_id = d.scan_id)"
         " WHERE d.kind != 'loose' AND d.drop_id < coalesce(?, 9223372036854775807)"
         " AND (? IS NULL OR d.state = ?) ORDER BY d.drop_id DESC LIMIT ?",
@@ -115,6 +118,7 @@ async def worklist(
             row["seen_at"],
             row["ended_at"],
             _scan(row) if row["scan_id"] else None,
+            bool(row["filed_twice"]),
         )
         for row in rows
     ]

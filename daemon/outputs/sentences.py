@@ -3,6 +3,7 @@
 from typing import Any
 
 RESEARCH_USE = "Research use only. Not a diagnosis."
+FILED_TWICE = "The same scan is filed under another patient as well."
 SIDE_WORDS = {
     "left": "on the patient's left",
     "right": "on the patient's right",

@@ -59,6 +59,12 @@ def _read(files: tuple[Path, ...]) -> Volume:
     )
 
 
+def is_dicom(file: Path) -> bool:
+    """Whether a file begins like DICOM (PS3.10: 128 bytes, then DICM)."""
+    with file.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
 def patient_id_of(file: Path) -> str | None:
     """The PatientID of a DICOM file, or None where there is none or it is no DICOM file."""
     try:

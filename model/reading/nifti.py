@@ -155,7 +155,7 @@ def _voxels(
         return voxels, ()
     voxels = np.where(finite, voxels, np.float32(0))
     return voxels, (
-        Note("missing_voxels", f"{missing:,} voxels had no value and were taken as 0."),
+        Note("missing_voxels", f"Voxels without a value were taken as 0: {missing:,}."),
     )
 
 
