@@ -155,7 +155,7 @@ def evaluate(
     settings: SettingsFile = None,
 ) -> None:
     """Measure the network against drawn masks, per patient."""
-    from training.terminal import evaluate_visibly
+    from training.figures import evaluate_visibly
 
     model = _load(settings).model
     rules = (model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)

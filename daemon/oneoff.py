@@ -27,12 +27,18 @@ def segment_once(
     target.mkdir(parents=True, exist_ok=True)
     for scan in scans:
         with tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging:
-            aside = Path(staging) / "scan"
-            try:
-                with warnings.catch_warnings(action="ignore"):  # readers quote tags and names
-                    yield _segment(scan.resolve(), target, patient_id, rules, aside)
-            except GliowatchError as error:
-                yield Judged(scan.name, None, None, str(error))
+            judged = _or_reason(scan.resolve(), target, patient_id, rules, Path(staging) / "scan")
+        yield judged
+
+
+def _or_reason(
+    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
+) -> Judged:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # readers quote tags and file names
+            return _segment(scan, target, patient_id, rules, staging)
+    except GliowatchError as error:
+        return Judged(scan.name, None, None, str(error))
 
 
 def _segment(

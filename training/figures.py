@@ -1,0 +1,71 @@
+"""`gliowatch evaluate` as a person sees it: a line a patient, then means, rates and calibration."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from model.network import load_network
+from training.cases import DatasetError, choose_cases, find_cases
+from training.terminal import progress_bar
+
+Say = Callable[[str], object]
+
+
+def evaluate_visibly(
+    data: Path,
+    split_file: Path | None,
+    subset: str | None,
+    weights: Path | None,
+    rules: tuple[float, float, bool],
+    json_file: Path | None,
+    say: Say,
+) -> None:
+    """Compare with the drawn masks; a line a patient, then mean, median and worst.
+
+    rules: threshold, smallest lesion in mm3, and whether mirrored pictures are judged too.
+    """
+    try:
+        from training.evaluation import Judge, evaluate, summary
+    except ModuleNotFoundError:
+        raise DatasetError("Evaluation needs more packages: pip install -e '.[evaluate]'") from None
+    cases = choose_cases(find_cases(data), split_file, subset)
+    network = load_network(weights)
+    with progress_bar(Console(stderr=True)) as bar:
+        task = bar.add_task("evaluating", total=len(cases), note="")
+        results = evaluate(cases, Judge(network, *rules), lambda: bar.advance(task))
+    content = summary(results, network.sha256)
+    if json_file:
+        json_file.write_text(json.dumps(content, indent=1) + "\n")
+    _print(content, say)
+
+
+def _print(content: dict[str, Any], say: Say) -> None:
+    unit = content["hd95_unit"]
+    for case in content["cases"]:
+        distance = "   -" if case["hd95"] is None else f"{case['hd95']:.1f}"
+        say(
+            f"{case['patient']}  Dice {case['dice']:.3f}  HD95 {distance} {case['hd95_unit']}"
+            f"  drawn {case['drawn_voxels']}  found {case['found_voxels']} voxels"
+        )
+    say(f"{content['patients']} patients")
+    for name, title in (
+        ("dice", "Dice"),
+        ("hd95", f"HD95 ({unit})"),
+        ("absolute_volume_error", "volume error, absolute share"),
+    ):
+        if content[name]:
+            say(_spread_words(title, content[name]))
+    for name in ("lesions", "slices_with_tumor", "all_slices"):
+        say(f"{name}: " + ", ".join(f"{key} {value}" for key, value in content[name].items()))
+    say(f"expected calibration error {content['ece']:.4f}")
+
+
+def _spread_words(title: str, figures: dict[str, float]) -> str:
+    return (
+        f"{title}: mean {figures['mean']:.3f} (95 % {figures['low_95']:.3f} to"
+        f" {figures['high_95']:.3f}), median {figures['median']:.3f},"
+        f" lowest {figures['lowest']:.3f}, highest {figures['highest']:.3f}"
+    )
