@@ -7,7 +7,7 @@ from model.volume import FloatArray
 
 
 def with_neighbours(slices: FloatArray, indices: NDArray[np.int64], step: int) -> FloatArray:
-    """The network's input: (b, 3, ROWS, COLUMNS), each slice between the two `step` away.
+    """The network's input: (b, 3, rows, columns), each slice between the two `step` away.
 
     At the ends of the stack the last slice stands in for its missing neighbour.
     """

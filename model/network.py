@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from model.errors import WeightsError
+from model.framing import Preparation
 from model.neighbours import with_neighbours
 from model.preparation import Prepared
 from model.unet import UNet, UNetShape
@@ -29,9 +30,10 @@ class Network:
     sha256: str
     net: UNet
     device: str
+    preparation: Preparation
 
     def probabilities(self, prepared: Prepared, flips: bool) -> FloatArray:
-        """Tumor probability on the network's grid: float32 (n, ROWS, COLUMNS) in [0, 1].
+        """Tumor probability on the network's grid: float32 (n, rows, columns) in [0, 1].
 
         Slices without any head are skipped and get 0. With `flips` the mirrored picture is
         judged too and the two are averaged, which takes twice as long.
@@ -40,13 +42,19 @@ class Network:
         busy = np.flatnonzero(prepared.head.any(axis=(1, 2)))
         for start in range(0, len(busy), BATCH):
             indices = busy[start : start + BATCH]
-            images = with_neighbours(prepared.slices, indices, prepared.step)
+            images = self._inputs(prepared, indices)
             judged = self._judge(images)
             if flips:
                 mirrored = self._judge(images[..., ::-1])[..., ::-1]
                 judged = (judged + mirrored) / np.float32(2)
             result[indices] = judged
         return result
+
+    def _inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
+        """(b, inputs, rows, columns): the slices alone, or each between its neighbours."""
+        if self.net.shape.inputs == 1:
+            return prepared.slices[indices][:, None]
+        return with_neighbours(prepared.slices, indices, prepared.step)
 
     def _judge(self, images: NDArray[np.float32]) -> FloatArray:
         with torch.inference_mode():
@@ -78,6 +86,7 @@ def _load(path: Path, device: str) -> Network:
             about = stored.metadata() or {}
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
         net = UNet(UNetShape(**json.loads(about["shape"])))
+        preparation = Preparation(**json.loads(about.get("preparation", "{}")))
         net.load_state_dict(tensors, strict=False)
     except FileNotFoundError:
         raise WeightsError("The weights file is not there.") from None
@@ -86,4 +95,4 @@ def _load(path: Path, device: str) -> Network:
     net.eval()
     net.to(device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Network(about.get("name", path.stem), digest, net, device)
+    return Network(about.get("name", path.stem), digest, net, device, preparation)

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.framing import STANDARD, Preparation
 from model.head import brightness, head_mask
 from model.volume import Affine, FloatArray, Kind, Scale, Volume
 
-ROWS, COLUMNS = 160, 144
-PIXEL_MM = 1.5
 NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
 WHITE = 4.0  # times the head's median: what is brighter counts as this bright
@@ -32,7 +31,8 @@ class Grid:
 
     to_lps: nibabel orientation transform from the file's axes to L, P, S, and `to_file` back.
     lps_shape: voxels along L, P, S; size: (rows, columns) of a resampled whole slice;
-    corner: (row, column) of the network's window on it, negative where the window sticks out.
+    corner: (row, column) of the network's window on it, negative where the window sticks out;
+    window: its (rows, columns).
     """
 
     to_lps: NDArray[np.float64]
@@ -40,11 +40,12 @@ class Grid:
     lps_shape: tuple[int, int, int]
     size: tuple[int, int]
     corner: tuple[int, int]
+    window: tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """slices: float32 (n, ROWS, COLUMNS) in [0, 1]; head: bool, same shape;
+    """slices: float32 (n, rows, columns) in [0, 1]; head: bool, same shape;
     step: how many slices away the neighbours are that the network sees with a slice."""
 
     slices: FloatArray
@@ -53,34 +54,40 @@ class Prepared:
     grid: Grid
 
 
-def prepare(volume: Volume) -> Prepared:
+def prepare(volume: Volume, how: Preparation = STANDARD) -> Prepared:
     """Put a volume on the network's grid. Reads only voxels and affine; raises nothing."""
     to_lps, to_file = _orientation(volume.affine)
     voxels = orientations.apply_orientation(volume.voxels, to_lps)  # (L, P, S)
     stack = np.ascontiguousarray(voxels.transpose(2, 1, 0))  # (S, P, L): slice, row, column
     bright = brightness(stack)
     head = head_mask(bright)
-    rows, columns = _extent(head.any(axis=2).mean(axis=0)), _extent(head.any(axis=1).mean(axis=0))
-    pixel = _pixel_size(stack.shape, volume, to_lps, rows, columns)
-    size = _resampled_size(stack.shape, volume, to_lps, pixel)
-    centre = (
-        _scaled_centre(rows, size[0], stack.shape[1]),
-        _scaled_centre(columns, size[1], stack.shape[2]),
-    )
-    grid = Grid(
-        to_lps,
-        to_file,
-        (voxels.shape[0], voxels.shape[1], voxels.shape[2]),
-        size,
-        (centre[0] - ROWS // 2, centre[1] - COLUMNS // 2),
-    )
-    slices = normalise(bright, head)
+    if how.pixel_mm is None:
+        size, corner = (how.rows, how.columns), (0, 0)
+    else:
+        size, corner = _window_on_head(volume, to_lps, head, how)
+    shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
+    grid = Grid(to_lps, to_file, shape, size, corner, (how.rows, how.columns))
+    slices = normalise(bright, head) if how.intensity == "head" else stretch(stack)
     return Prepared(
         to_window(slices, grid),
         to_window(head.astype(np.float32), grid) > 0.5,
         _neighbour_step(volume, to_lps, head),
         grid,
     )
+
+
+def _window_on_head(
+    volume: Volume, to_lps: NDArray[np.float64], head: NDArray[np.bool_], how: Preparation
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Size of a resampled whole slice, and the window's corner on it: (row, column) each."""
+    rows, columns = _extent(head.any(axis=2).mean(axis=0)), _extent(head.any(axis=1).mean(axis=0))
+    pixel = _pixel_size(head.shape, volume, to_lps, (rows, columns), how)
+    size = _resampled_size(head.shape, volume, to_lps, pixel)
+    middle = (
+        _scaled_centre(rows, size[0], head.shape[1]),
+        _scaled_centre(columns, size[1], head.shape[2]),
+    )
+    return size, (middle[0] - how.rows // 2, middle[1] - how.columns // 2)
 
 
 def normalise(bright: FloatArray, head: NDArray[np.bool_]) -> FloatArray:
@@ -92,9 +99,17 @@ def normalise(bright: FloatArray, head: NDArray[np.bool_]) -> FloatArray:
     return scaled
 
 
+def stretch(stack: FloatArray) -> FloatArray:
+    """Each slice from its darkest to its brightest voxel to [0, 1]. Same shape, float32."""
+    low = stack.min(axis=(1, 2), keepdims=True)
+    reach = stack.max(axis=(1, 2), keepdims=True) - low
+    stretched: FloatArray = (stack - low) / np.where(reach > 0, reach, np.float32(1))
+    return stretched
+
+
 def to_window(stack: FloatArray, grid: Grid) -> FloatArray:
     """Resample whole slices (n, P, L) bilinearly, antialiased, and cut the window out of them."""
-    window = np.zeros((len(stack), ROWS, COLUMNS), np.float32)
+    window = np.zeros((len(stack), *grid.window), np.float32)
     here, there = _overlap(grid)
     for target, source in zip(window, stack, strict=True):
         picture = Image.fromarray(source).resize(grid.size[::-1], Image.Resampling.BILINEAR)
@@ -103,7 +118,7 @@ def to_window(stack: FloatArray, grid: Grid) -> FloatArray:
 
 
 def from_window(window: FloatArray, grid: Grid) -> FloatArray:
-    """Values on the network's grid (n, ROWS, COLUMNS) back on the file's own: shape (i, j, k).
+    """Values on the network's grid (n, rows, columns) back on the file's own: shape (i, j, k).
 
     Outside the window the value is 0.
     """
@@ -144,19 +159,23 @@ def _pixel_size(
     shape: tuple[int, ...],
     volume: Volume,
     to_lps: NDArray[np.float64],
-    rows: tuple[int, int],
-    columns: tuple[int, int],
+    head: tuple[tuple[int, int], tuple[int, int]],
+    how: Preparation,
 ) -> float:
     """Size of the network's pixel, in the volume's own unit of length.
 
-    PIXEL_MM, or larger where the head would not fit; a picture without a scale is fitted.
+    `how.pixel_mm`, or larger where the head would not fit; a picture without a scale is fitted.
+    head: first and last row, first and last column of the head.
     """
+    rows, columns = head
     column_mm, row_mm, _ = _lps_spacing(volume, to_lps)
-    tall = (rows[1] - rows[0] + 1) * row_mm / ROWS
-    wide = (columns[1] - columns[0] + 1) * column_mm / COLUMNS
+    tall = (rows[1] - rows[0] + 1) * row_mm / how.rows
+    wide = (columns[1] - columns[0] + 1) * column_mm / how.columns
     if volume.kind is Kind.IMAGE:
         return max(tall / PICTURE_FILL, wide)
-    return max(PIXEL_MM, tall, wide, max(shape[1] * row_mm, shape[2] * column_mm) / MOST_PIXELS)
+    return max(
+        how.pixel_mm or 0.0, tall, wide, max(shape[1] * row_mm, shape[2] * column_mm) / MOST_PIXELS
+    )
 
 
 def _resampled_size(
@@ -173,7 +192,7 @@ def _scaled_centre(extent: tuple[int, int], size: int, length: int) -> int:
 def _overlap(grid: Grid) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The same rectangle twice: on the window, and on the whole resampled slice."""
     here, there = [], []
-    for start, length, window in zip(grid.corner, grid.size, (ROWS, COLUMNS), strict=True):
+    for start, length, window in zip(grid.corner, grid.size, grid.window, strict=True):
         first, last = max(0, start), min(length, start + window)
         there.append(slice(first, max(first, last)))
         here.append(slice(first - start, max(first, last) - start))

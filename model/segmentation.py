@@ -34,7 +34,7 @@ def segment(
     A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
     scale, one of fewer than SMALLEST_PIXELS pixels.
     """
-    prepared = prepare(volume)
+    prepared = prepare(volume, network.preparation)
     probability = from_window(network.probabilities(prepared, flips), prepared.grid)
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     no_scale = volume.scale is Scale.UNKNOWN

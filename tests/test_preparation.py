@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.framing import STANDARD
 from model.neighbours import with_neighbours
-from model.preparation import COLUMNS, ROWS, Prepared, from_window, prepare
+from model.preparation import Prepared, from_window, prepare
 from model.volume import Kind, Scale, Volume
 from tests.phantoms import ORDERS, Head, Shape, grid, head
 
 BRIGHT = 0.42  # of the network's white: between brain (a quarter) and the phantom's lesion
+
+ROWS, COLUMNS = STANDARD.rows, STANDARD.columns
 
 
 def dice(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from model.framing import STANDARD
 from model.network import load_network
-from model.preparation import COLUMNS, ROWS
 from training.batches import Batches
 from training.cache import CachedPatient, load_cache
 from training.cases import (
@@ -28,6 +28,8 @@ from training.overlap import dice
 from training.preparing import build_cache
 
 PLAN = Plan(steps=6, batch=2, check_every=2, width=2)
+
+ROWS, COLUMNS = STANDARD.rows, STANDARD.columns
 
 
 class KilledError(Exception):

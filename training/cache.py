@@ -16,7 +16,7 @@ WHITE_LEVEL = 255  # intensities are kept as bytes: the sources have no more lev
 class CachedPatient:
     """One patient on the network's grid.
 
-    slices: uint8 (n, ROWS, COLUMNS), 255 is white; mask (tumor) and brain: bool, same shape;
+    slices: uint8 (n, rows, columns), 255 is white; mask (tumor) and brain: bool, same shape;
     gain: factor that normalises the intensities anew once all but the brain is removed;
     step: distance of the neighbours in slices.
     """

@@ -36,6 +36,7 @@ def _header(saved: dict[str, Any]) -> dict[str, str]:
     return {
         "name": NAME,
         "shape": json.dumps(saved["shape"]),
+        "preparation": json.dumps(saved.get("preparation", {})),
         "plan": json.dumps(saved["plan"]),
         "origin": json.dumps(saved["origin"]),
         "split_sha256": saved["split_sha256"],

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.framing import STANDARD
 from model.neighbours import with_neighbours
 from model.unet import UNet, UNetShape
 from training.batches import Batches
@@ -171,6 +172,7 @@ class Training:
             "model_state_dict": state.average.state_dict(),
             "optimizer": state.optimizer.state_dict(),
             "shape": state.net.shape.as_dict(),
+            "preparation": asdict(STANDARD),
             "plan": asdict(self._plan),
             "split_sha256": self._split.digest,
             "origin": self._origin,
