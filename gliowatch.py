@@ -37,6 +37,7 @@ class Recipe(StrEnum):
     """How to train."""
 
     STANDARD = "standard"
+    SEED = "seed"
 
 
 def main() -> None:
@@ -128,14 +129,16 @@ def train(
     settings: SettingsFile = None,
 ) -> None:
     """Train the network on scans with drawn masks."""
-    from training.loop import plan_from
+    from training.loop import Limits
     from training.recipe import Request
+    from training.standard import StandardPlan
     from training.terminal import train_visibly
 
     table = _load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume)
-    train_visibly(request, plan_from(table, max_minutes, device), typer.echo)
+    request = Request(data, out, split, share, resume, recipe is Recipe.SEED)
+    plan = StandardPlan(**table)
+    train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 
 
 @app.command()

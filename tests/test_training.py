@@ -23,11 +23,13 @@ from training.cases import (
 from training.checkpoint import BEST, LATEST, load_checkpoint
 from training.evaluation import Judge, evaluate, summary
 from training.export import export_weights
-from training.loop import Plan, Progress, Training
+from training.loop import Limits, Progress, Training
 from training.overlap import dice
-from training.preparing import build_cache
+from training.preparing import build_cache, prepare_case
+from training.seed import FRAMING, seed_method, tumor_slices
+from training.standard import StandardPlan, standard_method
 
-PLAN = Plan(steps=6, batch=2, check_every=2, width=2)
+PLAN = StandardPlan(steps=6, batch=2, check_every=2, width=2)
 
 ROWS, COLUMNS = STANDARD.rows, STANDARD.columns
 
@@ -60,12 +62,13 @@ def write_case(data: Path, name: str, seed: int) -> None:
     nib.save(nib.Nifti1Image(mask, affine), data / name / f"{name}_seg.nii.gz")
 
 
-def train(folder: Path, plan: Plan = PLAN, resume: bool = False, kill_at: int = 0) -> None:
+def train(folder: Path, plan: StandardPlan = PLAN, resume: bool = False, kill_at: int = 0) -> None:
     def report(progress: Progress) -> None:
         if progress.step == kill_at:
             raise KilledError
 
-    Training(plan, SPLIT, PATIENTS, folder, {"git": "test"}).run(report, resume)
+    method = standard_method(plan, [PATIENTS["a"], PATIENTS["b"]], [PATIENTS["c"]])
+    Training(method, Limits(), SPLIT, folder, {"git": "test"}).run(report, resume)
 
 
 def test_no_patient_is_on_both_sides_and_the_seed_decides() -> None:
@@ -91,13 +94,14 @@ def test_a_killed_run_ends_like_one_that_was_not_killed(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_split_is_refused(tmp_path: Path) -> None:
     train(tmp_path)
-    other = Training(PLAN, Split(("b",), ("c",)), PATIENTS, tmp_path, {})
+    method = standard_method(PLAN, [PATIENTS["b"]], [PATIENTS["c"]])
+    other = Training(method, Limits(), Split(("b",), ("c",)), tmp_path, {})
     with pytest.raises(DatasetError, match="another split"):
         other.run(lambda progress: None, resume=True)
 
 
 def test_training_lowers_the_loss_and_writes_its_figures(tmp_path: Path) -> None:
-    train(tmp_path, Plan(steps=40, batch=4, check_every=10, width=4, rate=1e-2))
+    train(tmp_path, StandardPlan(steps=40, batch=4, check_every=10, width=4, rate=1e-2))
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert rows[0] == "step,minutes,loss,validation_dice"
     losses = [float(row.split(",")[2]) for row in rows[1:]]
@@ -183,7 +187,36 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "import sys\n"
         "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.cache, training.batches, training.export\n"
+        "import training.loop, training.cache, training.standard, training.seed, training.export\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_seed_recipe_learns_from_tumor_slices_alone_and_resumes(tmp_path: Path) -> None:
+    for seed, name in enumerate("ab"):
+        write_case(tmp_path / "data", name, seed)
+    cases = find_cases(tmp_path / "data")
+    patients = [prepare_case(case, FRAMING) for case in cases.values()]
+    slices, masks = tumor_slices(patients)
+    assert slices.shape == masks.shape == (4, 96, 96)
+    assert slices.reshape(4, -1).min(axis=1).max() < 5
+    assert slices.reshape(4, -1).max(axis=1).min() > 250
+    method = seed_method(patients, patients, 1, epochs=2)
+    assert (method.steps, method.check_every) == (2, 1)
+    images, drawn = method.draw(1)
+    assert images.shape == drawn.shape == (4, 1, 96, 96)
+    split = Split(("a",), ("b",))
+    Training(method, Limits(), split, tmp_path / "run", {}).run(lambda progress: None, False)
+    export_weights(tmp_path / "run" / BEST, tmp_path / "seed.safetensors")
+    network = load_network(tmp_path / "seed.safetensors")
+    assert network.preparation == FRAMING
+    results = evaluate(cases.values(), Judge(network, 0.5, 0.0, False))
+    assert len(results) == 2
+
+
+def test_the_seeds_split_has_three_parts_without_a_common_patient() -> None:
+    patients = tuple(f"p{n}" for n in range(85))
+    split = split_by_patient(patients, 0.15, 7, 0.15)
+    assert (len(split.train), len(split.validation), len(split.test)) == (59, 13, 13)
+    assert len({*split.train, *split.validation, *split.test}) == 85

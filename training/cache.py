@@ -3,12 +3,16 @@
 So training can run where no medical reader is installed; training/preparing.py writes the file.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.framing import Preparation
+
+HOW = "preparation"
 WHITE_LEVEL = 255  # intensities are kept as bytes: the sources have no more levels than that
 
 
@@ -35,10 +39,13 @@ def load_cache(path: Path, patients: tuple[str, ...]) -> list[CachedPatient]:
         return [_load_patient(store, patient) for patient in patients]
 
 
-def cached_patients(path: Path) -> set[str]:
-    """Names of the patients that a cache file holds."""
+def holds(path: Path, patients: tuple[str, ...], how: Preparation) -> bool:
+    """Whether a cache file is there, made by this preparation, with all these patients."""
+    if not path.exists():
+        return False
     with np.load(path, allow_pickle=False) as store:
-        return {name.split("/")[0] for name in store.files}
+        same = HOW in store.files and json.loads(str(store[HOW])) == asdict(how)
+        return same and {name.split("/")[0] for name in store.files}.issuperset(patients)
 
 
 def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:

@@ -24,14 +24,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Split:
-    """Patients for learning and for choosing the best epoch; no patient is in both."""
+    """Patients for learning, for choosing the best epoch, and (maybe) put aside for a test.
+
+    No patient is in two of them.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
+    test: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the two lists: the same split has the same digest."""
+        """SHA-256 of the lists that a run learns and chooses from."""
         content = json.dumps([list(self.train), list(self.validation)])
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -73,11 +77,19 @@ def choose_cases(cases: dict[str, Case], split_file: Path | None, subset: str | 
     return [cases[name] for name in names]
 
 
-def split_by_patient(patients: tuple[str, ...], share: float, seed: int) -> Split:
-    """Put `share` of the patients aside for validation, by a seeded shuffle of the sorted names."""
+def split_by_patient(
+    patients: tuple[str, ...], share: float, seed: int, test_share: float = 0.0
+) -> Split:
+    """Put shares of the patients aside for validation and test, by a seeded shuffle.
+
+    At least one patient goes to validation. Raises DatasetError if none is left to learn from.
+    """
     names = sorted(patients)
     random.Random(seed).shuffle(names)
-    count = max(1, round(share * len(names)))
-    if count >= len(names):
-        raise DatasetError("Training needs at least two patients.")
-    return Split(tuple(sorted(names[count:])), tuple(sorted(names[:count])))
+    first = max(1, round(share * len(names)))
+    second = first + round(test_share * len(names))
+    if second >= len(names):
+        raise DatasetError("There are too few patients to train on.")
+    parts = (names[second:], names[:first], names[first:second])
+    train, validation, test = (tuple(sorted(part)) for part in parts)
+    return Split(train, validation, test)

@@ -1,29 +1,35 @@
 """Reading is done once: every case is put on the network's grid and kept in the cache file."""
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import nibabel.orientations as orientations
 import numpy as np
 from numpy.typing import NDArray
 
+from model.framing import STANDARD, Preparation
 from model.preparation import Grid, prepare, to_window
 from model.reading.nifti import read_nifti
 from training.brain import crude_brain
-from training.cache import WHITE_LEVEL, CachedPatient
+from training.cache import HOW, WHITE_LEVEL, CachedPatient
 from training.cases import Case
 
 
 def build_cache(
-    cases: dict[str, Case], target: Path, advance: Callable[[], object] = lambda: None
+    cases: dict[str, Case],
+    target: Path,
+    how: Preparation = STANDARD,
+    advance: Callable[[], object] = lambda: None,
 ) -> None:
     """Prepare every case and write all to `target` (.npz); `advance` is called after each case.
 
     Raises UnreadableScan when a case cannot be read.
     """
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: dict[str, NDArray[np.generic]] = {HOW: np.array(json.dumps(asdict(how)))}
     for case in cases.values():
-        cached = prepare_case(case)
+        cached = prepare_case(case, how)
         arrays[f"{case.patient}/slices"] = cached.slices
         arrays[f"{case.patient}/mask"] = np.packbits(cached.mask)
         arrays[f"{case.patient}/brain"] = np.packbits(cached.brain)
@@ -35,9 +41,9 @@ def build_cache(
     partial.replace(target)
 
 
-def prepare_case(case: Case) -> CachedPatient:
+def prepare_case(case: Case, how: Preparation = STANDARD) -> CachedPatient:
     """Read one case and put it on the network's grid. Raises UnreadableScan."""
-    prepared = prepare(read_nifti(case.flair))
+    prepared = prepare(read_nifti(case.flair), how)
     drawn = _to_network(read_nifti(case.mask).voxels > 0, prepared.grid)
     slices = np.round(prepared.slices * WHITE_LEVEL).astype(np.uint8)
     brain = crude_brain(slices, drawn)

@@ -1,4 +1,4 @@
-"""The `standard` recipe from a folder of cases to weights: cache, split, training, export."""
+"""From a folder of cases to weights, by either recipe: split, cache, training, export."""
 
 import json
 import subprocess
@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from training.cache import cached_patients, load_cache
+from model.framing import STANDARD
+from training.cache import CachedPatient, holds, load_cache
 from training.cases import Case, DatasetError, Split, find_cases, read_split, split_by_patient
 from training.checkpoint import BEST
 from training.export import export_weights
-from training.loop import Plan, Progress, Training
+from training.loop import Limits, Progress, Training
+from training.method import Method
 from training.preparing import build_cache
+from training.seed import FRAMING, TEST_SHARE, VALIDATION_SHARE, seed_method
+from training.standard import StandardPlan, standard_method
 
 CACHE = "cache.npz"
 SPLIT = "split.json"
@@ -20,14 +24,18 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Request:
-    """What to train on, and where to. split_file: JSON with the list `development`, or with
-    the lists `train` and `validation`; without it all cases are split by patient."""
+    """What to train on, how, and where to.
+
+    split_file: JSON with the list `development`, or with the lists `train` and `validation`;
+    without it all cases are split by patient. seed_recipe: the demo's recipe instead of ours.
+    """
 
     data: Path
     target: Path
     split_file: Path | None
     validation_share: float
     resume: bool
+    seed_recipe: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,28 +46,40 @@ class Watch:
     stepped: Callable[[Progress], object]
 
 
-def train_standard(request: Request, plan: Plan, watch: Watch) -> float:
+def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) -> float:
     """Train and write weights.safetensors into the target; the best mean validation Dice.
 
     Raises DatasetError, or UnreadableScan for a case that cannot be read.
     """
     cases = find_cases(request.data)
     split = _split(request, cases, plan.seed)
-    missing = [name for name in (*split.train, *split.validation) if name not in cases]
-    if missing:
+    names = (*split.train, *split.validation)
+    if missing := [name for name in names if name not in cases]:
         raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
     request.target.mkdir(parents=True, exist_ok=True)
     (request.target / SPLIT).write_text(json.dumps(asdict(split), indent=1) + "\n")
-    names = (*split.train, *split.validation)
-    cache = request.target / CACHE
-    if not cache.exists() or not cached_patients(cache).issuperset(names):
+    cache, how = request.target / CACHE, FRAMING if request.seed_recipe else STANDARD
+    if not holds(cache, names, how):
         chosen = {name: cases[name] for name in names}
-        build_cache(chosen, cache, lambda: watch.prepared(len(chosen)))
-    patients = {patient.patient: patient for patient in load_cache(cache, names)}
-    training = Training(plan, split, patients, request.target, {"git": git_revision()})
+        build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))
+    method = _method(
+        request, plan, load_cache(cache, split.train), load_cache(cache, split.validation)
+    )
+    training = Training(method, limits, split, request.target, {"git": git_revision()})
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best
+
+
+def _method(
+    request: Request,
+    plan: StandardPlan,
+    learned: list[CachedPatient],
+    validation: list[CachedPatient],
+) -> Method:
+    if request.seed_recipe:
+        return seed_method(learned, validation, plan.seed)
+    return standard_method(plan, learned, validation)
 
 
 def git_revision() -> str:
@@ -74,11 +94,14 @@ def git_revision() -> str:
 
 
 def _split(request: Request, cases: dict[str, Case], seed: int) -> Split:
+    shares = (request.validation_share, seed, 0.0)
+    if request.seed_recipe:
+        shares = (VALIDATION_SHARE, seed, TEST_SHARE)
     if request.split_file is None:
-        return split_by_patient(tuple(cases), request.validation_share, seed)
+        return split_by_patient(tuple(cases), *shares)
     lists = read_split(request.split_file)
     if "train" in lists and "validation" in lists:
         return Split(lists["train"], lists["validation"])
     if "development" not in lists:
         raise DatasetError("The split file has neither development, nor train and validation.")
-    return split_by_patient(lists["development"], request.validation_share, seed)
+    return split_by_patient(lists["development"], *shares)

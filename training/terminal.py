@@ -6,13 +6,14 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeRemainingColumn
 
-from training.loop import Plan, Progress
-from training.recipe import Request, Watch, train_standard
+from training.loop import Limits, Progress
+from training.recipe import Request, Watch, train
+from training.standard import StandardPlan
 
 Say = Callable[[str], object]
 
 
-def train_visibly(request: Request, plan: Plan, say: Say) -> None:
+def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say) -> None:
     """Train, with a bar that shows loss, Dice, slices per second and time left."""
     console = Console(stderr=True)
     with progress_bar(console) as bar:
@@ -32,7 +33,7 @@ def train_visibly(request: Request, plan: Plan, say: Say) -> None:
         def prepared(total: int) -> None:
             bar.update(preparing, total=total, advance=1)
 
-        best = train_standard(request, plan, Watch(prepared, stepped))
+        best = train(request, plan, limits, Watch(prepared, stepped))
     say(f"best validation Dice {best:.4f}; weights in {request.target / 'weights.safetensors'}")
 
 

@@ -1,0 +1,91 @@
+"""The `standard` recipe: all slices with neighbours, strong augmentation, Dice and entropy."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Parameter, functional
+from torch.optim import AdamW, Optimizer
+
+from model.framing import STANDARD
+from model.neighbours import with_neighbours
+from model.unet import UNet, UNetShape
+from training.batches import Batches
+from training.cache import WHITE_LEVEL, CachedPatient
+from training.method import Method
+from training.overlap import dice
+
+
+@dataclass(frozen=True)
+class StandardPlan:
+    """The numbers of the recipe; the first ones stand in settings.toml under [training]."""
+
+    batch: int = 16
+    steps: int = 6000
+    rate: float = 2e-3
+    width: int = 16
+    seed: int = 7
+    weight_decay: float = 1e-2
+    warmup: float = 0.05
+    average: float = 0.998
+    check_every: int = 200
+
+
+def standard_method(
+    plan: StandardPlan, train: list[CachedPatient], validation: list[CachedPatient]
+) -> Method:
+    """The recipe for these patients."""
+    batches = Batches(train, plan.batch, plan.seed)
+
+    def optimizer(parameters: Iterable[Parameter]) -> Optimizer:
+        return AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay)
+
+    return Method(
+        UNetShape(width=plan.width),
+        STANDARD,
+        plan.batch,
+        plan.steps,
+        plan.check_every,
+        plan.average,
+        optimizer,
+        lambda share: plan.rate * schedule(share, plan.warmup),
+        segmentation_loss,
+        batches.draw,
+        lambda net: float(np.mean([volume_dice(net, patient) for patient in validation])),
+        {"recipe": "standard", **asdict(plan)},
+    )
+
+
+def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
+    """Binary cross-entropy plus one minus the soft Dice over the whole batch (b, 1, h, w).
+
+    The Dice term: Milletari, Navab, Ahmadi: V-Net, 3DV 2016 (with plain sums below the line).
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, masks)
+    probability = torch.sigmoid(logits)
+    overlap = (probability * masks).sum()
+    soft_dice = (2 * overlap + 1) / (probability.sum() + masks.sum() + 1)
+    return entropy + 1 - soft_dice
+
+
+def volume_dice(net: UNet, patient: CachedPatient) -> float:
+    """Dice of a whole volume on the network's grid, threshold 0.5."""
+    slices = patient.slices.astype(np.float32) / np.float32(WHITE_LEVEL)
+    device = next(net.parameters()).device
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(slices), 16):
+            indices = np.arange(start, min(start + 16, len(slices)))
+            images = torch.from_numpy(with_neighbours(slices, indices, patient.step))
+            images = images.to(device, memory_format=torch.channels_last)
+            parts.append((net(images) > 0).cpu().numpy()[:, 0])
+    return dice(np.concatenate(parts), patient.mask)
+
+
+def schedule(share: float, warmup: float) -> float:
+    """Rise in a straight line, then fall along half a cosine to zero."""
+    if share < warmup:
+        return (share + 1e-3) / (warmup + 1e-3)
+    return 0.5 * (1 + float(np.cos(np.pi * (share - warmup) / (1 - warmup))))
