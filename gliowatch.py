@@ -154,6 +154,7 @@ def evaluate(
         Path | None, typer.Option(exists=True, help="safetensors; else those shipped")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
+    page: Annotated[Path | None, typer.Option(help="draw one page as PNG")] = None,
     quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
     settings: SettingsFile = None,
 ) -> None:
@@ -162,7 +163,7 @@ def evaluate(
 
     model = _load(settings).model
     rules = (model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
-    evaluate_visibly(data, split, subset, weights, rules, json_file, typer.echo)
+    evaluate_visibly(data, split, subset, weights, rules, (json_file, page), typer.echo)
 
 
 def _load(settings: Path | None) -> "Settings":

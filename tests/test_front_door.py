@@ -126,3 +126,5 @@ def test_train_makes_weights_that_evaluate_takes(tmp_path: Path) -> None:
     ]
     assert gliowatch(*words, folder=tmp_path).returncode == 0
     assert json.loads((tmp_path / "figures.json").read_text())["patients"] == 4
+    assert (tmp_path / "page.png").stat().st_size > 10_000
+    assert (tmp_path / "run" / "curve.png").stat().st_size > 5_000

@@ -20,25 +20,36 @@ def evaluate_visibly(
     subset: str | None,
     weights: Path | None,
     rules: tuple[float, float, bool],
-    json_file: Path | None,
+    files: tuple[Path | None, Path | None],
     say: Say,
 ) -> None:
     """Compare with the drawn masks; a line a patient, then mean, median and worst.
 
-    rules: threshold, smallest lesion in mm3, and whether mirrored pictures are judged too.
+    rules: threshold, smallest lesion in mm3, and whether mirrored pictures are judged too;
+    files: where to write all figures as JSON, and the page as PNG.
     """
     try:
-        from training.evaluation import Judge, evaluate, summary
+        from training.evaluation import Judge, evaluate, segment_case, summary
+        from training.page import WORST, save_page, worst_slice
     except ModuleNotFoundError:
-        raise DatasetError("Evaluation needs more packages: pip install -e '.[evaluate]'") from None
+        raise DatasetError("Evaluation needs more packages: pip install -e '.[train]'") from None
     cases = choose_cases(find_cases(data), split_file, subset)
     network = load_network(weights)
     with progress_bar(Console(stderr=True)) as bar:
         task = bar.add_task("evaluating", total=len(cases), note="")
         results = evaluate(cases, Judge(network, *rules), lambda: bar.advance(task))
     content = summary(results, network.sha256)
+    json_file, page_file = files
     if json_file:
         json_file.write_text(json.dumps(content, indent=1) + "\n")
+    if page_file:
+        score = {result.patient: result.dice for result in results}
+        worst = sorted(cases, key=lambda case: score[case.patient])[:WORST]
+        judge = Judge(network, *rules)
+        seen = [
+            worst_slice(case, *segment_case(case, judge)[:2], score[case.patient]) for case in worst
+        ]
+        save_page(content, seen, page_file)
     _print(content, say)
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeRemainingColumn
 
-from training.loop import Limits, Progress
+from training.loop import METRICS, Limits, Progress
 from training.recipe import Request, Watch, train
 from training.standard import StandardPlan
 
@@ -34,6 +34,12 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
             bar.update(preparing, total=total, advance=1)
 
         best = train(request, plan, limits, Watch(prepared, stepped))
+    try:
+        from training.curve import save_curve
+
+        save_curve(request.target / METRICS, request.target / "curve.png")
+    except ModuleNotFoundError:
+        say("The curve was not drawn: it needs matplotlib.")
     say(f"best validation Dice {best:.4f}; weights in {request.target / 'weights.safetensors'}")
 
 
