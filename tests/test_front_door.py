@@ -124,6 +124,7 @@ def test_train_makes_weights_that_evaluate_takes(tmp_path: Path) -> None:
         "--json",
         "figures.json",
     ]
+    words += ["--page", "page.png"]
     assert gliowatch(*words, folder=tmp_path).returncode == 0
     assert json.loads((tmp_path / "figures.json").read_text())["patients"] == 4
     assert (tmp_path / "page.png").stat().st_size > 10_000

@@ -34,22 +34,19 @@ def evaluate_visibly(
     except ModuleNotFoundError:
         raise DatasetError("Evaluation needs more packages: pip install -e '.[train]'") from None
     cases = choose_cases(find_cases(data), split_file, subset)
-    network = load_network(weights)
+    judge = Judge(load_network(weights), *rules)
     with progress_bar(Console(stderr=True)) as bar:
         task = bar.add_task("evaluating", total=len(cases), note="")
-        results = evaluate(cases, Judge(network, *rules), lambda: bar.advance(task))
-    content = summary(results, network.sha256)
+        results = evaluate(cases, judge, lambda: bar.advance(task))
+    content = summary(results, judge.network.sha256)
     json_file, page_file = files
     if json_file:
         json_file.write_text(json.dumps(content, indent=1) + "\n")
     if page_file:
         score = {result.patient: result.dice for result in results}
         worst = sorted(cases, key=lambda case: score[case.patient])[:WORST]
-        judge = Judge(network, *rules)
-        seen = [
-            worst_slice(case, *segment_case(case, judge)[:2], score[case.patient]) for case in worst
-        ]
-        save_page(content, seen, page_file)
+        again = [(case, *segment_case(case, judge)[:2], score[case.patient]) for case in worst]
+        save_page(content, [worst_slice(*each) for each in again], page_file)
     _print(content, say)
 
 
