@@ -103,7 +103,8 @@ def _words(content: dict[str, Any]) -> str:
     dice = content["dice"]
     return (
         f"{content['patients']} patients. Dice mean {dice['mean']:.3f}"
-        f" (95 % {dice['low_95']:.3f} to {dice['high_95']:.3f}), median {dice['median']:.3f}, worst {dice['lowest']:.3f}.\n"
+        f" (95 % {dice['low_95']:.3f} to {dice['high_95']:.3f}), median"
+        f" {dice['median']:.3f}, worst {dice['lowest']:.3f}.\n"
         "Dashed yellow: drawn by a person. Blue: found. Of each case the slice that differs most.\n"
         f"Weights {content['weights_sha256'][:16]}. Research use only. Not a diagnosis."
     )
