@@ -133,7 +133,7 @@ def test_a_few_missing_voxels_become_0_and_are_counted(tmp_path: Path) -> None:
     voxels[0, 0, :3], voxels[1, 1, 1] = np.nan, np.inf
     volume: Volume = read_nifti(with_data(tmp_path, voxels))
     assert codes(volume.notes) == ["missing_voxels"]
-    assert volume.notes[0].message.startswith("4 voxels")
+    assert volume.notes[0].message == "Voxels without a value were taken as 0: 4."
     assert np.isfinite(volume.voxels).all()
     assert volume.voxels[1, 1, 1] == 0
     assert volume.voxels[2, 2, 2] == VOXELS[2, 2, 2]
