@@ -1,5 +1,6 @@
 """The front door: one command, whose subcommands import what they need when they are called."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from daemon.settings import Settings
 
 app = typer.Typer(
-    help="Watches MRI drop folders and reports tumor size, side and change. Research use only.",
-    no_args_is_help=True,
+    help="Watches MRI drop folders and reports tumor size and side. Research use only.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -45,7 +45,7 @@ def main() -> None:
     from model.errors import GliowatchError
 
     try:
-        raise SystemExit(app(standalone_mode=False))
+        raise SystemExit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except GliowatchError as error:
         sentence = str(error)
     except OSError as error:
@@ -119,7 +119,7 @@ def train(
         Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
     ],
     out: OutFolder,
-    recipe: Annotated[Recipe, typer.Option(help="how to train")] = Recipe.STANDARD,
+    recipe: Annotated[Recipe, typer.Option(help="ours, or the demo's")] = Recipe.STANDARD,
     split: Annotated[
         Path | None, typer.Option(exists=True, help="JSON with lists of patients")
     ] = None,

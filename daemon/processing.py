@@ -95,7 +95,7 @@ async def _judge(job: Job, staging: Path) -> State:
         work.judge_into, staging, drop.patient_id, intake, job.rules, notes
     )
     publish(staging, outbox / folder)
-    return await _enter(job, intake, folder, report, State.DONE)
+    return await _enter(job, intake, folder, report, State.DONE, "done")
 
 
 async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
@@ -105,11 +105,12 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
     """
     kept = await job.in_worker(work.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
-    return await _enter(job, intake, folder, report, State.DONE if whole else State.DUPLICATE)
+    state = State.DONE if whole else State.DUPLICATE
+    return await _enter(job, intake, folder, report, state, "taken_over")
 
 
 async def _enter(
-    job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State
+    job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
 ) -> State:
     scan = ScanRow(
         intake.scan_id,
@@ -125,7 +126,7 @@ async def _enter(
     )
     await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, state)
     log.info(
-        "done",
+        event,
         extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
     )
     return state

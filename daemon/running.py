@@ -111,5 +111,6 @@ def _usable_port(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError:
         raise AddressTaken(
-            f"The viewer cannot listen on {host}, port {port}: is another program using it?"
+            f"The viewer cannot listen on {host}, port {port}: if another program has it,"
+            " set viewer.port in settings.toml to another one, or to 0 for any."
         ) from None

@@ -119,7 +119,9 @@ def load_settings(file: Path | None) -> Settings:
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
     except SourceError:
-        raise SettingsError("A GLIOWATCH_ variable of the environment cannot be read.") from None
+        raise SettingsError(
+            "A GLIOWATCH_ variable of the environment cannot be read; lists are JSON."
+        ) from None
     folder = (file.parent if file else Path()).resolve()
     model = settings.model
     if model.weights:

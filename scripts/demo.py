@@ -9,6 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from daemon.outputs.sentences import RESEARCH_USE, finding_sentence
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "demo"
@@ -51,19 +54,19 @@ def _start(port: int, token: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, str] | None:
+def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, Any] | None:
     """The first report in the outbox, or None if gliowatch ends or takes too long."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end and run.poll() is None:
         for path in DEMO.glob("outbox/[!.]*/*/*_report.json"):
-            content: dict[str, str] = json.loads(path.read_text())
+            content: dict[str, Any] = json.loads(path.read_text())
             return content
         time.sleep(0.1)
     return None
 
 
-def _tell(report: dict[str, str], seconds: float, link: str) -> None:
-    print(f"\nFirst result after {seconds:.1f} s: {report['finding']}.")
+def _tell(report: dict[str, Any], seconds: float, link: str) -> None:
+    print(f"\nFirst result after {seconds:.1f} s. {finding_sentence(report)} {RESEARCH_USE}")
     print(f"Results: {DEMO / 'outbox'}")
     print(f"Open this link in a browser (Ctrl-C ends the demo):\n\n    {link}\n", flush=True)
 

@@ -104,3 +104,14 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError):
         async with open_index(tmp_path / "x.sqlite"):
             pass
+
+
+async def test_a_new_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    async with open_index(tmp_path / "private.sqlite"):
+        modes = modes_of(tmp_path)
+    assert "private.sqlite" in modes
+    assert all(mode & 0o077 == 0 for mode in modes.values()), modes
+
+
+def modes_of(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode for path in folder.iterdir()}

@@ -26,6 +26,8 @@ from training.export import export_weights
 from training.loop import Limits, Progress, Training
 from training.overlap import dice
 from training.preparing import build_cache, prepare_case
+from training.recipe import Request, Watch
+from training.recipe import train as train_recipe
 from training.seed import FRAMING, seed_method, tumor_slices
 from training.standard import StandardPlan, standard_method
 
@@ -220,3 +222,15 @@ def test_the_seeds_split_has_three_parts_without_a_common_patient() -> None:
     split = split_by_patient(patients, 0.15, 7, 0.15)
     assert (len(split.train), len(split.validation), len(split.test)) == (59, 13, 13)
     assert len({*split.train, *split.validation, *split.test}) == 85
+
+
+def test_a_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    write_case(tmp_path / "data", "a", 1)
+    write_case(tmp_path / "data", "b", 2)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LATEST).write_bytes(b"precious")
+    request = Request(tmp_path / "data", tmp_path / "run", None, 0.5, resume=False)
+    watch = Watch(lambda total: None, lambda progress: None)
+    with pytest.raises(DatasetError, match="A run lies in this folder already"):
+        train_recipe(request, PLAN, Limits(), watch)
+    assert (tmp_path / "run" / LATEST).read_bytes() == b"precious"

@@ -67,6 +67,8 @@ def read_split(split_file: Path) -> dict[str, tuple[str, ...]]:
 
 def choose_cases(cases: dict[str, Case], split_file: Path | None, subset: str | None) -> list[Case]:
     """The cases of one list of a split file, or all. Raises DatasetError if one is missing."""
+    if (split_file is None) != (subset is None):
+        raise DatasetError("A split file and the name of one of its lists go together.")
     if split_file is None or subset is None:
         return list(cases.values())
     names = read_split(split_file).get(subset)

@@ -27,6 +27,7 @@ def export_weights(checkpoint: Path, target: Path) -> dict[str, str]:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
     save_file(tensors, partial, metadata=header)
+    partial.chmod(0o644)  # the library writes it for its owner alone
     partial.replace(target)
     return header
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from model.framing import STANDARD
 from training.cache import CachedPatient, holds, load_cache
 from training.cases import Case, DatasetError, Split, find_cases, read_split, split_by_patient
-from training.checkpoint import BEST
+from training.checkpoint import BEST, LATEST
 from training.export import export_weights
 from training.loop import Limits, Progress, Training
 from training.method import Method
@@ -56,6 +56,8 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
     names = (*split.train, *split.validation)
     if missing := [name for name in names if name not in cases]:
         raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    if (request.target / LATEST).exists() and not request.resume:
+        raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
     (request.target / SPLIT).write_text(json.dumps(asdict(split), indent=1) + "\n")
     cache, how = request.target / CACHE, FRAMING if request.seed_recipe else STANDARD

@@ -39,7 +39,7 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
 
         save_curve(request.target / METRICS, request.target / "curve.png")
     except ModuleNotFoundError:
-        say("The curve was not drawn: it needs matplotlib.")
+        say("The curve was not drawn: it needs matplotlib (pip install -e '.[train]').")
     say(f"best validation Dice {best:.4f}; weights in {request.target / 'weights.safetensors'}")
 
 

@@ -35,7 +35,7 @@ ROLES = {
         Role("montage.png", PNG, "Montage of slices"),
         Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),
         Role("seg.png", PNG, "Mask (picture)"),
-        Role("flair.nii.gz", GZIP, "FLAIR series (NIfTI)"),
+        Role("flair.nii.gz", GZIP, "Judged series (NIfTI)"),
         Role("prob.nii.gz", GZIP, "Tumor probability (NIfTI)"),
         Role("report.json", JSON, "Report (JSON)"),
     )

@@ -14,6 +14,7 @@ def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
         ("Network", f"{model['name']}, weights {_short(model['weights_sha256'])}"),
         ("Threshold", str(model["threshold"])),
+        ("Description", given["description"] or NOT_KNOWN),
         ("Shape", _numbers(given["shape"], "{:d}")),
         ("Spacing", _spacing(given["spacing_mm"])),
         ("Orientation", given["orientation"] or NOT_KNOWN),

@@ -8,6 +8,7 @@ from daemon.outputs.sentences import size_words
 
 NOT_KNOWN = "Not known"
 KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM", "zip": "Zip", "loose": "File"}
+UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": "Not known"}
 STATES = {
     State.WAITING: "Waiting",

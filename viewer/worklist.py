@@ -13,7 +13,7 @@ from daemon.outputs.sentences import FILED_TWICE, FINDING_WORDS
 from viewer.keys import INDEX
 from viewer.lookups import known_patients
 from viewer.pages import render
-from viewer.wording import KINDS, STATES, found_side, found_size, moment_words, state_words
+from viewer.wording import KINDS, STATES, UNREAD, found_side, found_size, moment_words, state_words
 
 PAGE = 50
 REFRESH_SECONDS = 10
@@ -31,6 +31,7 @@ class Line:
     patient_key: str
     patient: str
     kind: str
+    arrived: str
     state: State
     state_words: str
     reason: str
@@ -70,7 +71,8 @@ def line(row: WorkRow, patient: Patient) -> Line:
     start = Line(
         patient.patient_key,
         patient.name or patient.patient_id,
-        KINDS.get(row.kind, row.kind),
+        KINDS.get(row.kind, row.kind) if row.scan else UNREAD.get(row.kind, KINDS[row.kind]),
+        moment_words(row.seen_at),
         row.state,
         state_words(row.state, row.rested),
         row.reason or "",

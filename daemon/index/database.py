@@ -81,8 +81,8 @@ def now() -> str:
 
 @asynccontextmanager
 async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        await asyncio.to_thread(_make_private, path)
         async with aiosqlite.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None
         ) as connection:
@@ -92,6 +92,12 @@ async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
             yield database
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"A database file cannot be used: {error}.") from error
+
+
+def _make_private(path: Path) -> None:
+    """A new database file is for its owner alone: patients are in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
 
 
 async def _prepare(

@@ -15,6 +15,9 @@ from model.reading.nifti import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, Volume
 
 FLAIR_WORDS = ("flair", "dark fluid", "dark-fluid", "darkfluid", "tirm")
+SEQUENCE_UNKNOWN = Note(
+    "sequence_unknown", "The DICOM header does not say FLAIR; it was judged as if it were one."
+)
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
 
 
@@ -37,6 +40,8 @@ def _read(files: tuple[Path, ...]) -> Volume:
     if not images:
         raise UnreadableScan(NO_SCAN)
     slices, notes = _one_series(images)
+    if not _says_flair(slices[0]):
+        notes += (SEQUENCE_UNKNOWN,)
     first = slices[0]
     _check_kind(first)
     slices, affine = place(slices)
