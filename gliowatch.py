@@ -76,6 +76,9 @@ def segment(
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
     quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="draw where the network looked, in DIR/.extra")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Judge scans at once, without inbox, index or settings."""
@@ -84,7 +87,8 @@ def segment(
     from daemon.settings import ModelSettings
     from daemon.work import judging_rules
 
-    rules = judging_rules(ModelSettings(quality=quality.value))
+    folder = out / ".extra" if explain else None
+    rules = judging_rules(ModelSettings(quality=quality.value), folder)
     raise SystemExit(print_judged(segment_once(scans, out, patient, rules), json, typer.echo))
 
 

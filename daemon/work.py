@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from daemon.drops import Drop, DroppedFile
 from daemon.intake import SOURCE, UNPACKED, Intake, hash_file, take_in
 from daemon.names import UNASSIGNED, folder_name
+from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
+from model.findings import Finding
 from model.judging import judge
 from model.reading.dicom import patient_id_of
 from model.reading.scan import read
-from model.volume import Note
+from model.volume import Note, Volume
 
 if TYPE_CHECKING:
     from model.network import Network
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JudgingRules:
-    """How to judge, as plain values. weights: None = those shipped inside the package."""
+    """How to judge, as plain values.
+
+    weights: None = those shipped inside the package; explain: folder for a picture of where the
+    network looked, None for no such picture.
+    """
 
     weights: Path | None
     threshold: float
@@ -33,9 +39,10 @@ class JudgingRules:
     flips: bool
     save_probabilities: bool
     threads: int
+    explain: Path | None = None
 
 
-def judging_rules(model: ModelSettings) -> JudgingRules:
+def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingRules:
     """The [model] table as the plain values that a worker takes."""
     return JudgingRules(
         Path(model.weights) if model.weights else None,
@@ -44,6 +51,7 @@ def judging_rules(model: ModelSettings) -> JudgingRules:
         model.quality == "best",
         model.save_probabilities,
         model.threads,
+        explain,
     )
 
 
@@ -82,6 +90,8 @@ def judge_into(
     judgement = judge(volume, network, rules.threshold, rules.smallest_lesion_mm3, rules.flips)
     judged = time.monotonic()
     write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
+    if rules.explain and judgement.findings.finding is Finding.TUMOR:
+        _explain(volume, network, rules.explain, intake.scan_id)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     seconds = {
         "read": round(was_read - began, 3),
@@ -96,6 +106,15 @@ def judge_into(
     write_report(report, staging)
     sync_tree(staging)
     return report
+
+
+def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> None:
+    """Write `<scan_id>_explain.png` into the folder of the scan: where the network looked."""
+    from model.explain import explain  # torch, as for the network
+
+    heat = explain(volume, network).heat
+    (folder / scan_id).mkdir(parents=True, exist_ok=True)
+    save_explanation(volume, heat, folder / scan_id / f"{scan_id}_explain.png")
 
 
 def hashes_of_source(folder: Path) -> set[str]:

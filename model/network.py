@@ -42,7 +42,7 @@ class Network:
         busy = np.flatnonzero(prepared.head.any(axis=(1, 2)))
         for start in range(0, len(busy), BATCH):
             indices = busy[start : start + BATCH]
-            images = self._inputs(prepared, indices)
+            images = self.inputs(prepared, indices)
             judged = self._judge(images)
             if flips:
                 mirrored = self._judge(images[..., ::-1])[..., ::-1]
@@ -50,7 +50,7 @@ class Network:
             result[indices] = judged
         return result
 
-    def _inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
+    def inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
         """(b, inputs, rows, columns): the slices alone, or each between its neighbours."""
         if self.net.shape.inputs == 1:
             return prepared.slices[indices][:, None]

@@ -5,6 +5,7 @@ the feet; sagittal slices are shown with the nose to the left.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import nibabel.orientations as orientations
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 
 from model.head import brightness, head_mask
 from model.volume import FloatArray, MaskArray, Volume
+
+Value = TypeVar("Value", bound=np.generic)
 
 # For each plane: where columns, rows and slices run to, and the letters at the picture's sides.
 _PLANES = {
@@ -58,9 +61,7 @@ class Display:
 
 def display(volume: Volume, mask: MaskArray | None) -> Display:
     """Turn a volume, and its mask if there is one, for looking at."""
-    own = orientations.io_orientation(volume.affine)
-    codes, letters = _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
-    turn = orientations.ornt_transform(own, orientations.axcodes2ornt(codes))
+    turn, letters = _turn(volume)
     spacing = _turned_spacing(volume, turn)
     shown = np.zeros(volume.shape, np.uint8) if mask is None else mask
     return Display(
@@ -69,6 +70,18 @@ def display(volume: Volume, mask: MaskArray | None) -> Display:
         spacing[1] / spacing[0],
         letters if volume.sides_known else None,
     )
+
+
+def turn_like(volume: Volume, values: FloatArray) -> FloatArray:
+    """Values on the volume's grid as slices, rows, columns, in the order of its Display."""
+    return _stack(values, _turn(volume)[0])
+
+
+def _turn(volume: Volume) -> tuple[NDArray[np.float64], tuple[str, str]]:
+    """The orientation transform for looking at the plane of acquisition, and its letters."""
+    own = orientations.io_orientation(volume.affine)
+    codes, letters = _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
+    return orientations.ornt_transform(own, orientations.axcodes2ornt(codes)), letters
 
 
 def _turned_spacing(volume: Volume, turn: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -89,6 +102,6 @@ def _to_grey(voxels: FloatArray) -> NDArray[np.uint8]:
     return grey
 
 
-def _stack(array: NDArray[np.uint8], turn: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _stack(array: NDArray[Value], turn: NDArray[np.float64]) -> NDArray[Value]:
     turned = orientations.apply_orientation(array, turn)  # (columns, rows, slices)
     return np.ascontiguousarray(turned.transpose(2, 1, 0))

@@ -28,16 +28,20 @@ PLAIN_TILES = 12  # slices of a montage without any marked slice
 def save_overlay(shown: Display, path: Path) -> None:
     """The slice with the largest marked area, or the middle one, with its outline and letters."""
     index = _best_slice(shown)
-    size = shown.size(OVERLAY_SIDE)
-    picture = _slice(shown, index, size)
-    if shown.letters:
-        _letters(picture, shown.letters, 26)
-    framed = Image.new("RGB", (size[0], size[1] + CAPTION))
-    framed.paste(picture)
+    picture = _slice(shown, index, shown.size(OVERLAY_SIDE))
     count = len(shown.grey)
-    where = f"Slice {index + 1} of {count}. " if count > 1 else ""
-    _write(framed, (8, size[1] + 5), where + RESEARCH_USE, 14)
-    framed.save(path, compress_level=3)
+    where = f"Slice {index + 1} of {count}." if count > 1 else ""
+    captioned(picture, shown.letters, where).save(path, compress_level=3)
+
+
+def captioned(picture: Image.Image, letters: tuple[str, str] | None, words: str) -> Image.Image:
+    """A picture with its letters, and below it what it is and that it is for research only."""
+    if letters:
+        _letters(picture, letters, 26)
+    framed = Image.new("RGB", (picture.width, picture.height + CAPTION))
+    framed.paste(picture)
+    _write(framed, (8, picture.height + 5), f"{words} {RESEARCH_USE}".strip(), 14)
+    return framed
 
 
 def save_montage(shown: Display, path: Path) -> None:
