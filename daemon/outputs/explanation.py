@@ -22,5 +22,5 @@ def save_explanation(volume: Volume, heat: FloatArray, path: Path) -> None:
     warmth = Image.fromarray(turned[index]).resize(size, Image.Resampling.BILINEAR)
     share = 0.6 * np.clip(np.asarray(warmth), 0, 1)[..., None]
     picture = Image.fromarray((grey * (1 - share) + WARM * share).astype(np.uint8))
-    where = f"Slice {index + 1}: where the network looked (Grad-CAM)."
+    where = f"Slice {index + 1}, Grad-CAM: where the network looked."
     captioned(picture, shown.letters, where).save(path, compress_level=3)

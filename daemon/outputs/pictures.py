@@ -21,7 +21,8 @@ TEXT = (255, 255, 255)
 OVERLAY_SIDE = 640
 TILE_SIDE = 160
 COLUMNS = 6
-CAPTION = 26
+CAPTION = 26  # pixels a line
+CHARACTER = 7.5  # pixels that a letter of a caption is wide, at most
 PLAIN_TILES = 12  # slices of a montage without any marked slice
 
 
@@ -38,9 +39,13 @@ def captioned(picture: Image.Image, letters: tuple[str, str] | None, words: str)
     """A picture with its letters, and below it what it is and that it is for research only."""
     if letters:
         _letters(picture, letters, 26)
-    framed = Image.new("RGB", (picture.width, picture.height + CAPTION))
+    lines = [line for line in (words, RESEARCH_USE) if line]
+    if len(" ".join(lines)) * CHARACTER < picture.width:
+        lines = [" ".join(lines)]
+    framed = Image.new("RGB", (picture.width, picture.height + CAPTION * len(lines)))
     framed.paste(picture)
-    _write(framed, (8, picture.height + 5), f"{words} {RESEARCH_USE}".strip(), 14)
+    for number, line in enumerate(lines):
+        _write(framed, (8, picture.height + 5 + number * CAPTION), line, 14)
     return framed
 
 
