@@ -234,3 +234,21 @@ def test_a_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="A run lies in this folder already"):
         train_recipe(request, PLAN, Limits(), watch)
     assert (tmp_path / "run" / LATEST).read_bytes() == b"precious"
+
+
+def test_brats_names_are_taken_as_downloaded(tmp_path: Path) -> None:
+    for name in (
+        "BraTS20_Training_001/BraTS20_Training_001_flair.nii",
+        "BraTS20_Training_001/BraTS20_Training_001_seg.nii",
+        "BraTS20_Training_001/BraTS20_Training_001_t1.nii",
+        "BraTS2021_00495/BraTS2021_00495_flair.nii.gz",
+        "BraTS2021_00495/BraTS2021_00495_seg.nii.gz",
+        "BraTS-GLI-00002-000/BraTS-GLI-00002-000-t2f.nii.gz",
+        "BraTS-GLI-00002-000/BraTS-GLI-00002-000-seg.nii.gz",
+        "without_mask/without_mask_flair.nii.gz",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    cases = find_cases(tmp_path)
+    assert list(cases) == ["BraTS-GLI-00002-000", "BraTS2021_00495", "BraTS20_Training_001"]
+    assert cases["BraTS-GLI-00002-000"].flair.name == "BraTS-GLI-00002-000-t2f.nii.gz"

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from model.errors import GliowatchError
 
+ENDINGS = (
+    ("_flair.nii.gz", "_seg.nii.gz"),
+    ("_flair.nii", "_seg.nii"),
+    ("-t2f.nii.gz", "-seg.nii.gz"),
+)
+
 
 class DatasetError(GliowatchError):
     """The training data are not laid out as expected, or a split names a missing patient."""
@@ -41,19 +47,21 @@ class Split:
 
 
 def find_cases(data: Path) -> dict[str, Case]:
-    """All cases below `data`, laid out as `<id>/<id>_flair.nii.gz` and `<id>/<id>_seg.nii.gz`.
+    """All cases below `data`, one folder each: `<id>/<id>_flair.nii.gz` with `_seg.nii.gz`.
 
-    Raises DatasetError when there is none.
+    The names of BraTS 2020 to 2023 as downloaded are taken too: `.nii` unpacked, and
+    `<id>-t2f.nii.gz` with `<id>-seg.nii.gz`. Raises DatasetError when there is none.
     """
     cases = {}
-    for flair in sorted(data.glob("*/*_flair.nii.gz")):
-        patient = flair.name.removesuffix("_flair.nii.gz")
-        mask = flair.with_name(f"{patient}_seg.nii.gz")
-        if mask.exists():
-            cases[patient] = Case(patient, flair, mask)
+    for flair_ending, mask_ending in ENDINGS:
+        for flair in sorted(data.glob(f"*/*{flair_ending}")):
+            patient = flair.name.removesuffix(flair_ending)
+            mask = flair.with_name(patient + mask_ending)
+            if mask.exists():
+                cases.setdefault(patient, Case(patient, flair, mask))
     if not cases:
         raise DatasetError("No <id>/<id>_flair.nii.gz with its _seg.nii.gz was found.")
-    return cases
+    return dict(sorted(cases.items()))
 
 
 def read_split(split_file: Path) -> dict[str, tuple[str, ...]]:
