@@ -52,7 +52,7 @@ def find_cases(data: Path) -> dict[str, Case]:
     The names of BraTS 2020 to 2023 as downloaded are taken too: `.nii` unpacked, and
     `<id>-t2f.nii.gz` with `<id>-seg.nii.gz`. Raises DatasetError when there is none.
     """
-    cases = {}
+    cases: dict[str, Case] = {}
     for flair_ending, mask_ending in ENDINGS:
         for flair in sorted(data.glob(f"*/*{flair_ending}")):
             patient = flair.name.removesuffix(flair_ending)
