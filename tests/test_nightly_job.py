@@ -1,5 +1,6 @@
 """The promise: a dropped scan becomes a published result, and bad input harms nothing else."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -144,21 +145,15 @@ async def test_a_file_still_being_copied_waits(hospital: Settings) -> None:
     target = hospital.daemon.inbox / "P" / "slow.png"
     target.parent.mkdir()
     content = next((SAMPLES / "a-picture").iterdir()).read_bytes()
-    async with running_daemon(hospital):
+    daemon = hospital.daemon.model_copy(update={"rest_seconds": 1.5})
+    async with running_daemon(hospital.model_copy(update={"daemon": daemon})):
         with target.open("wb", buffering=0) as stream:
-            for part in range(12):
-                stream.write(content[part * len(content) // 12 : (part + 1) * len(content) // 12])
-                await until_next_piece()
+            for part in range(20):
+                stream.write(content[part * len(content) // 20 : (part + 1) * len(content) // 20])
+                await asyncio.sleep(0.1)  # slow, but it never rests as long as the settings ask
                 assert reports(hospital) == []
         await until(lambda: reports(hospital))
     assert reasons(hospital) == {}
-
-
-async def until_next_piece() -> None:
-    """A copy that is slow, but never rests as long as the settings ask."""
-    import asyncio
-
-    await asyncio.sleep(0.15)
 
 
 def test_a_loose_dicom_file_is_filed_by_its_patient_id(hospital: Settings) -> None:
