@@ -40,10 +40,14 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
     if once:
         return asyncio.run(_work(settings, True, None))
     settings, token = _with_address(settings)
-    viewer = settings.viewer
-    say(f"http://{viewer.host}:{viewer.port}/enter?token={token}")
+    say(entry_link(settings.viewer.host, settings.viewer.port, token))
     asyncio.run(_work(settings, False, _Viewer(serve, settings, token)))
     return 0
+
+
+def entry_link(host: str, port: int, token: str) -> str:
+    """The address that lets its owner into the viewer."""
+    return f"http://{host}:{port}/enter?token={token}"
 
 
 class _Viewer:
@@ -98,12 +102,12 @@ def _with_address(settings: Settings) -> tuple[Settings, str]:
     token = settings.viewer.token.get_secret_value() or secrets.token_urlsafe(24)
     if len(token) < MIN_TOKEN:
         raise SettingsError(f"viewer.token must have {MIN_TOKEN} characters or more.")
-    port = _usable_port(settings.viewer.host, settings.viewer.port)
+    port = usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port, "token": SecretStr(token)})
     return settings.model_copy(update={"viewer": viewer}), token
 
 
-def _usable_port(host: str, port: int) -> int:
+def usable_port(host: str, port: int) -> int:
     """`port`, or a free one for 0. Raises AddressTaken before anything has begun."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

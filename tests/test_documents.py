@@ -4,7 +4,7 @@ import re
 
 from tests.conftest import ROOT
 
-ROOMS = ("model", "daemon", "viewer", "training", "scripts")
+ROOMS = ("model", "daemon", "viewer", "training")
 
 
 def test_architecture_has_a_line_for_every_file() -> None:

@@ -145,7 +145,8 @@ def test_a_picture_cut_off_anywhere_is_told(tmp_path: Path, form: str) -> None:
     content = packed(GREY, form)
     ends = np.linspace(0, len(content) * 0.95, 50).astype(int)
     for end in ends:
-        reason(tmp_path, content[:end])
+        sentence = reason(tmp_path, content[:end])
+        assert any(word in sentence for word in ("cut off", "empty", "not a PNG")), (end, sentence)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])

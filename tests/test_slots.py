@@ -10,7 +10,7 @@ import pytest
 
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
-from tests.conftest import SAMPLES, reports, running_daemon, until
+from tests.conftest import SAMPLES, reasons, reports, running_daemon, until
 
 
 @pytest.fixture
@@ -63,6 +63,8 @@ async def test_scans_go_on_when_the_worker_is_killed_again_and_again(hospital: S
             for pid in _workers():
                 os.kill(pid, signal.SIGKILL)
         await until(lambda: len(reports(hospital)) == 3)
+    assert sorted(str(report["patient_id"]) for report in reports(hospital)) == ["P0", "P1", "P2"]
+    assert reasons(hospital) == {}
 
 
 def _workers() -> list[int]:

@@ -147,7 +147,7 @@ async def test_a_file_that_leads_out_of_the_outbox_is_not_sent(tmp_path: Path) -
         (tmp_path / "secret").write_text("secret")
         link = tmp_path / "outbox" / scan.folder.decode() / "scan1_prob.nii.gz"
         link.symlink_to(tmp_path / "secret")
-        await house.page("/scans/scan1/files/prob.nii.gz", 404)
+        assert "secret" not in await house.page("/scans/scan1/files/prob.nii.gz", 404)
 
 
 async def test_unknown_scans(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
-"""`make demo`: drop the samples into a fresh inbox, run gliowatch, print the link to a result."""
+"""`make demo`: drop the samples into a fresh inbox, run gliowatch, print the link to a result.
+
+Run from the repository's folder; everything happens in its folder `demo/`.
+"""
 
 import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from daemon.outputs.sentences import RESEARCH_USE, finding_sentence
+from daemon.running import AddressTaken, entry_link, usable_port
 
-ROOT = Path(__file__).parent.parent
-DEMO = ROOT / "demo"
-SAMPLES = ROOT / "samples" / "inbox"
+DEMO = Path("demo").resolve()
+SAMPLES = Path("samples") / "inbox"
+SETTINGS = Path("settings.toml")
+HOST, PORT = "127.0.0.1", 8737
 WAIT_SECONDS = 120
 
 
@@ -23,8 +27,8 @@ def main() -> int:
     """Run until Ctrl-C; the exit code of `gliowatch run`."""
     shutil.rmtree(DEMO, ignore_errors=True)
     shutil.copytree(SAMPLES, DEMO / "inbox")
-    shutil.copy(ROOT / "settings.toml", DEMO / "settings.toml")
-    port, token = _port(8737), secrets.token_urlsafe(24)
+    shutil.copy(SETTINGS, DEMO)
+    port, token = _port(), secrets.token_urlsafe(24)
     began = time.monotonic()
     run = _start(port, token)
     try:
@@ -33,7 +37,7 @@ def main() -> int:
             print("gliowatch ended before a result was there; its log stands above.")
             return 1
         seconds = time.monotonic() - began
-        link = f"http://127.0.0.1:{port}/enter?token={token}&next=/scans/{report['scan_id']}"
+        link = f"{entry_link(HOST, port, token)}&next=/scans/{report['scan_id']}"
         _tell(report, seconds, link)
         return run.wait()
     except KeyboardInterrupt:
@@ -75,16 +79,12 @@ def _count() -> int:
     return sum(path.is_file() for path in SAMPLES.rglob("*"))
 
 
-def _port(wanted: int) -> int:
+def _port() -> int:
     """The usual port, or a free one where that is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise SystemExit("There is no free port on this machine.")
+    try:
+        return usable_port(HOST, PORT)
+    except AddressTaken:
+        return usable_port(HOST, 0)
 
 
 if __name__ == "__main__":
