@@ -127,6 +127,10 @@ def train(
     split: Annotated[
         Path | None, typer.Option(exists=True, help="JSON with lists of patients")
     ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0 leaves out none"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
@@ -140,7 +144,7 @@ def train(
 
     table = _load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe is Recipe.SEED)
+    request = Request(data, out, split, share, resume, recipe is Recipe.SEED, fold)
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 

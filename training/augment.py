@@ -12,6 +12,7 @@ from torch.nn import functional
 
 def augment(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
     """images (b, c, h, w) in [0, 1], masks (b, 1, h, w) in {0, 1}: the same shapes, changed."""
+    images = _spots(images, masks, generator)
     images, masks = _move(images, masks, generator)
     images = _bias_field(images, generator)
     images = _contrast(images, generator)
@@ -50,6 +51,30 @@ def _move(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, 
     grid = functional.affine_grid(theta, [b, 1, h, w], align_corners=False).to(images)
     both = functional.grid_sample(torch.cat([images, masks], 1), grid, align_corners=False)
     return both[:, :-1], both[:, -1:]
+
+
+def _spots(images: Tensor, masks: Tensor, generator: Generator) -> Tensor:
+    """Three tenths of the pictures get bright islands in their tissue that are no tumor.
+
+    They stand for the white-matter lesions of small vessels and multiple sclerosis: some mm
+    wide, away from the tumor, in a part of the brain, and fading in the slices beside it.
+    """
+    b, c, h, w = images.shape
+    cell = int(torch.randint(5, 12, (1,), generator=generator))  # pixels: width of an island
+    field = torch.randn(b, 1, h // cell + 2, w // cell + 2, generator=generator)
+    field = functional.interpolate(field, (h, w), mode="bicubic", align_corners=False)
+    rare = _uniform(b, 1.3, 2.2, generator).view(b, 1, 1, 1)
+    region = torch.rand(b, 1, 3, 3, generator=generator)
+    region = functional.interpolate(region, (h, w), mode="bilinear", align_corners=False) > 0.4
+    middle = images[:, c // 2 : c // 2 + 1]
+    tissue = functional.avg_pool2d(((middle > 0.15) & (middle < 0.45)).float(), 5, 1, 2)
+    well_inside = -functional.max_pool2d(-tissue, 5, 1, 2) > 0.8
+    beside_tumor = functional.max_pool2d(masks, 15, 1, 7) > 0
+    islands = (4 * (field - rare)).clamp(0, 1) * (region & well_inside & ~beside_tumor)
+    strength = _uniform(b, 0.3, 1.2, generator).view(b, 1, 1, 1) * _chosen(b, 0.3, generator)
+    depth = torch.rand(b, c, 1, 1, generator=generator)
+    depth[:, c // 2] = 1
+    return images * (1 + functional.avg_pool2d(islands, 3, 1, 1) * strength * depth)
 
 
 def _bias_field(images: Tensor, generator: Generator) -> Tensor:

@@ -15,6 +15,9 @@ ENDINGS = (
 )
 
 
+FOLDS = 5
+
+
 class DatasetError(GliowatchError):
     """The training data are not laid out as expected, or a split names a missing patient."""
 
@@ -85,6 +88,20 @@ def choose_cases(cases: dict[str, Case], split_file: Path | None, subset: str | 
     if missing := [name for name in names if name not in cases]:
         raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
     return [cases[name] for name in names]
+
+
+def split_by_fold(patients: tuple[str, ...], fold: int, seed: int) -> Split:
+    """Fold 1 to FOLDS: that part of the patients is for validation, the rest for learning.
+
+    The parts follow from the patients and the seed alone. Fold 0: all learn, none validates.
+    Raises DatasetError when there are fewer patients than folds.
+    """
+    names = sorted(patients)
+    if len(names) < FOLDS:
+        raise DatasetError(f"There are fewer than {FOLDS} patients to make {FOLDS} folds of.")
+    random.Random(seed).shuffle(names)
+    aside = set(names[fold - 1 :: FOLDS]) if fold else set()
+    return Split(tuple(sorted(set(names) - aside)), tuple(sorted(aside)))
 
 
 def split_by_patient(

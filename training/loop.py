@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from model.unet import UNet
 from training.cases import DatasetError, Split
 from training.checkpoint import BEST, LATEST, load_checkpoint, save_checkpoint
 from training.method import Method
@@ -41,8 +40,8 @@ class Progress:
 
 @dataclass
 class _State:
-    net: UNet
-    average: UNet
+    net: nn.Module
+    average: nn.Module
     optimizer: torch.optim.Optimizer
     step: int = 0
     seconds: float = 0.0
@@ -68,7 +67,10 @@ class Training:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, report: Callable[[Progress], object], resume: bool) -> float:
-        """Train to the end; the best mean validation Dice. DatasetError on another split."""
+        """Train to the end; the best mean validation Dice, -1 if none was taken.
+
+        Raises DatasetError on another split.
+        """
         state = self._start(resume)
         loss_sum, since = 0.0, 0
         while (share := self._share(state)) < 1:
@@ -87,7 +89,7 @@ class Training:
 
     def _start(self, resume: bool) -> _State:
         torch.manual_seed(self._limits.seed)
-        net = UNet(self._method.shape)
+        net = self._method.shape.build()
         net.to(self._limits.device)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = self._method.optimizer(net.parameters())
@@ -135,7 +137,7 @@ class Training:
 
     def _check(self, state: _State, loss: float) -> float:
         score = self._method.score(state.average)
-        improved = score > state.best
+        improved = score > state.best or self._method.keep_last
         state.best = max(state.best, score)
         content = self._content(state, score)
         if improved:
@@ -150,7 +152,7 @@ class Training:
             "net": state.net.state_dict(),
             "model_state_dict": state.average.state_dict(),
             "optimizer": state.optimizer.state_dict(),
-            "shape": state.net.shape.as_dict(),
+            "shape": self._method.shape.as_dict(),
             "preparation": asdict(self._method.preparation),
             "plan": self._method.figures,
             "split_sha256": self._split.digest,
@@ -174,7 +176,7 @@ class Training:
 
 
 @torch.no_grad()
-def _follow(average: UNet, net: UNet, decay: float) -> None:
+def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
     """Move every weight and statistic of the average a little towards the network's."""
     for kept, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if kept.is_floating_point():

@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from model.framing import Preparation
-from model.unet import UNet, UNetShape
+
+
+class Shape(Protocol):
+    """What builds an untrained network, and its numbers for the checkpoint."""
+
+    def build(self) -> nn.Module:
+        """The network, its weights drawn from torch's generator."""
+
+    def as_dict(self) -> dict[str, int]:
+        """Plain numbers."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +27,14 @@ class Method:
 
     steps: of the whole run; check_every: steps between two validations; average: how much of
     the moving average of the weights is kept at each step, 0 for none. rate: learning rate by
-    the share of the run that is done. draw: the batch of a step, images (b, c, h, w) and masks
-    (b, 1, h, w), from the step's number alone. score: mean validation Dice of a network.
+    the share of the run that is done. draw: the batch of a step, images (b, c, h, w) and what they
+    show (masks (b, 1, h, w), or classes (b,)), from the step's number alone. score: mean
+    validation Dice of a network, nan without validation patients. keep_last: the weights at
+    the end of the run are the result, whatever their score; else those of the best validation.
     figures: the numbers above and below, as plain values for the checkpoint.
     """
 
-    shape: UNetShape
+    shape: Shape
     preparation: Preparation
     batch: int
     steps: int
@@ -33,5 +44,6 @@ class Method:
     rate: Callable[[float], float]
     loss: Callable[[Tensor, Tensor], Tensor]
     draw: Callable[[int], tuple[Tensor, Tensor]]
-    score: Callable[[UNet], float]
+    score: Callable[[nn.Module], float]
+    keep_last: bool
     figures: dict[str, Any]

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter, functional
 from torch.optim import Adam, Optimizer
 
 from model.framing import Preparation
-from model.unet import UNet, UNetShape
+from model.unet import UNetShape
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
 from training.overlap import dice
@@ -55,6 +55,7 @@ def seed_method(
         functional.binary_cross_entropy_with_logits,
         draw,
         lambda net: slice_dice(net, validation),
+        False,
         {"recipe": "seed", "batch": BATCH, "epochs": epochs, "rate": RATE, "seed": seed},
     )
 
@@ -69,7 +70,7 @@ def tumor_slices(
     return np.concatenate(slices), np.concatenate(masks)
 
 
-def slice_dice(net: UNet, patients: list[CachedPatient]) -> float:
+def slice_dice(net: nn.Module, patients: list[CachedPatient]) -> float:
     """Mean Dice of the slices that have tumor, threshold 0.5: what such demos report."""
     slices, masks = tumor_slices(patients)
     scores: list[float] = []

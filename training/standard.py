@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import Parameter, functional
 from torch.optim import AdamW, Optimizer
 
 from model.framing import STANDARD
 from model.neighbours import with_neighbours
-from model.unet import UNet, UNetShape
+from model.unet import UNetShape
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
@@ -53,7 +53,8 @@ def standard_method(
         lambda share: plan.rate * schedule(share, plan.warmup),
         segmentation_loss,
         batches.draw,
-        lambda net: float(np.mean([volume_dice(net, patient) for patient in validation])),
+        lambda net: mean_dice(net, validation),
+        True,
         {"recipe": "standard", **asdict(plan)},
     )
 
@@ -70,7 +71,13 @@ def segmentation_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return entropy + 1 - soft_dice
 
 
-def volume_dice(net: UNet, patient: CachedPatient) -> float:
+def mean_dice(net: nn.Module, patients: list[CachedPatient]) -> float:
+    """Mean Dice of whole volumes, nan without any."""
+    scores = [volume_dice(net, patient) for patient in patients]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def volume_dice(net: nn.Module, patient: CachedPatient) -> float:
     """Dice of a whole volume on the network's grid, threshold 0.5."""
     slices = patient.slices.astype(np.float32) / np.float32(WHITE_LEVEL)
     device = next(net.parameters()).device

@@ -7,7 +7,7 @@ from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeRemainingColumn
 
 from training.loop import METRICS, Limits, Progress
-from training.recipe import Request, Watch, train
+from training.recipe import WEIGHTS, Request, Watch, train
 from training.standard import StandardPlan
 
 Say = Callable[[str], object]
@@ -40,7 +40,9 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
         save_curve(request.target / METRICS, request.target / "curve.png")
     except ModuleNotFoundError:
         say("The curve was not drawn: it needs matplotlib (pip install -e '.[train]').")
-    say(f"best validation Dice {best:.4f}; weights in {request.target / 'weights.safetensors'}")
+    if best >= 0:
+        say(f"best validation Dice {best:.4f}")
+    say(f"weights in {request.target / WEIGHTS}")
 
 
 def progress_bar(console: Console) -> Bar:
