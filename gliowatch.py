@@ -167,10 +167,11 @@ def evaluate(
     settings: SettingsFile = None,
 ) -> None:
     """Measure the network against drawn masks, per patient."""
+    from model.segmentation import Rules
     from training.figures import evaluate_visibly
 
     model = _load(settings).model
-    rules = (model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
+    rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
     evaluate_visibly(data, split, subset, weights, rules, (json_file, page), typer.echo)
 
 

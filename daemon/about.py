@@ -12,7 +12,7 @@ PACKAGES = ("torch", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aiohttp"
 
 def about(settings: Settings) -> dict[str, Any]:
     """Everything that a bug report should hold. Secrets are shown as stars."""
-    from model.network import load_network
+    from model.loading import load_network
 
     network = load_network(Path(settings.model.weights) if settings.model.weights else None)
     return {

@@ -57,6 +57,7 @@ class ModelSettings(_Table):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     quality: Literal["fast", "best"] = "fast"
     smallest_lesion_mm3: float = Field(default=100.0, ge=0)
+    least_flair: float = Field(default=0.3, ge=0, lt=1)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
 
@@ -73,10 +74,10 @@ class ViewerSettings(_Table):
 class TrainingSettings(_Table):
     """[training]: defaults of `gliowatch train`."""
 
-    batch: int = Field(default=16, ge=1)
+    batch: int = Field(default=8, ge=1)
     steps: int = Field(default=6000, ge=1)
     rate: float = Field(default=0.002, gt=0)
-    width: int = Field(default=16, ge=1)
+    width: int = Field(default=32, ge=1)
     validation_share: float = Field(default=0.12, gt=0, lt=1)
     seed: int = 7
 

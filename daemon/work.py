@@ -19,9 +19,11 @@ from model.findings import Finding
 from model.judging import judge
 from model.reading.dicom import patient_id_of
 from model.reading.scan import read
+from model.segmentation import Rules
 from model.volume import Note, Volume
 
 if TYPE_CHECKING:
+    from model.gate import Gate
     from model.network import Network
 
 
@@ -29,14 +31,16 @@ if TYPE_CHECKING:
 class JudgingRules:
     """How to judge, as plain values.
 
-    weights: None = those shipped inside the package; explain: folder for a picture of where the
+    weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
+    show, 0 to judge whatever comes; explain: folder for a picture of where the
     network looked, None for no such picture.
     """
 
     weights: Path | None
     threshold: float
     smallest_lesion_mm3: float
-    flips: bool
+    best: bool
+    least_flair: float
     save_probabilities: bool
     threads: int
     explain: Path | None = None
@@ -49,6 +53,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
         model.threshold,
         model.smallest_lesion_mm3,
         model.quality == "best",
+        model.least_flair,
         model.save_probabilities,
         model.threads,
         explain,
@@ -57,6 +62,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
 
 def warm_up(rules: JudgingRules) -> str:
     """Load the network, so that the first scan need not wait; the weights' SHA-256."""
+    _gate(rules.least_flair)
     return _network(rules.weights, rules.threads).sha256
 
 
@@ -87,7 +93,8 @@ def judge_into(
     volume = replace(volume, notes=(*volume.notes, *notes))
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
-    judgement = judge(volume, network, rules.threshold, rules.smallest_lesion_mm3, rules.flips)
+    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
+    judgement = judge(volume, network, how, _gate(rules.least_flair))
     judged = time.monotonic()
     write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and judgement.findings.finding is Finding.TUMOR:
@@ -124,6 +131,13 @@ def hashes_of_source(folder: Path) -> set[str]:
 
 @lru_cache(maxsize=1)
 def _network(weights: Path | None, threads: int) -> "Network":
-    from model.network import load_network  # torch: the daemon, which imports this, needs none
+    from model.loading import load_network  # torch: the daemon, which imports this, needs none
 
     return load_network(weights, threads=threads)
+
+
+@lru_cache(maxsize=1)
+def _gate(least_flair: float) -> "Gate | None":
+    from model.gate import load_gate  # torch, as for the network
+
+    return load_gate(least_flair) if least_flair else None

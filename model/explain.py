@@ -27,7 +27,7 @@ class Explanation:
 def explain(volume: Volume, network: Network) -> Explanation:
     """Explain the network's decision on the slice with the most tumor probability."""
     prepared = prepare(volume, network.preparation)
-    probability = network.probabilities(prepared, flips=False)
+    probability = network.probabilities(prepared, best=False)
     index = int(probability.sum(axis=(1, 2)).argmax())
     window = np.zeros_like(prepared.slices)
     window[index] = grad_cam(network, network.inputs(prepared, np.array([index])))
@@ -36,7 +36,7 @@ def explain(volume: Volume, network: Network) -> Explanation:
 
 def grad_cam(network: Network, images: FloatArray) -> FloatArray:
     """Heat of one slice: images (1, inputs, rows, columns) -> (rows, columns) in [0, 1]."""
-    deepest = network.net.encoder[-1]
+    deepest = network.nets[0].encoder[-1]
     kept: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
@@ -45,7 +45,7 @@ def grad_cam(network: Network, images: FloatArray) -> FloatArray:
     handle = deepest.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            logits = network.net(torch.from_numpy(images).to(network.device))
+            logits = network.nets[0](torch.from_numpy(images).to(network.device))
             (slopes,) = torch.autograd.grad(torch.logsumexp(logits.flatten(), 0), kept[0])
     finally:
         handle.remove()

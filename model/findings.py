@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from model.certainty import Trust
 from model.diameters import InPlane, in_plane_diameters
 from model.midplane import Midplane
 from model.segmentation import CONNECTED_26
@@ -52,11 +53,15 @@ class Lesion:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found; `notes` are the doubts that came up on the way."""
+    """All that was found; `notes` are the doubts that came up on the way.
+
+    trust: how sure the network is of a mask that it made itself, where that is known.
+    """
 
     finding: Finding
     lesions: tuple[Lesion, ...] = ()
     notes: tuple[Note, ...] = ()
+    trust: Trust | None = None
 
     @property
     def voxels(self) -> int:

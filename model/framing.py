@@ -20,3 +20,4 @@ class Preparation:
 
 
 STANDARD = Preparation()
+SEED = Preparation(rows=96, columns=96, pixel_mm=None, intensity="slice")  # the demo's

@@ -4,29 +4,26 @@ It learned to say no from imitations of other sequences, other views, and things
 head (training/impostors.py); a scan's answer is the mean over slices from the middle of it.
 """
 
+import json
 from dataclasses import asdict, dataclass
-from enum import StrEnum
+from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.errors import WeightsError
 from model.preparation import Prepared
+from model.seen import Seen
 
+SHIPPED = "flair_gate.safetensors"
 LOOKED_AT = 12  # slices of a scan, at most
 MIDDLE = (0.25, 0.85)  # of the slices with a head, from below: where a head looks like one
-
-
-class Seen(StrEnum):
-    """What a picture looks like."""
-
-    FLAIR = "flair"
-    CONTRAST = "contrast"
-    VIEW = "view"
-    NO_HEAD = "no_head"
 
 
 CLASSES = tuple(Seen)
@@ -109,3 +106,23 @@ def middle_slices(head: NDArray[np.bool_]) -> NDArray[np.int64]:
     count = min(LOOKED_AT, 1 + int(high - low))
     chosen: NDArray[np.int64] = filled[np.unique(np.linspace(low, high, count).round().astype(int))]
     return chosen
+
+
+def load_gate(least: float) -> Gate:
+    """The gate shipped in this package. Raises WeightsError when its file is damaged."""
+    with resources.as_file(resources.files("model.weights") / SHIPPED) as path:
+        return read_gate(path, least)
+
+
+def read_gate(path: Path, least: float) -> Gate:
+    """The gate in a safetensors file. Raises WeightsError when it is missing or damaged."""
+    try:
+        with safe_open(path, "pt") as stored:
+            shape = GateShape(**json.loads((stored.metadata() or {})["shape"]))
+            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+        net = shape.build()
+        net.load_state_dict(tensors, strict=False)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
+        raise WeightsError("The gate's weights are missing or damaged.") from None
+    net.eval()
+    return Gate(net, least)

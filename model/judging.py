@@ -4,15 +4,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from model.findings import Finding, Findings, measure
+from model.framing import STANDARD
 from model.head import brightness, head_mask
 from model.midplane import midplane_of_head
-from model.segmentation import Segmentation, segment
-from model.volume import Note, Scale, Volume, axial_axis
+from model.preparation import Prepared, prepare
+from model.seen import Seen
+from model.segmentation import Rules, Segmentation, segment
+from model.volume import FEW, Note, Scale, Volume, axial_axis
 
-if TYPE_CHECKING:  # torch comes with the network, and only who judges needs it
+if TYPE_CHECKING:  # torch comes with the networks, and only who judges needs it
+    from model.gate import Gate
     from model.network import Network
 
 SMALLEST_SIDE = 24  # voxels of the second longest axis
+THICK_MM = 2.5  # slices this thick cannot be seen from another side
+THICK_RATIO = 2.0  # the same in pixel sizes, where the unit of length is not known
+LOW_CONFIDENCE = 0.7  # expected Dice below which a mask is flagged
+REFUSALS = {
+    Seen.CONTRAST: Note(
+        "not_flair", "It looks like another sequence than FLAIR: it was not judged."
+    ),
+    Seen.VIEW: Note(
+        "not_axial", "It does not look like axial slices of a head: it was not judged."
+    ),
+    Seen.NO_HEAD: Note("no_head", "It does not look like a head: it was not judged."),
+}
+LOW = Note(
+    "low_confidence",
+    "The network is not sure of this mask: look at it before any of its numbers is used.",
+)
 
 
 @dataclass(frozen=True)
@@ -23,17 +43,23 @@ class Judgement:
     segmentation: Segmentation | None
 
 
-def judge(
-    volume: Volume, network: "Network", threshold: float, smallest_mm3: float, flips: bool
-) -> Judgement:
-    """Segment and measure a volume, unless its reader knows that it is nothing to judge."""
+def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None") -> Judgement:
+    """Segment and measure a volume, unless it is nothing to judge.
+
+    That is known to its reader, or seen from its shape, or by the gate; None lets all in.
+    """
     volume = _with_doubts(volume)
-    if volume.unfit is None:
-        volume = replace(volume, unfit=_nothing_to_see(volume))
-    if volume.unfit is not None:
-        notes = (volume.unfit, *volume.notes)
-        return Judgement(Findings(Finding.NOT_JUDGED, (), notes), None)
-    segmentation = segment(volume, network, threshold, smallest_mm3, flips)
+    unfit = volume.unfit or _nothing_to_see(volume)
+    if unfit is not None:
+        return _refused(volume, unfit)
+    prepared = prepare(volume, network.preparation)
+    seen = _seen(volume, prepared, network, gate)
+    if seen is not Seen.FLAIR:
+        return _refused(volume, REFUSALS[seen])
+    segmentation = segment(volume, prepared, network, rules)
+    trust = segmentation.trust
+    if trust is not None and trust.confidence < LOW_CONFIDENCE:
+        volume = replace(volume, notes=(*volume.notes, LOW))
     findings = measure(
         segmentation.mask,
         volume.affine,
@@ -41,16 +67,38 @@ def judge(
         segmentation.probability,
         volume.notes,
     )
-    return Judgement(findings, segmentation)
+    return Judgement(replace(findings, trust=trust), segmentation)
+
+
+def _refused(volume: Volume, why: Note) -> Judgement:
+    return Judgement(Findings(Finding.NOT_JUDGED, (), (why, *volume.notes)), None)
 
 
 def _nothing_to_see(volume: Volume) -> Note | None:
-    """Why there can be no head in it: a blank volume has no tumor, but says nothing either."""
+    """Why it cannot be judged, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return Note("too_small", "The scan is too small to show a head: it was not judged.")
     if not head_mask(brightness(volume.voxels)).any():
         return Note("blank", "The scan is blank: it was not judged.")
+    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine) and _is_thick(volume):
+        return Note("not_axial", "The slices are thick and not axial: they were not judged.")
     return None
+
+
+def _is_thick(volume: Volume) -> bool:
+    """Whether the slices are too few or too far apart to be cut anew in the axial plane."""
+    between = volume.spacing[volume.slice_axis]
+    if volume.shape[volume.slice_axis] < FEW:
+        return True
+    if volume.scale is Scale.DECLARED:
+        return between > THICK_MM
+    return between > THICK_RATIO * sorted(volume.spacing)[1]
+
+
+def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | None") -> Seen:
+    if gate is None:
+        return Seen.FLAIR
+    return gate.seen(prepared if network.preparation == STANDARD else prepare(volume, STANDARD))
 
 
 def _with_doubts(volume: Volume) -> Volume:
@@ -62,6 +110,6 @@ def _with_doubts(volume: Volume) -> Volume:
         )
     if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
         volume = volume.with_note(
-            "not_axial", "The slices are not axial; the network has learned from axial ones."
+            "turned_to_axial", "The slices are not axial: they were turned to axial and judged."
         )
     return volume

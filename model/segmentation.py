@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.preparation import from_window, prepare
+from model.certainty import Trust
+from model.preparation import Prepared, from_window
 from model.volume import FloatArray, MaskArray, Scale, Volume
 
 if TYPE_CHECKING:  # torch comes with the network, and only who judges needs it
@@ -18,29 +19,43 @@ SMALLEST_PIXELS = 20  # of a lesion in a picture without a scale
 
 
 @dataclass(frozen=True)
+class Rules:
+    """How to make a mask. threshold: from this probability on it is tumor; smallest_mm3: a
+    smaller piece is dropped; best: thoroughly, not quickly."""
+
+    threshold: float = 0.5
+    smallest_mm3: float = 100.0
+    best: bool = False
+
+
+@dataclass(frozen=True)
 class Segmentation:
-    """mask: uint8 0/1, probability: float32 in [0, 1]; both (i, j, k) on the input's own grid."""
+    """mask: uint8 0/1, probability: float32 in [0, 1]; both (i, j, k) on the input's own grid.
+
+    trust: None for an empty mask, and where the network's certainty was not measured.
+    """
 
     mask: MaskArray
     probability: FloatArray
     threshold: float
+    trust: Trust | None = None
 
 
-def segment(
-    volume: Volume, network: "Network", threshold: float, smallest_mm3: float, flips: bool
-) -> Segmentation:
+def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules) -> Segmentation:
     """Judge all slices, put the result back on the volume's grid, and drop specks.
+
+    prepared: the volume, by the network's own preparation.
 
     A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
     scale, one of fewer than SMALLEST_PIXELS pixels.
     """
-    prepared = prepare(volume, network.preparation)
-    probability = from_window(network.probabilities(prepared, flips), prepared.grid)
+    probability = from_window(network.probabilities(prepared, rules.best), prepared.grid)
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     no_scale = volume.scale is Scale.UNKNOWN
-    fewest = SMALLEST_PIXELS if no_scale else smallest_mm3 / voxel_mm3
-    mask = without_specks(probability >= threshold, fewest)
-    return Segmentation(mask.astype(np.uint8), probability, threshold)
+    fewest = SMALLEST_PIXELS if no_scale else rules.smallest_mm3 / voxel_mm3
+    mask = without_specks(probability >= rules.threshold, fewest).astype(np.uint8)
+    trust = network.certainty.trust(mask, probability) if network.certainty else None
+    return Segmentation(mask, probability, rules.threshold, trust)
 
 
 def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:

@@ -49,7 +49,7 @@ def hospital(tmp_path: Path, small_weights: Path) -> Settings:
     """Settings with folders of their own, a short rest, and the small network."""
     (tmp_path / "settings.toml").write_text(
         "[daemon]\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n"
-        f'[model]\nweights = "{small_weights}"\n'
+        f'[model]\nweights = "{small_weights}"\nleast_flair = 0\n'
         "[viewer]\nport = 0\n"
     )
     settings = load_settings(tmp_path / "settings.toml")

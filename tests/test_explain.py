@@ -12,7 +12,7 @@ from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
 from model.explain import explain
-from model.network import load_network
+from model.loading import load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL, SAMPLES
 

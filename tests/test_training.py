@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from model.framing import STANDARD
-from model.network import load_network
+from model.framing import SEED, STANDARD
+from model.loading import load_network
+from model.segmentation import Rules
 from training.batches import Batches
 from training.cache import CachedPatient, load_cache
 from training.cases import (
@@ -28,7 +29,7 @@ from training.overlap import dice
 from training.preparing import build_cache, prepare_case
 from training.recipe import Request, Watch
 from training.recipe import train as train_recipe
-from training.seed import FRAMING, seed_method, tumor_slices
+from training.seed import seed_method, tumor_slices
 from training.standard import StandardPlan, standard_method
 
 PLAN = StandardPlan(steps=6, batch=2, check_every=2, width=2)
@@ -128,7 +129,7 @@ def test_checkpoint_weights_travel_as_safetensors(tmp_path: Path) -> None:
     export_weights(tmp_path / BEST, tmp_path / "w.safetensors")
     network = load_network(tmp_path / "w.safetensors")
     kept = load_checkpoint(tmp_path / BEST)["model_state_dict"]
-    for name, value in network.net.state_dict().items():
+    for name, value in network.nets[0].state_dict().items():
         if value.is_floating_point():
             assert torch.equal(value, kept[name].half().float()), name
 
@@ -149,7 +150,7 @@ def test_evaluation_compares_on_the_scans_own_grid(tmp_path: Path, small_weights
     for seed, name in enumerate("ab"):
         write_case(tmp_path / "data", name, seed)
     network = load_network(small_weights)
-    nothing = Judge(network, 0.999999, 0.0, False)
+    nothing = Judge(network, Rules(0.999999, 0.0))
     results = evaluate(find_cases(tmp_path / "data").values(), nothing)
     assert [(r.patient, r.dice, r.drawn_voxels) for r in results] == [
         ("a", 0.0, 200),
@@ -199,21 +200,21 @@ def test_the_seed_recipe_learns_from_tumor_slices_alone_and_resumes(tmp_path: Pa
     for seed, name in enumerate("ab"):
         write_case(tmp_path / "data", name, seed)
     cases = find_cases(tmp_path / "data")
-    patients = [prepare_case(case, FRAMING) for case in cases.values()]
+    patients = [prepare_case(case, SEED) for case in cases.values()]
     slices, masks = tumor_slices(patients)
     assert slices.shape == masks.shape == (4, 96, 96)
     assert slices.reshape(4, -1).min(axis=1).max() < 10
     assert slices.reshape(4, -1).max(axis=1).min() > 230
     method = seed_method(patients, patients, 1, epochs=2)
     assert (method.steps, method.check_every) == (2, 1)
-    images, drawn = method.draw(1)
+    images, drawn = method.draw(1, 0.5)
     assert images.shape == drawn.shape == (4, 1, 96, 96)
     split = Split(("a",), ("b",))
     Training(method, Limits(), split, tmp_path / "run", {}).run(lambda progress: None, False)
     export_weights(tmp_path / "run" / BEST, tmp_path / "seed.safetensors")
     network = load_network(tmp_path / "seed.safetensors")
-    assert network.preparation == FRAMING
-    results = evaluate(cases.values(), Judge(network, 0.5, 0.0, False))
+    assert network.preparation == SEED
+    results = evaluate(cases.values(), Judge(network, Rules(0.5, 0.0)))
     assert len(results) == 2
 
 

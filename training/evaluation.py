@@ -10,8 +10,9 @@ from scipy import stats
 
 from model.head import brightness, head_mask
 from model.network import Network
+from model.preparation import prepare
 from model.reading.nifti import read_nifti
-from model.segmentation import Segmentation, segment
+from model.segmentation import Rules, Segmentation, segment
 from model.volume import Scale, Volume
 from training.cases import Case
 from training.metrics import LesionCounts, count_lesions, hausdorff_95
@@ -43,9 +44,7 @@ class Judge:
     """How masks are made: as in a report, with the settings' threshold and smallest lesion."""
 
     network: Network
-    threshold: float
-    smallest_mm3: float
-    flips: bool
+    rules: Rules
 
 
 def evaluate(
@@ -63,7 +62,8 @@ def segment_case(case: Case, judge: Judge) -> tuple[Volume, Segmentation, float]
     """A case's scan, its segmentation, and the seconds from reading to mask."""
     began = time.monotonic()
     volume = read_nifti(case.flair)
-    found = segment(volume, judge.network, judge.threshold, judge.smallest_mm3, judge.flips)
+    prepared = prepare(volume, judge.network.preparation)
+    found = segment(volume, prepared, judge.network, judge.rules)
     return volume, found, time.monotonic() - began
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from model.network import load_network
+from model.loading import load_network
+from model.segmentation import Rules
 from training.cases import DatasetError, choose_cases, find_cases
 from training.terminal import progress_bar
 
@@ -19,13 +20,12 @@ def evaluate_visibly(
     split_file: Path | None,
     subset: str | None,
     weights: Path | None,
-    rules: tuple[float, float, bool],
+    rules: Rules,
     files: tuple[Path | None, Path | None],
     say: Say,
 ) -> None:
     """Compare with the drawn masks; a line a patient, then mean, median and worst.
 
-    rules: threshold, smallest lesion in mm3, and whether mirrored pictures are judged too;
     files: where to write all figures as JSON, and the page as PNG.
     """
     try:
@@ -34,7 +34,7 @@ def evaluate_visibly(
     except ModuleNotFoundError:
         raise DatasetError("Evaluation needs more packages: pip install -e '.[train]'") from None
     cases = choose_cases(find_cases(data), split_file, subset)
-    judge = Judge(load_network(weights), *rules)
+    judge = Judge(load_network(weights), rules)
     with progress_bar(Console(stderr=True)) as bar:
         task = bar.add_task("evaluating", total=len(cases), note="")
         results = evaluate(cases, judge, lambda: bar.advance(task))

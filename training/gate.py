@@ -10,7 +10,8 @@ from torch.nn import Parameter, functional
 from torch.optim import AdamW, Optimizer
 
 from model.framing import STANDARD
-from model.gate import CLASSES, GateShape, Seen
+from model.gate import CLASSES, GateShape
+from model.seen import Seen
 from training.augment import augment
 from training.batches import STRIPPED_SHARE
 from training.cache import WHITE_LEVEL, CachedPatient
@@ -60,7 +61,7 @@ def gate_method(
         optimizer,
         lambda share: plan.rate * schedule(share, 0.05),
         functional.cross_entropy,
-        lambda step: draw(train, plan.batch, (plan.seed, step)),
+        lambda step, share: draw(train, plan.batch, (plan.seed, step)),
         lambda net: accuracy(net, validation),
         True,
         {"recipe": "gate", **asdict(plan)},

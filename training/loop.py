@@ -120,7 +120,7 @@ class Training:
         for group in state.optimizer.param_groups:
             group["lr"] = self._method.rate(share)
         device = self._limits.device
-        images, masks = self._method.draw(state.step)
+        images, masks = self._method.draw(state.step, share)
         images = images.to(device, memory_format=torch.channels_last)
         state.net.train()
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.framing import STANDARD
+from model.framing import SEED, STANDARD
 from training.cache import CachedPatient, holds, load_cache
 from training.cases import (
     Case,
@@ -22,7 +22,7 @@ from training.export import export_weights
 from training.loop import Limits, Progress, Training
 from training.method import Method
 from training.preparing import build_cache
-from training.seed import FRAMING, TEST_SHARE, VALIDATION_SHARE, seed_method
+from training.seed import TEST_SHARE, VALIDATION_SHARE, seed_method
 from training.standard import StandardPlan, standard_method
 
 CACHE = "cache.npz"
@@ -70,7 +70,7 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
     (request.target / SPLIT).write_text(json.dumps(asdict(split), indent=1) + "\n")
-    cache, how = request.target / CACHE, FRAMING if request.seed_recipe else STANDARD
+    cache, how = request.target / CACHE, SEED if request.seed_recipe else STANDARD
     if not holds(cache, names, how):
         chosen = {name: cases[name] for name in names}
         build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))

@@ -14,13 +14,12 @@ from torch import Tensor, nn
 from torch.nn import Parameter, functional
 from torch.optim import Adam, Optimizer
 
-from model.framing import Preparation
+from model.framing import SEED
 from model.unet import UNetShape
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
 from training.overlap import dice
 
-FRAMING = Preparation(rows=96, columns=96, pixel_mm=None, intensity="slice")
 SHAPE = UNetShape(inputs=1, width=64, levels=4)
 BATCH, EPOCHS, RATE = 4, 10, 1e-3
 VALIDATION_SHARE, TEST_SHARE = 0.15, 0.15
@@ -29,11 +28,11 @@ VALIDATION_SHARE, TEST_SHARE = 0.15, 0.15
 def seed_method(
     train: list[CachedPatient], validation: list[CachedPatient], seed: int, epochs: int = EPOCHS
 ) -> Method:
-    """The recipe for these patients, prepared with FRAMING."""
+    """The recipe for these patients, prepared with SEED."""
     slices, masks = tumor_slices(train)
     batches = -(-len(slices) // BATCH)
 
-    def draw(step: int) -> tuple[Tensor, Tensor]:
+    def draw(step: int, share: float) -> tuple[Tensor, Tensor]:
         epoch, number = divmod(step, batches)
         order = np.random.default_rng((seed, epoch)).permutation(len(slices))
         chosen = order[number * BATCH : (number + 1) * BATCH]
@@ -45,7 +44,7 @@ def seed_method(
 
     return Method(
         SHAPE,
-        FRAMING,
+        SEED,
         BATCH,
         epochs * batches,
         batches,

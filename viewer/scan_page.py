@@ -47,6 +47,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "elsewhere": FILED_TWICE if len(filed_under) > 1 else "",
         "size": size_words(report) if report["finding"] != "not_judged" else "",
         "size_range": range_words(report),
+        "confidence": confidence_words(report),
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
         "notes": [note["message"] for note in report["quality"]],
         "roles": await asyncio.to_thread(present_roles, outbox, scan),
@@ -77,6 +78,12 @@ def lesion_size(lesion: dict[str, Any]) -> str:
     if lesion.get("area_px") is not None:
         return f"{lesion['area_px']} pixels"
     return NOT_KNOWN
+
+
+def confidence_words(report: dict[str, Any]) -> str:
+    """How well the mask should agree with a person's, or '' where that is not known."""
+    confidence = report.get("confidence")
+    return "" if confidence is None else f"expected Dice {confidence:.2f}"
 
 
 def range_words(report: dict[str, Any]) -> str:

@@ -73,7 +73,8 @@ def measurements(
         area = {"area_mm2": round(findings.voxels * pixel_mm2, 2) if judged else None}
     return {
         "volume_ml": round(findings.volume_ml, 4) if has_volume else None,
-        "volume_ml_range": None,
+        "volume_ml_range": _range(findings) if has_volume else None,
+        "confidence": None if findings.trust is None else round(findings.trust.confidence, 3),
         "volume_voxels": findings.voxels if judged else None,
         **area,
         "lesions": [
@@ -81,6 +82,14 @@ def measurements(
             for lesion in findings.lesions
         ],
     }
+
+
+def _range(findings: Findings) -> list[float] | None:
+    """The volume range in ml; None for no tumor, and for a mask that the network did not make."""
+    if findings.trust is None:
+        return None
+    factors = (findings.trust.low, findings.trust.high)
+    return [round(factor * findings.volume_ml, 4) for factor in factors]
 
 
 def save_report(report: dict[str, Any], path: Path) -> None:

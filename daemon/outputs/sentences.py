@@ -28,7 +28,7 @@ def finding_sentence(report: dict[str, Any]) -> str:
     count = len(report["lesions"])
     places = "one lesion" if count == 1 else f"{count} lesions, the largest"
     return (
-        f"FLAIR abnormality (whole tumor): {size_words(report)}, {places}"
+        f"FLAIR abnormality (whole tumor): {size_words(report)}{_range_words(report)}, {places}"
         f"{',' if first['side'] == 'unknown' else ''} {SIDE_WORDS[first['side']]},"
         f" {diameter_words(first)}."
     )
@@ -41,6 +41,11 @@ def size_words(report: dict[str, Any]) -> str:
     if report.get("area_mm2") is not None:
         return f"{report['area_mm2']:.0f} mm\u00b2 on the slices given, volume not known"
     return f"{report['area_px']} pixels, no scale"
+
+
+def _range_words(report: dict[str, Any]) -> str:
+    limits = report.get("volume_ml_range")
+    return f" ({limits[0]:.1f} to {limits[1]:.1f})" if limits else ""
 
 
 def diameter_words(lesion: dict[str, Any]) -> str:

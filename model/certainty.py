@@ -1,0 +1,77 @@
+"""How far a mask can be trusted: honest probabilities, a range of the volume, and a confidence.
+
+All numbers were fitted on patients that the judging network had not learned from, and travel
+with its weights (training/trust.py; rates in MODEL_CARD.md).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.volume import FloatArray, MaskArray
+
+EDGE = 1e-6  # probabilities are kept so far from 0 and 1 where a logit is taken
+SURE, UNSURE = 0.8, 0.2  # probabilities: the mask at each tells how sharp its border is
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a report says. confidence: the Dice to be expected, 0 to 1; low, high: the volume
+    range, as factors of the volume found."""
+
+    confidence: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """The fitted numbers.
+
+    slope, offset: Platt scaling of the logits (Platt 1999; Guo et al., ICML 2017).
+    confidence_slope, confidence_offset: from the overlap that the probabilities promise to the
+    Dice to be expected. low, high: quantiles of the logarithm of drawn over found volume, each
+    in units of `base` + the logarithm of unsure over sure volume (split conformal prediction
+    with normalised scores: Lei et al., JASA 2018). rate: share of the scans whose true volume
+    should lie in the range.
+    """
+
+    slope: float
+    offset: float
+    confidence_slope: float
+    confidence_offset: float
+    low: float
+    high: float
+    base: float
+    rate: float
+
+    def calibrated(self, probability: FloatArray) -> FloatArray:
+        """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
+        inside = np.clip(probability, EDGE, 1 - EDGE)
+        logits = self.slope * (np.log(inside) - np.log1p(-inside)) + self.offset
+        honest: FloatArray = np.where(probability > EDGE, 1 / (1 + np.exp(-logits)), 0)
+        return honest.astype(np.float32)
+
+    def trust(self, mask: MaskArray, probability: FloatArray) -> Trust | None:
+        """For a mask and its probabilities (same shape); None for an empty mask."""
+        if not mask.any():
+            return None
+        width = self.base + spread(probability)
+        expected = self.confidence_slope * promised_dice(mask, probability)
+        return Trust(
+            float(np.clip(expected + self.confidence_offset, 0, 1)),
+            float(np.exp(min(self.low * width, 0))),
+            float(np.exp(max(self.high * width, 0))),
+        )
+
+
+def promised_dice(mask: MaskArray, probability: FloatArray) -> float:
+    """The Dice of the mask with a truth drawn from the probabilities, approximately."""
+    inside = float(probability[mask > 0].sum())
+    return 2 * inside / (float((mask > 0).sum()) + float(probability.sum()))
+
+
+def spread(probability: FloatArray) -> float:
+    """Logarithm of unsure over sure volume: 0 for a sharp border, large for a vague one."""
+    unsure, sure = ((probability >= level).sum() for level in (UNSURE, SURE))
+    return float(np.log((unsure + 1) / (sure + 1)))
