@@ -54,13 +54,13 @@ def _move(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, 
 
 
 def _spots(images: Tensor, masks: Tensor, generator: Generator) -> Tensor:
-    """Three tenths of the pictures get bright islands in their tissue that are no tumor.
+    """A fifth of the pictures get bright islands in their tissue that are no tumor.
 
     They stand for the white-matter lesions of small vessels and multiple sclerosis: some mm
     wide, away from the tumor, in a part of the brain, and fading in the slices beside it.
     """
     b, c, h, w = images.shape
-    cell = int(torch.randint(5, 12, (1,), generator=generator))  # pixels: width of an island
+    cell = int(torch.randint(3, 9, (1,), generator=generator))  # pixels: width of an island
     field = torch.randn(b, 1, h // cell + 2, w // cell + 2, generator=generator)
     field = functional.interpolate(field, (h, w), mode="bicubic", align_corners=False)
     rare = _uniform(b, 1.3, 2.2, generator).view(b, 1, 1, 1)
@@ -71,7 +71,7 @@ def _spots(images: Tensor, masks: Tensor, generator: Generator) -> Tensor:
     well_inside = -functional.max_pool2d(-tissue, 5, 1, 2) > 0.8
     beside_tumor = functional.max_pool2d(masks, 15, 1, 7) > 0
     islands = (4 * (field - rare)).clamp(0, 1) * (region & well_inside & ~beside_tumor)
-    strength = _uniform(b, 0.3, 1.2, generator).view(b, 1, 1, 1) * _chosen(b, 0.3, generator)
+    strength = _uniform(b, 0.3, 1.2, generator).view(b, 1, 1, 1) * _chosen(b, 0.2, generator)
     depth = torch.rand(b, c, 1, 1, generator=generator)
     depth[:, c // 2] = 1
     return images * (1 + functional.avg_pool2d(islands, 3, 1, 1) * strength * depth)

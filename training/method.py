@@ -28,9 +28,9 @@ class Method:
     steps: of the whole run; check_every: steps between two validations; average: how much of
     the moving average of the weights is kept at each step, 0 for none. rate: learning rate by
     the share of the run that is done. draw: the batch of a step, images (b, c, h, w) and what they
-    show (masks (b, 1, h, w), or classes (b,)), from its number and the share of the run alone. score: mean
-    validation Dice of a network, nan without validation patients. keep_last: the weights at
-    the end of the run are the result, whatever their score; else those of the best validation.
+    show (masks (b, 1, h, w), or classes (b,)), from its number and the share of the run alone.
+    score: mean validation Dice of a network, nan without validation patients. keep_last: the
+    weights at the end of the run are the result, whatever their score; else the best ones.
     figures: the numbers above and below, as plain values for the checkpoint.
     """
 

@@ -17,7 +17,6 @@ from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
 from training.overlap import dice
 
-
 LEVELS, STEM = 4, 2
 
 
@@ -37,7 +36,7 @@ class StandardPlan:
     warmup: float = 0.05
     average: float = 0.999
     check_every: int = 500
-    coarse_share: float = 0.65
+    coarse_share: float = 0.6
 
 
 def standard_method(

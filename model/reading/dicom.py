@@ -11,10 +11,10 @@ from pydicom.errors import InvalidDicomError
 
 from model.errors import UnreadableScan
 from model.reading.dicom_places import place
+from model.reading.dicom_sequence import Sequence, sequence_of, why_unfit
 from model.reading.nifti import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, Volume
 
-FLAIR_WORDS = ("flair", "dark fluid", "dark-fluid", "darkfluid", "tirm")
 SEQUENCE_UNKNOWN = Note(
     "sequence_unknown", "The DICOM header does not say FLAIR; it was judged as if it were one."
 )
@@ -40,7 +40,7 @@ def _read(files: tuple[Path, ...]) -> Volume:
     if not images:
         raise UnreadableScan(NO_SCAN)
     slices, notes = _one_series(images)
-    if not _says_flair(slices[0]):
+    if sequence_of(slices[0]) is Sequence.UNKNOWN:
         notes += (SEQUENCE_UNKNOWN,)
     first = slices[0]
     _check_kind(first)
@@ -100,7 +100,7 @@ def _one_series(images: list[FileDataset]) -> tuple[list[FileDataset], tuple[Not
         series.setdefault(str(image.get("SeriesInstanceUID", "")), []).append(image)
     if len(series) == 1:
         return images, ()
-    flair = [group for group in series.values() if _says_flair(group[0])]
+    flair = [group for group in series.values() if sequence_of(group[0]) is Sequence.FLAIR]
     if len(flair) != 1:
         raise UnreadableScan(
             f"The folder holds {len(series)} series, and not exactly one of them says FLAIR."
@@ -108,11 +108,6 @@ def _one_series(images: list[FileDataset]) -> tuple[list[FileDataset], tuple[Not
     return flair[0], (
         Note("series_chosen", f"The FLAIR series was chosen among {len(series)} by its name."),
     )
-
-
-def _says_flair(image: Dataset) -> bool:
-    words = f"{image.get('SeriesDescription', '')} {image.get('ProtocolName', '')}".lower()
-    return any(word in words for word in FLAIR_WORDS)
 
 
 def _check_kind(image: FileDataset) -> None:
@@ -129,7 +124,7 @@ def _unfit(image: Dataset) -> Note | None:
         return Note("not_mr", f"The series is {modality}, not MR: it was not judged.")
     if int(image.get("SamplesPerPixel", 1)) != 1:
         return Note("colour_picture", "The series is in colour: it was not judged.")
-    return None
+    return why_unfit(image)
 
 
 def _pixels(image: FileDataset) -> FloatArray:
