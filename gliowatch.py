@@ -38,6 +38,7 @@ class Recipe(StrEnum):
 
     STANDARD = "standard"
     SEED = "seed"
+    GATE = "gate"
 
 
 def main() -> None:
@@ -123,7 +124,9 @@ def train(
         Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
     ],
     out: OutFolder,
-    recipe: Annotated[Recipe, typer.Option(help="ours, or the demo's")] = Recipe.STANDARD,
+    recipe: Annotated[
+        Recipe, typer.Option(help="ours, the demo's, or the gate that refuses")
+    ] = Recipe.STANDARD,
     split: Annotated[
         Path | None, typer.Option(exists=True, help="JSON with lists of patients")
     ] = None,
@@ -144,7 +147,7 @@ def train(
 
     table = _load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe is Recipe.SEED, fold)
+    request = Request(data, out, split, share, resume, recipe.value, fold)
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 

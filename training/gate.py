@@ -36,11 +36,11 @@ class GatePlan:
     """The numbers of the recipe."""
 
     batch: int = 32
-    steps: int = 1500
+    steps: int = 3000
     rate: float = 2e-3
     seed: int = 7
     average: float = 0.99
-    check_every: int = 300
+    check_every: int = 500
 
 
 def gate_method(

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from model.framing import SEED, STANDARD
 from training.cache import CachedPatient, holds, load_cache
@@ -19,6 +20,7 @@ from training.cases import (
 )
 from training.checkpoint import BEST, LATEST
 from training.export import export_weights
+from training.gate import GatePlan, gate_method
 from training.loop import Limits, Progress, Training
 from training.method import Method
 from training.preparing import build_cache
@@ -44,7 +46,7 @@ class Request:
     split_file: Path | None
     validation_share: float
     resume: bool
-    seed_recipe: bool = False
+    recipe: Literal["standard", "seed", "gate"] = "standard"
     fold: int | None = None
 
 
@@ -70,7 +72,7 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
     (request.target / SPLIT).write_text(json.dumps(asdict(split), indent=1) + "\n")
-    cache, how = request.target / CACHE, SEED if request.seed_recipe else STANDARD
+    cache, how = request.target / CACHE, SEED if request.recipe == "seed" else STANDARD
     if not holds(cache, names, how):
         chosen = {name: cases[name] for name in names}
         build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))
@@ -89,8 +91,10 @@ def _method(
     learned: list[CachedPatient],
     validation: list[CachedPatient],
 ) -> Method:
-    if request.seed_recipe:
+    if request.recipe == "seed":
         return seed_method(learned, validation, plan.seed)
+    if request.recipe == "gate":
+        return gate_method(GatePlan(seed=plan.seed), learned, validation)
     return standard_method(plan, learned, validation)
 
 
@@ -116,6 +120,6 @@ def _split(request: Request, cases: dict[str, Case], seed: int) -> Split:
     if request.fold is not None:
         return split_by_fold(lists["development"], request.fold, seed)
     shares = (request.validation_share, 0.0)
-    if request.seed_recipe:
+    if request.recipe == "seed":
         shares = (VALIDATION_SHARE, TEST_SHARE)
     return split_by_patient(lists["development"], shares[0], seed, shares[1])

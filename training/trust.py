@@ -1,0 +1,159 @@
+"""Fits model/certainty.py to patients that the judging network had not learned from, and checks it.
+
+Every rate is measured on folds that the numbers were not fitted on either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, stats
+
+from model.certainty import EDGE, Certainty, promised_dice, spread
+from model.volume import FloatArray
+from training.overlap import Mask, dice
+
+RATE = 0.9  # of the scans whose drawn volume should lie in the range
+SAMPLES = 20_000  # voxels of each patient that calibrate the probabilities
+BASES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+POOR = 0.8  # a mask below this Dice should get a lower confidence than one above it
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A patient judged out of fold. probability: as the network gave it; head: where to look;
+    drawn: a person's mask; all of the same shape."""
+
+    fold: int
+    probability: FloatArray
+    head: Mask
+    drawn: Mask
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A patient as numbers: Dice, confidence, and whether the drawn volume lies in the range.
+
+    ratio: upper over lower end of the range. None in an empty mask, which has no range.
+    """
+
+    dice: float
+    confidence: float | None
+    covered: bool | None
+    ratio: float | None
+
+
+def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
+    """All numbers from these patients."""
+    slope, offset = _platt(patients)
+    plain = Certainty(slope, offset, 1.0, 0.0, 0.0, 0.0, 0.0, RATE)
+    rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
+    promised, width, reached, error = rows.T
+    line = np.polyfit(promised, reached, 1)
+    base = min(BASES, key=lambda b: _mean_length(error, width + b))
+    low, high = _quantiles(error / (width + base))
+    numbers = (slope, offset, line[0], line[1], low, high, base, RATE)
+    return Certainty(*(round(float(number), 5) for number in numbers))
+
+
+def check(patients: Sequence[Judged], threshold: float) -> list[Checked]:
+    """Each fold by the numbers that were fitted on all others, in the order of `patients`."""
+    fitted = {
+        fold: fit([p for p in patients if p.fold != fold], threshold)
+        for fold in {p.fold for p in patients}
+    }
+    return [compare(patient, fitted[patient.fold], threshold) for patient in patients]
+
+
+def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
+    """What the numbers say of a patient, beside the truth."""
+    probability = certainty.calibrated(patient.probability)
+    mask = probability >= threshold
+    trust = certainty.trust(mask.astype(np.uint8), probability)
+    score = dice(mask, patient.drawn)
+    if trust is None:
+        return Checked(score, None, None, None)
+    share = float(patient.drawn.sum()) / float(mask.sum())
+    return Checked(
+        score, trust.confidence, trust.low <= share <= trust.high, trust.high / trust.low
+    )
+
+
+def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float]]:
+    """Coverage with its 95 % interval (Wilson), and how well the confidence sorts."""
+    ranged = [c for c in checked if c.confidence is not None and c.ratio is not None]
+    covered = sum(bool(c.covered) for c in ranged)
+    interval = stats.binomtest(covered, len(ranged)).proportion_ci(method="wilson")
+    scores = np.array([c.dice for c in ranged])
+    sure = np.array([c.confidence for c in ranged], float)
+    return {
+        "patients": len(checked),
+        "empty_masks": len(checked) - len(ranged),
+        "covered": round(covered / len(ranged), 4),
+        "covered_95": [round(float(interval.low), 4), round(float(interval.high), 4)],
+        "range_ratio_median": round(float(np.median([c.ratio for c in ranged if c.ratio])), 3),
+        "confidence_error": round(float(np.abs(scores - sure).mean()), 4),
+        "rank_correlation": round(float(stats.spearmanr(sure, scores).statistic), 4),
+        "poor": int((scores < POOR).sum()),
+        "area_under_curve": round(_area_under_curve(sure, scores < POOR), 4),
+    }
+
+
+def _platt(patients: Sequence[Judged]) -> tuple[float, float]:
+    """Slope and offset of the logits that make the drawn voxels most likely."""
+    logits, drawn = [], []
+    for number, patient in enumerate(patients):
+        inside = patient.head & (patient.probability > EDGE)
+        values, truth = patient.probability[inside], patient.drawn[inside]
+        chance = np.random.default_rng(number)
+        chosen = chance.choice(values.size, min(SAMPLES, values.size), replace=False)
+        kept = np.clip(values[chosen].astype(np.float64), EDGE, 1 - EDGE)
+        logits.append(np.log(kept) - np.log1p(-kept))
+        drawn.append(truth[chosen])
+    x, y = np.concatenate(logits), np.concatenate(drawn).astype(float)
+
+    def loss(numbers: NDArray[np.float64]) -> float:
+        z = numbers[0] * x + numbers[1]
+        return float(np.mean(np.logaddexp(0, z) - y * z))
+
+    found = optimize.minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    return float(found[0]), float(found[1])
+
+
+def _row(
+    patient: Judged, certainty: Certainty, threshold: float
+) -> tuple[float, float, float, float] | None:
+    """Promised Dice, spread, reached Dice, log of drawn over found; None for an empty mask."""
+    probability = certainty.calibrated(patient.probability)
+    mask = probability >= threshold
+    if not mask.any() or not patient.drawn.any():
+        return None
+    return (
+        promised_dice(mask.astype(np.uint8), probability),
+        spread(probability),
+        dice(mask, patient.drawn),
+        float(np.log(patient.drawn.sum() / mask.sum())),
+    )
+
+
+def _quantiles(scores: NDArray[np.float64]) -> tuple[float, float]:
+    """Lower and upper conformal quantile: each side may miss half of 1 - RATE."""
+    count = len(scores)
+    tail = (1 - RATE) / 2
+    rank = min(int(np.ceil((1 - tail) * (count + 1))), count)
+    ordered = np.sort(scores)
+    return float(ordered[count - rank]), float(ordered[rank - 1])
+
+
+def _mean_length(error: NDArray[np.float64], width: NDArray[np.float64]) -> float:
+    low, high = _quantiles(error / width)
+    return float((width * (high - low)).mean())
+
+
+def _area_under_curve(sure: NDArray[np.float64], poor: NDArray[np.bool_]) -> float:
+    """Chance that a poor mask has a lower confidence than a good one (Mann-Whitney)."""
+    if poor.all() or not poor.any():
+        return float("nan")
+    u = stats.mannwhitneyu(sure[~poor], sure[poor]).statistic
+    return float(u / (poor.sum() * (~poor).sum()))
