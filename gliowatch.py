@@ -76,7 +76,7 @@ def segment(
     ],
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
-    quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
+    quality: Annotated[Quality, typer.Option(help="best takes more time")] = Quality.FAST,
     explain: Annotated[
         bool, typer.Option("--explain", help="draw where the network looked, in DIR/.extra")
     ] = False,
@@ -134,6 +134,10 @@ def train(
         int | None,
         typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0 leaves out none"),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", exists=True, help="fine-tune these weights (safetensors)"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
@@ -147,7 +151,7 @@ def train(
 
     table = _load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe.value, fold)
+    request = Request(data, out, split, share, resume, recipe.value, fold, start)
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 
@@ -166,16 +170,20 @@ def evaluate(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
     page: Annotated[Path | None, typer.Option(help="draw one page as PNG")] = None,
-    quality: Annotated[Quality, typer.Option(help="best takes twice the time")] = Quality.FAST,
+    quality: Annotated[Quality, typer.Option(help="best takes more time")] = Quality.FAST,
+    out_of_fold: Annotated[
+        bool, typer.Option("--out-of-fold", help="each patient by the network that never saw it")
+    ] = False,
     settings: SettingsFile = None,
 ) -> None:
     """Measure the network against drawn masks, per patient."""
     from model.segmentation import Rules
     from training.figures import evaluate_visibly
 
-    model = _load(settings).model
+    loaded = _load(settings)
+    model, seed = loaded.model, loaded.training.seed if out_of_fold else None
     rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
-    evaluate_visibly(data, split, subset, weights, rules, (json_file, page), typer.echo)
+    evaluate_visibly(data, split, subset, weights, rules, (json_file, page), seed, typer.echo)
 
 
 def _load(settings: Path | None) -> "Settings":

@@ -75,7 +75,7 @@ class TrainingSettings(_Table):
     """[training]: defaults of `gliowatch train`."""
 
     batch: int = Field(default=8, ge=1)
-    steps: int = Field(default=6000, ge=1)
+    steps: int = Field(default=4200, ge=1)
     rate: float = Field(default=0.002, gt=0)
     width: int = Field(default=32, ge=1)
     validation_share: float = Field(default=0.12, gt=0, lt=1)

@@ -104,6 +104,17 @@ def split_by_fold(patients: tuple[str, ...], fold: int, seed: int) -> Split:
     return Split(tuple(sorted(set(names) - aside)), tuple(sorted(aside)))
 
 
+def folds_of(patients: tuple[str, ...], seed: int, digests: tuple[str, ...]) -> dict[str, int]:
+    """By patient, which of the trained folds (from 0) left it out.
+
+    digests: `Split.digest` of each, in order. Raises DatasetError when they are other folds.
+    """
+    folds = [split_by_fold(patients, fold, seed) for fold in range(1, FOLDS + 1)]
+    if tuple(fold.digest for fold in folds) != digests:
+        raise DatasetError("The weights are not folds 1 to 5 of this list of patients, in order.")
+    return {name: number for number, fold in enumerate(folds) for name in fold.validation}
+
+
 def split_by_patient(
     patients: tuple[str, ...], share: float, seed: int, test_share: float = 0.0
 ) -> Split:

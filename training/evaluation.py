@@ -1,7 +1,7 @@
 """Honest metrics: per patient, on whole volumes and the scan's own grid."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,10 +41,19 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Judge:
-    """How masks are made: as in a report, with the settings' threshold and smallest lesion."""
+    """How masks are made: as in a report, with the settings' threshold and smallest lesion.
+
+    members: by patient, the number of the one network that did not learn from it; without it,
+    the networks judge together, as in a report.
+    """
 
     network: Network
     rules: Rules
+    members: Mapping[str, int] | None = None
+
+    def network_for(self, patient: str) -> Network:
+        """Who judges a patient."""
+        return self.network.member(self.members[patient]) if self.members else self.network
 
 
 def evaluate(
@@ -62,8 +71,8 @@ def segment_case(case: Case, judge: Judge) -> tuple[Volume, Segmentation, float]
     """A case's scan, its segmentation, and the seconds from reading to mask."""
     began = time.monotonic()
     volume = read_nifti(case.flair)
-    prepared = prepare(volume, judge.network.preparation)
-    found = segment(volume, prepared, judge.network, judge.rules)
+    network = judge.network_for(case.patient)
+    found = segment(volume, prepare(volume, network.preparation), network, judge.rules)
     return volume, found, time.monotonic() - began
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from model.loading import load_network
 from model.segmentation import Rules
-from training.cases import DatasetError, choose_cases, find_cases
+from training.cases import DatasetError, choose_cases, find_cases, folds_of
 from training.terminal import progress_bar
 
 Say = Callable[[str], object]
@@ -22,11 +22,14 @@ def evaluate_visibly(
     weights: Path | None,
     rules: Rules,
     files: tuple[Path | None, Path | None],
+    out_of_fold_seed: int | None,
     say: Say,
 ) -> None:
     """Compare with the drawn masks; a line a patient, then mean, median and worst.
 
-    files: where to write all figures as JSON, and the page as PNG.
+    out_of_fold_seed: the seed of training, to let each patient be judged by the one network that
+    did not learn from it; None lets all judge. files: where to write all figures as JSON, and
+    the page as PNG.
     """
     try:
         from training.evaluation import Judge, evaluate, segment_case, summary
@@ -34,7 +37,12 @@ def evaluate_visibly(
     except ModuleNotFoundError:
         raise DatasetError("Evaluation needs more packages: pip install -e '.[train]'") from None
     cases = choose_cases(find_cases(data), split_file, subset)
-    judge = Judge(load_network(weights), rules)
+    network = load_network(weights)
+    members = None
+    if out_of_fold_seed is not None:
+        names = tuple(case.patient for case in cases)
+        members = folds_of(names, out_of_fold_seed, network.splits)
+    judge = Judge(network, rules, members)
     with progress_bar(Console(stderr=True)) as bar:
         task = bar.add_task("evaluating", total=len(cases), note="")
         results = evaluate(cases, judge, lambda: bar.advance(task))

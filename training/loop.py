@@ -58,12 +58,15 @@ class Training:
         split: Split,
         folder: Path,
         origin: dict[str, str],
+        start: nn.Module | None = None,
     ) -> None:
+        """start: a trained network of the same shape to go on from, instead of a drawn one."""
         self._method = method
         self._limits = limits
         self._split = split
         self._folder = folder
         self._origin = origin
+        self._start_from = start
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, report: Callable[[Progress], object], resume: bool) -> float:
@@ -90,6 +93,8 @@ class Training:
     def _start(self, resume: bool) -> _State:
         torch.manual_seed(self._limits.seed)
         net = self._method.shape.build()
+        if self._start_from is not None:
+            net.load_state_dict(self._start_from.state_dict())
         net.to(self._limits.device)
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = self._method.optimizer(net.parameters())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from model.framing import SEED, STANDARD
+from model.loading import load_network
 from training.cache import CachedPatient, holds, load_cache
 from training.cases import (
     Case,
@@ -25,7 +26,7 @@ from training.loop import Limits, Progress, Training
 from training.method import Method
 from training.preparing import build_cache
 from training.seed import TEST_SHARE, VALIDATION_SHARE, seed_method
-from training.standard import StandardPlan, standard_method
+from training.standard import StandardPlan, fine_tuning, standard_method
 
 CACHE = "cache.npz"
 SPLIT = "split.json"
@@ -37,8 +38,9 @@ class Request:
     """What to train on, how, and where to.
 
     split_file: JSON with the list `development`, or with the lists `train` and `validation`;
-    without it all cases are split by patient. seed_recipe: the demo's recipe instead of ours.
+    without it all cases are split by patient. recipe: ours, the demo's, or the gate's.
     fold: instead of a share, put that fifth of the patients aside (training/cases.py).
+    start: weights to go on from, gently, with `standard`; None draws new ones.
     """
 
     data: Path
@@ -48,6 +50,7 @@ class Request:
     resume: bool
     recipe: Literal["standard", "seed", "gate"] = "standard"
     fold: int | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,15 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
     if not holds(cache, names, how):
         chosen = {name: cases[name] for name in names}
         build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))
-    method = _method(
-        request, plan, load_cache(cache, split.train), load_cache(cache, split.validation)
-    )
-    training = Training(method, limits, split, request.target, {"git": git_revision()})
+    learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
+    origin, start = {"git": git_revision()}, None
+    if request.start is None:
+        method = _method(request, plan, learned, validation)
+    else:
+        network = load_network(request.start)
+        start, origin["started_from"] = network.nets[0], network.sha256
+        method = fine_tuning(start.shape, plan, learned, validation)
+    training = Training(method, limits, split, request.target, origin, start)
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best

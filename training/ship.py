@@ -16,7 +16,7 @@ from model.loading import MEMBERS, load_network
 from model.network import Network
 from model.preparation import from_window, prepare
 from model.reading.nifti import read_nifti
-from training.cases import FOLDS, Case, DatasetError, Split, find_cases, read_split, split_by_fold
+from training.cases import Case, find_cases, folds_of, read_split
 from training.checkpoint import BEST, load_checkpoint
 from training.export import header_of, save_weights, tensors_of
 from training.trust import Judged, check, fit, rates
@@ -38,10 +38,11 @@ def ship(
     cases = find_cases(data)
     network = load_network(out)
     patients = []
-    for fold, part in enumerate(_folds(network, read_split(split)["development"], saved), 1):
-        for name in part.validation:
-            patients.append(_judge(cases[name], network.member(fold - 1), fold))
-            typer.echo(f"fold {fold}: {name}")
+    seed = int(saved[0]["plan"]["seed"])
+    members = folds_of(read_split(split)["development"], seed, network.splits)
+    for name, number in sorted(members.items()):
+        patients.append(_judge(cases[name], network.member(number), number))
+        typer.echo(f"fold {number + 1}: {name}")
     certainty = fit(patients, THRESHOLD)
     tensors, header = _joined(saved)
     save_weights(tensors, header | {"certainty": json.dumps(asdict(certainty))}, out)
@@ -69,14 +70,6 @@ def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]
         "splits": splits,
         "steps": steps,
     }
-
-
-def _folds(network: Network, patients: tuple[str, ...], saved: list[dict[str, Any]]) -> list[Split]:
-    seed = int(saved[0]["plan"]["seed"])
-    folds = [split_by_fold(patients, fold, seed) for fold in range(1, FOLDS + 1)]
-    if [fold.digest for fold in folds] != list(network.splits):
-        raise DatasetError("The runs are not folds 1 to 5 of this list of patients, in order.")
-    return folds
 
 
 def _judge(case: Case, network: Network, fold: int) -> Judged:

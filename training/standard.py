@@ -1,7 +1,7 @@
 """The `standard` recipe: all slices with neighbours, strong augmentation, Dice and entropy."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ class StandardPlan:
     """
 
     batch: int = 8
-    steps: int = 6000
+    steps: int = 4200
     rate: float = 2e-3
     width: int = 32
     seed: int = 7
@@ -67,6 +67,18 @@ def standard_method(
         True,
         {"recipe": "standard", **asdict(plan)},
     )
+
+
+def fine_tuning(
+    shape: UNetShape,
+    plan: StandardPlan,
+    train: list[CachedPatient],
+    validation: list[CachedPatient],
+) -> Method:
+    """The recipe for weights that know much already: a tenth of the rate, all of it fine."""
+    gentle = replace(plan, rate=plan.rate / 10, coarse_share=0.0, average=0.99, check_every=50)
+    method = standard_method(gentle, train, validation)
+    return replace(method, shape=shape, keep_last=False)
 
 
 def coarser(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
