@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
+from scipy.special import expit
 
 from model.certainty import EDGE, Certainty, promised_dice, spread
 from model.volume import FloatArray
+from training.cases import DatasetError
 from training.overlap import Mask, dice
 
 RATE = 0.9  # of the scans whose drawn volume should lie in the range
 SAMPLES = 20_000  # voxels of each patient that calibrate the probabilities
 BASES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+FEWEST = 4
 POOR = 0.8  # a mask below this Dice should get a lower confidence than one above it
 
 
@@ -45,10 +48,12 @@ class Checked:
 
 
 def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
-    """All numbers from these patients."""
+    """All numbers from these patients. Raises DatasetError when too few have a mask."""
     slope, offset = _platt(patients)
     plain = Certainty(slope, offset, 1.0, 0.0, 0.0, 0.0, 0.0, RATE)
     rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
+    if len(rows) < FEWEST:
+        raise DatasetError(f"Certainty needs {FEWEST} patients in whom tumor was drawn and found.")
     promised, width, reached, error = rows.T
     line = np.polyfit(promised, reached, 1)
     base = min(BASES, key=lambda b: _mean_length(error, width + b))
@@ -113,11 +118,13 @@ def _platt(patients: Sequence[Judged]) -> tuple[float, float]:
         drawn.append(truth[chosen])
     x, y = np.concatenate(logits), np.concatenate(drawn).astype(float)
 
-    def loss(numbers: NDArray[np.float64]) -> float:
+    def loss(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = numbers[0] * x + numbers[1]
-        return float(np.mean(np.logaddexp(0, z) - y * z))
+        wrong = expit(z) - y
+        value = float(np.mean(np.logaddexp(0, z) - y * z))
+        return value, np.array([np.mean(wrong * x), np.mean(wrong)])
 
-    found = optimize.minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    found = optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
     return float(found[0]), float(found[1])
 
 

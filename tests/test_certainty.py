@@ -1,0 +1,98 @@
+"""How far a mask can be trusted: honest probabilities, a range that covers, a confidence."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from daemon.oneoff import segment_once
+from daemon.settings import ModelSettings
+from daemon.work import judging_rules
+from model.certainty import Certainty, promised_dice, spread
+from tests.conftest import FRONTAL
+from training.trust import Judged, check, fit, rates
+
+PLAIN = Certainty(1.0, 0.0, 1.0, 0.0, -1.0, 1.0, 0.1, 0.9)
+
+
+def a_patient(seed: int, slope: float = 1.0, vague: float = 1.0) -> Judged:
+    """A ball whose border is vague; the drawn mask follows from honest probabilities, and the
+    network's are those with their logits divided by `slope`."""
+    chance = np.random.default_rng(seed)
+    z, y, x = np.mgrid[-1:1:16j, -1:1:32j, -1:1:32j]
+    far = np.sqrt(z * z + y * y + x * x)
+    logits = (chance.uniform(0.4, 0.7) - far) * 12 / vague
+    honest = 1 / (1 + np.exp(-logits))
+    drawn = chance.random(far.shape) < honest
+    shown = 1 / (1 + np.exp(-logits / slope))
+    return Judged(seed % 5, shown.astype(np.float32), np.ones(far.shape, bool), drawn)
+
+
+def test_calibration_by_nothing_changes_nothing_and_zero_stays_zero() -> None:
+    probability = np.array([0.0, 0.2, 0.5, 0.9], np.float32)
+    honest = PLAIN.calibrated(probability)
+    assert honest.dtype == np.float32
+    assert honest == pytest.approx(probability, abs=1e-5)
+    assert honest[0] == 0
+
+
+@pytest.mark.parametrize("slope", [0.5, 2.0])
+def test_the_fit_finds_by_how_much_the_logits_were_wrong(slope: float) -> None:
+    certainty = fit([a_patient(seed, slope) for seed in range(20)], 0.5)
+    assert certainty.slope == pytest.approx(slope, rel=0.1)
+    assert certainty.offset == pytest.approx(0, abs=0.15)
+
+
+def test_the_range_holds_one_and_is_wider_where_the_border_is_vague() -> None:
+    sharp, vague = (a_patient(1, vague=width).probability for width in (0.3, 3.0))
+    ranges = []
+    for probability in (sharp, vague):
+        trust = PLAIN.trust((probability >= 0.5).astype(np.uint8), probability)
+        assert trust is not None
+        assert trust.low <= 1 <= trust.high
+        ranges.append(trust.high / trust.low)
+    assert ranges[0] < ranges[1]
+    assert spread(sharp) < spread(vague)
+
+
+def test_an_empty_mask_has_no_range() -> None:
+    nothing = np.zeros((4, 4, 4), np.uint8)
+    assert PLAIN.trust(nothing, nothing.astype(np.float32)) is None
+
+
+def test_probabilities_of_one_promise_full_agreement() -> None:
+    mask = np.zeros((4, 4, 4), np.uint8)
+    mask[1:3] = 1
+    assert promised_dice(mask, mask.astype(np.float32)) == 1
+    assert promised_dice(mask, np.full(mask.shape, 0.5, np.float32)) == pytest.approx(0.5)
+
+
+def test_the_range_covers_about_as_often_as_it_says() -> None:
+    patients = [a_patient(seed, vague=1 + seed % 3) for seed in range(40)]
+    found = rates(check(patients, 0.5))
+    assert found["patients"] == 40
+    low, high = found["covered_95"]  # type: ignore[misc]
+    assert low <= 0.9 <= high
+
+
+def test_a_sharp_mask_gets_more_confidence_than_a_vague_one() -> None:
+    patients = [a_patient(seed, vague=0.5 if seed % 2 else 6) for seed in range(40)]
+    found = rates(check(patients, 0.5))
+    assert float(found["rank_correlation"]) > 0.5  # type: ignore[arg-type]
+
+
+def test_a_report_says_range_and_confidence(tmp_path: Path, small_weights: Path) -> None:
+    with safe_open(small_weights, "pt") as stored:
+        header = stored.metadata() | {"certainty": json.dumps(asdict(PLAIN))}
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    save_file(tensors, tmp_path / "sure.safetensors", metadata=header)
+    model = ModelSettings(weights=str(tmp_path / "sure.safetensors"), least_flair=0)
+    (judged,) = segment_once([FRONTAL], tmp_path / "out", "P", judging_rules(model))
+    assert judged.report is not None, judged.reason
+    low, high = judged.report["volume_ml_range"]
+    assert low <= judged.report["volume_ml"] <= high
+    assert 0 <= judged.report["confidence"] <= 1

@@ -1,0 +1,161 @@
+"""The "no": what is no axial FLAIR of a head is not judged, and what is one is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from daemon.oneoff import segment_once
+from daemon.settings import ModelSettings
+from daemon.work import judging_rules
+from model.errors import WeightsError
+from model.gate import load_gate, middle_slices, read_gate
+from model.preparation import prepare
+from model.reading.nifti import read_nifti
+from model.seen import Seen
+from tests.conftest import FRONTAL, SAMPLES
+from training.tissues import Contrast, tissues
+
+LEAST = ModelSettings().least_flair
+T1 = Contrast(fluid=0.3, white=1.0, grey=0.7, lesion=1.0)
+T2 = Contrast(fluid=2.8, white=0.8, grey=1.2, lesion=1.0)
+FLAIR = Contrast(fluid=0.3, white=0.9, grey=1.1, lesion=1.0)
+
+
+def report_of(scan: Path, target: Path, least: float = LEAST) -> dict[str, object]:
+    rules = judging_rules(ModelSettings(least_flair=least))
+    (judged,) = segment_once([scan], target, "P", rules)
+    assert judged.report is not None, judged.reason
+    return judged.report
+
+
+def codes(report: dict[str, object]) -> list[str]:
+    return [note["code"] for note in report["quality"]]  # type: ignore[attr-defined]
+
+
+def save(voxels: NDArray[np.generic], spacing: tuple[float, ...], path: Path) -> Path:
+    image = nib.Nifti1Image(
+        voxels.astype(np.float32), np.diag([-spacing[0], -spacing[1], spacing[2], 1])
+    )
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+def average_brain(contrast: Contrast) -> NDArray[np.float32]:
+    """The average brain in a contrast of its own, with some noise, as (L, P, S) voxels."""
+    average = tissues()
+    fluid = np.clip(1 - average.grey - average.white, 0, 1)
+    made = fluid * contrast.fluid + average.white * contrast.white + average.grey * contrast.grey
+    noise = np.random.default_rng(1).normal(0, 0.02, made.shape)
+    drawn: NDArray[np.float32] = np.where(average.brain, 100 * (made + noise), 0).transpose(2, 1, 0)
+    return drawn
+
+
+@pytest.mark.parametrize(
+    "name", sorted(str(p.relative_to(SAMPLES)) for p in SAMPLES.rglob("*.nii.gz"))
+)
+def test_the_samples_are_let_in(name: str, tmp_path: Path) -> None:
+    shares = load_gate(LEAST).shares(prepare(read_nifti(SAMPLES / name)))
+    assert shares[Seen.FLAIR] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("contrast", "seen"), [(T1, Seen.CONTRAST), (T2, Seen.CONTRAST), (FLAIR, Seen.FLAIR)]
+)
+def test_the_same_brain_is_let_in_as_flair_alone(
+    contrast: Contrast, seen: Seen, tmp_path: Path
+) -> None:
+    volume = read_nifti(save(average_brain(contrast), (1.5, 1.5, 4.5), tmp_path / "brain.nii"))
+    assert load_gate(LEAST).seen(prepare(volume)) is seen
+
+
+def test_a_t2_is_not_judged_and_says_why(tmp_path: Path) -> None:
+    report = report_of(
+        save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii"), tmp_path / "o"
+    )
+    assert report["finding"] == "not_judged"
+    assert codes(report)[0] == "not_flair"
+    assert report["volume_ml"] is None
+    assert report["volume_ml_range"] is None
+
+
+@pytest.mark.parametrize("spread", [30, 300])
+def test_noise_is_not_judged(spread: float, tmp_path: Path) -> None:
+    noise = np.abs(np.random.default_rng(2).normal(200, spread, (128, 128, 24)))
+    report = report_of(save(noise, (1.5, 1.5, 5.0), tmp_path / "noise.nii"), tmp_path / "o")
+    assert report["finding"] == "not_judged"
+    assert codes(report)[0] == "no_head"
+
+
+def test_a_site_may_leave_the_gate_open(tmp_path: Path) -> None:
+    scan = save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii")
+    assert report_of(scan, tmp_path / "o", least=0)["finding"] != "not_judged"
+
+
+def thick(axis: int, path: Path) -> Path:
+    """The sample, cut anew: thick slices along the given axis (0 sagittal, 1 coronal)."""
+    scan = nib.Nifti1Image.from_filename(FRONTAL)
+    voxels = np.asarray(scan.dataobj, np.float32)
+    fine = np.repeat(voxels, 5, axis=2)
+    picked = [slice(None)] * 3
+    picked[axis] = slice(None, None, 6)
+    affine = scan.affine.copy()
+    affine[:3, 2] /= 5
+    affine[:3, axis] *= 6
+    image = nib.Nifti1Image(fine[tuple(picked)], affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_thick_sagittal_and_coronal_stacks_are_not_judged(axis: int, tmp_path: Path) -> None:
+    report = report_of(thick(axis, tmp_path / "thick.nii"), tmp_path / "o")
+    assert report["finding"] == "not_judged"
+    assert codes(report)[0] == "not_axial"
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), (0, 1, 2)])
+def test_a_near_isotropic_flair_is_judged_in_whatever_plane_it_is_stored(
+    order: tuple[int, ...], shared_data: Path, tmp_path: Path
+) -> None:
+    scan = nib.Nifti1Image.from_filename(
+        shared_data / "external" / "brats2013_pat0002" / "brats2013_pat0002_flair.nii.gz"
+    )
+    turned = np.asarray(scan.dataobj, np.float32).transpose(order)
+    affine = scan.affine.copy()
+    affine[:, :3] = affine[:, list(order)]
+    image = nib.Nifti1Image(turned, affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "turned.nii.gz")
+    whole = report_of(tmp_path / "turned.nii.gz", tmp_path / "o")
+    assert whole["finding"] == "tumor"
+    assert float(str(whole["volume_ml"])) > 20
+
+
+def test_the_middle_of_a_head_is_looked_at_and_never_too_much_of_it() -> None:
+    head = np.zeros((100, 8, 8), bool)
+    assert middle_slices(head).size == 0
+    head[20:80] = True
+    chosen = middle_slices(head)
+    assert len(chosen) <= 12
+    assert chosen.min() >= 35
+    assert chosen.max() <= 72
+    assert middle_slices(head[20:21]).tolist() == [0]
+
+
+def test_a_head_that_cannot_be_found_is_no_head() -> None:
+    gate = load_gate(LEAST)
+    volume = read_nifti(FRONTAL)
+    empty = prepare(replace(volume, voxels=np.zeros_like(volume.voxels)))
+    assert gate.seen(empty) is Seen.NO_HEAD
+
+
+def test_damaged_gate_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "gate.safetensors").write_bytes(b"nothing")
+    with pytest.raises(WeightsError, match="gate"):
+        read_gate(tmp_path / "gate.safetensors", LEAST)

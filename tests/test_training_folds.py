@@ -1,0 +1,242 @@
+"""Five folds, their weights in one file, evaluation out of fold, fine-tuning, the gate's recipe."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.framing import SEED, STANDARD
+from model.gate import CLASSES, GateNet, GateShape, read_gate
+from model.loading import load_network
+from model.network import Network
+from model.preparation import prepare
+from model.reading.nifti import read_nifti
+from model.seen import Seen
+from model.unet import UNet, UNetShape
+from tests.test_training import write_case
+from training.cases import (
+    FOLDS,
+    DatasetError,
+    find_cases,
+    folds_of,
+    split_by_fold,
+)
+from training.checkpoint import BEST, load_checkpoint, save_checkpoint
+from training.gate import GatePlan, draw, gate_method
+from training.loop import Limits
+from training.preparing import prepare_case
+from training.recipe import Request, Watch, train
+from training.seed import SHAPE
+from training.standard import LEVELS, STEM, StandardPlan, coarser
+from training.tissues import draw_slice, flair_contrast, other_contrast
+
+PLAN = StandardPlan(steps=4, batch=2, check_every=4, width=2)
+WATCH = Watch(lambda total: None, lambda progress: None)
+PATIENTS = tuple("abcde")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for seed, name in enumerate(PATIENTS):
+        write_case(folder, name, seed)
+    return folder
+
+
+def seeing_bright(level: float) -> UNet:
+    """A network, set by hand, that gives tumor what is brighter than `level` (0 to 1)."""
+    net = UNet(UNetShape(width=PLAN.width, levels=2)).eval()
+    tensors = {k: v * (v.dim() != 4) for k, v in net.state_dict().items()}
+    tensors["encoder.0.0.weight"][0, 1, 1, 1] = 1  # the slice itself, between its neighbours
+    for name in ("encoder.0.3", "decoder.0.0", "decoder.0.3"):  # in the decoder the skip is first
+        tensors[f"{name}.weight"][0, 0, 1, 1] = 1
+    tensors["head.weight"][0, 0] = 40
+    tensors["head.bias"][0] = -40 * level
+    net.load_state_dict(tensors)
+    return net
+
+
+@pytest.fixture(scope="module")
+def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The checkpoints of five folds, whose networks look for different brightness."""
+    folder = tmp_path_factory.mktemp("runs")
+    for fold in range(1, FOLDS + 1):
+        net = seeing_bright(0.3 + 0.05 * fold)
+        (folder / str(fold)).mkdir()
+        content = {
+            "model_state_dict": net.state_dict(),
+            "shape": net.shape.as_dict(),
+            "preparation": asdict(STANDARD),
+            "plan": {"recipe": "standard", "seed": PLAN.seed},
+            "split_sha256": split_by_fold(PATIENTS, fold, PLAN.seed).digest,
+            "origin": {"git": "test"},
+            "step": 1,
+            "validation_dice": 0.5,
+        }
+        save_checkpoint(content, folder / str(fold) / BEST)
+    return [folder / str(fold) for fold in range(1, FOLDS + 1)]
+
+
+@pytest.fixture(scope="module")
+def shipped(data: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights file that the command makes of five runs."""
+    folder = tmp_path_factory.mktemp("shipped")
+    split = folder / "split.json"
+    split.write_text(json.dumps({"development": PATIENTS}))
+    command = [sys.executable, "-m", "training.ship", "--data", data, "--split", split]
+    command += ["-o", folder / "five.safetensors", "--json", folder / "figures.json", *runs]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "five.safetensors"
+
+
+def test_each_patient_is_left_out_once_and_fold_0_leaves_out_none() -> None:
+    patients = tuple(f"p{n}" for n in range(85))
+    folds = [split_by_fold(patients, fold, 7) for fold in range(1, FOLDS + 1)]
+    assert sorted(name for fold in folds for name in fold.validation) == sorted(patients)
+    for fold in folds:
+        assert not set(fold.train) & set(fold.validation)
+        assert len(fold.validation) == 17
+    everybody = split_by_fold(patients, 0, 7)
+    assert set(everybody.train) == set(patients)
+    assert everybody.validation == ()
+    with pytest.raises(DatasetError, match="fewer than 5"):
+        split_by_fold(("a", "b"), 1, 7)
+
+
+def test_a_fold_is_trained_without_its_patients(data: Path, tmp_path: Path) -> None:
+    request = Request(data, tmp_path / "run", None, 0.2, False, fold=2)
+    train(request, PLAN, Limits(), WATCH)
+    aside = split_by_fold(PATIENTS, 2, PLAN.seed)
+    assert json.loads((tmp_path / "run" / "split.json").read_text()) == {
+        "train": list(aside.train),
+        "validation": list(aside.validation),
+        "test": [],
+    }
+    assert load_checkpoint(tmp_path / "run" / BEST)["split_sha256"] == aside.digest
+    assert load_network(tmp_path / "run" / "weights.safetensors").nets[0].shape.stem == STEM
+
+
+def test_five_runs_become_one_file_with_its_certainty(shipped: Path, runs: list[Path]) -> None:
+    network = load_network(shipped)
+    assert len(network.nets) == len(network.splits) == FOLDS
+    assert network.fast < FOLDS
+    assert network.certainty is not None
+    kept = load_checkpoint(runs[3] / BEST)["model_state_dict"]
+    for name, value in network.nets[3].state_dict().items():
+        if value.is_floating_point():
+            assert torch.equal(value, kept[name].half().float()), name
+    figures = json.loads((shipped.parent / "figures.json").read_text())
+    assert figures["patients"] == len(PATIENTS)
+    assert 0 <= figures["covered"] <= 1
+
+
+def test_best_asks_all_members_and_fast_the_first_ones(shipped: Path, data: Path) -> None:
+    network = replace(load_network(shipped), certainty=None)
+    prepared = prepare(read_nifti(data / "a" / "a_flair.nii.gz"), network.preparation)
+
+    def mean_of(count: int, best: bool) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        alone = [network.member(n).probabilities(prepared, best) for n in range(count)]
+        return np.asarray(np.mean(alone, axis=0), np.float32)
+
+    fast = network.probabilities(prepared, best=False)
+    assert np.allclose(fast, mean_of(network.fast, False), atol=1e-6)
+    assert np.allclose(network.probabilities(prepared, best=True), mean_of(FOLDS, True), atol=1e-6)
+    assert not np.allclose(fast, mean_of(1, False), atol=1e-3)
+
+
+def test_out_of_fold_each_patient_has_the_network_that_left_it_out(shipped: Path) -> None:
+    network = load_network(shipped)
+    members = folds_of(PATIENTS, 7, network.splits)
+    for name, number in members.items():
+        assert name in split_by_fold(PATIENTS, number + 1, 7).validation
+    with pytest.raises(DatasetError, match="not folds 1 to 5"):
+        folds_of((*PATIENTS, "f"), 7, network.splits)
+    with pytest.raises(DatasetError, match="not folds 1 to 5"):
+        folds_of(PATIENTS, 8, network.splits)
+
+
+def test_the_command_evaluates_out_of_fold(shipped: Path, data: Path) -> None:
+    def mean_dice(*options: str) -> tuple[str, str]:
+        command = [sys.executable, "-m", "gliowatch", "evaluate", "--data", str(data)]
+        done = subprocess.run(
+            [*command, "--weights", str(shipped), *options], capture_output=True, text=True
+        )
+        return done.stdout, done.stderr
+
+    said, _ = mean_dice("--out-of-fold")
+    assert "5 patients" in said
+    together, _ = mean_dice()
+    assert together != said
+
+
+def test_fine_tuning_starts_from_the_given_weights(
+    shipped: Path, data: Path, tmp_path: Path
+) -> None:
+    still = replace(PLAN, rate=0.0, steps=1, average=0.0)
+    request = Request(data, tmp_path / "run", None, 0.2, False, start=shipped)
+    train(request, still, Limits(), WATCH)
+    tuned = load_network(tmp_path / "run" / "weights.safetensors").nets[0]
+    first = load_network(shipped).nets[0]
+    for name, value in first.named_parameters():
+        assert torch.equal(tuned.get_parameter(name), value), name
+    saved = load_checkpoint(tmp_path / "run" / BEST)
+    assert saved["origin"]["started_from"] == load_network(shipped).sha256
+
+
+def test_a_checkpoint_loads_as_weights_and_one_without_a_word_as_the_demos(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    ours = load_network(runs[0] / BEST)
+    assert (ours.preparation, ours.nets[0].shape.width) == (STANDARD, PLAN.width)
+    torch.save({"model_state_dict": UNet(SHAPE).state_dict()}, tmp_path / "best_model.pth")
+    demos: Network = load_network(tmp_path / "best_model.pth")
+    assert demos.preparation == SEED
+    assert demos.nets[0].shape == SHAPE == UNetShape(inputs=1, width=64, levels=4)
+
+
+def test_the_stem_folds_pixels_and_gives_them_back() -> None:
+    net = UNet(UNetShape(width=2, levels=LEVELS, stem=STEM))
+    images, masks = coarser(torch.rand(2, 3, 160, 144), torch.ones(2, 1, 160, 144))
+    assert images.shape == (2, 3, 80, 80)
+    assert masks[..., 4:76].min() == 1
+    assert masks[..., :4].max() == 0
+    assert net(images).shape == (2, 1, 80, 80)
+
+
+def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -> None:
+    cases = find_cases(data)
+    patients = [prepare_case(cases[name]) for name in "ab"]
+    images, classes = draw(patients, 12, (1, 2))
+    again, _ = draw(patients, 12, (1, 2))
+    assert torch.equal(images, again)
+    assert images.shape == (12, 1, STANDARD.rows, STANDARD.columns)
+    assert 0 <= int(classes.min()) <= int(classes.max()) < len(CLASSES)
+    method = gate_method(GatePlan(steps=2, batch=4, check_every=2), patients, patients)
+    assert isinstance(method.shape.build(), GateNet)
+    request = Request(data, tmp_path / "gate", None, 0.2, False, recipe="gate", fold=0)
+    from training import recipe
+
+    plan = replace(GatePlan(), steps=2, batch=4, check_every=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "GatePlan", lambda seed: plan)
+        train(request, PLAN, Limits(), WATCH)
+    gate = read_gate(tmp_path / "gate" / "weights.safetensors", 0.5)
+    assert gate.net.shape == GateShape()
+    shares = gate.shares(prepare(read_nifti(data / "a" / "a_flair.nii.gz")))
+    assert sum(shares.values()) == pytest.approx(1)
+    assert set(shares) == set(Seen)
+
+
+def test_drawn_slices_have_the_contrast_that_was_asked_for() -> None:
+    chance = np.random.default_rng(3)
+    for _ in range(20):
+        flair, other = flair_contrast(chance), other_contrast(chance)
+        assert flair.fluid < 0.6 * flair.white <= flair.grey
+        assert other.fluid > 0.75 * other.white or other.grey < 0.9 * other.white
+        assert draw_slice(flair, chance).shape == (STANDARD.rows, STANDARD.columns)
