@@ -1,5 +1,6 @@
 """`gliowatch train` as a person sees it on a terminal: a bar with loss, Dice, speed, time left."""
 
+import math
 from collections.abc import Callable
 
 from rich.console import Console
@@ -22,9 +23,9 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
         last = {"dice": "-"}
 
         def stepped(progress: Progress) -> None:
-            if progress.validation is not None:
+            if progress.validation is not None and not math.isnan(progress.validation):
                 last["dice"] = f"{progress.validation:.3f}"
-                say(f"step {progress.step}: validation Dice {progress.validation:.4f}")
+                say(f"step {progress.step}: validation {progress.validation:.4f}")
             note = f"loss {progress.loss:.3f}  Dice {last['dice']}"
             note += f"  {progress.slices_per_second:.0f} slices/s"
             bar.update(preparing, visible=False)
@@ -41,7 +42,7 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
     except ModuleNotFoundError:
         say("The curve was not drawn: it needs matplotlib (pip install -e '.[train]').")
     if best >= 0:
-        say(f"best validation Dice {best:.4f}")
+        say(f"best validation {best:.4f}")
     say(f"weights in {request.target / WEIGHTS}")
 
 
