@@ -78,6 +78,10 @@ class TrainingSettings(_Table):
     steps: int = Field(default=4200, ge=1)
     rate: float = Field(default=0.002, gt=0)
     width: int = Field(default=32, ge=1)
+    levels: int = Field(default=4, ge=1, le=5)
+    stem: Literal[1, 2] = 2
+    coarse_share: float = Field(default=0.6, ge=0, lt=1)
+    islands: float = Field(default=0.2, ge=0, le=1)
     validation_share: float = Field(default=0.12, gt=0, lt=1)
     seed: int = 7
 

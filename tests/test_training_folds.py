@@ -32,7 +32,7 @@ from training.loop import Limits
 from training.preparing import prepare_case
 from training.recipe import Request, Watch, train
 from training.seed import SHAPE
-from training.standard import LEVELS, STEM, StandardPlan, coarser
+from training.standard import StandardPlan, coarser, standard_method
 from training.tissues import draw_slice, flair_contrast, other_contrast
 
 PLAN = StandardPlan(steps=4, batch=2, check_every=4, width=2)
@@ -119,7 +119,7 @@ def test_a_fold_is_trained_without_its_patients(data: Path, tmp_path: Path) -> N
         "test": [],
     }
     assert load_checkpoint(tmp_path / "run" / BEST)["split_sha256"] == aside.digest
-    assert load_network(tmp_path / "run" / "weights.safetensors").nets[0].shape.stem == STEM
+    assert load_network(tmp_path / "run" / "weights.safetensors").nets[0].shape.stem == PLAN.stem
 
 
 def test_five_runs_become_one_file_with_its_certainty(shipped: Path, runs: list[Path]) -> None:
@@ -201,12 +201,17 @@ def test_a_checkpoint_loads_as_weights_and_one_without_a_word_as_the_demos(
 
 
 def test_the_stem_folds_pixels_and_gives_them_back() -> None:
-    net = UNet(UNetShape(width=2, levels=LEVELS, stem=STEM))
-    images, masks = coarser(torch.rand(2, 3, 160, 144), torch.ones(2, 1, 160, 144))
+    net = UNet(UNetShape(width=2, levels=4, stem=2))
+    images, masks = coarser(torch.rand(2, 3, 160, 144), torch.ones(2, 1, 160, 144), 16)
     assert images.shape == (2, 3, 80, 80)
     assert masks[..., 4:76].min() == 1
     assert masks[..., :4].max() == 0
     assert net(images).shape == (2, 1, 80, 80)
+
+
+def test_levels_that_do_not_fit_are_refused_in_a_sentence() -> None:
+    with pytest.raises(DatasetError, match="do not fit"):
+        standard_method(replace(PLAN, levels=5, stem=2), [], [])
 
 
 def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -> None:

@@ -10,9 +10,14 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 
-def augment(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """images (b, c, h, w) in [0, 1], masks (b, 1, h, w) in {0, 1}: the same shapes, changed."""
-    images = _spots(images, masks, generator)
+def augment(
+    images: Tensor, masks: Tensor, generator: Generator, islands: float = 0.2
+) -> tuple[Tensor, Tensor]:
+    """images (b, c, h, w) in [0, 1], masks (b, 1, h, w) in {0, 1}: the same shapes, changed.
+
+    islands: share of the pictures that get bright islands that are no tumor.
+    """
+    images = _islands(images, masks, islands, generator)
     images, masks = _move(images, masks, generator)
     images = _bias_field(images, generator)
     images = _contrast(images, generator)
@@ -53,8 +58,8 @@ def _move(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, 
     return both[:, :-1], both[:, -1:]
 
 
-def _spots(images: Tensor, masks: Tensor, generator: Generator) -> Tensor:
-    """A fifth of the pictures get bright islands in their tissue that are no tumor.
+def _islands(images: Tensor, masks: Tensor, share: float, generator: Generator) -> Tensor:
+    """A share of the pictures gets bright islands in its tissue that are no tumor.
 
     They stand for the white-matter lesions of small vessels and multiple sclerosis: some mm
     wide, away from the tumor, in a part of the brain, and fading in the slices beside it.
@@ -71,7 +76,7 @@ def _spots(images: Tensor, masks: Tensor, generator: Generator) -> Tensor:
     well_inside = -functional.max_pool2d(-tissue, 5, 1, 2) > 0.8
     beside_tumor = functional.max_pool2d(masks, 15, 1, 7) > 0
     islands = (4 * (field - rare)).clamp(0, 1) * (region & well_inside & ~beside_tumor)
-    strength = _uniform(b, 0.3, 1.2, generator).view(b, 1, 1, 1) * _chosen(b, 0.2, generator)
+    strength = _uniform(b, 0.3, 1.2, generator).view(b, 1, 1, 1) * _chosen(b, share, generator)
     depth = torch.rand(b, c, 1, 1, generator=generator)
     depth[:, c // 2] = 1
     return images * (1 + functional.avg_pool2d(islands, 3, 1, 1) * strength * depth)

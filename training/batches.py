@@ -19,10 +19,13 @@ ALONE_SHARE = 0.1  # shown between copies of themselves, as a single picture is
 class Batches:
     """Draws batches of `size` slices from the patients' caches."""
 
-    def __init__(self, patients: list[CachedPatient], size: int, seed: int) -> None:
+    def __init__(
+        self, patients: list[CachedPatient], size: int, seed: int, islands: float = 0.0
+    ) -> None:
         self._patients = patients
         self._size = size
         self._seed = seed
+        self._islands = islands
         with_tumor = [np.flatnonzero(patient.mask.any(axis=(1, 2))) for patient in patients]
         self._tumor = [(p, int(k)) for p, ks in enumerate(with_tumor) for k in ks]
         self._rest = [
@@ -39,7 +42,7 @@ class Batches:
         images = torch.from_numpy(np.stack([image for image, _ in pairs]))
         masks = torch.from_numpy(np.stack([mask for _, mask in pairs]))
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        return augment(images, masks, generator)
+        return augment(images, masks, generator, self._islands)
 
     def _example(
         self, random: np.random.Generator

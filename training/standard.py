@@ -14,46 +14,54 @@ from model.neighbours import with_neighbours
 from model.unet import UNetShape
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient
+from training.cases import DatasetError
 from training.method import Method
 from training.overlap import dice
-
-LEVELS, STEM = 4, 2
 
 
 @dataclass(frozen=True)
 class StandardPlan:
     """The numbers of the recipe; the first ones stand in settings.toml under [training].
 
-    coarse_share: of the run, at its start, is spent on pictures of half the rows and columns.
+    levels, stem: of the U-Net (model/unet.py). coarse_share: of the run, at its start, is spent
+    on pictures of half the rows and columns. islands: share of the pictures that get bright
+    islands that are no tumor.
     """
 
     batch: int = 8
     steps: int = 4200
     rate: float = 2e-3
     width: int = 32
+    levels: int = 4
+    stem: int = 2
+    coarse_share: float = 0.6
+    islands: float = 0.2
     seed: int = 7
     weight_decay: float = 1e-2
     warmup: float = 0.05
     average: float = 0.999
     check_every: int = 500
-    coarse_share: float = 0.6
 
 
 def standard_method(
     plan: StandardPlan, train: list[CachedPatient], validation: list[CachedPatient]
 ) -> Method:
-    """The recipe for these patients."""
-    batches = Batches(train, plan.batch, plan.seed)
+    """The recipe for these patients. Raises DatasetError when levels and stem do not fit."""
+    batches = Batches(train, plan.batch, plan.seed, plan.islands)
+    shape = UNetShape(width=plan.width, levels=plan.levels, stem=plan.stem)
+    unit = plan.stem * 2 ** (plan.levels - 1)
+    if STANDARD.rows % unit or STANDARD.columns % unit:
+        raise DatasetError("This many levels do not fit the network's window with this stem.")
 
     def optimizer(parameters: Iterable[Parameter]) -> Optimizer:
         return AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay)
 
     def draw(step: int, share: float) -> tuple[Tensor, Tensor]:
         images, masks = batches.draw(step)
-        return coarser(images, masks) if share < plan.coarse_share else (images, masks)
+        return coarser(images, masks, unit) if share < plan.coarse_share else (images, masks)
 
     return Method(
-        UNetShape(width=plan.width, levels=LEVELS, stem=STEM),
+        shape,
         STANDARD,
         plan.batch,
         plan.steps,
@@ -81,14 +89,13 @@ def fine_tuning(
     return replace(method, shape=shape, keep_last=False)
 
 
-def coarser(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Half the rows and columns, with an empty rim up to what the network can halve again.
+def coarser(images: Tensor, masks: Tensor, unit: int) -> tuple[Tensor, Tensor]:
+    """Half the rows and columns, with an empty rim up to the next multiple of `unit`.
 
     A quarter of the work a step, so that much more is seen in the same time before the fine
     borders are learned (progressive resizing).
     """
     small = functional.avg_pool2d(images, 2), (functional.avg_pool2d(masks, 2) > 0.5).float()
-    unit = STEM * 2 ** (LEVELS - 1)
     rows, columns = (-length % unit for length in small[0].shape[-2:])
     rim = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
     return functional.pad(small[0], rim), functional.pad(small[1], rim)
