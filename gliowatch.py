@@ -136,7 +136,7 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", exists=True, help="fine-tune these weights (safetensors)"),
+        typer.Option("--from", exists=True, help="fine-tune these weights"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,

@@ -32,8 +32,9 @@ class Certainty:
     confidence_slope, confidence_offset: from the overlap that the probabilities promise to the
     Dice to be expected. low, high: quantiles of the logarithm of drawn over found volume, each
     in units of `base` + the logarithm of unsure over sure volume (split conformal prediction
-    with normalised scores: Lei et al., JASA 2018). rate: share of the scans whose true volume
-    should lie in the range.
+    with normalised scores: Lei et al., JASA 2018), a unit that is never taken as larger than
+    `widest`, the largest that was met. rate: share of the scans whose true volume should lie in
+    the range. threshold: that of the masks; nothing is known of others.
     """
 
     slope: float
@@ -43,7 +44,9 @@ class Certainty:
     low: float
     high: float
     base: float
+    widest: float
     rate: float
+    threshold: float
 
     def calibrated(self, probability: FloatArray) -> FloatArray:
         """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
@@ -56,7 +59,7 @@ class Certainty:
         """For a mask and its probabilities (same shape); None for an empty mask."""
         if not mask.any():
             return None
-        width = self.base + spread(probability)
+        width = min(self.base + spread(probability), self.widest)
         expected = self.confidence_slope * promised_dice(mask, probability)
         return Trust(
             float(np.clip(expected + self.confidence_offset, 0, 1)),

@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.errors import WeightsError
-from model.preparation import Prepared
+from model.loading import check_complete
+from model.preparation import HEAD_SLICES, Prepared
 from model.seen import Seen
 
 SHIPPED = "flair_gate.safetensors"
 LOOKED_AT = 12  # slices of a scan, at most
+SMALL = 0.1  # of the largest slice of the head: less is a cap or noise
 MIDDLE = (0.25, 0.85)  # of the slices with a head, from below: where a head looks like one
 
 
@@ -81,7 +83,7 @@ class Gate:
 
     def shares(self, prepared: Prepared) -> dict[Seen, float]:
         """How much a scan looks like each of the classes: they sum to 1."""
-        indices = middle_slices(prepared.head)
+        indices = middle_slices(prepared.head, prepared.step)
         if not indices.size:
             return {seen: float(seen is Seen.NO_HEAD) for seen in CLASSES}
         with torch.inference_mode():
@@ -97,11 +99,16 @@ class Gate:
         return max(shares, key=lambda seen: shares[seen])
 
 
-def middle_slices(head: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Up to LOOKED_AT slices, evenly from the middle of the head: (n, rows, columns) -> (m,)."""
-    filled = np.flatnonzero(head.any(axis=(1, 2)))
+def middle_slices(head: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
+    """Up to LOOKED_AT slices, evenly from the middle of the head: (n, rows, columns) -> (m,).
+
+    step: as in Prepared; a field of view that reaches down to the neck is cut below the head.
+    """
+    area = head.sum(axis=(1, 2))
+    filled = np.flatnonzero(area > SMALL * area.max())
     if not filled.size:
         return filled
+    filled = filled[filled > filled[-1] - HEAD_SLICES * step]
     low, high = (share * (len(filled) - 1) for share in MIDDLE)
     count = min(LOOKED_AT, 1 + int(high - low))
     chosen: NDArray[np.int64] = filled[np.unique(np.linspace(low, high, count).round().astype(int))]
@@ -121,7 +128,7 @@ def read_gate(path: Path, least: float) -> Gate:
             shape = GateShape(**json.loads((stored.metadata() or {})["shape"]))
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
         net = shape.build()
-        net.load_state_dict(tensors, strict=False)
+        check_complete(net.load_state_dict(tensors, strict=False))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
         raise WeightsError("The gate's weights are missing or damaged.") from None
     net.eval()

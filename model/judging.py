@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # torch comes with the networks, and only who judges needs it
 
 SMALLEST_SIDE = 24  # voxels of the second longest axis
 THICK_MM = 2.5  # slices this thick cannot be seen from another side
-THICK_RATIO = 2.0  # the same in pixel sizes, where the unit of length is not known
+THICK_RATIO = 2.0  # and in pixel sizes as well, where the unit of length is only assumed
 LOW_CONFIDENCE = 0.7  # expected Dice below which a mask is flagged
 REFUSALS = {
     Seen.CONTRAST: Note(
@@ -56,6 +56,8 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     seen = _seen(volume, prepared, network, gate)
     if seen is not Seen.FLAIR:
         return _refused(volume, REFUSALS[seen])
+    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
+        volume = volume.with_note("turned_to_axial", "The slices were turned to axial.")
     segmentation = segment(volume, prepared, network, rules)
     trust = segmentation.trust
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
@@ -90,9 +92,8 @@ def _is_thick(volume: Volume) -> bool:
     between = volume.spacing[volume.slice_axis]
     if volume.shape[volume.slice_axis] < FEW:
         return True
-    if volume.scale is Scale.DECLARED:
-        return between > THICK_MM
-    return between > THICK_RATIO * sorted(volume.spacing)[1]
+    tall = volume.scale is Scale.DECLARED or between > THICK_RATIO * sorted(volume.spacing)[1]
+    return tall and between > THICK_MM
 
 
 def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | None") -> Seen:
@@ -107,9 +108,5 @@ def _with_doubts(volume: Volume) -> Volume:
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
         volume = volume.with_note(
             "few_slices", "The scan has fewer than five slices: its volume is not known."
-        )
-    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
-        volume = volume.with_note(
-            "turned_to_axial", "The slices are not axial: they were turned to axial and judged."
         )
     return volume

@@ -4,11 +4,10 @@ import hashlib
 import json
 from importlib import resources
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from model.certainty import Certainty
@@ -19,6 +18,7 @@ from model.unet import UNet, UNetShape
 
 SHIPPED = "flair_unet.safetensors"
 MEMBERS = "members"  # key of the header: how many networks the file holds
+MOST_MEMBERS, MOST_PIXELS = 32, 4096
 DEMO_SHAPE = {"inputs": 1, "width": 64, "levels": 4}
 
 
@@ -47,15 +47,7 @@ def _load(path: Path, device: str) -> Network:
         return _from_safetensors(path, digest, device)
     except FileNotFoundError:
         raise WeightsError("The weights file is not there.") from None
-    except (
-        OSError,
-        SafetensorError,
-        UnpicklingError,
-        KeyError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-    ):
+    except Exception:  # torch and safetensors raise many kinds on hostile bytes
         raise WeightsError("The weights file is damaged, or not of this network.") from None
 
 
@@ -64,16 +56,22 @@ def _from_safetensors(path: Path, digest: str, device: str) -> Network:
         about = stored.metadata() or {}
         tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
     shape = UNetShape(**json.loads(about["shape"]))
+    nets = tuple(_built(shape, part, device) for part in _members(tensors, about))
+    fast = int(about.get("fast", 1))
+    if not 1 <= fast <= len(nets):
+        raise ValueError("no network to judge")
     certainty = json.loads(about.get("certainty", "null"))
     return Network(
         about.get("name", path.stem),
         digest,
-        tuple(_built(shape, part, device) for part in _members(tensors, about)),
+        nets,
         device,
-        Preparation(**json.loads(about.get("preparation", "{}"))),
-        int(about.get("fast", 1)),
+        _preparation(json.loads(about.get("preparation", "{}"))),
+        fast,
         tuple(json.loads(about.get("splits", "[]"))),
-        Certainty(**certainty) if certainty else None,
+        Certainty(**{name: float(value) for name, value in certainty.items()})
+        if certainty
+        else None,
     )
 
 
@@ -81,7 +79,7 @@ def _from_checkpoint(path: Path, digest: str, device: str) -> Network:
     """A checkpoint of ours, or one that says nothing of itself, as the demo's: then its shape."""
     saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     shape = UNetShape(**saved.get("shape", DEMO_SHAPE))
-    preparation = Preparation(**saved["preparation"]) if "preparation" in saved else SEED
+    preparation = _preparation(saved["preparation"]) if "preparation" in saved else SEED
     net = _built(shape, saved["model_state_dict"], device)
     return Network(path.stem, digest, (net,), device, preparation)
 
@@ -96,15 +94,31 @@ def _members(tensors: dict[str, Tensor], about: dict[str, str]) -> list[dict[str
             for name, tensor in tensors.items()
             if name.startswith(f"{number}.")
         }
-        for number in range(int(about[MEMBERS]))
+        for number in range(min(int(about[MEMBERS]), MOST_MEMBERS))
     ]
+
+
+def _preparation(numbers: dict[str, Any]) -> Preparation:
+    made = Preparation(**numbers)
+    if not (0 < made.rows <= MOST_PIXELS and 0 < made.columns <= MOST_PIXELS):
+        raise ValueError("no window")
+    return made
+
+
+def check_complete(keys: Any) -> None:
+    """Raise ValueError unless a state dict gave all that its network learns, and no more.
+
+    keys: what `load_state_dict` answered. Counters of batch normalisation may be missing.
+    """
+    if keys.unexpected_keys or any("num_batches" not in name for name in keys.missing_keys):
+        raise ValueError("not of this shape")
 
 
 def _built(shape: UNetShape, tensors: dict[str, Tensor], device: str) -> UNet:
     net = UNet(shape)
-    missing, unknown = net.load_state_dict(tensors, strict=False)
-    if unknown or any("num_batches_tracked" not in name for name in missing):
-        raise ValueError("not of this shape")
+    check_complete(net.load_state_dict(tensors, strict=False))
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ValueError("weights that are no numbers")
     net.eval()
     net.to(device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

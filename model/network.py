@@ -46,7 +46,7 @@ class Network:
         """Tumor probability on the network's grid: float32 (n, rows, columns) in [0, 1].
 
         Slices without any head are skipped and get 0. With `best` every member judges, and the
-        mirrored picture too; all are averaged. Calibrated where `certainty` is known.
+        mirrored picture too; all are averaged.
         """
         result = np.zeros_like(prepared.slices)
         busy = np.flatnonzero(prepared.head.any(axis=(1, 2)))
@@ -56,7 +56,7 @@ class Network:
             judged = self._judge(images, best)
             if best:
                 judged = (judged + self._judge(images[..., ::-1], best)[..., ::-1]) / np.float32(2)
-            result[indices] = self.certainty.calibrated(judged) if self.certainty else judged
+            result[indices] = judged
         return result
 
     def inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:

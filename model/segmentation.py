@@ -32,7 +32,8 @@ class Rules:
 class Segmentation:
     """mask: uint8 0/1, probability: float32 in [0, 1]; both (i, j, k) on the input's own grid.
 
-    trust: None for an empty mask, and where the network's certainty was not measured.
+    trust: None for an empty mask, and where the network's certainty was not measured, or at
+    another threshold. probability is calibrated where the certainty is known.
     """
 
     mask: MaskArray
@@ -50,11 +51,15 @@ def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules
     scale, one of fewer than SMALLEST_PIXELS pixels.
     """
     probability = from_window(network.probabilities(prepared, rules.best), prepared.grid)
+    certainty = network.certainty
+    if certainty is not None:
+        probability = certainty.calibrated(probability)
     voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
     no_scale = volume.scale is Scale.UNKNOWN
     fewest = SMALLEST_PIXELS if no_scale else rules.smallest_mm3 / voxel_mm3
     mask = without_specks(probability >= rules.threshold, fewest).astype(np.uint8)
-    trust = network.certainty.trust(mask, probability) if network.certainty else None
+    known = certainty is not None and certainty.threshold == rules.threshold
+    trust = certainty.trust(mask, probability) if certainty is not None and known else None
     return Segmentation(mask, probability, rules.threshold, trust)
 
 

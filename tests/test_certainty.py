@@ -1,7 +1,7 @@
 """How far a mask can be trusted: honest probabilities, a range that covers, a confidence."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,14 @@ from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
 from model.certainty import Certainty, promised_dice, spread
+from model.loading import load_network
+from model.preparation import prepare
+from model.reading.nifti import read_nifti
+from model.segmentation import Rules, segment
 from tests.conftest import FRONTAL
-from training.trust import Judged, check, fit, rates
+from training.trust import Judged, check, compare, fit, rates
 
-PLAIN = Certainty(1.0, 0.0, 1.0, 0.0, -1.0, 1.0, 0.1, 0.9)
+PLAIN = Certainty(1.0, 0.0, 1.0, 0.0, -1.0, 1.0, 0.1, 2.0, 0.9, 0.5)
 
 
 def a_patient(seed: int, slope: float = 1.0, vague: float = 1.0) -> Judged:
@@ -57,6 +61,30 @@ def test_the_range_holds_one_and_is_wider_where_the_border_is_vague() -> None:
         ranges.append(trust.high / trust.low)
     assert ranges[0] < ranges[1]
     assert spread(sharp) < spread(vague)
+
+
+def test_the_range_never_grows_beyond_what_was_met() -> None:
+    vague = np.full((8, 32, 32), 0.3, np.float32)
+    vague[2:4, :10, :10] = 0.6
+    trust = PLAIN.trust((vague >= 0.5).astype(np.uint8), vague)
+    assert trust is not None
+    assert trust.high == pytest.approx(np.exp(2.0))
+
+
+def test_masks_of_another_threshold_have_no_range(tmp_path: Path, small_weights: Path) -> None:
+    network = replace(load_network(small_weights), certainty=PLAIN)
+    volume = read_nifti(FRONTAL)
+    prepared = prepare(volume, network.preparation)
+    assert segment(volume, prepared, network, Rules(0.4)).trust is None
+    assert segment(volume, prepared, network, Rules(0.5)).trust is not None
+
+
+def test_an_empty_mask_counts_as_not_covered_and_not_sure() -> None:
+    drawn = np.ones((4, 8, 8), bool)
+    missed = Judged(0, np.zeros(drawn.shape, np.float32), drawn, drawn)
+    checked = compare(missed, PLAIN, 0.5)
+    assert (checked.dice, checked.confidence, checked.covered) == (0, 0, False)
+    assert rates([checked])["empty_masks"] == 1
 
 
 def test_an_empty_mask_has_no_range() -> None:

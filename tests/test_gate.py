@@ -6,7 +6,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
@@ -139,13 +141,15 @@ def test_a_near_isotropic_flair_is_judged_in_whatever_plane_it_is_stored(
 
 def test_the_middle_of_a_head_is_looked_at_and_never_too_much_of_it() -> None:
     head = np.zeros((100, 8, 8), bool)
-    assert middle_slices(head).size == 0
+    assert middle_slices(head, 2).size == 0
     head[20:80] = True
-    chosen = middle_slices(head)
+    chosen = middle_slices(head, 2)
     assert len(chosen) <= 12
     assert chosen.min() >= 35
     assert chosen.max() <= 72
-    assert middle_slices(head[20:21]).tolist() == [0]
+    assert middle_slices(head[20:21], 1).tolist() == [0]
+    head[:] = True  # down to the shoulders
+    assert middle_slices(head, 1).min() > 70
 
 
 def test_a_head_that_cannot_be_found_is_no_head() -> None:
@@ -156,6 +160,10 @@ def test_a_head_that_cannot_be_found_is_no_head() -> None:
 
 
 def test_damaged_gate_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "gate.safetensors").write_bytes(b"nothing")
+    path = tmp_path / "gate.safetensors"
+    path.write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="gate"):
-        read_gate(tmp_path / "gate.safetensors", LEAST)
+        read_gate(path, LEAST)
+    save_file({"z": torch.zeros(1)}, path, metadata={"shape": '{"width": 16}'})
+    with pytest.raises(WeightsError, match="gate"):
+        read_gate(path, LEAST)

@@ -22,6 +22,10 @@ def header(**tags: object) -> Dataset:
         {"ScanningSequence": ["SE", "IR"], "InversionTime": 2200, "EchoTime": 394},
         {"ScanningSequence": "IR", "InversionTime": 1650, "EchoTime": 386},
         {"SeriesDescription": "DARK FLUID sag", "InversionTime": 1800},
+        {"SeriesDescription": "3D_FLAIR", "ScanningSequence": "SE", "EchoTime": 340},
+        {"SeriesDescription": "Ax T2 FLAIR", "ScanningSequence": "RM", "InversionTime": 0},
+        {"SeriesDescription": "t2_spc_da-fl_sag_p2_iso", "ScanningSequence": "SE", "EchoTime": 388},
+        {"SeriesDescription": "Sag MPR FLAIR", "ProtocolName": "BRAIN T1 T2 ROUTINE"},
     ],
 )
 def test_flair_is_told_by_numbers_or_name(tags: dict[str, object]) -> None:
@@ -59,13 +63,13 @@ def test_a_silent_header_leaves_it_open(tags: dict[str, object]) -> None:
     assert why_unfit(header(**tags)) is None
 
 
-@pytest.mark.parametrize("part", ["KNEE", "CSPINE", "ABDOMEN"])
+@pytest.mark.parametrize("part", ["KNEE", "CSPINE", "ABDOMEN", "NECK"])
 def test_another_part_of_the_body_is_not_judged(part: str) -> None:
     reason = why_unfit(header(SeriesDescription="FLAIR", BodyPartExamined=part))
     assert reason is not None
     assert reason.code == "not_head"
 
 
-@pytest.mark.parametrize("part", ["HEAD", "BRAIN", ""])
+@pytest.mark.parametrize("part", ["HEAD", "BRAIN", "", "MR BRAIN", "HEADNECK", "ORBIT", "OTHER"])
 def test_the_head_is_judged(part: str) -> None:
     assert why_unfit(header(SeriesDescription="FLAIR", BodyPartExamined=part)) is None

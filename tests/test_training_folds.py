@@ -1,6 +1,7 @@
 """Five folds, their weights in one file, evaluation out of fold, fine-tuning, the gate's recipe."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -9,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from model.errors import WeightsError
 from model.framing import SEED, STANDARD
 from model.gate import CLASSES, GateNet, GateShape, read_gate
 from model.loading import load_network
@@ -162,17 +166,14 @@ def test_out_of_fold_each_patient_has_the_network_that_left_it_out(shipped: Path
 
 
 def test_the_command_evaluates_out_of_fold(shipped: Path, data: Path) -> None:
-    def mean_dice(*options: str) -> tuple[str, str]:
-        command = [sys.executable, "-m", "gliowatch", "evaluate", "--data", str(data)]
-        done = subprocess.run(
-            [*command, "--weights", str(shipped), *options], capture_output=True, text=True
-        )
-        return done.stdout, done.stderr
-
-    said, _ = mean_dice("--out-of-fold")
-    assert "5 patients" in said
-    together, _ = mean_dice()
-    assert together != said
+    command = [sys.executable, "-m", "gliowatch", "evaluate", "--data", str(data)]
+    command += ["--weights", str(shipped), "--out-of-fold"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert "5 patients" in done.stdout, done.stderr
+    other = os.environ | {"GLIOWATCH_TRAINING__SEED": "8"}
+    refused = subprocess.run(command, capture_output=True, text=True, env=other)
+    assert refused.returncode == 2
+    assert "not folds 1 to 5" in refused.stderr
 
 
 def test_fine_tuning_starts_from_the_given_weights(
@@ -187,6 +188,69 @@ def test_fine_tuning_starts_from_the_given_weights(
         assert torch.equal(tuned.get_parameter(name), value), name
     saved = load_checkpoint(tmp_path / "run" / BEST)
     assert saved["origin"]["started_from"] == load_network(shipped).sha256
+
+
+def test_what_cannot_be_fine_tuned_or_resumed_is_refused(
+    shipped: Path, data: Path, tmp_path: Path
+) -> None:
+    torch.save({"model_state_dict": UNet(SHAPE).state_dict()}, tmp_path / "demo.pth")
+    for wrong in (
+        Request(data, tmp_path / "a", None, 0.2, False, start=tmp_path / "demo.pth"),
+        Request(data, tmp_path / "b", None, 0.2, False, start=shipped, recipe="seed"),
+    ):
+        with pytest.raises(DatasetError, match="can be fine-tuned"):
+            train(wrong, PLAN, Limits(), WATCH)
+    run = Request(data, tmp_path / "run", None, 0.2, False, fold=1)
+    train(run, PLAN, Limits(), WATCH)
+    kept = (tmp_path / "run" / "split.json").read_bytes()
+    with pytest.raises(DatasetError, match="another split"):
+        train(replace(run, resume=True, fold=2), PLAN, Limits(), WATCH)
+    assert (tmp_path / "run" / "split.json").read_bytes() == kept
+    with pytest.raises(DatasetError, match="other settings"):
+        train(replace(run, resume=True), replace(PLAN, rate=1e-3), Limits(), WATCH)
+
+
+def test_a_run_that_puts_nobody_aside_still_gives_weights(
+    shipped: Path, data: Path, tmp_path: Path
+) -> None:
+    request = Request(data, tmp_path / "run", None, 0.2, False, start=shipped, fold=0)
+    train(request, PLAN, Limits(), WATCH)
+    assert load_network(tmp_path / "run" / "weights.safetensors").fast == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no archive", b"\x80\x04]."])
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+def test_hostile_weights_are_refused_in_a_sentence(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WeightsError, match="damaged"):
+        load_network(tmp_path / name)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (Path.touch, (tmp_path / "ran",))  # type: ignore[return-value]
+
+    torch.save({"model_state_dict": Hostile()}, tmp_path / "best_model.pth")
+    with pytest.raises(WeightsError, match="damaged"):
+        load_network(tmp_path / "best_model.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "header", [{"members": "0"}, {"fast": "0"}, {"fast": "9"}, {"shape": "[]"}]
+)
+def test_a_header_that_makes_no_sense_is_refused(
+    header: dict[str, str], shipped: Path, tmp_path: Path
+) -> None:
+    with safe_open(shipped, "pt") as stored:
+        about = stored.metadata() | header
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    save_file(tensors, tmp_path / "odd.safetensors", metadata=about)
+    with pytest.raises(WeightsError, match="damaged"):
+        load_network(tmp_path / "odd.safetensors")
 
 
 def test_a_checkpoint_loads_as_weights_and_one_without_a_word_as_the_demos(

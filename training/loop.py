@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -109,6 +110,9 @@ class Training:
     def _restore(self, state: _State, saved: dict[str, Any]) -> None:
         if saved["split_sha256"] != self._split.digest:
             raise DatasetError("The checkpoint was trained on another split of the patients.")
+        started = self._origin.get("started_from") == saved["origin"].get("started_from")
+        if saved["plan"] != self._method.figures or not started:
+            raise DatasetError("The checkpoint was trained with another recipe or other settings.")
         state.net.load_state_dict(saved["net"])
         state.average.load_state_dict(saved["model_state_dict"])
         state.optimizer.load_state_dict(saved["optimizer"])
@@ -142,7 +146,7 @@ class Training:
 
     def _check(self, state: _State, loss: float) -> float:
         score = self._method.score(state.average)
-        improved = score > state.best or self._method.keep_last
+        improved = self._method.keep_last or math.isnan(score) or score > state.best
         state.best = max(state.best, score)
         content = self._content(state, score)
         if improved:

@@ -74,7 +74,7 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
     if (request.target / LATEST).exists() and not request.resume:
         raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
-    (request.target / SPLIT).write_text(json.dumps(asdict(split), indent=1) + "\n")
+    _keep_split(split, request.target / SPLIT, request.resume)
     cache, how = request.target / CACHE, SEED if request.recipe == "seed" else STANDARD
     if not holds(cache, names, how):
         chosen = {name: cases[name] for name in names}
@@ -85,12 +85,22 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         method = _method(request, plan, learned, validation)
     else:
         network = load_network(request.start)
+        if request.recipe != "standard" or network.preparation != STANDARD:
+            raise DatasetError("Only weights of the recipe standard can be fine-tuned, by it.")
         start, origin["started_from"] = network.nets[0], network.sha256
         method = fine_tuning(start.shape, plan, learned, validation)
     training = Training(method, limits, split, request.target, origin, start)
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best
+
+
+def _keep_split(split: Split, path: Path, resume: bool) -> None:
+    """Write who learned; never over what another start of the same run has written."""
+    content = json.dumps(asdict(split), indent=1) + "\n"
+    if resume and path.exists() and path.read_text() != content:
+        raise DatasetError("The run was started with another split of the patients.")
+    path.write_text(content)
 
 
 def _method(
@@ -122,6 +132,8 @@ def _split(request: Request, cases: dict[str, Case], seed: int) -> Split:
     if request.split_file is not None:
         lists = read_split(request.split_file)
     if "train" in lists and "validation" in lists:
+        if request.fold is not None:
+            raise DatasetError("The split file says already who learns; a fold cannot change it.")
         return Split(lists["train"], lists["validation"])
     if "development" not in lists:
         raise DatasetError("The split file has neither development, nor train and validation.")

@@ -71,6 +71,8 @@ def tumor_slices(
 
 def slice_dice(net: nn.Module, patients: list[CachedPatient]) -> float:
     """Mean Dice of the slices that have tumor, threshold 0.5: what such demos report."""
+    if not patients:
+        return float("nan")
     slices, masks = tumor_slices(patients)
     scores: list[float] = []
     device = next(net.parameters()).device

@@ -9,19 +9,22 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
+from model.errors import GliowatchError
 from model.head import brightness, head_mask
 from model.loading import MEMBERS, load_network
 from model.network import Network
 from model.preparation import from_window, prepare
 from model.reading.nifti import read_nifti
-from training.cases import Case, find_cases, folds_of, read_split
+from model.segmentation import Rules
+from training.cases import Case, DatasetError, find_cases, folds_of, read_split
 from training.checkpoint import BEST, load_checkpoint
 from training.export import header_of, save_weights, tensors_of
 from training.trust import Judged, check, fit, rates
 
-THRESHOLD = 0.5
+THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
 FAST = 3  # members that judge in `fast`
 
 
@@ -33,20 +36,32 @@ def ship(
     figures: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
 ) -> None:
     """Join five folds into one weights file."""
+    try:
+        _ship(data, split, out, runs, figures)
+    except GliowatchError as error:
+        typer.echo(f"training.ship: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _ship(data: Path, split: Path, out: Path, runs: list[Path], figures: Path | None) -> None:
     saved = [load_checkpoint(run / BEST) for run in runs]
-    save_weights(*_joined(saved), out)
+    seed, digests = int(saved[0]["plan"]["seed"]), tuple(each["split_sha256"] for each in saved)
+    members = folds_of(read_split(split).get("development", ()), seed, digests)
     cases = find_cases(data)
-    network = load_network(out)
+    if missing := [name for name in members if name not in cases]:
+        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    unmeasured = out.with_suffix(".unmeasured")
+    tensors, header = _joined(saved)
+    save_weights(tensors, header, unmeasured)
+    network = load_network(unmeasured)
     patients = []
-    seed = int(saved[0]["plan"]["seed"])
-    members = folds_of(read_split(split)["development"], seed, network.splits)
     for name, number in sorted(members.items()):
         patients.append(_judge(cases[name], network.member(number), number))
         typer.echo(f"fold {number + 1}: {name}")
-    certainty = fit(patients, THRESHOLD)
-    tensors, header = _joined(saved)
-    save_weights(tensors, header | {"certainty": json.dumps(asdict(certainty))}, out)
-    content = {"certainty": asdict(certainty), **rates(check(patients, THRESHOLD))}
+    certainty = asdict(fit(patients, THRESHOLD))
+    content = {"certainty": certainty, **rates(check(patients, THRESHOLD))}
+    save_weights(tensors, header | {"certainty": json.dumps(certainty)}, out)
+    unmeasured.unlink()
     typer.echo(json.dumps(content, indent=1))
     if figures:
         figures.write_text(json.dumps(content, indent=1) + "\n")
@@ -78,7 +93,8 @@ def _judge(case: Case, network: Network, fold: int) -> Judged:
     plain = replace(network, certainty=None)
     probability = from_window(plain.probabilities(prepared, best=False), prepared.grid)
     head = head_mask(brightness(volume.voxels))
-    return Judged(fold, probability, head, read_nifti(case.mask).voxels > 0)
+    fewest = SMALLEST_MM3 / abs(float(np.linalg.det(volume.affine[:3, :3])))
+    return Judged(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
 
 
 if __name__ == "__main__":

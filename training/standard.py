@@ -84,9 +84,17 @@ def fine_tuning(
     validation: list[CachedPatient],
 ) -> Method:
     """The recipe for weights that know much already: a tenth of the rate, all of it fine."""
-    gentle = replace(plan, rate=plan.rate / 10, coarse_share=0.0, average=0.99, check_every=50)
-    method = standard_method(gentle, train, validation)
-    return replace(method, shape=shape, keep_last=False)
+    gentle = replace(
+        plan,
+        rate=plan.rate / 10,
+        coarse_share=0.0,
+        average=0.99,
+        check_every=50,
+        width=shape.width,
+        levels=shape.levels,
+        stem=shape.stem,
+    )
+    return replace(standard_method(gentle, train, validation), keep_last=False)
 
 
 def coarser(images: Tensor, masks: Tensor, unit: int) -> tuple[Tensor, Tensor]:

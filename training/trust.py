@@ -12,6 +12,8 @@ from scipy import optimize, stats
 from scipy.special import expit
 
 from model.certainty import EDGE, Certainty, promised_dice, spread
+from model.judging import LOW_CONFIDENCE
+from model.segmentation import without_specks
 from model.volume import FloatArray
 from training.cases import DatasetError
 from training.overlap import Mask, dice
@@ -26,31 +28,33 @@ POOR = 0.8  # a mask below this Dice should get a lower confidence than one abov
 @dataclass(frozen=True)
 class Judged:
     """A patient judged out of fold. probability: as the network gave it; head: where to look;
-    drawn: a person's mask; all of the same shape."""
+    drawn: a person's mask; all of the same shape. fewest: voxels of a piece that is kept."""
 
     fold: int
     probability: FloatArray
     head: Mask
     drawn: Mask
+    fewest: float = 1.0
 
 
 @dataclass(frozen=True)
 class Checked:
     """A patient as numbers: Dice, confidence, and whether the drawn volume lies in the range.
 
-    ratio: upper over lower end of the range. None in an empty mask, which has no range.
+    ratio: upper over lower end of the range, None for an empty mask, which has no range: it is
+    counted as one of no confidence that covers nothing.
     """
 
     dice: float
-    confidence: float | None
-    covered: bool | None
+    confidence: float
+    covered: bool
     ratio: float | None
 
 
 def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     """All numbers from these patients. Raises DatasetError when too few have a mask."""
     slope, offset = _platt(patients)
-    plain = Certainty(slope, offset, 1.0, 0.0, 0.0, 0.0, 0.0, RATE)
+    plain = Certainty(slope, offset, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, RATE, threshold)
     rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
     if len(rows) < FEWEST:
         raise DatasetError(f"Certainty needs {FEWEST} patients in whom tumor was drawn and found.")
@@ -58,7 +62,9 @@ def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     line = np.polyfit(promised, reached, 1)
     base = min(BASES, key=lambda b: _mean_length(error, width + b))
     low, high = _quantiles(error / (width + base))
-    numbers = (slope, offset, line[0], line[1], low, high, base, RATE)
+    rate = min(RATE, (len(rows) - 1) / (len(rows) + 1))  # few patients cannot promise more
+    widest = width.max() + base
+    numbers = (slope, offset, *line, low, high, base, widest, rate, threshold)
     return Certainty(*(round(float(number), 5) for number in numbers))
 
 
@@ -74,35 +80,48 @@ def check(patients: Sequence[Judged], threshold: float) -> list[Checked]:
 def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
     """What the numbers say of a patient, beside the truth."""
     probability = certainty.calibrated(patient.probability)
-    mask = probability >= threshold
+    mask = without_specks(probability >= threshold, patient.fewest)
     trust = certainty.trust(mask.astype(np.uint8), probability)
     score = dice(mask, patient.drawn)
     if trust is None:
-        return Checked(score, None, None, None)
+        return Checked(score, 0.0, False, None)
     share = float(patient.drawn.sum()) / float(mask.sum())
     return Checked(
         score, trust.confidence, trust.low <= share <= trust.high, trust.high / trust.low
     )
 
 
-def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float]]:
-    """Coverage with its 95 % interval (Wilson), and how well the confidence sorts."""
-    ranged = [c for c in checked if c.confidence is not None and c.ratio is not None]
-    covered = sum(bool(c.covered) for c in ranged)
-    interval = stats.binomtest(covered, len(ranged)).proportion_ci(method="wilson")
-    scores = np.array([c.dice for c in ranged])
-    sure = np.array([c.confidence for c in ranged], float)
-    return {
+def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float] | None]:
+    """Coverage with its 95 % interval (Wilson), and how well the confidence sorts.
+
+    flagged: masks below LOW_CONFIDENCE; poor: those below the Dice POOR.
+    """
+    covered = sum(c.covered for c in checked)
+    interval = stats.binomtest(covered, len(checked)).proportion_ci(method="wilson")
+    scores = np.array([c.dice for c in checked])
+    sure = np.array([c.confidence for c in checked])
+    poor, flagged = scores < POOR, sure < LOW_CONFIDENCE
+    figures: dict[str, float | int | list[float]] = {
         "patients": len(checked),
-        "empty_masks": len(checked) - len(ranged),
-        "covered": round(covered / len(ranged), 4),
+        "empty_masks": sum(c.ratio is None for c in checked),
+        "covered": covered / len(checked),
         "covered_95": [round(float(interval.low), 4), round(float(interval.high), 4)],
-        "range_ratio_median": round(float(np.median([c.ratio for c in ranged if c.ratio])), 3),
-        "confidence_error": round(float(np.abs(scores - sure).mean()), 4),
-        "rank_correlation": round(float(stats.spearmanr(sure, scores).statistic), 4),
-        "poor": int((scores < POOR).sum()),
-        "area_under_curve": round(_area_under_curve(sure, scores < POOR), 4),
+        "range_ratio_median": float(np.median([c.ratio for c in checked if c.ratio] or [np.nan])),
+        "confidence_error": float(np.abs(scores - sure).mean()),
+        "rank_correlation": float(stats.spearmanr(sure, scores).statistic),
+        "poor": int(poor.sum()),
+        "flagged": int(flagged.sum()),
+        "flagged_and_poor": int((flagged & poor).sum()),
+        "area_under_curve": _area_under_curve(sure, poor),
     }
+    return {name: _plain(value) for name, value in figures.items()}
+
+
+def _plain(value: float | int | list[float]) -> float | int | list[float] | None:
+    """A value for JSON, where a figure that cannot be computed is null."""
+    if not isinstance(value, float):
+        return value
+    return None if np.isnan(value) else round(value, 4)
 
 
 def _platt(patients: Sequence[Judged]) -> tuple[float, float]:
@@ -133,7 +152,7 @@ def _row(
 ) -> tuple[float, float, float, float] | None:
     """Promised Dice, spread, reached Dice, log of drawn over found; None for an empty mask."""
     probability = certainty.calibrated(patient.probability)
-    mask = probability >= threshold
+    mask = without_specks(probability >= threshold, patient.fewest)
     if not mask.any() or not patient.drawn.any():
         return None
     return (

@@ -15,9 +15,7 @@ from model.reading.dicom_sequence import Sequence, sequence_of, why_unfit
 from model.reading.nifti import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, Volume
 
-SEQUENCE_UNKNOWN = Note(
-    "sequence_unknown", "The DICOM header does not say FLAIR; it was judged as if it were one."
-)
+SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which sequence it is.")
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
 
 
@@ -106,7 +104,7 @@ def _one_series(images: list[FileDataset]) -> tuple[list[FileDataset], tuple[Not
             f"The folder holds {len(series)} series, and not exactly one of them says FLAIR."
         )
     return flair[0], (
-        Note("series_chosen", f"The FLAIR series was chosen among {len(series)} by its name."),
+        Note("series_chosen", f"The FLAIR series was chosen among {len(series)} by its header."),
     )
 
 

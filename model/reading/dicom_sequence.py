@@ -12,12 +12,25 @@ from pydicom.dataset import Dataset
 
 from model.volume import Note
 
-FLAIR_NAMES = ("flair", "dark fluid", "dark-fluid", "dark_fluid", "darkfluid", "tirm")
+FLAIR_NAMES = (
+    "flair",
+    "dark fluid",
+    "dark-fluid",
+    "dark_fluid",
+    "darkfluid",
+    "da-fl",
+    "da fl",
+    "tirm",
+)
 OTHER_NAMES = re.compile(
     r"\b(t1w?|t2w?|pd|mprage|mp2rage|bravo|tfl|dwi|diff\w*|adc|trace|dti|epi|bold|fmri|swi|swan"
     r"|t2\*?|gre|hemo|tof|mra|angio|asl|perf\w*|dsc|locali[sz]er|scout|survey|stir)\b"
 )
-HEAD_PARTS = {"", "HEAD", "BRAIN", "SKULL", "HEADNECK", "HEAD AND NECK", "CRANIUM", "NEURO"}
+HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT")
+OTHER_PARTS = re.compile(
+    r"SPINE|NECK|CHEST|THORAX|BREAST|HEART|ABDOMEN|LIVER|KIDNEY|PELVIS|PROSTATE|UTERUS|HIP"
+    r"|SHOULDER|ARM|ELBOW|WRIST|HAND|LEG|THIGH|KNEE|ANKLE|FOOT|EXTREMITY|CALF"
+)
 FLUID_NULL_MS = (1400.0, 3200.0)
 SHORTEST_ECHO_MS = 60.0
 
@@ -31,24 +44,30 @@ class Sequence(StrEnum):
 
 
 def sequence_of(header: Dataset) -> Sequence:
-    """From the acquisition's own numbers first, then from the names that people gave it."""
-    name = (
-        " ".join(str(header.get(tag, "")) for tag in ("SeriesDescription", "ProtocolName"))
-        .lower()
-        .replace("_", " ")
-    )
+    """What the acquisition's numbers say, then what people called it, then what is missing.
+
+    A number may contradict the name; that one is absent may not, since exports drop them.
+    """
     by_numbers = _by_numbers(header)
     if by_numbers is not Sequence.UNKNOWN:
         return by_numbers
-    if any(word in name for word in FLAIR_NAMES) and not re.search(r"\bt1", name):
+    series, protocol = (
+        str(header.get(tag, "") or "").lower().replace("_", " ")
+        for tag in ("SeriesDescription", "ProtocolName")
+    )
+    names = f"{series} {protocol}"
+    if any(word in names for word in FLAIR_NAMES) and not re.search(r"\bt1", series):
         return Sequence.FLAIR
-    return Sequence.OTHER if OTHER_NAMES.search(name) else Sequence.UNKNOWN
+    kinds = _kinds(header)
+    shown = "EP" in kinds or _number(header, "EchoTime") is not None
+    no_inversion = kinds and "IR" not in kinds and shown
+    return Sequence.OTHER if no_inversion or OTHER_NAMES.search(names) else Sequence.UNKNOWN
 
 
 def why_unfit(header: Dataset) -> Note | None:
     """The reason not to judge a series that its header says is no FLAIR of a head, or None."""
-    part = str(header.get("BodyPartExamined", "") or "").strip().upper()
-    if part not in HEAD_PARTS:
+    part = str(header.get("BodyPartExamined", "") or "").upper()
+    if OTHER_PARTS.search(part) and not HEAD.search(part):
         return Note(
             "not_head", "The DICOM header names another part of the body: it was not judged."
         )
@@ -60,18 +79,17 @@ def why_unfit(header: Dataset) -> Note | None:
 
 
 def _by_numbers(header: Dataset) -> Sequence:
-    kinds = header.get("ScanningSequence") or ()
-    kinds = {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
     inversion, echo = _number(header, "InversionTime"), _number(header, "EchoTime")
-    if "EP" in kinds and "IR" not in kinds:
-        return Sequence.OTHER
-    if inversion:
-        low, high = FLUID_NULL_MS
-        fits = low <= inversion <= high and (echo is None or echo >= SHORTEST_ECHO_MS)
-        return Sequence.FLAIR if fits else Sequence.OTHER
-    if kinds and "IR" not in kinds and echo is not None:
-        return Sequence.OTHER
-    return Sequence.UNKNOWN
+    if not inversion:
+        return Sequence.UNKNOWN
+    low, high = FLUID_NULL_MS
+    fits = low <= inversion <= high and (echo is None or echo >= SHORTEST_ECHO_MS)
+    return Sequence.FLAIR if fits else Sequence.OTHER
+
+
+def _kinds(header: Dataset) -> set[str]:
+    kinds = header.get("ScanningSequence") or ()
+    return {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
 
 
 def _number(header: Dataset, tag: str) -> float | None:
