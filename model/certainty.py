@@ -7,6 +7,7 @@ with its weights (training/trust.py; rates in MODEL_CARD.md).
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from model.volume import FloatArray, MaskArray
 
@@ -52,7 +53,7 @@ class Certainty:
         """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
         inside = np.clip(probability, EDGE, 1 - EDGE)
         logits = self.slope * (np.log(inside) - np.log1p(-inside)) + self.offset
-        honest: FloatArray = np.where(probability > EDGE, 1 / (1 + np.exp(-logits)), 0)
+        honest: FloatArray = np.where(probability > EDGE, expit(logits), 0)
         return honest.astype(np.float32)
 
     def trust(self, mask: MaskArray, probability: FloatArray) -> Trust | None:

@@ -55,8 +55,11 @@ def _from_safetensors(path: Path, digest: str, device: str) -> Network:
     with safe_open(path, "pt") as stored:
         about = stored.metadata() or {}
         tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
-    shape = UNetShape(**json.loads(about["shape"]))
-    nets = tuple(_built(shape, part, device) for part in _members(tensors, about))
+    parts = _members(tensors, about)
+    shapes = json.loads(about["shapes"]) if MEMBERS in about else [json.loads(about["shape"])]
+    nets = tuple(
+        _built(UNetShape(**shape), part, device) for shape, part in zip(shapes, parts, strict=True)
+    )
     fast = int(about.get("fast", 1))
     if not 1 <= fast <= len(nets):
         raise ValueError("no network to judge")

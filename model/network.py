@@ -61,7 +61,7 @@ class Network:
 
     def inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
         """(b, inputs, rows, columns): the slices alone, or each between its neighbours."""
-        if self.nets[0].shape.inputs == 1:
+        if self.nets[0].shape.inputs == 1:  # all members see the same
             return prepared.slices[indices][:, None]
         return with_neighbours(prepared.slices, indices, prepared.step)
 

@@ -1,7 +1,6 @@
 """Five folds, their weights in one file, evaluation out of fold, fine-tuning, the gate's recipe."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -36,6 +35,7 @@ from training.loop import Limits
 from training.preparing import prepare_case
 from training.recipe import Request, Watch, train
 from training.seed import SHAPE
+from training.ship import _ship
 from training.standard import StandardPlan, coarser, standard_method
 from training.tissues import draw_slice, flair_contrast, other_contrast
 
@@ -140,6 +140,20 @@ def test_five_runs_become_one_file_with_its_certainty(shipped: Path, runs: list[
     assert 0 <= figures["covered"] <= 1
 
 
+def test_another_run_may_judge_with_the_folds(data: Path, runs: list[Path], tmp_path: Path) -> None:
+    saved = load_checkpoint(runs[0] / BEST)
+    wider = UNet(UNetShape(width=3, levels=3))
+    other = saved | {"model_state_dict": wider.state_dict(), "shape": wider.shape.as_dict()}
+    (tmp_path / "other").mkdir()
+    save_checkpoint(other | {"split_sha256": "elsewhere"}, tmp_path / "other" / BEST)
+    saved_all = [load_checkpoint(run / BEST) for run in (tmp_path / "other", *runs)]
+    lists = {"development": PATIENTS}
+    _ship(find_cases(data), lists, saved_all, tmp_path / "six.safetensors")
+    network = load_network(tmp_path / "six.safetensors")
+    assert [net.shape.width for net in network.nets] == [3, *[PLAN.width] * FOLDS]
+    assert min(folds_of(PATIENTS, PLAN.seed, network.splits).values()) == 1
+
+
 def test_best_asks_all_members_and_fast_the_first_ones(shipped: Path, data: Path) -> None:
     network = replace(load_network(shipped), certainty=None)
     prepared = prepare(read_nifti(data / "a" / "a_flair.nii.gz"), network.preparation)
@@ -159,21 +173,21 @@ def test_out_of_fold_each_patient_has_the_network_that_left_it_out(shipped: Path
     members = folds_of(PATIENTS, 7, network.splits)
     for name, number in members.items():
         assert name in split_by_fold(PATIENTS, number + 1, 7).validation
-    with pytest.raises(DatasetError, match="not folds 1 to 5"):
+    with pytest.raises(DatasetError, match="five folds"):
         folds_of((*PATIENTS, "f"), 7, network.splits)
-    with pytest.raises(DatasetError, match="not folds 1 to 5"):
-        folds_of(PATIENTS, 8, network.splits)
+    with pytest.raises(DatasetError, match="five folds"):
+        folds_of(PATIENTS, 7, ())
 
 
-def test_the_command_evaluates_out_of_fold(shipped: Path, data: Path) -> None:
+def test_the_command_evaluates_out_of_fold(shipped: Path, small_weights: Path, data: Path) -> None:
     command = [sys.executable, "-m", "gliowatch", "evaluate", "--data", str(data)]
     command += ["--weights", str(shipped), "--out-of-fold"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert "5 patients" in done.stdout, done.stderr
-    other = os.environ | {"GLIOWATCH_TRAINING__SEED": "8"}
-    refused = subprocess.run(command, capture_output=True, text=True, env=other)
+    command[command.index(str(shipped))] = str(small_weights)
+    refused = subprocess.run(command, capture_output=True, text=True)
     assert refused.returncode == 2
-    assert "not folds 1 to 5" in refused.stderr
+    assert "five folds" in refused.stderr
 
 
 def test_fine_tuning_starts_from_the_given_weights(
@@ -240,7 +254,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [{"members": "0"}, {"fast": "0"}, {"fast": "9"}, {"shape": "[]"}]
+    "header", [{"members": "0"}, {"fast": "0"}, {"fast": "9"}, {"shapes": "[]"}]
 )
 def test_a_header_that_makes_no_sense_is_refused(
     header: dict[str, str], shipped: Path, tmp_path: Path

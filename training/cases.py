@@ -105,14 +105,14 @@ def split_by_fold(patients: tuple[str, ...], fold: int, seed: int) -> Split:
 
 
 def folds_of(patients: tuple[str, ...], seed: int, digests: tuple[str, ...]) -> dict[str, int]:
-    """By patient, which of the trained folds (from 0) left it out.
+    """By patient, which member of several (from 0) was trained on the fold without it.
 
-    digests: `Split.digest` of each, in order. Raises DatasetError when they are other folds.
+    digests: `Split.digest` of each member. Raises DatasetError when a fold is not among them.
     """
     folds = [split_by_fold(patients, fold, seed) for fold in range(1, FOLDS + 1)]
-    if tuple(fold.digest for fold in folds) != digests:
-        raise DatasetError("The weights are not folds 1 to 5 of this list of patients, in order.")
-    return {name: number for number, fold in enumerate(folds) for name in fold.validation}
+    if not digests or not {fold.digest for fold in folds} <= set(digests):
+        raise DatasetError("The weights do not hold the five folds of this list of patients.")
+    return {name: digests.index(fold.digest) for fold in folds for name in fold.validation}
 
 
 def split_by_patient(

@@ -36,7 +36,7 @@ def tensors_of(saved: dict[str, Any]) -> dict[str, torch.Tensor]:
 def header_of(saved: dict[str, Any]) -> dict[str, str]:
     """What the weights are and where they come from, as the strings that the format allows."""
     return {
-        "name": NAMES.get(saved["plan"]["recipe"], NAME),
+        "name": NAMES.get(saved["plan"].get("recipe"), NAME),
         "shape": json.dumps(saved["shape"]),
         "preparation": json.dumps(saved.get("preparation", {})),
         "plan": json.dumps(saved["plan"]),

@@ -33,21 +33,32 @@ def ship(
     split: Annotated[Path, typer.Option(exists=True, help="JSON with the list development")],
     out: Annotated[Path, typer.Option("-o", "--out", help="weights file to write")],
     runs: Annotated[list[Path], typer.Argument(exists=True, help="folders of folds 1 to 5")],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, help="folder of another run, which judges before the folds"),
+    ] = None,
     figures: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
 ) -> None:
-    """Join five folds into one weights file."""
+    """Join five folds, and other runs of the same preparation, into one weights file."""
     try:
-        _ship(data, split, out, runs, figures)
+        saved = [load_checkpoint(run / BEST) for run in (*(also or ()), *runs)]
+        content = _ship(find_cases(data), read_split(split), saved, out)
     except GliowatchError as error:
         typer.echo(f"training.ship: {error}", err=True)
         raise typer.Exit(2) from None
+    typer.echo(json.dumps(content, indent=1))
+    if figures:
+        figures.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _ship(data: Path, split: Path, out: Path, runs: list[Path], figures: Path | None) -> None:
-    saved = [load_checkpoint(run / BEST) for run in runs]
-    seed, digests = int(saved[0]["plan"]["seed"]), tuple(each["split_sha256"] for each in saved)
-    members = folds_of(read_split(split).get("development", ()), seed, digests)
-    cases = find_cases(data)
+def _ship(
+    cases: dict[str, Case],
+    lists: dict[str, tuple[str, ...]],
+    saved: list[dict[str, Any]],
+    out: Path,
+) -> dict[str, Any]:
+    digests = tuple(each["split_sha256"] for each in saved)
+    members = folds_of(lists.get("development", ()), int(saved[-1]["plan"]["seed"]), digests)
     if missing := [name for name in members if name not in cases]:
         raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
     unmeasured = out.with_suffix(".unmeasured")
@@ -57,34 +68,28 @@ def _ship(data: Path, split: Path, out: Path, runs: list[Path], figures: Path | 
     patients = []
     for name, number in sorted(members.items()):
         patients.append(_judge(cases[name], network.member(number), number))
-        typer.echo(f"fold {number + 1}: {name}")
+        typer.echo(f"judged {name} by member {number}")
     certainty = asdict(fit(patients, THRESHOLD))
-    content = {"certainty": certainty, **rates(check(patients, THRESHOLD))}
     save_weights(tensors, header | {"certainty": json.dumps(certainty)}, out)
     unmeasured.unlink()
-    typer.echo(json.dumps(content, indent=1))
-    if figures:
-        figures.write_text(json.dumps(content, indent=1) + "\n")
+    return {"certainty": certainty, **rates(check(patients, THRESHOLD))}
 
 
 def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Tensors of all members, named by their number, and one header for all."""
+    """Tensors of all members, named by their number, and one header that lists what each is."""
     tensors = {
         f"{number}.{name}": tensor
         for number, each in enumerate(saved)
         for name, tensor in tensors_of(each).items()
     }
-    splits = json.dumps([each["split_sha256"] for each in saved])
-    steps = json.dumps([each["step"] for each in saved])
-    header = header_of(saved[0])
-    for one_members in ("split_sha256", "step", "validation_dice"):
-        del header[one_members]
-    return tensors, header | {
-        MEMBERS: str(len(saved)),
-        "fast": str(min(FAST, len(saved))),
-        "splits": splits,
-        "steps": steps,
-    }
+    header = header_of(saved[-1])
+    listed = {"shapes": "shape", "splits": "split_sha256", "steps": "step"}
+    listed |= {"plans": "plan", "origins": "origin"}
+    for name, key in listed.items():
+        header.pop(key, None)
+        header[name] = json.dumps([each[key] for each in saved])
+    header.pop("validation_dice", None)
+    return tensors, header | {MEMBERS: str(len(saved)), "fast": str(min(FAST, len(saved)))}
 
 
 def _judge(case: Case, network: Network, fold: int) -> Judged:

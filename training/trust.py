@@ -108,7 +108,7 @@ def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float] | N
         "covered_95": [round(float(interval.low), 4), round(float(interval.high), 4)],
         "range_ratio_median": float(np.median([c.ratio for c in checked if c.ratio] or [np.nan])),
         "confidence_error": float(np.abs(scores - sure).mean()),
-        "rank_correlation": float(stats.spearmanr(sure, scores).statistic),
+        "rank_correlation": _rank_correlation(sure, scores),
         "poor": int(poor.sum()),
         "flagged": int(flagged.sum()),
         "flagged_and_poor": int((flagged & poor).sum()),
@@ -175,6 +175,13 @@ def _quantiles(scores: NDArray[np.float64]) -> tuple[float, float]:
 def _mean_length(error: NDArray[np.float64], width: NDArray[np.float64]) -> float:
     low, high = _quantiles(error / width)
     return float((width * (high - low)).mean())
+
+
+def _rank_correlation(sure: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
+    """Spearman's; nan where one of the two does not vary."""
+    if np.ptp(sure) == 0 or np.ptp(scores) == 0:
+        return float("nan")
+    return float(stats.spearmanr(sure, scores).statistic)
 
 
 def _area_under_curve(sure: NDArray[np.float64], poor: NDArray[np.bool_]) -> float:
