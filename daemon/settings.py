@@ -57,7 +57,7 @@ class ModelSettings(_Table):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     quality: Literal["fast", "best"] = "fast"
     smallest_lesion_mm3: float = Field(default=100.0, ge=0)
-    least_flair: float = Field(default=0.3, ge=0, lt=1)
+    least_flair: float = Field(default=0.25, ge=0, lt=1)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
 

@@ -59,7 +59,7 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
         volume = volume.with_note("turned_to_axial", "The slices were turned to axial.")
     segmentation = segment(volume, prepared, network, rules)
-    trust = segmentation.trust
+    trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
         volume = replace(volume, notes=(*volume.notes, LOW))
     findings = measure(
