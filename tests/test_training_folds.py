@@ -140,18 +140,17 @@ def test_five_runs_become_one_file_with_its_certainty(shipped: Path, runs: list[
     assert 0 <= figures["covered"] <= 1
 
 
-def test_another_run_may_judge_with_the_folds(data: Path, runs: list[Path], tmp_path: Path) -> None:
-    saved = load_checkpoint(runs[0] / BEST)
+def test_another_run_may_judge_with_what_the_folds_measured(
+    data: Path, runs: list[Path], tmp_path: Path
+) -> None:
+    saved = [load_checkpoint(run / BEST) for run in runs]
     wider = UNet(UNetShape(width=3, levels=3))
-    other = saved | {"model_state_dict": wider.state_dict(), "shape": wider.shape.as_dict()}
-    (tmp_path / "other").mkdir()
-    save_checkpoint(other | {"split_sha256": "elsewhere"}, tmp_path / "other" / BEST)
-    saved_all = [load_checkpoint(run / BEST) for run in (tmp_path / "other", *runs)]
-    lists = {"development": PATIENTS}
-    _ship(find_cases(data), lists, saved_all, tmp_path / "six.safetensors")
-    network = load_network(tmp_path / "six.safetensors")
-    assert [net.shape.width for net in network.nets] == [3, *[PLAN.width] * FOLDS]
-    assert min(folds_of(PATIENTS, PLAN.seed, network.splits).values()) == 1
+    judge = saved[0] | {"model_state_dict": wider.state_dict(), "shape": wider.shape.as_dict()}
+    _ship(find_cases(data), {"development": PATIENTS}, saved, judge, tmp_path / "w.safetensors")
+    network = load_network(tmp_path / "w.safetensors")
+    assert [net.shape.width for net in network.nets] == [3]
+    assert network.certainty is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
 
 
 def test_best_asks_all_members_and_fast_the_first_ones(shipped: Path, data: Path) -> None:

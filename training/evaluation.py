@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from model.certainty import Trust
 from model.head import brightness, head_mask
+from model.judging import LOW_CONFIDENCE
 from model.network import Network
 from model.preparation import prepare
 from model.reading.nifti import read_nifti
@@ -24,6 +26,7 @@ from training.pixels import Calibration, Confusion, SliceScores, calibrate, scor
 class CaseResult:
     """One patient. hd95: in mm where the file declares them (`hd95_unit`), else in voxels;
     None without a surface. volume_error: found minus drawn, over drawn; None if nothing was drawn.
+    trust: what a report would say; None for an empty mask, and where nothing was measured.
     """
 
     patient: str
@@ -37,6 +40,7 @@ class CaseResult:
     slices: SliceScores
     calibration: Calibration
     seconds: float
+    trust: Trust | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ def compare(case: Case, volume: Volume, found: Segmentation, seconds: float) -> 
         score_slices(mask, drawn, volume.slice_axis),
         calibrate(found.probability, drawn, head_mask(brightness(volume.voxels))),
         seconds,
+        found.trust,
     )
 
 
@@ -114,6 +119,7 @@ def summary(results: list[CaseResult], weights_sha256: str) -> dict[str, Any]:
         "all_slices": _slices(results, tumor_only=False),
         "ece": round(calibration.ece(), 5),
         "calibration": calibration.curve(),
+        "certainty": _certainty(results),
         "cases": [_case(result) for result in results],
     }
 
@@ -154,6 +160,28 @@ def _interval(values: list[float]) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
+def is_covered(result: CaseResult) -> bool | None:
+    """Whether the drawn volume lies in the range of the report; None without a range."""
+    if result.trust is None:
+        return None
+    low, high = (factor * result.found_voxels for factor in (result.trust.low, result.trust.high))
+    return low <= result.drawn_voxels <= high
+
+
+def _certainty(results: list[CaseResult]) -> dict[str, float | int] | None:
+    """How often the range held the drawn volume, and how far off the confidence was."""
+    sure = [(result, result.trust) for result in results if result.trust is not None]
+    if not sure:
+        return None
+    off = [abs(result.dice - trust.confidence) for result, trust in sure]
+    return {
+        "with_range": len(sure),
+        "covered": sum(bool(is_covered(result)) for result, _ in sure),
+        "confidence_error": round(float(np.mean(off)), 4),
+        "flagged": sum(trust.confidence < LOW_CONFIDENCE for _, trust in sure),
+    }
+
+
 def _lesion_rates(counts: list[LesionCounts]) -> dict[str, float | int | None]:
     drawn, hit = sum(c.drawn for c in counts), sum(c.hit for c in counts)
     false = sum(c.false for c in counts)
@@ -187,5 +215,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "found_voxels": result.found_voxels,
         "volume_error": None if result.volume_error is None else round(result.volume_error, 4),
         "lesions": asdict(result.lesions),
+        "confidence": None if result.trust is None else round(result.trust.confidence, 4),
+        "in_range": is_covered(result),
         "seconds": round(result.seconds, 2),
     }

@@ -77,6 +77,8 @@ def _print(content: dict[str, Any], say: Say) -> None:
     for name in ("lesions", "slices_with_tumor", "all_slices"):
         say(f"{name}: " + ", ".join(f"{key} {value}" for key, value in content[name].items()))
     say(f"expected calibration error {content['ece']:.4f}")
+    if content["certainty"]:
+        say("certainty: " + ", ".join(f"{k} {v}" for k, v in content["certainty"].items()))
 
 
 def _spread_words(title: str, figures: dict[str, float]) -> str:

@@ -1,7 +1,8 @@
-"""`python -m training.ship`: five folds become one weights file, with its certainty measured.
+"""`python -m training.ship`: the weights that are shipped, with their certainty measured on folds.
 
-Each patient of `development` is judged by the one member that did not learn from it; from these
-the probabilities are calibrated, and range and confidence fitted and checked.
+Each patient of `development` is judged by the one fold that did not learn from it; from these
+the probabilities are calibrated, and range and confidence fitted and checked. Either the five
+folds are written, as members that judge together, or another run that shall judge alone.
 """
 
 import json
@@ -33,16 +34,17 @@ def ship(
     split: Annotated[Path, typer.Option(exists=True, help="JSON with the list development")],
     out: Annotated[Path, typer.Option("-o", "--out", help="weights file to write")],
     runs: Annotated[list[Path], typer.Argument(exists=True, help="folders of folds 1 to 5")],
-    also: Annotated[
-        list[Path] | None,
-        typer.Option(exists=True, help="folder of another run, which judges before the folds"),
+    judge: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="folder of the run that shall judge, instead of the folds"),
     ] = None,
     figures: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
 ) -> None:
-    """Join five folds, and other runs of the same preparation, into one weights file."""
+    """Measure the certainty on five folds, and write them, or one other run, with it."""
     try:
-        saved = [load_checkpoint(run / BEST) for run in (*(also or ()), *runs)]
-        content = _ship(find_cases(data), read_split(split), saved, out)
+        saved = [load_checkpoint(run / BEST) for run in runs]
+        alone = load_checkpoint(judge / BEST) if judge else None
+        content = _ship(find_cases(data), read_split(split), saved, alone, out)
     except GliowatchError as error:
         typer.echo(f"training.ship: {error}", err=True)
         raise typer.Exit(2) from None
@@ -55,10 +57,11 @@ def _ship(
     cases: dict[str, Case],
     lists: dict[str, tuple[str, ...]],
     saved: list[dict[str, Any]],
+    judge: dict[str, Any] | None,
     out: Path,
 ) -> dict[str, Any]:
     digests = tuple(each["split_sha256"] for each in saved)
-    members = folds_of(lists.get("development", ()), int(saved[-1]["plan"]["seed"]), digests)
+    members = folds_of(lists.get("development", ()), int(saved[0]["plan"]["seed"]), digests)
     if missing := [name for name in members if name not in cases]:
         raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
     unmeasured = out.with_suffix(".unmeasured")
@@ -68,8 +71,10 @@ def _ship(
     patients = []
     for name, number in sorted(members.items()):
         patients.append(_judge(cases[name], network.member(number), number))
-        typer.echo(f"judged {name} by member {number}")
+        typer.echo(f"fold {number + 1}: {name}")
     certainty = asdict(fit(patients, THRESHOLD))
+    if judge is not None:
+        tensors, header = tensors_of(judge), header_of(judge)
     save_weights(tensors, header | {"certainty": json.dumps(certainty)}, out)
     unmeasured.unlink()
     return {"certainty": certainty, **rates(check(patients, THRESHOLD))}
