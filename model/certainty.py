@@ -29,7 +29,8 @@ class Trust:
 class Certainty:
     """The fitted numbers.
 
-    slope, offset: Platt scaling of the logits (Platt 1999; Guo et al., ICML 2017).
+    slope: of the logits, temperature scaling (Guo et al., ICML 2017): 0.5 stays 0.5, so that no
+    mask changes.
     confidence_slope, confidence_offset: from the overlap that the probabilities promise to the
     Dice to be expected. low, high: quantiles of the logarithm of drawn over found volume, each
     in units of `base` + the logarithm of unsure over sure volume (split conformal prediction
@@ -39,7 +40,6 @@ class Certainty:
     """
 
     slope: float
-    offset: float
     confidence_slope: float
     confidence_offset: float
     low: float
@@ -52,7 +52,7 @@ class Certainty:
     def calibrated(self, probability: FloatArray) -> FloatArray:
         """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
         inside = np.clip(probability, EDGE, 1 - EDGE)
-        logits = self.slope * (np.log(inside) - np.log1p(-inside)) + self.offset
+        logits = self.slope * (np.log(inside) - np.log1p(-inside))
         honest: FloatArray = np.where(probability > EDGE, expit(logits), 0)
         return honest.astype(np.float32)
 

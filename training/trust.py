@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
-from scipy.special import expit
 
 from model.certainty import EDGE, Certainty, promised_dice, spread
 from model.judging import LOW_CONFIDENCE
@@ -53,8 +52,8 @@ class Checked:
 
 def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     """All numbers from these patients. Raises DatasetError when too few have a mask."""
-    slope, offset = _platt(patients)
-    plain = Certainty(slope, offset, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, RATE, threshold)
+    slope = _slope(patients)
+    plain = Certainty(slope, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, RATE, threshold)
     rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
     if len(rows) < FEWEST:
         raise DatasetError(f"Certainty needs {FEWEST} patients in whom tumor was drawn and found.")
@@ -64,7 +63,7 @@ def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     low, high = _quantiles(error / (width + base))
     rate = min(RATE, (len(rows) - 1) / (len(rows) + 1))  # few patients cannot promise more
     widest = width.max() + base
-    numbers = (slope, offset, *line, low, high, base, widest, rate, threshold)
+    numbers = (slope, *line, low, high, base, widest, rate, threshold)
     return Certainty(*(round(float(number), 5) for number in numbers))
 
 
@@ -124,8 +123,8 @@ def _plain(value: float | int | list[float]) -> float | int | list[float] | None
     return None if np.isnan(value) else round(value, 4)
 
 
-def _platt(patients: Sequence[Judged]) -> tuple[float, float]:
-    """Slope and offset of the logits that make the drawn voxels most likely."""
+def _slope(patients: Sequence[Judged]) -> float:
+    """The slope of the logits that makes the drawn voxels most likely."""
     logits, drawn = [], []
     for number, patient in enumerate(patients):
         inside = patient.head & (patient.probability > EDGE)
@@ -137,14 +136,10 @@ def _platt(patients: Sequence[Judged]) -> tuple[float, float]:
         drawn.append(truth[chosen])
     x, y = np.concatenate(logits), np.concatenate(drawn).astype(float)
 
-    def loss(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        z = numbers[0] * x + numbers[1]
-        wrong = expit(z) - y
-        value = float(np.mean(np.logaddexp(0, z) - y * z))
-        return value, np.array([np.mean(wrong * x), np.mean(wrong)])
+    def loss(slope: float) -> float:
+        return float(np.mean(np.logaddexp(0, slope * x) - y * slope * x))
 
-    found = optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS").x
-    return float(found[0]), float(found[1])
+    return float(optimize.minimize_scalar(loss, bounds=(0.01, 10), method="bounded").x)
 
 
 def _row(
