@@ -23,7 +23,7 @@ async def test_the_numbers(tmp_path: Path) -> None:
             "Ada Lovelace",
             "ID P1",
             "Born 1970-12-31, ",
-            "FLAIR abnormality (whole tumor): 41.2 ml, one lesion on the patient&#39;s right",
+            "FLAIR abnormality (whole tumor): 41.2 ml (39.0 to 44.0), one lesion on the patient&#39;s right",
             "<td>41.24 ml</td><td>52 x 38 mm</td><td>Right</td><td>69</td><td>0.91</td>",
             "39.0 to 44.0 ml",
             "The file carries no date.",
