@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
 from model.errors import WeightsError
-from model.loading import check_complete
+from model.loading import fill, read_safetensors
 from model.preparation import HEAD_SLICES, Prepared
 from model.seen import Seen
 
@@ -124,12 +123,9 @@ def load_gate(least: float) -> Gate:
 def read_gate(path: Path, least: float) -> Gate:
     """The gate in a safetensors file. Raises WeightsError when it is missing or damaged."""
     try:
-        with safe_open(path, "pt") as stored:
-            shape = GateShape(**json.loads((stored.metadata() or {})["shape"]))
-            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
-        net = shape.build()
-        check_complete(net.load_state_dict(tensors, strict=False))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError):
+        header, tensors = read_safetensors(path)
+        net = GateShape(**json.loads(header["shape"])).build()
+        fill(net, tensors)
+    except Exception:  # torch and safetensors raise many kinds on hostile bytes
         raise WeightsError("The gate's weights are missing or damaged.") from None
-    net.eval()
     return Gate(net, least)

@@ -56,12 +56,12 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     seen = _seen(volume, prepared, network, gate)
     if seen is not Seen.FLAIR:
         return _refused(volume, REFUSALS[seen])
-    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine):
+    if _is_off_axial(volume):
         volume = volume.with_note("turned_to_axial", "The slices were turned to axial.")
     segmentation = segment(volume, prepared, network, rules)
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
-        volume = replace(volume, notes=(*volume.notes, LOW))
+        volume = volume.with_note(LOW.code, LOW.message)
     findings = measure(
         segmentation.mask,
         volume.affine,
@@ -82,9 +82,13 @@ def _nothing_to_see(volume: Volume) -> Note | None:
         return Note("too_small", "The scan is too small to show a head: it was not judged.")
     if not head_mask(brightness(volume.voxels)).any():
         return Note("blank", "The scan is blank: it was not judged.")
-    if volume.sides_known and volume.slice_axis != axial_axis(volume.affine) and _is_thick(volume):
+    if _is_off_axial(volume) and _is_thick(volume):
         return Note("not_axial", "The slices are thick and not axial: they were not judged.")
     return None
+
+
+def _is_off_axial(volume: Volume) -> bool:
+    return volume.sides_known and volume.slice_axis != axial_axis(volume.affine)
 
 
 def _is_thick(volume: Volume) -> bool:

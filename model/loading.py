@@ -8,18 +8,17 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.certainty import Certainty
 from model.errors import WeightsError
 from model.framing import SEED, Preparation
 from model.network import Network
-from model.unet import UNet, UNetShape
+from model.unet import SEED_SHAPE, UNet, UNetShape
 
 SHIPPED = "flair_unet.safetensors"
 MEMBERS = "members"  # key of the header: how many networks the file holds
 MOST_MEMBERS, MOST_PIXELS = 32, 4096
-DEMO_SHAPE = {"inputs": 1, "width": 64, "levels": 4}
 
 
 def load_network(weights: Path | None = None, device: str = "cpu", threads: int = 0) -> Network:
@@ -52,9 +51,7 @@ def _load(path: Path, device: str) -> Network:
 
 
 def _from_safetensors(path: Path, digest: str, device: str) -> Network:
-    with safe_open(path, "pt") as stored:
-        about = stored.metadata() or {}
-        tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+    about, tensors = read_safetensors(path)
     parts = _members(tensors, about)
     shapes = json.loads(about["shapes"]) if MEMBERS in about else [json.loads(about["shape"])]
     nets = tuple(
@@ -78,10 +75,17 @@ def _from_safetensors(path: Path, digest: str, device: str) -> Network:
     )
 
 
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors, as float32."""
+    with safe_open(path, "pt") as stored:
+        tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+        return stored.metadata() or {}, tensors
+
+
 def _from_checkpoint(path: Path, digest: str, device: str) -> Network:
     """A checkpoint of ours, or one that says nothing of itself, as the demo's: then its shape."""
     saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    shape = UNetShape(**saved.get("shape", DEMO_SHAPE))
+    shape = UNetShape(**saved["shape"]) if "shape" in saved else SEED_SHAPE
     preparation = _preparation(saved["preparation"]) if "preparation" in saved else SEED
     net = _built(shape, saved["model_state_dict"], device)
     return Network(path.stem, digest, (net,), device, preparation)
@@ -108,21 +112,22 @@ def _preparation(numbers: dict[str, Any]) -> Preparation:
     return made
 
 
-def check_complete(keys: Any) -> None:
-    """Raise ValueError unless a state dict gave all that its network learns, and no more.
+def fill(net: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give a network all that it learned, ready to judge; counters of batches may be missing.
 
-    keys: what `load_state_dict` answered. Counters of batch normalisation may be missing.
+    Raises ValueError for a tensor too few or too many, or one that holds no numbers.
     """
+    keys = net.load_state_dict(tensors, strict=False)
     if keys.unexpected_keys or any("num_batches" not in name for name in keys.missing_keys):
         raise ValueError("not of this shape")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ValueError("weights that are no numbers")
+    net.eval()
 
 
 def _built(shape: UNetShape, tensors: dict[str, Tensor], device: str) -> UNet:
     net = UNet(shape)
-    check_complete(net.load_state_dict(tensors, strict=False))
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise ValueError("weights that are no numbers")
-    net.eval()
+    fill(net, tensors)
     net.to(device)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net

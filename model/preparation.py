@@ -22,7 +22,7 @@ WHITE = 4.0  # times the head's median: what is brighter counts as this bright
 MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims
 PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
 
-_LPS = orientations.axcodes2ornt(("L", "P", "S"))
+LPS = orientations.axcodes2ornt(("L", "P", "S"))
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def from_window(window: FloatArray, grid: Grid) -> FloatArray:
 
 def _orientation(affine: Affine) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     mine = orientations.io_orientation(affine)
-    return orientations.ornt_transform(mine, _LPS), orientations.ornt_transform(_LPS, mine)
+    return orientations.ornt_transform(mine, LPS), orientations.ornt_transform(LPS, mine)
 
 
 def _lps_spacing(volume: Volume, to_lps: NDArray[np.float64]) -> tuple[float, float, float]:

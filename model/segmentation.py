@@ -54,13 +54,18 @@ def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules
     certainty = network.certainty
     if certainty is not None:
         probability = certainty.calibrated(probability)
-    voxel_mm3 = abs(float(np.linalg.det(volume.affine[:3, :3])))
-    no_scale = volume.scale is Scale.UNKNOWN
-    fewest = SMALLEST_PIXELS if no_scale else rules.smallest_mm3 / voxel_mm3
+    fewest = fewest_voxels(volume, rules.smallest_mm3)
     mask = without_specks(probability >= rules.threshold, fewest).astype(np.uint8)
     known = certainty is not None and certainty.threshold == rules.threshold
     trust = certainty.trust(mask, probability) if certainty is not None and known else None
     return Segmentation(mask, probability, rules.threshold, trust)
+
+
+def fewest_voxels(volume: Volume, smallest_mm3: float) -> float:
+    """Voxels of the smallest piece that is kept."""
+    if volume.scale is Scale.UNKNOWN:
+        return SMALLEST_PIXELS
+    return smallest_mm3 / abs(float(np.linalg.det(volume.affine[:3, :3])))
 
 
 def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:

@@ -34,6 +34,9 @@ class UNetShape:
         return UNet(self)
 
 
+SEED_SHAPE = UNetShape(inputs=1, width=64, levels=4)  # the well-known demo's
+
+
 class DoubleConv(nn.Sequential):
     """Twice: 3x3 convolution, batch normalisation, ReLU. (b, c, h, w) -> (b, outputs, h, w)."""
 

@@ -19,6 +19,7 @@ from model.preparation import prepare
 from model.reading.nifti import read_nifti
 from model.seen import Seen
 from tests.conftest import FRONTAL, SAMPLES
+from training.gate_shares import show, turn
 from training.tissues import Contrast, tissues
 
 LEAST = ModelSettings().least_flair
@@ -167,3 +168,19 @@ def test_damaged_gate_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     save_file({"z": torch.zeros(1)}, path, metadata={"shape": '{"width": 16}'})
     with pytest.raises(WeightsError, match="gate"):
         read_gate(path, LEAST)
+
+
+def test_the_shares_can_be_shown_as_they_are_and_turned(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cube = save(average_brain(FLAIR), (1.5, 1.5, 1.5), tmp_path / "brain.nii")
+    show([cube], turned=False)
+    show([cube], turned=True)
+    whole, sagittal, coronal = capsys.readouterr().out.splitlines()
+    assert whole.startswith("brain.nii, as it is: flair ")
+    assert sagittal.startswith("brain.nii, sagittal: flair ")
+    assert coronal.startswith("brain.nii, coronal: flair ")
+    volume = read_nifti(cube)
+    right, back, up = turn(volume, (0, 1, 2)).shape, turn(volume, (1, 2, 0)).shape, volume.shape
+    assert right == up
+    assert back == (up[1], up[2], up[0])

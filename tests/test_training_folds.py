@@ -20,7 +20,7 @@ from model.network import Network
 from model.preparation import prepare
 from model.reading.nifti import read_nifti
 from model.seen import Seen
-from model.unet import UNet, UNetShape
+from model.unet import SEED_SHAPE, UNet, UNetShape
 from tests.test_training import write_case
 from training.cases import (
     FOLDS,
@@ -34,7 +34,6 @@ from training.gate import GatePlan, draw, gate_method
 from training.loop import Limits
 from training.preparing import prepare_case
 from training.recipe import Request, Watch, train
-from training.seed import SHAPE
 from training.ship import _ship
 from training.standard import StandardPlan, coarser, standard_method
 from training.tissues import draw_slice, flair_contrast, other_contrast
@@ -206,7 +205,7 @@ def test_fine_tuning_starts_from_the_given_weights(
 def test_what_cannot_be_fine_tuned_or_resumed_is_refused(
     shipped: Path, data: Path, tmp_path: Path
 ) -> None:
-    torch.save({"model_state_dict": UNet(SHAPE).state_dict()}, tmp_path / "demo.pth")
+    torch.save({"model_state_dict": UNet(SEED_SHAPE).state_dict()}, tmp_path / "demo.pth")
     for wrong in (
         Request(data, tmp_path / "a", None, 0.2, False, start=tmp_path / "demo.pth"),
         Request(data, tmp_path / "b", None, 0.2, False, start=shipped, recipe="seed"),
@@ -271,10 +270,10 @@ def test_a_checkpoint_loads_as_weights_and_one_without_a_word_as_the_demos(
 ) -> None:
     ours = load_network(runs[0] / BEST)
     assert (ours.preparation, ours.nets[0].shape.width) == (STANDARD, PLAN.width)
-    torch.save({"model_state_dict": UNet(SHAPE).state_dict()}, tmp_path / "best_model.pth")
+    torch.save({"model_state_dict": UNet(SEED_SHAPE).state_dict()}, tmp_path / "best_model.pth")
     demos: Network = load_network(tmp_path / "best_model.pth")
     assert demos.preparation == SEED
-    assert demos.nets[0].shape == SHAPE == UNetShape(inputs=1, width=64, levels=4)
+    assert demos.nets[0].shape == SEED_SHAPE == UNetShape(inputs=1, width=64, levels=4)
 
 
 def test_the_stem_folds_pixels_and_gives_them_back() -> None:

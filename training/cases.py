@@ -110,7 +110,7 @@ def folds_of(patients: tuple[str, ...], seed: int, digests: tuple[str, ...]) -> 
     digests: `Split.digest` of each member. Raises DatasetError when a fold is not among them.
     """
     folds = [split_by_fold(patients, fold, seed) for fold in range(1, FOLDS + 1)]
-    if not digests or not {fold.digest for fold in folds} <= set(digests):
+    if not {fold.digest for fold in folds} <= set(digests):
         raise DatasetError("The weights do not hold the five folds of this list of patients.")
     return {name: digests.index(fold.digest) for fold in folds for name in fold.validation}
 

@@ -10,7 +10,6 @@ from scipy import stats
 
 from model.certainty import Trust
 from model.head import brightness, head_mask
-from model.judging import LOW_CONFIDENCE
 from model.network import Network
 from model.preparation import prepare
 from model.reading.nifti import read_nifti
@@ -20,6 +19,7 @@ from training.cases import Case
 from training.metrics import LesionCounts, count_lesions, hausdorff_95
 from training.overlap import Mask, dice
 from training.pixels import Calibration, Confusion, SliceScores, calibrate, score_slices
+from training.trust import Checked, checked_by, rates
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,9 @@ def summary(results: list[CaseResult], weights_sha256: str) -> dict[str, Any]:
         "all_slices": _slices(results, tumor_only=False),
         "ece": round(calibration.ece(), 5),
         "calibration": calibration.curve(),
-        "certainty": _certainty(results),
+        "certainty": rates([_checked(result) for result in results])
+        if any(result.trust for result in results)
+        else None,
         "cases": [_case(result) for result in results],
     }
 
@@ -160,26 +162,8 @@ def _interval(values: list[float]) -> tuple[float, float]:
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
-def is_covered(result: CaseResult) -> bool | None:
-    """Whether the drawn volume lies in the range of the report; None without a range."""
-    if result.trust is None:
-        return None
-    low, high = (factor * result.found_voxels for factor in (result.trust.low, result.trust.high))
-    return low <= result.drawn_voxels <= high
-
-
-def _certainty(results: list[CaseResult]) -> dict[str, float | int] | None:
-    """How often the range held the drawn volume, and how far off the confidence was."""
-    sure = [(result, result.trust) for result in results if result.trust is not None]
-    if not sure:
-        return None
-    off = [abs(result.dice - trust.confidence) for result, trust in sure]
-    return {
-        "with_range": len(sure),
-        "covered": sum(bool(is_covered(result)) for result, _ in sure),
-        "confidence_error": round(float(np.mean(off)), 4),
-        "flagged": sum(trust.confidence < LOW_CONFIDENCE for _, trust in sure),
-    }
+def _checked(result: CaseResult) -> Checked:
+    return checked_by(result.dice, result.trust, result.drawn_voxels, result.found_voxels)
 
 
 def _lesion_rates(counts: list[LesionCounts]) -> dict[str, float | int | None]:
@@ -216,6 +200,6 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "volume_error": None if result.volume_error is None else round(result.volume_error, 4),
         "lesions": asdict(result.lesions),
         "confidence": None if result.trust is None else round(result.trust.confidence, 4),
-        "in_range": is_covered(result),
+        "in_range": None if result.trust is None else _checked(result).covered,
         "seconds": round(result.seconds, 2),
     }

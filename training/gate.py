@@ -1,17 +1,16 @@
 """The `gate` recipe: teaches model/gate.py what is an axial FLAIR of a head, and what is not."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter, functional
-from torch.optim import AdamW, Optimizer
+from torch.nn import functional
 
 from model.framing import STANDARD
 from model.gate import CLASSES, GateShape
 from model.seen import Seen
+from training.annealing import adamw, annealed
 from training.augment import augment
 from training.batches import STRIPPED_SHARE
 from training.cache import WHITE_LEVEL, CachedPatient
@@ -24,10 +23,10 @@ from training.impostors import (
     remapped,
 )
 from training.method import Method
-from training.standard import schedule
 from training.tissues import draw_slice, flair_contrast, other_contrast
 
 SHARES = {Seen.FLAIR: 0.4, Seen.CONTRAST: 0.26, Seen.VIEW: 0.17, Seen.NO_HEAD: 0.17}
+DRAWN = {Seen.FLAIR: 0.25, Seen.CONTRAST: 0.6}  # share of these that is drawn tissue by tissue
 CHECKED = 256  # pictures of the validation patients
 
 
@@ -48,9 +47,6 @@ def gate_method(
 ) -> Method:
     """The recipe for these patients, prepared as for the `standard` recipe."""
 
-    def optimizer(parameters: Iterable[Parameter]) -> Optimizer:
-        return AdamW(parameters, lr=plan.rate, weight_decay=1e-2)
-
     return Method(
         GateShape(),
         STANDARD,
@@ -58,8 +54,8 @@ def gate_method(
         plan.steps,
         plan.check_every,
         plan.average,
-        optimizer,
-        lambda share: plan.rate * schedule(share, 0.05),
+        adamw(plan.rate, 1e-2),
+        annealed(plan.rate),
         functional.cross_entropy,
         lambda step, share: draw(train, plan.batch, (plan.seed, step)),
         lambda net: accuracy(net, validation),
@@ -98,7 +94,7 @@ def _picture(seen: Seen, patients: list[CachedPatient], chance: np.random.Genera
     if seen is Seen.VIEW:
         return other_view(patient, chance)
     k = middle_slice(patient, chance)
-    if chance.random() < (0.6 if seen is Seen.CONTRAST else 0.25):
+    if chance.random() < DRAWN[seen]:
         contrast = flair_contrast if seen is Seen.FLAIR else other_contrast
         return as_prepared(draw_slice(contrast(chance), chance))
     picture = patient.slices[k].astype(np.float32) / np.float32(WHITE_LEVEL)

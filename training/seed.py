@@ -15,12 +15,11 @@ from torch.nn import Parameter, functional
 from torch.optim import Adam, Optimizer
 
 from model.framing import SEED
-from model.unet import UNetShape
+from model.unet import SEED_SHAPE
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
 from training.overlap import dice
 
-SHAPE = UNetShape(inputs=1, width=64, levels=4)
 BATCH, EPOCHS, RATE = 4, 10, 1e-3
 VALIDATION_SHARE, TEST_SHARE = 0.15, 0.15
 
@@ -43,7 +42,7 @@ def seed_method(
         return Adam(parameters, lr=RATE)
 
     return Method(
-        SHAPE,
+        SEED_SHAPE,
         SEED,
         BATCH,
         epochs * batches,

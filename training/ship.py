@@ -6,11 +6,10 @@ folds are written, as members that judge together, or another run that shall jud
 """
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from model.errors import GliowatchError
@@ -19,7 +18,7 @@ from model.loading import MEMBERS, load_network
 from model.network import Network
 from model.preparation import from_window, prepare
 from model.reading.nifti import read_nifti
-from model.segmentation import Rules
+from model.segmentation import Rules, fewest_voxels
 from training.cases import Case, DatasetError, find_cases, folds_of, read_split
 from training.checkpoint import BEST, load_checkpoint
 from training.export import header_of, save_weights, tensors_of
@@ -100,10 +99,9 @@ def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]
 def _judge(case: Case, network: Network, fold: int) -> Judged:
     volume = read_nifti(case.flair)
     prepared = prepare(volume, network.preparation)
-    plain = replace(network, certainty=None)
-    probability = from_window(plain.probabilities(prepared, best=False), prepared.grid)
+    probability = from_window(network.probabilities(prepared, best=False), prepared.grid)
     head = head_mask(brightness(volume.voxels))
-    fewest = SMALLEST_MM3 / abs(float(np.linalg.det(volume.affine[:3, :3])))
+    fewest = fewest_voxels(volume, SMALLEST_MM3)
     return Judged(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
 
 

@@ -1,17 +1,16 @@
 """The `standard` recipe: all slices with neighbours, strong augmentation, Dice and entropy."""
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter, functional
-from torch.optim import AdamW, Optimizer
+from torch.nn import functional
 
 from model.framing import STANDARD
 from model.neighbours import with_neighbours
 from model.unet import UNetShape
+from training.annealing import WARMUP, adamw, annealed
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.cases import DatasetError
@@ -38,7 +37,7 @@ class StandardPlan:
     islands: float = 0.2
     seed: int = 7
     weight_decay: float = 1e-2
-    warmup: float = 0.05
+    warmup: float = WARMUP
     average: float = 0.999
     check_every: int = 500
 
@@ -53,9 +52,6 @@ def standard_method(
     if STANDARD.rows % unit or STANDARD.columns % unit:
         raise DatasetError("This many levels do not fit the network's window with this stem.")
 
-    def optimizer(parameters: Iterable[Parameter]) -> Optimizer:
-        return AdamW(parameters, lr=plan.rate, weight_decay=plan.weight_decay)
-
     def draw(step: int, share: float) -> tuple[Tensor, Tensor]:
         images, masks = batches.draw(step)
         return coarser(images, masks, unit) if share < plan.coarse_share else (images, masks)
@@ -67,8 +63,8 @@ def standard_method(
         plan.steps,
         plan.check_every,
         plan.average,
-        optimizer,
-        lambda share: plan.rate * schedule(share, plan.warmup),
+        adamw(plan.rate, plan.weight_decay),
+        annealed(plan.rate, plan.warmup),
         segmentation_loss,
         draw,
         lambda net: mean_dice(net, validation),
@@ -139,10 +135,3 @@ def volume_dice(net: nn.Module, patient: CachedPatient) -> float:
             images = images.to(device, memory_format=torch.channels_last)
             parts.append((net(images) > 0).cpu().numpy()[:, 0])
     return dice(np.concatenate(parts), patient.mask)
-
-
-def schedule(share: float, warmup: float) -> float:
-    """Rise in a straight line, then fall along half a cosine to zero."""
-    if share < warmup:
-        return (share + 1e-3) / (warmup + 1e-3)
-    return 0.5 * (1 + float(np.cos(np.pi * (share - warmup) / (1 - warmup))))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from model.certainty import EDGE, Certainty, promised_dice, spread
+from model.certainty import EDGE, Certainty, Trust, promised_dice, spread
 from model.judging import LOW_CONFIDENCE
 from model.segmentation import without_specks
 from model.volume import FloatArray
@@ -78,16 +78,24 @@ def check(patients: Sequence[Judged], threshold: float) -> list[Checked]:
 
 def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
     """What the numbers say of a patient, beside the truth."""
-    probability = certainty.calibrated(patient.probability)
-    mask = without_specks(probability >= threshold, patient.fewest)
+    probability, mask = _mask(patient, certainty, threshold)
     trust = certainty.trust(mask.astype(np.uint8), probability)
     score = dice(mask, patient.drawn)
+    return checked_by(score, trust, int(patient.drawn.sum()), int(mask.sum()))
+
+
+def checked_by(score: float, trust: Trust | None, drawn: int, found: int) -> Checked:
+    """A Dice and what was said of the mask, beside the voxels drawn and found."""
     if trust is None:
         return Checked(score, 0.0, False, None)
-    share = float(patient.drawn.sum()) / float(mask.sum())
-    return Checked(
-        score, trust.confidence, trust.low <= share <= trust.high, trust.high / trust.low
-    )
+    covered = trust.low * found <= drawn <= trust.high * found
+    return Checked(score, trust.confidence, covered, trust.high / trust.low)
+
+
+def _mask(patient: Judged, certainty: Certainty, threshold: float) -> tuple[FloatArray, Mask]:
+    """Calibrated probabilities and the mask that a report would show."""
+    probability = certainty.calibrated(patient.probability)
+    return probability, without_specks(probability >= threshold, patient.fewest)
 
 
 def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float] | None]:
@@ -146,8 +154,7 @@ def _row(
     patient: Judged, certainty: Certainty, threshold: float
 ) -> tuple[float, float, float, float] | None:
     """Promised Dice, spread, reached Dice, log of drawn over found; None for an empty mask."""
-    probability = certainty.calibrated(patient.probability)
-    mask = without_specks(probability >= threshold, patient.fewest)
+    probability, mask = _mask(patient, certainty, threshold)
     if not mask.any() or not patient.drawn.any():
         return None
     return (

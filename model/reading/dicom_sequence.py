@@ -16,7 +16,6 @@ FLAIR_NAMES = (
     "flair",
     "dark fluid",
     "dark-fluid",
-    "dark_fluid",
     "darkfluid",
     "da-fl",
     "da fl",
@@ -24,7 +23,7 @@ FLAIR_NAMES = (
 )
 OTHER_NAMES = re.compile(
     r"\b(t1w?|t2w?|pd|mprage|mp2rage|bravo|tfl|dwi|diff\w*|adc|trace|dti|epi|bold|fmri|swi|swan"
-    r"|t2\*?|gre|hemo|tof|mra|angio|asl|perf\w*|dsc|locali[sz]er|scout|survey|stir)\b"
+    r"|gre|hemo|tof|mra|angio|asl|perf\w*|dsc|locali[sz]er|scout|survey|stir)\b"
 )
 HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT")
 OTHER_PARTS = re.compile(
