@@ -138,6 +138,10 @@ def train(
         Path | None,
         typer.Option("--from", exists=True, help="fine-tune these weights"),
     ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", exists=True, help="one more round after that ended run"),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
@@ -151,7 +155,7 @@ def train(
 
     table = _load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe.value, fold, start)
+    request = Request(data, out, split, share, resume, recipe.value, fold, start, again)
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 

@@ -202,6 +202,26 @@ def test_fine_tuning_starts_from_the_given_weights(
     assert saved["origin"]["started_from"] == load_network(shipped).sha256
 
 
+def test_another_round_goes_on_from_the_same_patients_alone(
+    shipped: Path, data: Path, tmp_path: Path
+) -> None:
+    first = Request(data, tmp_path / "first", None, 0.2, False, fold=1)
+    train(first, PLAN, Limits(), WATCH)
+    second = replace(first, target=tmp_path / "second", again=tmp_path / "first")
+    still = replace(PLAN, rate=0.0, steps=1, average=0.0)
+    train(second, still, Limits(), WATCH)
+    ended, begun = (load_network(tmp_path / name / BEST).nets[0] for name in ("first", "second"))
+    for name, value in ended.named_parameters():
+        assert torch.equal(begun.get_parameter(name), value), name
+    for wrong, said in (
+        (replace(second, target=tmp_path / "a", fold=2), "another split"),
+        (replace(second, target=tmp_path / "b", start=shipped), "not from both"),
+        (replace(second, target=tmp_path / "c", again=tmp_path), "no run"),
+    ):
+        with pytest.raises(DatasetError, match=said):
+            train(wrong, PLAN, Limits(), WATCH)
+
+
 def test_what_cannot_be_fine_tuned_or_resumed_is_refused(
     shipped: Path, data: Path, tmp_path: Path
 ) -> None:

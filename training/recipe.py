@@ -9,6 +9,7 @@ from typing import Literal
 
 from model.framing import SEED, STANDARD
 from model.loading import load_network
+from model.network import Network
 from training.cache import CachedPatient, holds, load_cache
 from training.cases import (
     Case,
@@ -19,14 +20,14 @@ from training.cases import (
     split_by_fold,
     split_by_patient,
 )
-from training.checkpoint import BEST, LATEST
+from training.checkpoint import BEST, LATEST, load_checkpoint
 from training.export import export_weights
 from training.gate import GatePlan, gate_method
 from training.loop import Limits, Progress, Training
 from training.method import Method
 from training.preparing import build_cache
 from training.seed import TEST_SHARE, VALIDATION_SHARE, seed_method
-from training.standard import StandardPlan, fine_tuning, standard_method
+from training.standard import StandardPlan, fine_tuning, next_round, standard_method
 
 CACHE = "cache.npz"
 SPLIT = "split.json"
@@ -41,6 +42,7 @@ class Request:
     without it all cases are split by patient. recipe: ours, the demo's, or the gate's.
     fold: instead of a share, put that fifth of the patients aside (training/cases.py).
     start: weights to go on from, gently, with `standard`; None draws new ones.
+    again: the folder of an ended run of `standard` on the same split, for another whole round.
     """
 
     data: Path
@@ -51,6 +53,7 @@ class Request:
     recipe: Literal["standard", "seed", "gate"] = "standard"
     fold: int | None = None
     start: Path | None = None
+    again: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,18 +84,35 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))
     learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     origin, start = {"git": git_revision()}, None
-    if request.start is None:
-        method = _method(request, plan, learned, validation)
+    if known := _known(request, split):
+        start, origin["started_from"] = known.nets[0], known.sha256
+        follow = fine_tuning if request.again is None else next_round
+        method = follow(start.shape, plan, learned, validation)
     else:
-        network = load_network(request.start)
-        if request.recipe != "standard" or network.preparation != STANDARD:
-            raise DatasetError("Only weights of the recipe standard can be fine-tuned, by it.")
-        start, origin["started_from"] = network.nets[0], network.sha256
-        method = fine_tuning(start.shape, plan, learned, validation)
+        method = _method(request, plan, learned, validation)
     training = Training(method, limits, split, request.target, origin, start)
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best
+
+
+def _known(request: Request, split: Split) -> Network | None:
+    """The weights that the run goes on from."""
+    if request.start and request.again:
+        raise DatasetError("Go on from weights or from a run, not from both.")
+    path = request.start
+    if request.again is not None:
+        path = request.again / BEST
+        if not path.exists():
+            raise DatasetError("There is no run in the folder that was named for another round.")
+        if load_checkpoint(path)["split_sha256"] != split.digest:
+            raise DatasetError("The earlier round was trained on another split of the patients.")
+    if path is None:
+        return None
+    network = load_network(path)
+    if request.recipe != "standard" or network.preparation != STANDARD:
+        raise DatasetError("Only weights of the recipe standard can be fine-tuned, by it.")
+    return network
 
 
 def _keep_split(split: Split, path: Path, resume: bool) -> None:

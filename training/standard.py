@@ -80,17 +80,22 @@ def fine_tuning(
     validation: list[CachedPatient],
 ) -> Method:
     """The recipe for weights that know much already: a tenth of the rate, all of it fine."""
-    gentle = replace(
-        plan,
-        rate=plan.rate / 10,
-        coarse_share=0.0,
-        average=0.99,
-        check_every=50,
-        width=shape.width,
-        levels=shape.levels,
-        stem=shape.stem,
-    )
-    return replace(standard_method(gentle, train, validation), keep_last=False)
+    gentle = replace(plan, rate=plan.rate / 10, coarse_share=0.0, average=0.99, check_every=50)
+    return replace(next_round(shape, gentle, train, validation), keep_last=False)
+
+
+def next_round(
+    shape: UNetShape,
+    plan: StandardPlan,
+    train: list[CachedPatient],
+    validation: list[CachedPatient],
+) -> Method:
+    """The recipe as it is, for a network that has ended one run on the same patients.
+
+    A warm restart: the rate rises and falls once more (Loshchilov, Hutter: SGDR, ICLR 2017).
+    """
+    same = replace(plan, width=shape.width, levels=shape.levels, stem=shape.stem)
+    return standard_method(same, train, validation)
 
 
 def coarser(images: Tensor, masks: Tensor, unit: int) -> tuple[Tensor, Tensor]:
