@@ -18,7 +18,8 @@ from model.preparation import prepare
 from model.reading.nifti import read_nifti
 from model.segmentation import Rules, segment
 from tests.conftest import FRONTAL
-from training.trust import Judged, check, compare, fit, rates
+from training.rates import Checked, rates
+from training.trust import Judged, check, compare, fit
 
 PLAIN = Certainty(1.0, 1.0, 0.0, -1.0, 1.0, 0.1, 2.0, 0.9, 0.5)
 
@@ -109,14 +110,38 @@ def test_the_range_covers_about_as_often_as_it_says() -> None:
     patients = [a_patient(seed, vague=1 + seed % 3) for seed in range(40)]
     found = rates(check(patients, 0.5))
     assert found["patients"] == 40
-    low, high = found["covered_95"]  # type: ignore[misc]
+    assert isinstance(found["covered_95"], list)
+    low, high = found["covered_95"]
     assert low <= 0.9 <= high
 
 
 def test_a_sharp_mask_gets_more_confidence_than_a_vague_one() -> None:
     patients = [a_patient(seed, vague=0.5 if seed % 2 else 6) for seed in range(40)]
     found = rates(check(patients, 0.5))
-    assert float(found["rank_correlation"]) > 0.5  # type: ignore[arg-type]
+    assert isinstance(found["rank_correlation"], float)
+    assert found["rank_correlation"] > 0.5
+
+
+def test_how_well_the_confidence_sorts_has_an_interval_that_narrows_with_patients() -> None:
+    def widths(count: int) -> list[float]:
+        chance = np.random.default_rng(3)
+        dice = chance.uniform(0.5, 1, count)
+        sure = dice + chance.normal(0, 0.1, count)
+        found = rates([Checked(d, s, True, 2.0) for d, s in zip(dice, sure, strict=True)])
+        ends = []
+        for name in ("rank_correlation", "area_under_curve"):
+            interval, value = found[f"{name}_95"], found[name]
+            assert isinstance(interval, list)
+            assert isinstance(value, float)
+            assert interval[0] < value < interval[1] <= 1
+            ends.append(interval[1] - interval[0])
+        return ends
+
+    for wide, narrow in zip(widths(20), widths(200), strict=True):
+        assert narrow < wide / 2
+    alike = rates([Checked(0.9, 0.8, True, 2.0)] * 5)
+    assert alike["rank_correlation"] is None
+    assert alike["rank_correlation_95"] is None
 
 
 def test_a_report_says_range_and_confidence(tmp_path: Path, small_weights: Path) -> None:

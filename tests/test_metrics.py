@@ -55,6 +55,7 @@ def test_slices_are_scored_across_the_given_axis() -> None:
     assert scores.all_dice.count(0.0) == 1
     assert scores.tumor_pixels == Confusion(200, 0, 200, 4 * 900 - 400)
     assert scores.all_pixels == Confusion(200, 1, 200, 12 * 900 - 401)
+    assert scores.free_marked == 1
     assert scores.tumor_pixels.rates()["sensitivity"] == 0.5
     assert scores.all_pixels.rates()["f1"] == pytest.approx(400 / 601, abs=1e-4)
 

@@ -19,7 +19,7 @@ from training.cases import Case
 from training.metrics import LesionCounts, count_lesions, hausdorff_95
 from training.overlap import Mask, dice
 from training.pixels import Calibration, Confusion, SliceScores, calibrate, score_slices
-from training.trust import Checked, checked_by, rates
+from training.rates import Checked, checked_by, rates
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,7 @@ def summary(results: list[CaseResult], weights_sha256: str) -> dict[str, Any]:
         "lesions": _lesion_rates([result.lesions for result in results]),
         "slices_with_tumor": _slices(results, tumor_only=True),
         "all_slices": _slices(results, tumor_only=False),
+        "slices_without_tumor": _false_alarms(results),
         "ece": round(calibration.ece(), 5),
         "calibration": calibration.curve(),
         "certainty": rates([_checked(result) for result in results])
@@ -189,6 +190,22 @@ def _slices(results: list[CaseResult], tumor_only: bool) -> dict[str, Any]:
     return {"slices": len(scores), "mean_dice": mean, **pixels.rates(), **asdict(pixels)}
 
 
+def _false_alarms(results: list[CaseResult]) -> dict[str, Any]:
+    """What is marked where nobody drew tumor; the share of marked slices is taken per patient."""
+    free = [len(r.slices.all_dice) - len(r.slices.tumor_dice) for r in results]
+    marked = [r.slices.free_marked for r in results]
+    voxels = [
+        r.slices.all_pixels.false_positive - r.slices.tumor_pixels.false_positive for r in results
+    ]
+    shares = [m / f for m, f in zip(marked, free, strict=True) if f]
+    return {
+        "slices": sum(free),
+        "marked": sum(marked),
+        "share_per_patient": spread(shares),
+        "voxels_per_patient": spread([float(count) for count in voxels]),
+    }
+
+
 def _case(result: CaseResult) -> dict[str, Any]:
     return {
         "patient": result.patient,
@@ -199,6 +216,7 @@ def _case(result: CaseResult) -> dict[str, Any]:
         "found_voxels": result.found_voxels,
         "volume_error": None if result.volume_error is None else round(result.volume_error, 4),
         "lesions": asdict(result.lesions),
+        "free_slices_marked": result.slices.free_marked,
         "confidence": None if result.trust is None else round(result.trust.confidence, 4),
         "in_range": None if result.trust is None else _checked(result).covered,
         "seconds": round(result.seconds, 2),

@@ -76,6 +76,11 @@ def _print(content: dict[str, Any], say: Say) -> None:
             say(_spread_words(title, content[name]))
     for name in ("lesions", "slices_with_tumor", "all_slices"):
         say(f"{name}: " + ", ".join(f"{key} {value}" for key, value in content[name].items()))
+    free = content["slices_without_tumor"]
+    say(f"slices_without_tumor: {free['marked']} of {free['slices']} marked")
+    for name in ("share_per_patient", "voxels_per_patient"):
+        if free[name]:
+            say(_spread_words(f"  {name.replace('_', ' ')}", free[name]))
     say(f"expected calibration error {content['ece']:.4f}")
     if content["certainty"]:
         say("certainty: " + ", ".join(f"{k} {v}" for k, v in content["certainty"].items()))

@@ -47,12 +47,16 @@ class Confusion:
 
 @dataclass(frozen=True)
 class SliceScores:
-    """Dice of each slice and the pixel counts, for the slices with drawn tumor and for all."""
+    """Dice of each slice and the pixel counts, for the slices with drawn tumor and for all.
+
+    free_marked: slices without drawn tumor on which something was found.
+    """
 
     tumor_dice: tuple[float, ...]
     all_dice: tuple[float, ...]
     tumor_pixels: Confusion
     all_pixels: Confusion
+    free_marked: int
 
 
 def score_slices(predicted: Mask, drawn: Mask, axis: int) -> SliceScores:
@@ -65,6 +69,7 @@ def score_slices(predicted: Mask, drawn: Mask, axis: int) -> SliceScores:
         tuple(scores),
         _confusion(ours[with_tumor], theirs[with_tumor]),
         _confusion(ours, theirs),
+        int(ours[~with_tumor].any(axis=(1, 2)).sum()),
     )
 
 

@@ -22,7 +22,8 @@ from model.segmentation import Rules, fewest_voxels
 from training.cases import Case, DatasetError, find_cases, folds_of, read_split
 from training.checkpoint import BEST, load_checkpoint
 from training.export import header_of, save_weights, tensors_of
-from training.trust import Judged, check, fit, rates
+from training.rates import rates
+from training.trust import Judged, check, fit
 
 THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
 FAST = 3  # members that judge in `fast`

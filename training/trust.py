@@ -8,20 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize
 
-from model.certainty import EDGE, Certainty, Trust, promised_dice, spread
-from model.judging import LOW_CONFIDENCE
+from model.certainty import EDGE, Certainty, promised_dice, spread
 from model.segmentation import without_specks
 from model.volume import FloatArray
 from training.cases import DatasetError
 from training.overlap import Mask, dice
+from training.rates import Checked, checked_by
 
 RATE = 0.9  # of the scans whose drawn volume should lie in the range
 SAMPLES = 20_000  # voxels of each patient that calibrate the probabilities
 BASES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 FEWEST = 4
-POOR = 0.8  # a mask below this Dice should get a lower confidence than one above it
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,6 @@ class Judged:
     head: Mask
     drawn: Mask
     fewest: float = 1.0
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A patient as numbers: Dice, confidence, and whether the drawn volume lies in the range.
-
-    ratio: upper over lower end of the range, None for an empty mask, which has no range: it is
-    counted as one of no confidence that covers nothing.
-    """
-
-    dice: float
-    confidence: float
-    covered: bool
-    ratio: float | None
 
 
 def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
@@ -84,51 +69,10 @@ def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
     return checked_by(score, trust, int(patient.drawn.sum()), int(mask.sum()))
 
 
-def checked_by(score: float, trust: Trust | None, drawn: int, found: int) -> Checked:
-    """A Dice and what was said of the mask, beside the voxels drawn and found."""
-    if trust is None:
-        return Checked(score, 0.0, False, None)
-    covered = trust.low * found <= drawn <= trust.high * found
-    return Checked(score, trust.confidence, covered, trust.high / trust.low)
-
-
 def _mask(patient: Judged, certainty: Certainty, threshold: float) -> tuple[FloatArray, Mask]:
     """Calibrated probabilities and the mask that a report would show."""
     probability = certainty.calibrated(patient.probability)
     return probability, without_specks(probability >= threshold, patient.fewest)
-
-
-def rates(checked: Sequence[Checked]) -> dict[str, float | int | list[float] | None]:
-    """Coverage with its 95 % interval (Wilson), and how well the confidence sorts.
-
-    flagged: masks below LOW_CONFIDENCE; poor: those below the Dice POOR.
-    """
-    covered = sum(c.covered for c in checked)
-    interval = stats.binomtest(covered, len(checked)).proportion_ci(method="wilson")
-    scores = np.array([c.dice for c in checked])
-    sure = np.array([c.confidence for c in checked])
-    poor, flagged = scores < POOR, sure < LOW_CONFIDENCE
-    figures: dict[str, float | int | list[float]] = {
-        "patients": len(checked),
-        "empty_masks": sum(c.ratio is None for c in checked),
-        "covered": covered / len(checked),
-        "covered_95": [round(float(interval.low), 4), round(float(interval.high), 4)],
-        "range_ratio_median": float(np.median([c.ratio for c in checked if c.ratio] or [np.nan])),
-        "confidence_error": float(np.abs(scores - sure).mean()),
-        "rank_correlation": _rank_correlation(sure, scores),
-        "poor": int(poor.sum()),
-        "flagged": int(flagged.sum()),
-        "flagged_and_poor": int((flagged & poor).sum()),
-        "area_under_curve": _area_under_curve(sure, poor),
-    }
-    return {name: _plain(value) for name, value in figures.items()}
-
-
-def _plain(value: float | int | list[float]) -> float | int | list[float] | None:
-    """A value for JSON, where a figure that cannot be computed is null."""
-    if not isinstance(value, float):
-        return value
-    return None if np.isnan(value) else round(value, 4)
 
 
 def _slope(patients: Sequence[Judged]) -> float:
@@ -177,18 +121,3 @@ def _quantiles(scores: NDArray[np.float64]) -> tuple[float, float]:
 def _mean_length(error: NDArray[np.float64], width: NDArray[np.float64]) -> float:
     low, high = _quantiles(error / width)
     return float((width * (high - low)).mean())
-
-
-def _rank_correlation(sure: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
-    """Spearman's; nan where one of the two does not vary."""
-    if np.ptp(sure) == 0 or np.ptp(scores) == 0:
-        return float("nan")
-    return float(stats.spearmanr(sure, scores).statistic)
-
-
-def _area_under_curve(sure: NDArray[np.float64], poor: NDArray[np.bool_]) -> float:
-    """Chance that a poor mask has a lower confidence than a good one (Mann-Whitney)."""
-    if poor.all() or not poor.any():
-        return float("nan")
-    u = stats.mannwhitneyu(sure[~poor], sure[poor]).statistic
-    return float(u / (poor.sum() * (~poor).sum()))
