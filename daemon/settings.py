@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from model.errors import GliowatchError
+from model.reading.dicom_sequence import RULES
 
 FILE_NAME = "settings.toml"
 
@@ -58,6 +59,11 @@ class ModelSettings(_Table):
     quality: Literal["fast", "best"] = "fast"
     smallest_lesion_mm3: float = Field(default=100.0, ge=0)
     least_flair: float = Field(default=0.25, ge=0, lt=1)
+    flair_names: tuple[str, ...] = RULES.flair_names
+    other_names: tuple[str, ...] = RULES.other_names
+    contrast_names: tuple[str, ...] = RULES.contrast_names
+    inversion_ms: tuple[float, float] = RULES.inversion_ms
+    shortest_echo_ms: float = Field(default=RULES.shortest_echo_ms, ge=0)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
 

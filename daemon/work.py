@@ -18,6 +18,7 @@ from daemon.settings import ModelSettings
 from model.findings import Finding
 from model.judging import judge
 from model.reading.dicom import patient_id_of
+from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules
 from model.volume import Note, Volume
@@ -32,8 +33,8 @@ class JudgingRules:
     """How to judge, as plain values.
 
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
-    show, 0 to judge whatever comes; explain: folder for a picture of where the
-    network looked, None for no such picture.
+    show, 0 to judge whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
+    folder for a picture of where the network looked, None for no such picture.
     """
 
     weights: Path | None
@@ -43,6 +44,7 @@ class JudgingRules:
     least_flair: float
     save_probabilities: bool
     threads: int
+    flair: FlairRules = RULES
     explain: Path | None = None
 
 
@@ -56,6 +58,13 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
         model.least_flair,
         model.save_probabilities,
         model.threads,
+        FlairRules(
+            model.flair_names,
+            model.other_names,
+            model.contrast_names,
+            model.inversion_ms,
+            model.shortest_echo_ms,
+        ),
         explain,
     )
 
@@ -89,7 +98,7 @@ def judge_into(
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
-    volume = read(intake.scan)
+    volume = read(intake.scan, rules.flair)
     volume = replace(volume, notes=(*volume.notes, *notes))
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)

@@ -39,6 +39,18 @@ class Note:
 
 
 @dataclass(frozen=True)
+class SeriesSeen:
+    """One DICOM series of a study, or a part of one, and why it was not the one to judge."""
+
+    description: str
+    number: int | None
+    modality: str
+    slices: int
+    chosen: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Scan:
     """The files of one scan, in the order in which they were dropped; nothing opened yet."""
 
@@ -56,6 +68,7 @@ class Volume:
     slice_axis: the voxel axis across which the slices were acquired (the thickest spacing;
         the axial one where the grid is isotropic).
     unfit: set by a reader that knows that this is nothing to judge, such as a colour photo.
+    series: of a DICOM study, all that was there, the chosen one among them.
     """
 
     voxels: FloatArray
@@ -67,6 +80,7 @@ class Volume:
     acquired_at: str | None = None
     unfit: Note | None = None
     notes: tuple[Note, ...] = ()
+    series: tuple[SeriesSeen, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -123,12 +123,17 @@ def test_the_one_flair_series_is_chosen_and_said(tmp_path: Path) -> None:
     assert codes(volume.notes) == ["series_chosen"]
 
 
-@pytest.mark.parametrize("name", ["t1 mprage", "another FLAIR"])
-def test_without_exactly_one_flair_nothing_is_guessed(tmp_path: Path, name: str) -> None:
-    first = name if "FLAIR" in name else "t2 tse"
-    files = write_series(tmp_path, series=Series(name=first))
-    files += write_series(tmp_path, series=Series(name=name, uid="1.2.3", prefix="X"))
-    assert "2 series, and not exactly one" in reason(files)
+def test_without_a_flair_nothing_is_guessed_and_all_is_listed(tmp_path: Path) -> None:
+    files = write_series(tmp_path, series=Series(name="t2 tse"))
+    files += write_series(tmp_path, series=Series(name="t1 mprage", uid="1.2.3", prefix="X"))
+    volume = read_dicom(files)
+    assert volume.unfit is not None
+    assert volume.unfit.code == "no_flair"
+    assert [(each.description, each.chosen) for each in volume.series] == [
+        ("t2 tse", False),
+        ("t1 mprage", False),
+    ]
+    assert all("no FLAIR" in each.reason for each in volume.series)
 
 
 @pytest.mark.parametrize(

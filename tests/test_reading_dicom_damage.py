@@ -1,10 +1,10 @@
 """DICOM series that are incomplete, inconsistent, damaged or hostile: one plain sentence each."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -12,7 +12,9 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from model.reading.dicom import patient_id_of
 from model.volume import Volume
+from tests.phantoms import codes
 from tests.test_reading_dicom_setup import (
+    AFFINE,
     STORED,
     Change,
     Series,
@@ -52,8 +54,42 @@ def test_a_missing_slice_is_refused(tmp_path: Path) -> None:
 
 def test_two_slices_at_one_place_are_refused(tmp_path: Path) -> None:
     files = write_series(tmp_path)
-    shutil.copy(files[3], tmp_path / "again")
-    assert "at the same place" in reason((*files, tmp_path / "again"))
+    again = write_series(tmp_path, series=Series(prefix="again"))  # with numbers of their own
+    assert "at the same place" in reason((*files, again[3]))
+
+
+def test_the_same_image_twice_counts_once_and_is_said(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    image = pydicom.dcmread(files[3])
+    image.StationName = "another export changes the bytes"
+    image.save_as(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() != files[3].read_bytes()
+    volume = outcome((*files, tmp_path / "again"))
+    assert isinstance(volume, Volume)
+    assert np.array_equal(volume.voxels, STORED)
+    assert codes(volume.notes) == ["came_twice"]
+
+
+def test_one_number_for_two_images_is_refused(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    image = pydicom.dcmread(files[3])
+    image.PixelData = bytes(len(image.PixelData))
+    image.save_as(tmp_path / "again")
+    assert "show different pictures" in reason((*files, tmp_path / "again"))
+
+
+def test_a_conflict_in_one_flair_leaves_the_other_and_names_both_files(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    image = pydicom.dcmread(files[3])
+    image.PixelData = bytes(len(image.PixelData))
+    image.save_as(tmp_path / "again")
+    other = write_series(tmp_path, STORED[:, :, :5], series=Series(uid="1.2.3", prefix="X"))
+    volume = outcome((*files, tmp_path / "again", *other))
+    assert isinstance(volume, Volume)
+    assert np.array_equal(volume.voxels, STORED[:, :, :5])
+    refused = next(each for each in volume.series if not each.chosen)
+    assert "IM0003" in refused.reason
+    assert "again" in refused.reason
 
 
 @pytest.mark.parametrize(
@@ -65,7 +101,31 @@ def test_two_slices_at_one_place_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_slices_that_differ_are_refused(tmp_path: Path, values: dict[str, Any]) -> None:
-    assert "differ in size or direction" in refused(tmp_path, only_in(4, **values))
+    assert "missing" in refused(tmp_path, only_in(4, **values))
+
+
+def test_an_end_slice_of_another_size_is_left_out_and_said(tmp_path: Path) -> None:
+    files = write_series(tmp_path, series=Series(change=only_in(5, Columns=10, Rows=14)))
+    volume = outcome(files)
+    assert isinstance(volume, Volume)
+    assert volume.shape[2] == 5
+    assert "series_in_parts" in codes(volume.notes)
+    assert [(each.slices, each.chosen) for each in volume.series] == [(5, True), (1, False)]
+
+
+def test_a_single_missing_slice_of_many_is_filled_in_and_named(tmp_path: Path) -> None:
+    stored = np.random.default_rng(1).integers(0, 999, (14, 10, 24)).astype(np.uint16)
+    files = write_series(tmp_path, stored)
+    volume = outcome(files[:7] + files[8:])
+    assert isinstance(volume, Volume)
+    assert volume.shape == stored.shape
+    assert volume.affine == pytest.approx(AFFINE, abs=1e-4)
+    (note,) = volume.notes
+    assert note.code == "slices_missing"
+    assert "Slice 8 of 24" in note.message
+    between = (stored[:, :, 6].astype(float) + stored[:, :, 8]) / 2
+    assert np.allclose(volume.voxels[:, :, 7], between)
+    assert "missing" in reason(files[:7] + files[9:])  # two beside each other: it would lie
 
 
 @pytest.mark.parametrize("number", [0, 3])
@@ -97,8 +157,8 @@ def _packed_as(syntax: Any) -> Change:
     return change
 
 
-def test_several_frames_in_one_file_are_refused(tmp_path: Path) -> None:
-    assert "Multi-frame" in refused(tmp_path, only_in(0, NumberOfFrames="2"))
+def test_several_frames_that_do_not_say_where_they_lie_are_refused(tmp_path: Path) -> None:
+    assert "where they lie" in refused(tmp_path, only_in(0, NumberOfFrames="2"))
 
 
 def test_headers_without_pixels_are_refused(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
         "notes": [note["message"] for note in report["quality"]],
         "roles": await asyncio.to_thread(present_roles, outbox, scan),
+        "series": report["input"].get("series", []),
         "technical": technical_lines(report),
     }
     return render(request, "scan.html", values)

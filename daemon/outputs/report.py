@@ -1,7 +1,7 @@
 """The report for machines: gliowatch/report/1, where what cannot be known is null."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ def _input(volume: Volume, occasion: Occasion) -> dict[str, Any]:
         "orientation": codes if volume.sides_known else None,
         "description": volume.description,
         "acquired_at": volume.acquired_at,
+        **({"series": [asdict(each) for each in volume.series]} if volume.series else {}),
     }
 
 

@@ -1,65 +1,68 @@
-"""A plain DICOM series: uncompressed single-frame MR slices, placed by their own headers."""
+"""A DICOM study: its FLAIR series is chosen, put in its place, and told apart from the others."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
+from model.reading.dicom_choice import Candidate, in_order, weigh, why_not
+from model.reading.dicom_frames import CUT_OFF, Frame, frames_of
+from model.reading.dicom_pixels import rescaled, stored_pixels
 from model.reading.dicom_places import place
-from model.reading.dicom_sequence import Sequence, sequence_of, why_unfit
+from model.reading.dicom_sequence import RULES, FlairRules, Sequence
+from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.nifti import MAX_VOXELS
-from model.volume import FloatArray, Kind, Note, Scale, Volume
+from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, Volume
 
-SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which sequence it is.")
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
+NO_PICTURES = "There are DICOM files here, but none of them holds pictures."
+SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which sequence it is.")
+IN_PARTS = Note(
+    "series_in_parts",
+    "The series holds pictures of more than one size, direction or kind: the best part was taken.",
+)
+NO_FLAIR = Note("no_flair", "None of the series says that it is a FLAIR: nothing was judged.")
 
 
-def read_dicom(files: tuple[Path, ...]) -> Volume:
-    """The one series (or the one FLAIR series) among `files`, as (columns, rows, slices).
+def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
+    """The FLAIR series among `files`, as (columns, rows, slices); all series are listed with it.
 
-    Files that are not DICOM images are passed over. Raises UnreadableScan when no single
-    series can be told, or its slices do not make one volume.
+    Where no series can be it, the volume is `unfit`, and one of the others is there to look at.
+    Files that hold no pictures are passed over. Raises UnreadableScan when the FLAIR, or
+    everything, is damaged or makes no volume.
     """
     try:
-        return _read(files)
+        return _read(files, rules)
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom judges a value only when it is asked for
         raise UnreadableScan("The headers of the DICOM files are damaged.") from error
 
 
-def _read(files: tuple[Path, ...]) -> Volume:
-    images = [image for image in map(_open, files) if image is not None]
-    if not images:
-        raise UnreadableScan(NO_SCAN)
-    slices, notes = _one_series(images)
-    if sequence_of(slices[0]) is Sequence.UNKNOWN:
+def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
+    frames = [frame for file in files for frame in frames_of(file)]
+    if not frames:
+        raise UnreadableScan(NO_PICTURES if any(map(is_dicom, files)) else NO_SCAN)
+    candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
+    chosen = in_order(candidates)
+    volume, taken, failed = _first_volume(chosen or _to_look_at(candidates))
+    seen = tuple(_seen(each, taken if chosen else None, failed) for each in candidates)
+    notes = volume.notes
+    if not chosen:
+        only = candidates[0].unfit if len(candidates) == 1 else None
+        return replace(volume, series=seen, unfit=only or NO_FLAIR)
+    if len(candidates) > 1:
+        notes += (_choice(len(candidates)),)
+    if sum(each.stack.series == taken.stack.series for each in candidates) > 1:
+        notes += (IN_PARTS,)
+    if taken.sequence is Sequence.UNKNOWN:
         notes += (SEQUENCE_UNKNOWN,)
-    first = slices[0]
-    _check_kind(first)
-    slices, affine = place(slices)
-    rows, columns = int(first.Rows), int(first.Columns)
-    if rows * columns * len(slices) > MAX_VOXELS:
-        raise UnreadableScan("The DICOM series is too large for a head scan.")
-    voxels = np.stack([_pixels(image) for image in slices], axis=2)
-    if first.get("PhotometricInterpretation") == "MONOCHROME1":
-        voxels = voxels.max() - voxels
-    return Volume(
-        voxels,
-        affine,
-        Kind.DICOM,
-        Scale.DECLARED,
-        sides_known=True,
-        description=str(first.get("SeriesDescription", "")),
-        acquired_at=_acquired_at(first),
-        unfit=_unfit(first),
-        notes=notes,
-    )
+    return replace(volume, series=seen, notes=notes)
 
 
 def is_dicom(file: Path) -> bool:
@@ -77,78 +80,107 @@ def patient_id_of(file: Path) -> str | None:
         return None
 
 
-def _open(path: Path) -> FileDataset | None:
-    try:
-        image = pydicom.dcmread(path)
-    except InvalidDicomError:
-        return None
-    except Exception as error:  # pydicom raises many kinds on hostile bytes
-        raise UnreadableScan("One of the DICOM files is damaged.") from error
-    if "PixelData" in image and "Rows" in image:
-        return image
-    made_as = image.file_meta.get("MediaStorageSOPClassUID")
-    if made_as is None or "Image Storage" in made_as.name:
-        raise UnreadableScan("One of the DICOM files has no pixels: it was cut off.")
-    return None
+def _to_look_at(candidates: list[Candidate]) -> list[Candidate]:
+    """All of them, MR with most slices first: something to show when nothing is judged."""
+    return sorted(candidates, key=lambda each: (each.unfit is not None, each.rank[-2]))
 
 
-def _one_series(images: list[FileDataset]) -> tuple[list[FileDataset], tuple[Note, ...]]:
-    series: dict[str, list[FileDataset]] = {}
-    for image in images:
-        series.setdefault(str(image.get("SeriesInstanceUID", "")), []).append(image)
-    if len(series) == 1:
-        return images, ()
-    flair = [group for group in series.values() if sequence_of(group[0]) is Sequence.FLAIR]
-    if len(flair) != 1:
-        raise UnreadableScan(
-            f"The folder holds {len(series)} series, and not exactly one of them says FLAIR."
-        )
-    return flair[0], (
-        Note("series_chosen", f"The FLAIR series was chosen among {len(series)} by its header."),
+Failures = dict[int, str]  # by the identity of a candidate, why it makes no volume
+
+
+def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failures]:
+    """The first that makes a volume. Raises the first one's error when none does."""
+    errors: list[UnreadableScan] = []
+    failed: Failures = {}
+    tried: set[str] = set()
+    for candidate in candidates:
+        if candidate.stack.series in tried:  # only a part of a series that is damaged
+            continue
+        try:
+            return _volume(candidate.stack), candidate, failed
+        except UnreadableScan as error:
+            tried.add(candidate.stack.series)
+            errors.append(error)
+            named = f" ({', '.join(error.names)})" if isinstance(error, ConflictingFiles) else ""
+            failed[id(candidate)] = str(error).rstrip(".") + named + "."
+    raise errors[0]
+
+
+def _volume(stack: Stack) -> Volume:
+    header = stack.header
+    if any(frame.is_cut for frame in stack.frames):
+        raise UnreadableScan(CUT_OFF)
+    frames = unique_frames(stack)
+    placed = place(frames)
+    if int(header.Rows) * int(header.Columns) * len(placed.frames) > MAX_VOXELS:
+        raise UnreadableScan("The DICOM series is too large for a head scan.")
+    voxels = np.stack(_filled([_pixels(frame) for frame in placed.frames]), axis=2)
+    if header.get("PhotometricInterpretation") == "MONOCHROME1":
+        voxels = voxels.max() - voxels
+    notes = placed.notes
+    if twice := len(stack.frames) - len(frames):
+        notes += (Note("came_twice", f"{twice} of the DICOM pictures came twice."),)
+    return Volume(
+        voxels,
+        placed.affine,
+        Kind.DICOM,
+        Scale.DECLARED,
+        sides_known=True,
+        description=_text(header, "SeriesDescription"),
+        acquired_at=_acquired_at(header),
+        notes=notes,
     )
 
 
-def _check_kind(image: FileDataset) -> None:
-    if int(image.get("NumberOfFrames", 1) or 1) > 1:
-        raise UnreadableScan("Multi-frame DICOM files cannot be read yet.")
-    syntax = image.file_meta.get("TransferSyntaxUID") if hasattr(image, "file_meta") else None
-    if syntax is not None and syntax.is_compressed and syntax.name.find("Deflated") < 0:
-        raise UnreadableScan(f"DICOM pixels packed as {syntax.name} cannot be read yet.")
+def _pixels(frame: Frame | None) -> FloatArray | None:
+    return None if frame is None else rescaled(stored_pixels(frame), frame.header)
 
 
-def _unfit(image: Dataset) -> Note | None:
-    modality = str(image.get("Modality", ""))
-    if modality and modality != "MR":
-        return Note("not_mr", f"The series is {modality}, not MR: it was not judged.")
-    if int(image.get("SamplesPerPixel", 1)) != 1:
-        return Note("colour_picture", "The series is in colour: it was not judged.")
-    return why_unfit(image)
+def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
+    """A missing slice, which has both its neighbours, becomes their mean."""
+    full = []
+    for number, pixels in enumerate(slices):
+        below, above = slices[number - 1], slices[(number + 1) % len(slices)]
+        if pixels is None and below is not None and above is not None:
+            pixels = np.asarray((below + above) / 2, dtype=np.float32)
+        if pixels is None:
+            raise UnreadableScan("A DICOM slice is missing.")
+        full.append(pixels)
+    return full
 
 
-def _pixels(image: FileDataset) -> FloatArray:
-    """One slice as (columns, rows) float32, rescaled."""
-    try:
-        pixels = image.pixel_array.astype(np.float32)
-    except Exception as error:  # pydicom's decoders raise many kinds
-        raise UnreadableScan("The pixels of a DICOM slice are damaged or cut off.") from error
-    if pixels.ndim == 3:
-        pixels = pixels.mean(axis=2)
-    pixels = pixels * float(image.get("RescaleSlope", 1) or 1) + float(
-        image.get("RescaleIntercept", 0) or 0
+def _seen(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> SeriesSeen:
+    header = candidate.stack.header
+    is_chosen = candidate is chosen
+    number = header.get("SeriesNumber")
+    return SeriesSeen(
+        _text(header, "SeriesDescription"),
+        None if number is None else int(number),
+        _text(header, "Modality"),
+        len({frame.instance for frame in candidate.stack.frames}),
+        is_chosen,
+        "" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
     )
-    if not np.isfinite(pixels).all():
-        raise UnreadableScan("The pixels of a DICOM slice are not numbers.")
-    return np.ascontiguousarray(pixels.T, dtype=np.float32)
 
 
-def _acquired_at(image: Dataset) -> str | None:
+def _choice(count: int) -> Note:
+    return Note("series_chosen", f"The FLAIR series was chosen among {count} by its header.")
+
+
+def _text(header: Dataset, tag: str) -> str:
+    return str(header.get(tag, "") or "")
+
+
+def _acquired_at(header: Dataset) -> str | None:
     """ISO 8601 as the scanner wrote it, without a zone; the date alone where no time is given."""
+    moment = _text(header, "AcquisitionDateTime")
+    days = [(moment[:8], moment[8:14])]
     for part in ("Acquisition", "Series", "Study"):
-        day = str(image.get(f"{part}Date", "") or "")
-        time = str(image.get(f"{part}Time", "") or "")[:6]
+        days.append((_text(header, f"{part}Date"), _text(header, f"{part}Time")[:6]))
+    for day, time in days:
         if len(day) == 8 and (written := _iso(date.fromisoformat, day)):
-            moment = _iso(datetime.fromisoformat, f"{day}T{time}") if len(time) == 6 else None
-            return moment or written
+            precise = _iso(datetime.fromisoformat, f"{day}T{time}") if len(time) == 6 else None
+            return precise or written
     return None
 
 

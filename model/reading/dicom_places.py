@@ -3,67 +3,151 @@
 DICOM counts in LPS; this file turns it into RAS, and nothing after it knows LPS.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileDataset
+from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
-from model.volume import Affine
+from model.reading.dicom_frames import Frame
+from model.volume import Affine, Note
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-GAP_TOLERANCE = 0.25  # share of the slice distance by which one gap may differ from the others
+TOLERANCE = 0.25  # share of the slice distance by which a slice may lie off its place
+UNEVEN = 0.05  # the same, from which on it is told
+MISSING_SHARE = 0.1  # of the slices may be missing, and no two beside each other
+
+NOT_VALID = "The DICOM slices' position is not valid."
+Vector = NDArray[np.float64]
 
 
-def place(slices: list[FileDataset]) -> tuple[list[FileDataset], Affine]:
-    """Slices in spatial order with the affine from (column, row, slice) to RAS mm.
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where one slice lies, LPS: directions of a row and of a column, distance in mm between rows
+    and between columns, and the middle of the first pixel."""
+
+    along: Vector
+    down: Vector
+    row_mm: float
+    column_mm: float
+    first_pixel: Vector
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Frames in spatial order, None where one is missing; affine: (column, row, slice) to RAS."""
+
+    frames: tuple[Frame | None, ...]
+    affine: Affine
+    notes: tuple[Note, ...]
+
+
+def place(frames: Sequence[Frame]) -> Placed:
+    """Put frames of one size and direction in order. Raises UnreadableScan if they make no volume.
 
     DICOM PS3.3 C.7.6.2.1.1: ImageOrientationPatient gives the directions of a row and of a
     column, PixelSpacing the distance between rows first, ImagePositionPatient the first pixel.
     """
-    try:
-        turn = np.array(slices[0].ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
-        places = [np.array(image.ImagePositionPatient, dtype=np.float64) for image in slices]
-        row_mm, column_mm = (float(value) for value in slices[0].PixelSpacing)
-    except (AttributeError, TypeError, ValueError):
-        raise UnreadableScan("The DICOM slices do not say where they lie.") from None
-    _check_same(slices)
-    along, down = turn
-    normal = np.cross(along, down)
-    order = np.argsort([float(place @ normal) for place in places], kind="stable")
-    step = _step([places[n] for n in order], normal, slices[0])
+    all_told = [whereabouts(frame.header) for frame in frames]
+    told = all_told[0]
+    normal = np.cross(told.along, told.down)
+    places = np.array([each.first_pixel for each in all_told])
+    order = np.argsort(places @ normal, kind="stable")
+    places = places[order]
+    if len(frames) == 1:
+        slots, step = np.zeros(1, int), normal * _thickness(frames[0].header)
+    else:
+        slots = _slots(places @ normal)
+        step = (places[-1] - places[0]) / slots[-1]
+    off = places - places[0] - np.outer(slots, step)
+    _check_straight(off, normal, step, min(told.row_mm, told.column_mm))
     affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1], affine[:3, 2] = along * column_mm, down * row_mm, step
-    affine[:3, 3] = places[order[0]]
+    affine[:3, 0], affine[:3, 1] = told.along * told.column_mm, told.down * told.row_mm
+    affine[:3, 2], affine[:3, 3] = step, places[0]
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnreadableScan("The DICOM slices' position is not valid.")
-    return [slices[n] for n in order], LPS_TO_RAS @ affine
+        raise UnreadableScan(NOT_VALID)
+    ordered: list[Frame | None] = [None] * (int(slots[-1]) + 1)
+    for slot, number in zip(slots, order, strict=True):
+        ordered[slot] = frames[number]
+    notes = (*_missing(ordered), *_uneven(off @ normal, float(step @ normal)))
+    return Placed(tuple(ordered), LPS_TO_RAS @ affine, notes)
 
 
-def _check_same(slices: list[FileDataset]) -> None:
-    def frame(image: Dataset) -> tuple[int, int, tuple[float, ...], tuple[float, ...]]:
-        turn = tuple(round(float(value), 3) for value in image.ImageOrientationPatient)
-        spacing = tuple(round(float(value), 4) for value in image.PixelSpacing)
-        return int(image.Rows), int(image.Columns), turn, spacing
+def whereabouts(header: Dataset) -> Whereabouts:
+    """Where a slice says that it lies. Raises UnreadableScan when it does not, or cannot be."""
+    turn = _numbers(header, "ImageOrientationPatient", 6).reshape(2, 3)
+    lengths = np.linalg.norm(turn, axis=1)
+    row_mm, column_mm = _numbers(header, "PixelSpacing", 2)
+    first_pixel = _numbers(header, "ImagePositionPatient", 3)
+    if np.abs(lengths - 1).max() > 0.01 or abs(turn[0] @ turn[1]) > 0.01:
+        raise UnreadableScan(NOT_VALID)
+    if min(row_mm, column_mm) <= 0:
+        raise UnreadableScan(NOT_VALID)
+    along, down = turn / lengths[:, None]
+    return Whereabouts(along, down, float(row_mm), float(column_mm), first_pixel)
 
+
+def _numbers(header: Dataset, tag: str, count: int) -> Vector:
     try:
-        same = len({frame(image) for image in slices}) == 1
-    except (AttributeError, TypeError, ValueError):
-        same = False
-    if not same:
-        raise UnreadableScan("The DICOM slices differ in size or direction: not one volume.")
+        values = np.array([float(value) for value in header[tag].value], dtype=np.float64)
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableScan("The DICOM slices do not say where they lie.") from None
+    if len(values) != count or not np.isfinite(values).all():
+        raise UnreadableScan("The DICOM slices do not say where they lie.")
+    return values
 
 
-def _step(
-    places: list[NDArray[np.float64]], normal: NDArray[np.float64], image: Dataset
-) -> NDArray[np.float64]:
-    """Vector (mm) from one slice to the next; gaps and doubled slices are refused."""
-    if len(places) == 1:
-        return normal * float(image.get("SliceThickness", 0) or 1.0)
-    gaps = np.diff([float(place @ normal) for place in places])
+def _thickness(header: Dataset) -> float:
+    return float(header.get("SliceThickness") or header.get("SpacingBetweenSlices") or 1.0)
+
+
+def _slots(heights: Vector) -> NDArray[np.int64]:
+    """The number of each slice in an even stack, from 0; a number left out is a missing slice."""
+    gaps = np.diff(heights)
     usual = float(np.median(gaps))
     if gaps.min() < 1e-3:
         raise UnreadableScan("Two DICOM slices lie at the same place.")
-    if np.abs(gaps - usual).max() > GAP_TOLERANCE * usual:
+    steps = np.rint(gaps / usual).astype(np.int64)
+    missing = int((steps - 1).sum())
+    count = len(heights) + missing
+    off = np.abs(gaps - steps * usual).max() > TOLERANCE * usual
+    if off or steps.max() > 2 or missing > MISSING_SHARE * count:
         raise UnreadableScan("A DICOM slice is missing, or the slices are unevenly spaced.")
-    step: NDArray[np.float64] = (places[-1] - places[0]) / (len(places) - 1)
-    return step
+    return np.concatenate([[0], np.cumsum(steps)])
+
+
+def _check_straight(off: Vector, normal: Vector, step: Vector, pixel_mm: float) -> None:
+    """Slices may be shifted against each other evenly (a sheared stack), but not unevenly."""
+    high = off @ normal
+    aside = np.linalg.norm(off - np.outer(high, normal), axis=1)
+    if np.abs(high).max() > TOLERANCE * abs(step @ normal) or aside.max() > pixel_mm:
+        raise UnreadableScan("The DICOM slices do not lie in one straight stack.")
+
+
+def _missing(frames: list[Frame | None]) -> tuple[Note, ...]:
+    gone = [str(number + 1) for number, frame in enumerate(frames) if frame is None]
+    if not gone:
+        return ()
+    slices, were, its = ("Slice", "is", "its") if len(gone) == 1 else ("Slices", "are", "their")
+    return (
+        Note(
+            "slices_missing",
+            f"{slices} {', '.join(gone)} of {len(frames)} {were} missing and {were} filled in from"
+            f" {its} neighbours: sizes are less sure.",
+        ),
+    )
+
+
+def _uneven(off: Vector, step: float) -> tuple[Note, ...]:
+    """off: mm by which each slice lies off its even place, across the slices."""
+    largest = float(np.abs(off).max())
+    if largest <= UNEVEN * abs(step):
+        return ()
+    return (
+        Note(
+            "uneven_spacing",
+            f"The slices are unevenly spaced, by up to {largest:.1f} mm: sizes are less sure.",
+        ),
+    )

@@ -6,32 +6,53 @@ al., AJNR 1992). A short inversion time is that of STIR or a T1-weighted series.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydicom.dataset import Dataset
 
 from model.volume import Note
 
-FLAIR_NAMES = (
-    "flair",
-    "dark fluid",
-    "dark-fluid",
-    "darkfluid",
-    "da-fl",
-    "da fl",
-    "tirm",
-)
-OTHER_NAMES = re.compile(
-    r"\b(t1w?|t2w?|pd|mprage|mp2rage|bravo|tfl|dwi|diff\w*|adc|trace|dti|epi|bold|fmri|swi|swan"
-    r"|gre|hemo|tof|mra|angio|asl|perf\w*|dsc|locali[sz]er|scout|survey|stir)\b"
-)
-HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT")
+HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT|KOPF|TETE|CABEZA|CERVEAU|ENCEF")
 OTHER_PARTS = re.compile(
     r"SPINE|NECK|CHEST|THORAX|BREAST|HEART|ABDOMEN|LIVER|KIDNEY|PELVIS|PROSTATE|UTERUS|HIP"
     r"|SHOULDER|ARM|ELBOW|WRIST|HAND|LEG|THIGH|KNEE|ANKLE|FOOT|EXTREMITY|CALF"
 )
-FLUID_NULL_MS = (1400.0, 3200.0)
-SHORTEST_ECHO_MS = 60.0
+FLAVORS = {  # the third value of an Enhanced MR ImageType (PS3.3 C.8.13.3.1.1), where it tells
+    "FLUID_ATTENUATED": "flair",
+    **dict.fromkeys(("T1", "T2_STAR", "PROTON_DENSITY", "STIR", "LOCALIZER", "FMRI"), "other"),
+    **dict.fromkeys(("DIFFUSION", "PERFUSION", "ANGIO", "ANGIO_TIME", "TAGGING"), "other"),
+}
+DIFFUSION = 1.0  # s/mm2: from this b-value on a picture is diffusion weighted
+
+
+@dataclass(frozen=True)
+class FlairRules:
+    """How a FLAIR series is told; the values of settings.toml, [model].
+
+    flair_names, other_names, contrast_names: words of a description in small letters, blanks for
+    all signs between them; a star at the end stands for any ending. inversion_ms: lowest and
+    highest inversion time that nulls fluid; shortest_echo_ms: of a T2-weighted picture.
+    """
+
+    flair_names: tuple[str, ...] = (
+        *("flair*", "t2flair*", "dark fluid", "darkfluid", "da fl", "tirm", "irtse long", "压水"),
+        *("抑水", "フレア"),
+    )
+    other_names: tuple[str, ...] = (
+        *("t1*", "t2", "t2w", "pd", "pdw", "dp", "mprage", "mp2rage", "bravo", "tfl"),
+        *("dwi*", "diff*", "difus*", "adc*", "trace*", "dti*", "epi", "bold", "fmri", "swi*"),
+        *("swan", "gre", "hemo", "tof*", "mra", "angio*", "asl", "perf*", "dsc", "stir", "dir"),
+        *("spectro*", "locali*", "localizador*", "loc", "lokal*", "reperage*", "scout*"),
+        *("survey*", "ubersicht*", "topogram*", "plan scan", "3plane*", "calib*", "asset*"),
+    )
+    contrast_names: tuple[str, ...] = (
+        *("gd", "gad*", "post", "km", "contrast*", "kontrast*", "c", "ce", "injecte", "mdc"),
+    )
+    inversion_ms: tuple[float, float] = (1400.0, 3200.0)
+    shortest_echo_ms: float = 60.0
 
 
 class Sequence(StrEnum):
@@ -42,48 +63,87 @@ class Sequence(StrEnum):
     UNKNOWN = "unknown"
 
 
-def sequence_of(header: Dataset) -> Sequence:
+RULES = FlairRules()
+
+
+def sequence_of(header: Dataset, rules: FlairRules = RULES) -> Sequence:
     """What the acquisition's numbers say, then what people called it, then what is missing.
 
     A number may contradict the name; that one is absent may not, since exports drop them.
     """
-    by_numbers = _by_numbers(header)
+    if (_number(header, "DiffusionBValue") or 0) >= DIFFUSION:
+        return Sequence.OTHER
+    by_numbers = _by_numbers(header, rules)
     if by_numbers is not Sequence.UNKNOWN:
         return by_numbers
-    series, protocol = (
-        str(header.get(tag, "") or "").lower().replace("_", " ")
-        for tag in ("SeriesDescription", "ProtocolName")
-    )
+    series, protocol = (plain_words(header, tag) for tag in ("SeriesDescription", "ProtocolName"))
     names = f"{series} {protocol}"
-    if any(word in names for word in FLAIR_NAMES) and not re.search(r"\bt1", series):
+    flavor = FLAVORS.get(_flavor(header))
+    if flavor is not None:
+        return Sequence(flavor)
+    if has_word(names, rules.flair_names) and not has_word(series, ("t1*",)):
         return Sequence.FLAIR
     kinds = _kinds(header)
     shown = "EP" in kinds or _number(header, "EchoTime") is not None
     no_inversion = kinds and "IR" not in kinds and shown
-    return Sequence.OTHER if no_inversion or OTHER_NAMES.search(names) else Sequence.UNKNOWN
+    is_other = no_inversion or has_word(names, rules.other_names)
+    return Sequence.OTHER if is_other else Sequence.UNKNOWN
 
 
-def why_unfit(header: Dataset) -> Note | None:
+def has_contrast(header: Dataset, rules: FlairRules = RULES) -> bool:
+    """Whether the header says that a contrast agent had been given."""
+    agent = plain_words(header, "ContrastBolusAgent")
+    named = has_word(plain_words(header, "SeriesDescription"), rules.contrast_names)
+    return named or agent not in ("", "no", "none", "n", "0")
+
+
+def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
     """The reason not to judge a series that its header says is no FLAIR of a head, or None."""
     part = str(header.get("BodyPartExamined", "") or "").upper()
     if OTHER_PARTS.search(part) and not HEAD.search(part):
         return Note(
             "not_head", "The DICOM header names another part of the body: it was not judged."
         )
-    if sequence_of(header) is Sequence.OTHER:
+    if sequence_of(header, rules) is Sequence.OTHER:
         return Note(
             "not_flair", "The DICOM header says that the series is no FLAIR: it was not judged."
         )
     return None
 
 
-def _by_numbers(header: Dataset) -> Sequence:
+def plain_words(header: Dataset, tag: str) -> str:
+    """A text of a header in small letters without accents, with single blanks between words."""
+    text = unicodedata.normalize("NFKD", str(header.get(tag, "") or "").casefold())
+    bare = "".join(letter for letter in text if not unicodedata.combining(letter))
+    return " ".join(re.findall(r"[^\W_]+", bare))
+
+
+def has_word(words: str, names: Iterable[str]) -> bool:
+    """Whether one of the names is among the words; "diff*" is any word that begins so."""
+    return any(_pattern(name).search(words) for name in names)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    if not name.isascii():  # in writing without blanks a name may stand anywhere
+        return re.compile(re.escape(unicodedata.normalize("NFKD", name)))
+    start = re.escape(name.removesuffix("*"))
+    return re.compile(rf"\b{start}" + ("" if name.endswith("*") else r"\b"))
+
+
+def _by_numbers(header: Dataset, rules: FlairRules) -> Sequence:
     inversion, echo = _number(header, "InversionTime"), _number(header, "EchoTime")
     if not inversion:
         return Sequence.UNKNOWN
-    low, high = FLUID_NULL_MS
-    fits = low <= inversion <= high and (echo is None or echo >= SHORTEST_ECHO_MS)
+    low, high = rules.inversion_ms
+    fits = low <= inversion <= high and (echo is None or echo >= rules.shortest_echo_ms)
     return Sequence.FLAIR if fits else Sequence.OTHER
+
+
+def _flavor(header: Dataset) -> str:
+    """The third value of ImageType, or ""."""
+    values = header.get("ImageType") or ()
+    words = [values] if isinstance(values, str) else [str(value) for value in values]
+    return words[2] if len(words) > 2 else ""
 
 
 def _kinds(header: Dataset) -> set[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from model.errors import UnreadableScan
 from model.reading.dicom import read_dicom
+from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.kinds import kind_by_name
 from model.reading.nifti import read_nifti
 from model.reading.pictures import read_picture
@@ -18,8 +19,11 @@ def scan_at(path: Path) -> Scan:
     return Scan(kind_by_name(path.name), (path,))
 
 
-def read(scan: Scan) -> Volume:
-    """Open the files of one scan. Raises UnreadableScan with the reason in one sentence."""
+def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
+    """Open the files of one scan. Raises UnreadableScan with the reason in one sentence.
+
+    rules: how the FLAIR among the series of a DICOM study is told.
+    """
     if not scan.files:
         raise UnreadableScan("There is no file to read.")
     try:
@@ -29,6 +33,6 @@ def read(scan: Scan) -> Volume:
             case Kind.IMAGE:
                 return read_picture(scan.files[0])
             case Kind.DICOM:
-                return read_dicom(scan.files)
+                return read_dicom(scan.files, rules)
     except MemoryError:
         raise UnreadableScan("The scan is too large for this machine's memory.") from None

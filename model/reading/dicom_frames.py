@@ -1,0 +1,154 @@
+"""DICOM files as frames: one picture each, with a plain header, and the pixels still unread.
+
+A classic file holds one frame. An Enhanced MR file holds many, whose headers lie in functional
+groups (PS3.3 C.7.6.16, C.8.13): here each frame gets one flat header, as a classic file has it,
+so that nothing after this file knows which of the two it was.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID
+
+from model.errors import UnreadableScan
+
+MAX_FRAMES = 20_000  # in one file
+DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
+CUT_OFF = "One of the DICOM files has no pixels: it was cut off."
+SERIES = tag_for_keyword("SeriesInstanceUID") or 0
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+ABOUT = (  # what is kept of a header
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
+    *("FrameOfReferenceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime"),
+    *("AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "SpecificCharacterSet"),
+    *("Modality", "Manufacturer", "SeriesDescription", "ProtocolName", "SeriesNumber"),
+    *("SequenceName", "PulseSequenceName", "ImageType", "BodyPartExamined"),
+    *("ScanningSequence", "EchoTime", "RepetitionTime", "InversionTime", "DiffusionBValue"),
+    *("ContrastBolusAgent", "AcquisitionNumber", "TemporalPositionIdentifier"),
+    *("EchoNumbers", "InstanceNumber", "SliceThickness", "SpacingBetweenSlices"),
+    *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames"),
+    *("RescaleSlope", "RescaleIntercept", "BitsAllocated", "PixelRepresentation"),
+    *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+)
+GROUPS = (  # functional groups whose elements a classic header holds itself
+    *("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"),
+    *("PixelValueTransformationSequence", "FrameContentSequence", "MREchoSequence"),
+    *("MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MRDiffusionSequence"),
+    *("MRImageFrameTypeSequence", "MRPulseSequenceSequence"),
+)
+RENAMED = {
+    "EffectiveEchoTime": "EchoTime",
+    "InversionTimes": "InversionTime",
+    "FrameType": "ImageType",
+    "FrameAcquisitionDateTime": "AcquisitionDateTime",
+    "TemporalPositionIndex": "TemporalPositionIdentifier",
+}
+PICTURES = ("Image Storage", "Photography", "Microscopy")  # in the names of such SOP classes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a file: `index` counts from 0; `header` is flat and holds no pixels.
+
+    syntax: the transfer syntax, which says how the pixels are packed; "" where none is named.
+    is_cut: the file ends before its pixels begin.
+    """
+
+    file: Path
+    index: int
+    header: Dataset
+    syntax: UID
+    is_cut: bool
+
+    @property
+    def instance(self) -> tuple[str, int]:
+        """What names this picture for good: SOPInstanceUID and the frame's number."""
+        return str(self.header.get("SOPInstanceUID", "")), self.index
+
+
+def frames_of(path: Path) -> tuple[Frame, ...]:
+    """The pictures of a file; none of a file that is no DICOM, or DICOM without pictures.
+
+    Raises UnreadableScan when the header is damaged, so that it cannot be told what is missing.
+    """
+    try:
+        header = pydicom.dcmread(path, defer_size=DEFER_BYTES, specific_tags=[*ABOUT, *PIXELS])
+    except InvalidDicomError:
+        return ()
+    except Exception as error:  # pydicom raises many kinds on hostile bytes
+        raise UnreadableScan("One of the DICOM files is damaged.") from error
+    if not _is_picture(header):
+        return ()
+    is_cut = not any(name in header for name in PIXELS)
+    if is_cut and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
+        raise UnreadableScan(CUT_OFF)
+    for name in PIXELS:
+        header.pop(name, None)
+    count = int(header.get("NumberOfFrames") or 1)
+    if not 1 <= count <= MAX_FRAMES:
+        raise UnreadableScan("A DICOM file claims more frames than a head scan can have.")
+    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), is_cut)
+    own = header.get("PerFrameFunctionalGroupsSequence") or []
+    if count == 1 and not own:
+        return (Frame(path, 0, header, *how),)
+    plain = _plain(header)
+    if len(own) < count:  # pictures in one file that do not say where each of them lies
+        plain.pop("ImagePositionPatient", None)
+        own = [Dataset()] * count
+    return tuple(Frame(path, n, _flat(plain, own[n]), *how) for n in range(count))
+
+
+def _is_picture(header: FileDataset) -> bool:
+    made_as = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
+    if made_as is None:
+        return "Rows" in header
+    name = UID(made_as).name
+    return any(word in name for word in PICTURES) or (name == made_as and "Rows" in header)
+
+
+def _plain(header: Dataset) -> Dataset:
+    """What all frames share, flat, without the functional groups."""
+    plain = Dataset()
+    for element in header:
+        if element.VR != "SQ":
+            plain.add(element)
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    plain = _flat(plain, shared[0]) if shared else plain
+    plain.ScanningSequence = _scanning_sequence(plain, header)
+    return plain
+
+
+def _flat(plain: Dataset, group: Dataset) -> Dataset:
+    """A copy with the elements of a frame's functional groups, under their classic names."""
+    flat = Dataset()
+    flat.update(plain)
+    for name in GROUPS:
+        for item in (group.get(name) or [])[:1]:
+            for element in item:
+                if element.VR != "SQ":
+                    flat[element.tag] = element
+                    if (classic := RENAMED.get(element.keyword)) and not element.is_empty:
+                        setattr(flat, classic, element.value)
+    return flat
+
+
+def _scanning_sequence(plain: Dataset, header: Dataset) -> list[str]:
+    """The Enhanced names of a sequence in the words of a classic header."""
+    words = []
+    said = {name: str((plain.get(name) or header.get(name)) or "") for name in ABOUT[-5:-2]}
+    if said["EchoPulseSequence"] in ("SPIN", "BOTH"):
+        words.append("SE")
+    if said["EchoPulseSequence"] in ("GRADIENT", "BOTH"):
+        words.append("GR")
+    if said["InversionRecovery"] == "YES":
+        words.append("IR")
+    if said["EchoPlanarPulseSequence"] == "YES":
+        words.append("EP")
+    return words
