@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from daemon.inbox import NameRules, look_through
 from daemon.outputs.sentences import RESEARCH_USE, finding_sentence
 from daemon.running import AddressTaken, entry_link, usable_port
 
@@ -76,7 +77,7 @@ def _tell(report: dict[str, Any], seconds: float, link: str) -> None:
 
 
 def _count() -> int:
-    return sum(path.is_file() for path in SAMPLES.rglob("*"))
+    return len(look_through(SAMPLES, NameRules((), ())).drops)
 
 
 def _port() -> int:

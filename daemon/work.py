@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from model.reading.dicom import patient_id_of
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules
-from model.volume import Note, Volume
+from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
     from model.gate import Gate
@@ -108,7 +108,6 @@ def judge_into(
     write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and judgement.findings.finding is Finding.TUMOR:
         _explain(volume, network, rules.explain, intake.scan_id)
-    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     seconds = {
         "read": round(was_read - began, 3),
         "segment": round(judged - was_read, 3),
@@ -119,6 +118,12 @@ def judge_into(
         intake.scan_id, patient_id, len(intake.hashes), intake.content_sha256, seconds
     )
     report = build_report(volume, judgement.findings, model, occasion)
+    if volume.kind is Kind.DICOM and judgement.segmentation is not None:
+        from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
+
+        doubt = write_objects(volume, judgement.segmentation, report, staging)
+        report["quality"] += [asdict(doubt)] if doubt else []
+    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, staging)
     sync_tree(staging)
     return report

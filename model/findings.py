@@ -86,23 +86,27 @@ def measure(
     A voxel's volume is |det| of the affine's linear part, which holds for oblique, flipped and
     sheared grids alike.
     """
-    pieces, count = ndimage.label(mask, CONNECTED_26)
-    if not count:
-        return Findings(Finding.NO_TUMOR, (), notes)
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
-    boxes = ndimage.find_objects(pieces)
+    numbered = number_lesions(mask)
     lesions = []
-    for number, piece in enumerate(np.argsort(-sizes, kind="stable"), start=1):
-        box = boxes[piece]
-        assert box is not None, "every label has a box"
-        inside = pieces[box] == piece + 1
+    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+        assert box is not None, "every lesion has a box"
+        inside = numbered[box] == number
         local = _at_corner(affine, box)
         axis = slice_axis((mask.shape[0], mask.shape[1], mask.shape[2]), affine)
         weights = None if probability is None else probability[box][inside]
         lesions.append(
             _lesion(number, inside, local, axis, int(box[axis].start), midplane, weights)
         )
-    return Findings(Finding.TUMOR, tuple(lesions), notes)
+    return Findings(Finding.TUMOR if lesions else Finding.NO_TUMOR, tuple(lesions), notes)
+
+
+def number_lesions(mask: MaskArray) -> NDArray[np.int32]:
+    """The mask with its 26-connected pieces numbered from 1, the largest first."""
+    pieces, count = ndimage.label(mask, CONNECTED_26)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
+    return np.asarray(numbers[pieces])
 
 
 def _at_corner(affine: Affine, box: tuple[slice, ...]) -> Affine:

@@ -51,6 +51,14 @@ class SeriesSeen:
 
 
 @dataclass(frozen=True)
+class SourceSlice:
+    """Which picture of which DICOM file a slice was read from; frames count from 0."""
+
+    file: Path
+    frame: int
+
+
+@dataclass(frozen=True)
 class Scan:
     """The files of one scan, in the order in which they were dropped; nothing opened yet."""
 
@@ -69,6 +77,8 @@ class Volume:
         the axial one where the grid is isotropic).
     unfit: set by a reader that knows that this is nothing to judge, such as a colour photo.
     series: of a DICOM study, all that was there, the chosen one among them.
+    sources: of a DICOM series, where each slice along the third axis came from; None for one
+        that was missing and filled in.
     """
 
     voxels: FloatArray
@@ -81,6 +91,7 @@ class Volume:
     unfit: Note | None = None
     notes: tuple[Note, ...] = ()
     series: tuple[SeriesSeen, ...] = ()
+    sources: tuple[SourceSlice | None, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

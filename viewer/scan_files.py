@@ -12,6 +12,7 @@ from viewer.keys import SETTINGS
 from viewer.lookups import asked_scan
 
 PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
+DICOM = "application/dicom"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ ROLES = {
         Role("seg.png", PNG, "Mask (picture)"),
         Role("flair.nii.gz", GZIP, "Judged series (NIfTI)"),
         Role("prob.nii.gz", GZIP, "Tumor probability (NIfTI)"),
+        Role("seg.dcm", DICOM, "Mask (DICOM SEG)"),
+        Role("sr.dcm", DICOM, "Numbers (DICOM SR)"),
         Role("report.json", JSON, "Report (JSON)"),
     )
 }

@@ -28,12 +28,14 @@ _PLANES = {
 @dataclass(frozen=True)
 class Display:
     """grey: uint8 and mask: bool, both (slices, rows, columns) with square pixels when shown
-    at `aspect` (height of a pixel over its width); letters: left and right edge, or None."""
+    at `aspect` (height of a pixel over its width); letters: left and right edge, or None;
+    directions: where its columns and its rows run to, in RAS letters."""
 
     grey: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     aspect: float
     letters: tuple[str, str] | None
+    directions: tuple[str, str]
 
     @property
     def areas(self) -> NDArray[np.int64]:
@@ -61,7 +63,8 @@ class Display:
 
 def display(volume: Volume, mask: MaskArray | None) -> Display:
     """Turn a volume, and its mask if there is one, for looking at."""
-    turn, letters = _turn(volume)
+    codes, letters = _plane(volume)
+    turn = _turn(volume)
     spacing = _turned_spacing(volume, turn)
     shown = np.zeros(volume.shape, np.uint8) if mask is None else mask
     return Display(
@@ -69,19 +72,28 @@ def display(volume: Volume, mask: MaskArray | None) -> Display:
         _stack(shown, turn) > 0,
         spacing[1] / spacing[0],
         letters if volume.sides_known else None,
+        (codes[0], codes[1]),
     )
 
 
 def turn_like(volume: Volume, values: FloatArray) -> FloatArray:
     """Values on the volume's grid as slices, rows, columns, in the order of its Display."""
-    return _stack(values, _turn(volume)[0])
+    return _stack(values, _turn(volume))
 
 
-def _turn(volume: Volume) -> tuple[NDArray[np.float64], tuple[str, str]]:
-    """The orientation transform for looking at the plane of acquisition, and its letters."""
+def _plane(volume: Volume) -> tuple[tuple[str, str, str], tuple[str, str]]:
+    """How the plane of acquisition is looked at: where the axes run to, and its letters."""
     own = orientations.io_orientation(volume.affine)
-    codes, letters = _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
-    return orientations.ornt_transform(own, orientations.axcodes2ornt(codes)), letters
+    return _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
+
+
+def _turn(volume: Volume) -> NDArray[np.float64]:
+    """The orientation transform for looking at the plane of acquisition."""
+    own = orientations.io_orientation(volume.affine)
+    turn: NDArray[np.float64] = orientations.ornt_transform(
+        own, orientations.axcodes2ornt(_plane(volume)[0])
+    )
+    return turn
 
 
 def _turned_spacing(volume: Volume, turn: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ colour-blind readers.
 """
 
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,23 @@ def save_overlay(shown: Display, path: Path) -> None:
     captioned(picture, shown.letters, where).save(path, compress_level=3)
 
 
+def capture_pictures(shown: Display, words: str) -> list[Image.Image]:
+    """Every marked slice like an overlay, with `words` below; without any, the middle one."""
+    marked = [int(index) for index in np.flatnonzero(shown.areas)] or [_best_slice(shown)]
+    size, count = shown.size(OVERLAY_SIDE), len(shown.grey)
+    return [
+        captioned(
+            _slice(shown, index, size), shown.letters, f"{words} Slice {index + 1} of {count}."
+        )
+        for index in marked
+    ]
+
+
 def captioned(picture: Image.Image, letters: tuple[str, str] | None, words: str) -> Image.Image:
     """A picture with its letters, and below it what it is and that it is for research only."""
     if letters:
         _letters(picture, letters, 26)
-    lines = [line for line in (words, RESEARCH_USE) if line]
-    if len(" ".join(lines)) * CHARACTER < picture.width:
-        lines = [" ".join(lines)]
+    lines = textwrap.wrap(f"{words} {RESEARCH_USE}", int(picture.width / CHARACTER))
     framed = Image.new("RGB", (picture.width, picture.height + CAPTION * len(lines)))
     framed.paste(picture)
     for number, line in enumerate(lines):

@@ -17,7 +17,7 @@ from model.reading.dicom_places import place
 from model.reading.dicom_sequence import RULES, FlairRules, Sequence
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.nifti import MAX_VOXELS
-from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, Volume
+from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
 NO_PICTURES = "There are DICOM files here, but none of them holds pictures."
@@ -25,6 +25,10 @@ SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which
 IN_PARTS = Note(
     "series_in_parts",
     "The series holds pictures of more than one size, direction or kind: the best part was taken.",
+)
+NO_FRAME = Note(
+    "no_frame_of_reference",
+    "The series names no study or frame of reference: no DICOM SEG can be made of it.",
 )
 NO_FLAIR = Note("no_flair", "None of the series says that it is a FLAIR: nothing was judged.")
 
@@ -120,6 +124,8 @@ def _volume(stack: Stack) -> Volume:
     notes = placed.notes
     if twice := len(stack.frames) - len(frames):
         notes += (Note("came_twice", f"{twice} of the DICOM pictures came twice."),)
+    if not (_text(header, "FrameOfReferenceUID") and _text(header, "StudyInstanceUID")):
+        notes += (NO_FRAME,)
     return Volume(
         voxels,
         placed.affine,
@@ -129,6 +135,7 @@ def _volume(stack: Stack) -> Volume:
         description=_text(header, "SeriesDescription"),
         acquired_at=_acquired_at(header),
         notes=notes,
+        sources=tuple(None if f is None else SourceSlice(f.file, f.index) for f in placed.frames),
     )
 
 

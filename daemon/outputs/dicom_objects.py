@@ -1,0 +1,87 @@
+"""What goes back to the PACS, as files in the scan's folder: SEG, SR and secondary captures."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+
+from daemon.outputs.dicom_captures import build_captures
+from daemon.outputs.dicom_origin import Judgement, Origin, read_origin
+from daemon.outputs.dicom_seg import build_seg
+from daemon.outputs.dicom_sr import build_sr
+from daemon.outputs.display import display
+from daemon.outputs.pictures import capture_pictures
+from daemon.outputs.sentences import finding_sentence
+from model.findings import number_lesions
+from model.segmentation import Segmentation
+from model.volume import Note, Volume
+
+UNFINISHED = "objects"
+NO_STUDY = Note(
+    "no_dicom_objects",
+    "The series names no study: no DICOM objects were made for the PACS.",
+)
+FAILED = Note(
+    "no_dicom_objects",
+    "The headers of the series do not allow DICOM objects for the PACS: none were made.",
+)
+
+
+def write_objects(
+    volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
+) -> Note | None:
+    """All or none of them, and the reason for none. They join the study of the judged series.
+
+    No SEG of an empty mask, nor without the FrameOfReferenceUID in which it would lie.
+    """
+    origin = read_origin(volume)
+    if origin is None:
+        return NO_STUDY
+    made = folder / UNFINISHED
+    made.mkdir()
+    try:
+        _write_all(volume, origin, segmentation, report, made)
+    except OSError:
+        raise
+    except Exception:  # highdicom judges the source's headers, and a result is worth more
+        shutil.rmtree(made)
+        return FAILED
+    for path in made.iterdir():
+        path.rename(folder / path.name)
+    made.rmdir()
+    return None
+
+
+def _write_all(
+    volume: Volume,
+    origin: Origin,
+    segmentation: Segmentation,
+    report: dict[str, Any],
+    folder: Path,
+) -> None:
+    content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
+    judgement = Judgement(
+        report["scan_id"],
+        report["revision"],
+        report["model"]["name"],
+        report["model"]["weights_sha256"],
+        content,
+    )
+    name, seg = report["scan_id"], None
+    if segmentation.mask.any() and "FrameOfReferenceUID" in origin.present[0]:
+        seg = build_seg(origin, number_lesions(segmentation.mask), judgement)
+        _save(seg, folder / f"{name}_seg.dcm")
+    _save(build_sr(origin, seg, report, judgement), folder / f"{name}_sr.dcm")
+    shown = display(volume, segmentation.mask)
+    pictures = capture_pictures(shown, finding_sentence(report))
+    (folder / f"{name}_overlay").mkdir()
+    for number, capture in enumerate(build_captures(origin, pictures, shown.directions, judgement)):
+        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
+
+
+def _save(made: Dataset, path: Path) -> None:
+    """In UTF-8, which holds every name that the source may have written in its own way."""
+    made.SpecificCharacterSet = "ISO_IR 192"
+    made.save_as(path)

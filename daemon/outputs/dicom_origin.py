@@ -1,0 +1,109 @@
+"""What our DICOM objects take over from the judged series, and the numbers by which they go."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import pydicom
+from pydicom import config
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pydicom.valuerep import validate_value
+
+from model.volume import Volume
+
+MAKER = "gliowatch"
+DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series, 64 characters
+INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+DESCRIBING = (  # what the objects need to know of an image; the rest of its header stays there
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+    *("FrameOfReferenceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
+    *("Rows", "Columns", "NumberOfFrames", "InstanceNumber", "ImageType", "LossyImageCompression"),
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
+    *("SpacingBetweenSlices", "DimensionOrganizationSequence", "DimensionIndexSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+)
+SEXES = ("M", "F", "O", "")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The images that were judged, without pixels, in the order of the slices of their volume.
+
+    images: one a slice, None for one that was missing, or the one Enhanced file of them all;
+    frames: the number of each slice in that file, from 0; None for classic images.
+    """
+
+    images: tuple[Dataset | None, ...]
+    frames: tuple[int, ...] | None
+
+    @property
+    def present(self) -> tuple[Dataset, ...]:
+        """The images that are there."""
+        return tuple(image for image in self.images if image is not None)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Which judgement an object belongs to; all its UIDs follow from this and the content."""
+
+    scan_id: str
+    revision: int
+    model: str
+    weights_sha256: str
+    content_sha256: str
+
+    def uid(self, kind: str, number: int = 0) -> UID:
+        """The same for a retry, another for any other content (PS3.5 B.2: from a UUID)."""
+        parts = (self.scan_id, self.revision, self.weights_sha256, self.content_sha256)
+        key = "\0".join(map(str, (*parts, kind, number)))
+        return UID(f"2.25.{uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16]).int}")
+
+    @property
+    def equipment(self) -> dict[str, Any]:
+        """Who made an object, as highdicom asks for it."""
+        return {
+            "manufacturer": MAKER,
+            "manufacturer_model_name": self.model,
+            "software_versions": version("gliowatch"),
+            "device_serial_number": self.weights_sha256[:16],
+        }
+
+
+def read_origin(volume: Volume) -> Origin | None:
+    """The headers of the judged images; None where they name no study that objects could join."""
+    files = {source.file: None for source in volume.sources if source}
+    wanted = [*INHERITED, *DESCRIBING]
+    headers = {
+        file: _sound(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted))
+        for file in files
+    }
+    if not files or not all(header.get("StudyInstanceUID") for header in headers.values()):
+        return None
+    if len(files) == 1 and "PerFrameFunctionalGroupsSequence" in next(iter(headers.values())):
+        frames = tuple(source.frame for source in volume.sources if source)
+        return Origin(tuple(headers.values()), frames)
+    return Origin(tuple(headers[s.file] if s else None for s in volume.sources), None)
+
+
+def _sound(header: Dataset) -> Dataset:
+    """The header with what every object repeats; values that DICOM forbids are left blank."""
+    for name in INHERITED:
+        if not _is_valid(header, name):
+            setattr(header, name, "")
+    return header
+
+
+def _is_valid(header: Dataset, name: str) -> bool:
+    try:
+        element = header[name]
+        for value in element.value if element.VM > 1 else [element.value]:
+            validate_value(element.VR, value, config.RAISE)
+    except Exception:  # missing, or of a form that pydicom cannot even read
+        return False
+    return name != "PatientSex" or element.value in SEXES
