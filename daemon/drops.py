@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from daemon.names import UNASSIGNED
 
+STUDY_MARK = b"\0"  # no path holds it
+
 
 class State(StrEnum):
     """Every dropped file is in exactly one of these."""
@@ -43,7 +45,8 @@ class DroppedFile:
 class Drop:
     """Files that belong together and are judged as one scan, or set aside as one.
 
-    unit: path below the inbox of the file itself or, for DICOM, of its folder.
+    unit: path below the inbox of the file itself or, for DICOM, of the patient's folder; if
+    that holds several studies, a zero byte and the study follow, in a form of our own.
     """
 
     unit: bytes
@@ -51,6 +54,16 @@ class Drop:
     kind: DropKind
     urgent: bool
     files: tuple[DroppedFile, ...]
+
+    @property
+    def place(self) -> bytes:
+        """The file or folder that the drop is, or is a part of, below the inbox."""
+        return self.unit.split(STUDY_MARK)[0]
+
+    @property
+    def is_one_study(self) -> bool:
+        """True for one of several studies that lay in one folder."""
+        return STUDY_MARK in self.unit
 
     @property
     def patient_folder(self) -> bytes:

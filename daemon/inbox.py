@@ -57,9 +57,10 @@ def look_through(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
     Below a patient's folder a NIfTI file, a picture or a zip is one drop, with the text files
-    of its name beside it (`scan.json` of `scan.nii.gz`); all other files of one folder are one
-    drop, taken for a DICOM series. A file that lies in the inbox itself belongs to
-    `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
+    of its name beside it (`scan.json` of `scan.nii.gz`); all other files, at any depth, are one
+    drop, taken for DICOM: the worker, which opens them, tells its studies apart. A file that
+    lies in the inbox itself belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop
+    of its own.
     """
     listing = Listing()
     entries = list(_walk(os.fsencode(inbox), rules, listing))
@@ -150,8 +151,10 @@ def _stem(entry: _Entry) -> bytes:
 
 
 def _unit(entry: _Entry) -> bytes:
-    is_in_folder = drop_kind(entry.name) is DropKind.DICOM and entry.folder
-    return entry.folder if is_in_folder else entry.file.path
+    if drop_kind(entry.name) is not DropKind.DICOM or not entry.folder:
+        return entry.file.path
+    patient, *below = entry.folder.split(b"/")
+    return os.path.join(patient, URGENT) if below[:1] == [URGENT] else patient
 
 
 def _drop(entry: _Entry, unit: bytes, files: tuple[DroppedFile, ...]) -> Drop:

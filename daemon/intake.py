@@ -6,8 +6,11 @@ What is judged is the copy, so a file that changes meanwhile cannot make the res
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.inbox import identify
@@ -72,27 +75,34 @@ def hash_scan(patient_id: str, content_sha256: str) -> str:
 
 def _name_in_source(drop: Drop, file: DroppedFile) -> bytes:
     """The file's path below its drop: its bare name, or its path in a DICOM folder."""
-    is_folder = drop.kind is DropKind.DICOM and file.path != drop.unit
-    return os.path.relpath(file.path, drop.unit if is_folder else os.path.dirname(drop.unit))
+    is_folder = drop.kind is DropKind.DICOM and file.path != drop.place
+    return os.path.relpath(file.path, drop.place if is_folder else os.path.dirname(drop.place))
 
 
 def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
     """Copy one file and sync the copy; its SHA-256. A link is not followed."""
+    with open_dropped(inbox, file) as stream, copy.open("xb") as target:
+        digest = hashlib.sha256()
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            target.write(chunk)
+        _check_unchanged(file, os.fstat(stream.fileno()))
+        target.flush()
+        os.fsync(target.fileno())
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
+    """Open a dropped file for reading, a link not followed, if it is still what was seen."""
     path = os.path.join(os.fsencode(inbox), file.path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         raise FilesChanged("A file went away before it could be read.") from None
-    with open(descriptor, "rb") as stream, copy.open("xb") as target:
+    with open(descriptor, "rb") as stream:
         _check_unchanged(file, os.fstat(descriptor))
-        digest = hashlib.sha256()
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            target.write(chunk)
-        _check_unchanged(file, os.fstat(descriptor))
-        target.flush()
-        os.fsync(target.fileno())
-    return digest.hexdigest()
+        yield stream
 
 
 def _check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:

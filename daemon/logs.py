@@ -8,7 +8,7 @@ import warnings
 from datetime import UTC, datetime
 
 FIELDS = (
-    *("drop", "drops", "scan", "kind", "files", "folders"),
+    *("drop", "drops", "scan", "kind", "files", "folders", "studies"),
     *("finding", "reason", "attempt", "errno", "pid"),
 )
 
@@ -40,7 +40,8 @@ def _places(record: logging.LogRecord) -> list[str]:
     return places
 
 
-LIBRARIES = ("pydicom", "nibabel", "nibabel.global", "PIL", "watchdog", "asyncio", "aiosqlite")
+OURS = ("daemon", "viewer", "model", "gliowatch")
+LIBRARIES = ("pydicom", "highdicom", "nibabel", "nibabel.global", "PIL", "watchdog", "asyncio")
 
 
 def log_to_stderr() -> None:
@@ -50,6 +51,7 @@ def log_to_stderr() -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(lambda record: record.name.split(".")[0] in OURS)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     threading.excepthook = _log_thread_error
     warnings.simplefilter("ignore")

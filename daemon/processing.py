@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon import leaving, work
-from daemon.drops import DropKind, QueuedDrop, State
+from daemon.drops import Drop, DropKind, QueuedDrop, State
 from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.scans import ScanRow, find_scan, patients_with_content
@@ -48,6 +48,12 @@ async def process(job: Job) -> State:
     try:
         if job.queued.drop.kind is DropKind.LOOSE:
             return await _file_loose(job)
+        if job.queued.drop.kind is DropKind.DICOM and not job.queued.drop.is_one_study:
+            studies = await job.in_worker(
+                work.studies_of, job.settings.daemon.inbox, job.queued.drop
+            )
+            if len(studies) > 1:
+                return await _split(job, studies)
         return await _judge(job, staging)
     except FilesChanged:
         await ledger.put_back(job.index, drop_id, rested=False, count_attempt=False)
@@ -73,6 +79,13 @@ async def _file_loose(job: Job) -> State:
     patient = await job.in_worker(work.patient_of_loose, inbox, file)
     leaving.file_loose(inbox, file, patient)
     await ledger.withdraw(job.index, job.queued.drop_id)
+    return State.DONE
+
+
+async def _split(job: Job, studies: tuple[Drop, ...]) -> State:
+    """Several studies in one folder are several scans: each is a drop of its own from now on."""
+    await ledger.split(job.index, job.queued.drop_id, studies)
+    log.info("split", extra={"drop": job.queued.drop_id, "studies": len(studies)})
     return State.DONE
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from daemon import leaving
-from daemon.drops import Drop, DropKind, QueuedDrop, State
+from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
 from daemon.index.database import Database
@@ -38,9 +39,10 @@ class Reconciler:
         if listing.unreadable != self._unreadable:
             log.warning("folders_unreadable", extra={"folders": listing.unreadable})
         self._unreadable = listing.unreadable
-        self.unfinished = {d.unit for d in listing.drops.values() if _is_unfinished(d, listing)}
         await self._finish_leaving(listing)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
+        _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
+        self.unfinished = {d.unit for d in listing.drops.values() if _is_unfinished(d, listing)}
         for unit, drop in listing.drops.items():
             await self._note(drop, known.get(unit), listing)
         for unit, queued in known.items():
@@ -71,12 +73,8 @@ class Reconciler:
         for queued in await ledger.ended_in_inbox(self._index):
             await self._leave(queued)
             gone = set(queued.drop.files)
-            for unit, drop in list(listing.drops.items()):
-                left = tuple(file for file in drop.files if file not in gone)
-                if left != drop.files:
-                    del listing.drops[unit]
-                if left and left != drop.files:
-                    listing.drops[unit] = Drop(unit, drop.patient_id, drop.kind, drop.urgent, left)
+            for unit in list(listing.drops):
+                _take_away(listing, unit, gone)
 
     async def tidy(self) -> None:
         """Take the files of ended drops out of the inbox."""
@@ -93,5 +91,32 @@ class Reconciler:
 
 
 def _is_unfinished(drop: Drop, listing: Listing) -> bool:
-    """A DICOM folder in which a temporary name still lies is not whole yet."""
-    return drop.kind is DropKind.DICOM and drop.unit in listing.unfinished
+    """A DICOM folder in or below which a temporary name still lies is not whole yet."""
+    if drop.kind is not DropKind.DICOM:
+        return False
+    below = drop.place + b"/"
+    return any(folder == drop.place or folder.startswith(below) for folder in listing.unfinished)
+
+
+def _part_studies(listing: Listing, studies: list[QueuedDrop]) -> None:
+    """What was told apart as a study stays so, as long as all its files lie there untouched.
+
+    If they do not, its files go back to their folder, and the studies are told anew.
+    """
+    for queued in studies:
+        drop = queued.drop
+        whole = listing.drops.get(drop.place)
+        there = set(whole.files if whole else ()) & set(drop.files)
+        if there and (len(there) == len(drop.files) or queued.state is State.RUNNING):
+            _take_away(listing, drop.place, there)
+            listing.drops[drop.unit] = replace(drop, files=tuple(sorted(there)))
+
+
+def _take_away(listing: Listing, unit: bytes, files: set[DroppedFile]) -> None:
+    """The drop goes on without these files, or not at all where none is left."""
+    drop = listing.drops[unit]
+    left = tuple(file for file in drop.files if file not in files)
+    if not left:
+        del listing.drops[unit]
+    elif left != drop.files:
+        listing.drops[unit] = replace(drop, files=left)

@@ -15,6 +15,7 @@ from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
+from daemon.studies import part_by_study
 from model.findings import Finding
 from model.judging import judge
 from model.reading.dicom import patient_id_of
@@ -79,6 +80,11 @@ def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
     """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
     patient_id = patient_id_of(inbox / file.path.decode("utf-8", "surrogateescape"))
     return folder_name(patient_id) if patient_id else UNASSIGNED
+
+
+def studies_of(inbox: Path, drop: Drop) -> tuple[Drop, ...]:
+    """The studies of a DICOM drop as drops of their own; the drop itself if it is but one."""
+    return part_by_study(inbox, drop)
 
 
 def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:

@@ -210,16 +210,12 @@ def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
     return folder
 
 
-def a_study(number: int, image: Dataset) -> None:
-    image.StudyInstanceUID, image.FrameOfReferenceUID = "1.2.3.4", "1.2.3.5"
-
-
 MASK = np.zeros(STORED.shape, bool)
 MASK[3:6, 4:7, 2:5] = True
 
 
 def test_without_tumor_there_is_an_sr_of_nothing_and_no_seg(tmp_path: Path) -> None:
-    volume = read_dicom(write_series(tmp_path, series=Series(change=a_study)))
+    volume = read_dicom(write_series(tmp_path))
     made = made_of(volume, np.zeros_like(MASK), tmp_path / "out")
     assert not list(made.glob("*_seg.dcm"))
     assert len(list(made.glob("*_overlay/*.dcm"))) == 1
@@ -231,10 +227,10 @@ def test_without_tumor_there_is_an_sr_of_nothing_and_no_seg(tmp_path: Path) -> N
 
 
 def test_without_a_frame_of_reference_there_is_no_seg_and_it_is_said(tmp_path: Path) -> None:
-    def only_study(number: int, image: Dataset) -> None:
-        image.StudyInstanceUID = "1.2.3.4"
+    def forget(number: int, image: Dataset) -> None:
+        del image.FrameOfReferenceUID
 
-    volume = read_dicom(write_series(tmp_path, series=Series(change=only_study)))
+    volume = read_dicom(write_series(tmp_path, series=Series(change=forget)))
     assert "no_frame_of_reference" in codes(volume.notes)
     made = made_of(volume, MASK, tmp_path / "out")
     assert [path.name for path in sorted(made.glob("*.dcm"))] == ["s_sr.dcm"]
@@ -242,7 +238,6 @@ def test_without_a_frame_of_reference_there_is_no_seg_and_it_is_said(tmp_path: P
 
 def test_names_in_any_character_set_are_handed_on(tmp_path: Path) -> None:
     def chinese(number: int, image: Dataset) -> None:
-        a_study(number, image)
         image.SpecificCharacterSet, image.PatientName = "GB18030", "Wang^XiaoDong=王^小东"
 
     volume = read_dicom(write_series(tmp_path, series=Series(change=chinese)))
@@ -252,7 +247,7 @@ def test_names_in_any_character_set_are_handed_on(tmp_path: Path) -> None:
 
 def test_a_slice_that_was_filled_in_has_no_frame(tmp_path: Path) -> None:
     tall = np.random.default_rng(3).integers(0, 999, (14, 10, 24)).astype(np.uint16)
-    files = write_series(tmp_path, tall, series=Series(change=a_study))
+    files = write_series(tmp_path, tall)
     volume = read_dicom(files[:7] + files[8:])
     mask = np.zeros(tall.shape, bool)
     mask[3:6, 4:7, 6:9] = True
@@ -261,12 +256,8 @@ def test_a_slice_that_was_filled_in_has_no_frame(tmp_path: Path) -> None:
 
 
 def test_an_enhanced_source_gets_a_seg_on_its_frames(tmp_path: Path) -> None:
-    def study(number: int, image: Dataset) -> None:
-        if number < 0:
-            a_study(number, image)
-
     order = [3, 0, 5, 1, 4, 2]
-    volume = read_dicom(write_enhanced(tmp_path / "one", order=order, change=study))
+    volume = read_dicom(write_enhanced(tmp_path / "one", order=order))
     made = made_of(volume, MASK, tmp_path / "out")
     (path,) = made.glob("*_seg.dcm")
     found = hd.seg.segread(path)
@@ -280,7 +271,10 @@ def test_an_enhanced_source_gets_a_seg_on_its_frames(tmp_path: Path) -> None:
 
 
 def test_a_study_without_a_number_gets_no_objects(tmp_path: Path) -> None:
-    volume = read_dicom(write_series(tmp_path))
+    def forget(number: int, image: Dataset) -> None:
+        del image.StudyInstanceUID
+
+    volume = read_dicom(write_series(tmp_path, series=Series(change=forget)))
     segmentation = Segmentation(MASK.astype(np.uint8), MASK.astype(np.float32), 0.5)
     (tmp_path / "out").mkdir()
     reason = write_objects(volume, segmentation, REPORT, tmp_path / "out")
@@ -291,9 +285,8 @@ def test_a_study_without_a_number_gets_no_objects(tmp_path: Path) -> None:
 
 def test_headers_that_allow_no_objects_cost_no_result(tmp_path: Path) -> None:
     def odd(number: int, image: Dataset) -> None:
-        a_study(number, image)
         if number == 3:
-            image.StudyInstanceUID = "1.2.3.99"  # one series in two studies
+            image.FrameOfReferenceUID = "1.2.3.99"  # one series in two frames of reference
 
     files = write_series(tmp_path, series=Series(change=odd))
     segmentation = Segmentation(MASK.astype(np.uint8), MASK.astype(np.float32), 0.5)

@@ -30,12 +30,17 @@ def test_each_nifti_picture_and_zip_is_a_drop_of_its_own(tmp_path: Path) -> None
     assert {drop.patient_id for drop in drops.values()} == {"P"}
 
 
-def test_other_files_of_one_folder_are_one_dicom_drop(tmp_path: Path) -> None:
-    put(tmp_path, "P/s/1", "P/s/2.dcm", "P/s/IM-0001", "P/t/1", "P/s/a.nii")
+def test_other_files_of_one_patient_are_one_dicom_drop_at_any_depth(tmp_path: Path) -> None:
+    put(tmp_path, "P/s/1", "P/s/2.dcm", "P/IM-0001", "P/t/u/v/1", "P/s/a.nii", "Q/1", "P/URGENT/1")
     drops = look_through(tmp_path, RULES).drops
-    assert len(drops[b"P/s"].files) == 3
-    assert len(drops[b"P/t"].files) == 1
+    assert {unit: len(drop.files) for unit, drop in drops.items()} == {
+        b"P": 4,
+        b"P/URGENT": 1,
+        b"P/s/a.nii": 1,
+        b"Q": 1,
+    }
     assert drops[b"P/s/a.nii"].kind is DropKind.NIFTI
+    assert drops[b"P/URGENT"].urgent
 
 
 def test_text_files_travel_with_the_scan_of_their_name(tmp_path: Path) -> None:
@@ -45,8 +50,7 @@ def test_text_files_travel_with_the_scan_of_their_name(tmp_path: Path) -> None:
     assert found == {
         b"P/a.nii.gz": [b"P/a.json", b"P/a.nii.gz"],
         b"P/b.png": [b"P/b.png", b"P/b.txt"],
-        b"P": [b"P/c.json"],
-        b"P/s": [b"P/s/1", b"P/s/1.txt"],
+        b"P": [b"P/c.json", b"P/s/1", b"P/s/1.txt"],
     }
     assert drops[b"P/a.nii.gz"].kind is DropKind.NIFTI
 

@@ -43,6 +43,7 @@ def write_enhanced(
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID = EnhancedMRImageStorage
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID = generate_uid()
     image.Modality, image.SeriesInstanceUID = "MR", "1.2.3.4"
+    image.StudyInstanceUID, image.FrameOfReferenceUID = "1.2.3.4", "1.2.3.5"
     image.SeriesDescription, image.ImageType = "t2 FLAIR", ["ORIGINAL", "PRIMARY", "T2", "NONE"]
     image.Columns, image.Rows, image.NumberOfFrames = *stored.shape[:2], str(len(order))
     image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"

@@ -64,6 +64,7 @@ def _slice(stored: NDArray[Any], affine: Affine, number: int, series: Series) ->
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID = generate_uid()
     image.Modality, image.PatientID = "MR", "patient name"
     image.SeriesInstanceUID, image.SeriesDescription = series.uid, series.name
+    image.StudyInstanceUID, image.FrameOfReferenceUID = "1.2.3.4", "1.2.3.5"
     image.InstanceNumber = number + 1
     image.ImageOrientationPatient = texts([*along, *down])
     image.ImagePositionPatient = texts(lps[:3, 3] + number * spacing[2] * across)

@@ -48,6 +48,22 @@ async def withdraw(index: Database, drop_id: int) -> None:
         )
 
 
+async def split(index: Database, drop_id: int, studies: Iterable[Drop]) -> None:
+    """A running drop turned out to be several studies: each waits, rested, in its place."""
+    async with index.transaction():
+        row = await index.row(
+            "DELETE FROM drops WHERE drop_id = ? AND state = 'running' RETURNING seen_at",
+            (drop_id,),
+        )
+        for study in studies if row else ():
+            number = await index.change(
+                "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at)"
+                " VALUES (?, ?, ?, 'waiting', 1, ?, ?)",
+                (study.unit, study.patient_id, study.kind, study.urgent, row and row["seen_at"]),
+            )
+            await _add_files(index, number, study.files)
+
+
 async def claim_next(index: Database) -> QueuedDrop | None:
     """Take the next rested drop, urgent ones first, and count the attempt; None if none is left."""
     async with index.transaction():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pydicom
@@ -52,6 +53,8 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     frames = [frame for file in files for frame in frames_of(file)]
     if not frames:
         raise UnreadableScan(NO_PICTURES if any(map(is_dicom, files)) else NO_SCAN)
+    if len({_text(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
+        raise UnreadableScan("The DICOM files are of more than one study: one study, one scan.")
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
     volume, taken, failed = _first_volume(chosen or _to_look_at(candidates))
@@ -81,6 +84,18 @@ def patient_id_of(file: Path) -> str | None:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
         return str(header.get("PatientID", "")).strip() or None
     except Exception:  # any damage means the same here: the file names no patient
+        return None
+
+
+def study_of(file: BinaryIO) -> str | None:
+    """The StudyInstanceUID of an open DICOM file, or None where it names none."""
+    try:
+        header = pydicom.dcmread(
+            file, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"]
+        )
+        is_whole = "SeriesInstanceUID" in header  # what follows the study: it was not cut within
+        return str(header.get("StudyInstanceUID", "")).strip() or None if is_whole else None
+    except Exception:  # any damage means the same here: the file names no study
         return None
 
 
