@@ -17,6 +17,7 @@ from daemon.inbox import identify
 from model.errors import GliowatchError, UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom import is_dicom
+from model.reading.dicom_identity import Identity, identities_of
 from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
 
@@ -35,13 +36,20 @@ class Intake:
     """A drop that lies copied and hashed in its staging folder.
 
     scan_id: opaque; hashes: SHA-256 of each dropped file by its path below the inbox;
-    content_sha256: of the image files alone, whatever their names and order.
+    content_sha256: of the image files alone, whatever their names and order; identities: whom
+    DICOM files name.
     """
 
     scan_id: str
     content_sha256: str
     scan: Scan
     hashes: dict[bytes, str]
+    identities: tuple[Identity, ...] = ()
+
+    @property
+    def dicom_ids(self) -> frozenset[str]:
+        """The PatientIDs of its DICOM files."""
+        return frozenset(identity.patient_id for identity in self.identities)
 
 
 def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
@@ -59,7 +67,8 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     scan, digests = _scan_of(drop, copies, staging)
     hashes = {file.path: digest for file, (_, digest) in zip(drop.files, copies, strict=True)}
     content = hash_content(digests)
-    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes)
+    named = identities_of(scan.files) if scan.kind is Kind.DICOM else ()
+    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes, named)
 
 
 def hash_content(digests: list[str]) -> str:

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ from daemon import leaving, work
 from daemon.drops import Drop, DropKind, QueuedDrop, State
 from daemon.index import ledger
 from daemon.index.database import Database, now
+from daemon.index.identities import is_in_conflict
+from daemon.index.patients import fill_patient
 from daemon.index.scans import ScanRow, find_scan, patients_with_content
 from daemon.intake import FilesChanged, Intake
-from daemon.outputs.sentences import FILED_TWICE
+from daemon.names import UNASSIGNED, folder_name
+from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT
 from daemon.publishing import new_staging, publish, published_report
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
@@ -23,6 +26,7 @@ from model.volume import Note
 log = logging.getLogger(__name__)
 
 OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
+IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Job:
     """One claimed drop with everything that is needed to take it through."""
 
     index: Database
+    records: Database
     slot: Slot
     settings: Settings
     rules: work.JudgingRules
@@ -102,13 +107,26 @@ async def _judge(job: Job, staging: Path) -> State:
     report = published_report(outbox, folder)  # a crash came before the commit, or the index went
     if report is not None:
         return await _adopt(job, intake, folder, report)
-    others = await patients_with_content(job.index, intake.content_sha256)
-    notes = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+    notes = await _doubts(job, intake)
     report = await job.in_worker(
         work.judge_into, staging, drop.patient_id, intake, job.rules, notes
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
+
+
+async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
+    """What the index knows against filing this scan under this patient: it is filed and flagged."""
+    drop = job.queued.drop
+    others = await patients_with_content(job.index, intake.content_sha256)
+    notes: tuple[Note, ...] = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+    folder = os.fsdecode(drop.patient_folder)
+    differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
+    if (
+        job.settings.daemon.folder_is_patient_id and differs and drop.patient_id != UNASSIGNED
+    ) or await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids):
+        notes += (IN_DOUBT,)
+    return notes
 
 
 async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
@@ -137,7 +155,12 @@ async def _enter(
         now(),
         report,
     )
-    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, state)
+    dicom_ids = intake.dicom_ids
+    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, dicom_ids, state)
+    if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
+        told = asdict(intake.identities[0])
+        del told["patient_id"]
+        await fill_patient(job.records, scan.patient_id, told)
     log.info(
         event,
         extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},

@@ -129,7 +129,12 @@ class Service:
 
     async def _judge(self, queued: QueuedDrop) -> None:
         job = processing.Job(
-            self._index, self._slot, self._settings, judging_rules(self._settings.model), queued
+            self._index,
+            self._records,
+            self._slot,
+            self._settings,
+            judging_rules(self._settings.model),
+            queued,
         )
         outcome = await processing.process(job)
         if outcome is State.REJECTED:

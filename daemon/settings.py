@@ -39,6 +39,7 @@ class DaemonSettings(_Table):
     reconcile_seconds: float = Field(default=60.0, gt=0)
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
+    folder_is_patient_id: bool = False
     attempts: int = Field(default=3, ge=1)
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
 

@@ -5,9 +5,10 @@ from datetime import date
 
 from aiohttp import web
 
+from daemon.index.identities import is_in_conflict
 from daemon.index.patients import Patient, find_patient, list_patients
 from daemon.index.scans import ScanRow, scans_of_patient
-from daemon.outputs.sentences import FINDING_WORDS
+from daemon.outputs.sentences import FINDING_WORDS, IDENTITY_CONFLICT
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_patient
 from viewer.pages import render
@@ -57,6 +58,9 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
         "age": age(patient.birth_date, date.today()),
         "groups": GROUPS,
         "history": [history_line(scan) for scan in scans],
+        "in_doubt": IDENTITY_CONFLICT
+        if await is_in_conflict(request.app[INDEX], patient.patient_id)
+        else "",
     }
     return render(request, "patient.html", values)
 

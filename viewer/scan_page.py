@@ -7,8 +7,15 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.index.identities import is_in_conflict
 from daemon.index.scans import patients_with_content
-from daemon.outputs.sentences import FILED_TWICE, diameter_words, finding_sentence, size_words
+from daemon.outputs.sentences import (
+    FILED_TWICE,
+    IDENTITY_CONFLICT,
+    diameter_words,
+    finding_sentence,
+    size_words,
+)
 from viewer.keys import INDEX, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
@@ -36,6 +43,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     patient, report = patients[scan.patient_id], scan.report
     outbox = request.app[SETTINGS].daemon.outbox
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
+    in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
     values = {
         "title": "Scan",
         "section": "worklist",
@@ -44,7 +52,10 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
         "sentence": finding_sentence(report),
-        "elsewhere": FILED_TWICE if len(filed_under) > 1 else "",
+        "doubts": [
+            *([FILED_TWICE] if len(filed_under) > 1 else []),
+            *([IDENTITY_CONFLICT] if in_doubt else []),
+        ],
         "size": size_words(report) if report["finding"] != "not_judged" else "",
         "size_range": range_words(report),
         "confidence": confidence_words(report),

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
+from daemon.index.identities import add_identities
 from daemon.index.scans import ScanRow, add_scan
 
 
@@ -99,11 +100,13 @@ async def finish(
     drop_id: int,
     scan: ScanRow,
     hashes: dict[bytes, str],
+    dicom_ids: Iterable[str] = (),
     state: State = State.DONE,
 ) -> None:
     """The scan is published: enter its findings and end its drop, in one transaction."""
     async with index.transaction():
         await add_scan(index, scan)
+        await add_identities(index, scan.patient_id, dicom_ids)
         await _end(index, drop_id, state, scan.scan_id, None)
         await index.change_many(
             "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",

@@ -50,6 +50,14 @@ INDEX: tuple[str, ...] = (
     CREATE INDEX scans_by_patient ON scans (patient_id, acquired_at);
     CREATE INDEX scans_by_content ON scans (content_sha256);
     """,
+    """
+    CREATE TABLE identities (
+        dicom_id TEXT NOT NULL,         -- PatientID as the DICOM files say it
+        patient_id TEXT NOT NULL,       -- the folder under which they came
+        PRIMARY KEY (dicom_id, patient_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX identities_by_patient ON identities (patient_id);
+    """,
 )
 
 RECORDS: tuple[str, ...] = (

@@ -58,6 +58,15 @@ async def ensure_patients(records: Database, patient_ids: Iterable[str]) -> None
         )
 
 
+async def fill_patient(records: Database, patient_id: str, told: dict[str, str]) -> None:
+    """What DICOM files tell of a patient, where nobody has entered anything yet."""
+    fills = ", ".join(f"{name} = iif({name} = '', ?, {name})" for name in told)
+    async with records.transaction():
+        await records.change(
+            f"UPDATE patients SET {fills} WHERE patient_id = ?", [*told.values(), patient_id]
+        )
+
+
 async def add_patient(
     records: Database, patient_id: str, entered: dict[str, str]
 ) -> Patient | None:

@@ -4,6 +4,9 @@ from typing import Any
 
 RESEARCH_USE = "Research use only. Not a diagnosis."
 FILED_TWICE = "The same scan is filed under another patient as well."
+IDENTITY_CONFLICT = (
+    "The patient is in doubt: two PatientIDs lie under one folder, or one under two folders."
+)
 SIDE_WORDS = {
     "left": "on the patient's left",
     "right": "on the patient's right",
