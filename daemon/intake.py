@@ -16,8 +16,9 @@ from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.inbox import identify
 from model.errors import GliowatchError, UnreadableScan
 from model.reading.archive import unpack
-from model.reading.dicom import is_dicom
+from model.reading.dicom_frames import is_dicom
 from model.reading.dicom_identity import Identity, identities_of
+from model.reading.dicom_pixels import picture_digest
 from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
 
@@ -138,7 +139,8 @@ def hash_file(path: Path) -> str:
 def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
-    Files none of which is DICOM are given on as they are: the reader says what is wrong.
+    Files none of which is DICOM are given on as they are: the reader says what is wrong. A DICOM
+    picture is hashed as it shows, since two exports of one image differ in their bytes.
     """
     single = [each for each in files if kind_by_name(each[0].name) is not Kind.DICOM]
     dicom = [each for each in files if is_dicom(each[0])]
@@ -148,4 +150,7 @@ def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
     if single:
         raise UnreadableScan("There is more than one scan in it: one file, one scan.")
     chosen = dicom or files
-    return Scan(Kind.DICOM, tuple(path for path, _ in chosen)), [digest for _, digest in chosen]
+    shown = [(picture_digest(path), digest) for path, digest in chosen]
+    told = {digest if picture is None else picture for picture, digest in shown} - {""}
+    paths = tuple(path for path, _ in chosen)
+    return Scan(Kind.DICOM, paths), sorted(told) or [digest for _, digest in chosen]

@@ -178,6 +178,15 @@ def test_a_slice_cut_off_is_never_lost_in_silence(tmp_path: Path, which: int) ->
         assert "damaged" in sentence or "cut off" in sentence
 
 
+@pytest.mark.parametrize("start", [bytes(128) + b"DXCM", b""])
+def test_a_slice_whose_first_bytes_are_damaged_is_not_lost_in_silence(
+    tmp_path: Path, start: bytes
+) -> None:
+    files = write_series(tmp_path)
+    files[5].write_bytes(start + files[5].read_bytes()[132:])
+    assert "first bytes" in reason(files)
+
+
 def test_pixels_shorter_than_they_claim_are_refused(tmp_path: Path) -> None:
     assert "damaged or cut off" in refused(tmp_path, only_in(2, PixelData=bytes(100)))
 

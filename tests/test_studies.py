@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import RLELossless
 
 from daemon.drops import Drop, DropKind
 from daemon.inbox import NameRules, look_through
@@ -95,3 +97,36 @@ def test_studies_are_told_by_their_headers_alone(tmp_path: Path) -> None:
     assert drop.kind is DropKind.DICOM
     assert part_by_study(tmp_path, parts[0]) == (parts[0],)
     assert isinstance(parts[0], Drop)
+
+
+def test_a_reexport_with_other_bytes_is_a_duplicate(hospital: Settings) -> None:
+    patient = hospital.daemon.inbox / "P"
+    export(patient / "x", "1.2.1", "FLAIR", "1.2.1.1")
+    saved = hospital.daemon.inbox.parent / "again"
+    saved.mkdir()
+    for path in (patient / "x").iterdir():
+        image = pydicom.dcmread(path)
+        image.StationName = "another archive"
+        image.compress(RLELossless, generate_instance_uid=False)
+        image.save_as(saved / f"other-{path.name}")
+    (saved / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + b"an index of its own")
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    shutil.copytree(saved, patient / "y")
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    assert len(reports(hospital)) == 1
+    assert len(list((hospital.daemon.inbox / ".duplicates").rglob("other-*"))) == 6
+
+
+def test_one_other_pixel_is_another_scan(hospital: Settings) -> None:
+    patient = hospital.daemon.inbox / "P"
+    export(patient / "x", "1.2.1", "FLAIR", "1.2.1.1")
+    shutil.copytree(patient / "x", hospital.daemon.inbox.parent / "again")
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    shutil.copytree(hospital.daemon.inbox.parent / "again", patient / "x")
+    image = pydicom.dcmread(patient / "x" / "0002")
+    pixels = bytearray(image.PixelData)
+    pixels[100] ^= 1
+    image.PixelData = bytes(pixels)
+    image.save_as(patient / "x" / "0002")
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    assert len(reports(hospital)) == 2

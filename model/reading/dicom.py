@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
 from model.reading.dicom_choice import Candidate, in_order, weigh, why_not
-from model.reading.dicom_frames import CUT_OFF, Frame, frames_of
+from model.reading.dicom_frames import CUT_OFF, Frame, frames_of, is_dicom
 from model.reading.dicom_pixels import rescaled, stored_pixels
 from model.reading.dicom_places import place
 from model.reading.dicom_sequence import RULES, FlairRules, Sequence
@@ -70,12 +70,6 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     if taken.sequence is Sequence.UNKNOWN:
         notes += (SEQUENCE_UNKNOWN,)
     return replace(volume, series=seen, notes=notes)
-
-
-def is_dicom(file: Path) -> bool:
-    """Whether a file begins like DICOM (PS3.10: 128 bytes, then DICM)."""
-    with file.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
 
 
 def patient_id_of(file: Path) -> str | None:

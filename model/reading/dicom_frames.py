@@ -81,6 +81,8 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
     try:
         header = pydicom.dcmread(path, defer_size=DEFER_BYTES, specific_tags=[*ABOUT, *PIXELS])
     except InvalidDicomError:
+        if is_dicom(path):
+            raise UnreadableScan("The first bytes of one of the DICOM files are damaged.") from None
         return ()
     except Exception as error:  # pydicom raises many kinds on hostile bytes
         raise UnreadableScan("One of the DICOM files is damaged.") from error
@@ -103,6 +105,15 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
         plain.pop("ImagePositionPatient", None)
         own = [Dataset()] * count
     return tuple(Frame(path, n, _flat(plain, own[n]), *how) for n in range(count))
+
+
+def is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes (PS3.10: 128 bytes, DICM, group 2), if damaged."""
+    with file.open("rb") as stream:
+        start = stream.read(134)
+    is_marked = start[128:132] == b"DICM" or start[132:134] == b"\x02\x00"
+    is_bare = start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00"
+    return is_marked or is_bare
 
 
 def _is_picture(header: FileDataset) -> bool:
