@@ -38,11 +38,12 @@ class NameRules:
 class Listing:
     """One look through the inbox.
 
-    unfinished: folders that hold a temporary name; unreadable: how many could not be read.
+    unfinished: the temporary names in each folder that holds some; a folder that cannot be read
+    stands there without any. unreadable: how many these are.
     """
 
     drops: dict[bytes, Drop] = field(default_factory=dict)
-    unfinished: set[bytes] = field(default_factory=set)
+    unfinished: dict[bytes, tuple[DroppedFile, ...]] = field(default_factory=dict)
     unreadable: int = 0
 
 
@@ -104,7 +105,8 @@ def _walk(root: bytes, rules: NameRules, listing: Listing) -> Iterator[_Entry]:
             if stat.S_ISDIR(facts.st_mode):
                 below.append(path)
             elif stat.S_ISREG(facts.st_mode) and rules.is_waiting(entry.name):
-                listing.unfinished.add(folder)
+                waits = listing.unfinished.get(folder, ())
+                listing.unfinished[folder] = (*waits, identify(path, facts))
             elif stat.S_ISREG(facts.st_mode):
                 yield _Entry(identify(path, facts), folder, entry.name)
         folders += reversed(below)
@@ -124,6 +126,7 @@ def _entries(
         if not folder:
             raise
         listing.unreadable += 1  # it just went away, may not be read, or lies too deep
+        listing.unfinished.setdefault(folder, ())
         return []
     return sorted(entries, key=lambda entry: entry.name)
 

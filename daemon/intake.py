@@ -23,6 +23,7 @@ from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
 
 CHUNK = 1 << 20
+LONGEST_PATH = 1000  # bytes, of a file below its drop
 SOURCE = "source"
 Hashed = tuple[Path, str]  # a file and its SHA-256
 UNPACKED = "unpacked"
@@ -62,7 +63,7 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     source.mkdir(parents=True)
     copies: list[Hashed] = []
     for file in drop.files:
-        copy = source / os.fsdecode(_name_in_source(drop, file))
+        copy = source / os.fsdecode(_name_in_source(drop, file, len(copies)))
         copy.parent.mkdir(parents=True, exist_ok=True)
         copies.append((copy, _copy(inbox, file, copy)))
     scan, digests = _scan_of(drop, copies, staging)
@@ -83,10 +84,16 @@ def hash_scan(patient_id: str, content_sha256: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-def _name_in_source(drop: Drop, file: DroppedFile) -> bytes:
-    """The file's path below its drop: its bare name, or its path in a DICOM folder."""
+def _name_in_source(drop: Drop, file: DroppedFile, number: int) -> bytes:
+    """The file's path below its drop: its bare name, or its path in a DICOM folder.
+
+    A path too long to be repeated further down becomes a number and the end of the name.
+    """
     is_folder = drop.kind is DropKind.DICOM and file.path != drop.place
-    return os.path.relpath(file.path, drop.place if is_folder else os.path.dirname(drop.place))
+    path = os.path.relpath(file.path, drop.place if is_folder else os.path.dirname(drop.place))
+    if len(path) > LONGEST_PATH:
+        return b"%d-%s" % (number, os.path.basename(path)[-200:])
+    return path
 
 
 def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
@@ -139,7 +146,7 @@ def hash_file(path: Path) -> str:
 def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
-    Files none of which is DICOM are given on as they are: the reader says what is wrong. A DICOM
+    Files that are no DICOM are given on beside it: the reader says what they mean. A DICOM
     picture is hashed as it shows, since two exports of one image differ in their bytes.
     """
     single = [each for each in files if kind_by_name(each[0].name) is not Kind.DICOM]
@@ -149,8 +156,7 @@ def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
         return Scan(kind_by_name(path.name), (path,)), [digest]
     if single:
         raise UnreadableScan("There is more than one scan in it: one file, one scan.")
-    chosen = dicom or files
-    shown = [(picture_digest(path), digest) for path, digest in chosen]
+    shown = [(picture_digest(path), digest) for path, digest in dicom]
     told = {digest if picture is None else picture for picture, digest in shown} - {""}
-    paths = tuple(path for path, _ in chosen)
-    return Scan(Kind.DICOM, paths), sorted(told) or [digest for _, digest in chosen]
+    paths = tuple(path for path, _ in files)
+    return Scan(Kind.DICOM, paths), sorted(told) or [digest for _, digest in dicom or files]

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
 from daemon.index.database import Database
 from daemon.index.patients import ensure_patients
+from daemon.names import URGENT
 from daemon.resting import Resting
+
+STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ class Reconciler:
         self._resting = resting
         self._index, self._records = index, records
         self._unreadable = 0
+        self._temporary = Resting(STALE_SECONDS)
         self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
 
     async def look(self) -> bool:
@@ -42,9 +48,9 @@ class Reconciler:
         await self._finish_leaving(listing)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
-        self.unfinished = {d.unit for d in listing.drops.values() if _is_unfinished(d, listing)}
+        self._find_unfinished(listing)
         for unit, drop in listing.drops.items():
-            await self._note(drop, known.get(unit), listing)
+            await self._note(drop, known.get(unit))
         for unit, queued in known.items():
             if unit not in listing.drops and queued.state is State.WAITING:
                 await ledger.withdraw(self._index, queued.drop_id)
@@ -53,15 +59,33 @@ class Reconciler:
         waiting = await ledger.open_drops(self._index)
         return any(not q.rested and q.drop.unit not in self.unfinished for q in waiting)
 
-    async def _note(self, drop: Drop, queued: QueuedDrop | None, listing: Listing) -> None:
+    def _find_unfinished(self, listing: Listing) -> None:
+        """DICOM drops that wait for a temporary name, or a folder that could not be read.
+
+        A temporary name that has not changed for long was left behind: nobody waits for it.
+        """
+        folders = listing.unfinished
+        stale = {
+            f for f, files in folders.items() if files and self._temporary.has_rested(f, files)
+        }
+        self._temporary.keep_only(set(folders))
+        drops = listing.drops.values()
+        unfinished = {drop.unit for drop in drops if _waits_for(drop, folders.keys() - stale)}
+        if unfinished != self.unfinished:
+            log.info("unfinished", extra={"drops": len(unfinished)})
+        self.unfinished = unfinished
+
+    async def _note(self, drop: Drop, queued: QueuedDrop | None) -> None:
         if queued is None:
             drop_id = await ledger.add_drop(self._index, drop)
             await ensure_patients(self._records, [drop.patient_id])
             log.info("seen", extra={"drop": drop_id, "kind": drop.kind, "files": len(drop.files)})
         elif queued.state is State.WAITING and queued.drop.files != drop.files:
             await ledger.change_files(self._index, queued.drop_id, drop)
-        if _is_unfinished(drop, listing):
+        if drop.unit in self.unfinished:
             self._resting.disturb(drop.unit)
+            if queued is not None and queued.rested:
+                await ledger.disturb(self._index, queued.drop_id)
             return
         has_rested = self._resting.has_rested(drop.unit, drop.files)
         is_waiting = queued is not None and queued.state is State.WAITING and not queued.rested
@@ -90,26 +114,27 @@ class Reconciler:
         await ledger.mark_left(self._index, queued.drop_id, paths)
 
 
-def _is_unfinished(drop: Drop, listing: Listing) -> bool:
-    """A DICOM folder in or below which a temporary name still lies is not whole yet."""
+def _waits_for(drop: Drop, folders: Set[bytes]) -> bool:
+    """Whether one of these folders, which are not whole yet, lies in a DICOM drop's place."""
     if drop.kind is not DropKind.DICOM:
         return False
-    below = drop.place + b"/"
-    return any(folder == drop.place or folder.startswith(below) for folder in listing.unfinished)
+    inside = [f for f in folders if f == drop.place or f.startswith(drop.place + b"/")]
+    urgent = os.path.join(drop.place, URGENT)
+    return any(drop.urgent or not (f + b"/").startswith(urgent + b"/") for f in inside)
 
 
 def _part_studies(listing: Listing, studies: list[QueuedDrop]) -> None:
-    """What was told apart as a study stays so, as long as all its files lie there untouched.
+    """What was told apart as studies stays so, as long as the place holds just their files.
 
-    If they do not, its files go back to their folder, and the studies are told anew.
+    If one of them has changed, or others have come, all go back to the place, which rests, and
+    the studies are told anew: what is late may belong to a study that still waits.
     """
-    for queued in studies:
-        drop = queued.drop
-        whole = listing.drops.get(drop.place)
-        there = set(whole.files if whole else ()) & set(drop.files)
-        if there and (len(there) == len(drop.files) or queued.state is State.RUNNING):
-            _take_away(listing, drop.place, there)
-            listing.drops[drop.unit] = replace(drop, files=tuple(sorted(there)))
+    for place in {queued.drop.place for queued in studies}:
+        drops = [queued.drop for queued in studies if queued.drop.place == place]
+        whole = listing.drops.get(place)
+        if whole and set(whole.files) == {file for drop in drops for file in drop.files}:
+            del listing.drops[place]
+            listing.drops |= {drop.unit: drop for drop in drops}
 
 
 def _take_away(listing: Listing, unit: bytes, files: set[DroppedFile]) -> None:

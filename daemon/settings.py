@@ -62,6 +62,7 @@ class ModelSettings(_Table):
     least_flair: float = Field(default=0.25, ge=0, lt=1)
     flair_names: tuple[str, ...] = RULES.flair_names
     other_names: tuple[str, ...] = RULES.other_names
+    never_names: tuple[str, ...] = RULES.never_names
     contrast_names: tuple[str, ...] = RULES.contrast_names
     inversion_ms: tuple[float, float] = RULES.inversion_ms
     shortest_echo_ms: float = Field(default=RULES.shortest_echo_ms, ge=0)

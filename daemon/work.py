@@ -62,6 +62,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
         FlairRules(
             model.flair_names,
             model.other_names,
+            model.never_names,
             model.contrast_names,
             model.inversion_ms,
             model.shortest_echo_ms,

@@ -59,6 +59,43 @@ def test_the_better_flair_is_judged_and_the_other_says_why_not(
     assert volume.unfit is None
 
 
+def test_the_name_of_the_whole_examination_makes_no_flair(tmp_path: Path) -> None:
+    exam = {"ProtocolName": "BRAIN FLAIR DWI", "EchoTime": "90"}
+    files = add(tmp_path, "Ax T2 FSE", with_tags(ScanningSequence="SE", **exam))
+    files += add(tmp_path, "ADC", with_tags(ScanningSequence="EP", **exam))
+    files += add(tmp_path, "Ax T2 FLAIR", with_tags(InversionTime="2250", **exam), slices=5)
+    told = [(each.description, each.chosen) for each in read_dicom(files).series]
+    assert told == [("Ax T2 FSE", False), ("ADC", False), ("Ax T2 FLAIR", True)]
+
+
+def test_a_double_inversion_is_no_flair(tmp_path: Path) -> None:
+    files = add(tmp_path, "t2_spc_DIR_tra", with_tags(InversionTime="3000", EchoTime="325"))
+    files += add(tmp_path, "t2_spc_flair", with_tags(InversionTime="1800"), slices=5)
+    assert [each.chosen for each in read_dicom(files).series] == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize(
+    "values",
+    [{"NumberOfFrames": "21600"}, {"NumberOfFrames": "-1"}, {"SeriesNumber": "99999999999"}],
+)
+def test_an_odd_file_of_another_series_does_not_harm_the_flair(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    flair = add(tmp_path, "FLAIR")
+    volume = read_dicom(add(tmp_path, "fmri", with_tags(**values), slices=1) + flair)
+    assert np.array_equal(volume.voxels, STORED)
+    told = {each.description: each for each in volume.series}
+    assert told["FLAIR"].chosen
+    assert told["fmri"].reason
+
+
+def test_our_own_captures_that_come_back_are_no_part_of_the_study(tmp_path: Path) -> None:
+    flair = add(tmp_path, "FLAIR")
+    volume = read_dicom(add(tmp_path, "FLAIR", with_tags(Manufacturer="gliowatch")) + flair)
+    assert len(volume.series) == 1
+
+
 def test_a_flair_after_contrast_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
     files = add(tmp_path, "FLAIR +C", with_tags(ContrastBolusAgent="Gd")) + add(tmp_path, "t1 sag")
     assert [each.chosen for each in read_dicom(files).series] == [True, False]

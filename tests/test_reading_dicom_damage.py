@@ -1,5 +1,6 @@
 """DICOM series that are incomplete, inconsistent, damaged or hostile: one plain sentence each."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,30 @@ def test_a_slice_whose_first_bytes_are_damaged_is_not_lost_in_silence(
     files = write_series(tmp_path)
     files[5].write_bytes(start + files[5].read_bytes()[132:])
     assert "first bytes" in reason(files)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(50), bytes(4000), b"Dear doctor"])
+def test_a_file_that_is_no_dicom_among_slices_is_told(tmp_path: Path, content: bytes) -> None:
+    files = write_series(tmp_path)
+    files[5].write_bytes(content)
+    volume = outcome(files)
+    assert isinstance(volume, Volume)
+    assert volume.shape[2] == 5
+    assert codes(volume.notes) == ["files_passed_over"]
+
+
+def test_a_file_name_that_is_no_utf8_can_be_told(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    odd = tmp_path / os.fsdecode(b"M\xfcller")
+    image = pydicom.dcmread(files[3])
+    image.PixelData = bytes(len(image.PixelData))
+    image.save_as(odd)
+    other = write_series(tmp_path, series=Series(uid="1.2.3", prefix="X"))
+    volume = outcome((*files, odd, *other))
+    assert isinstance(volume, Volume)
+    told = " ".join(each.reason for each in volume.series)
+    assert "M\\xfcller" in told
+    assert told.encode()
 
 
 def test_pixels_shorter_than_they_claim_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from model.reading.dicom import read_dicom
+from model.volume import Affine
 from tests.phantoms import codes
 from tests.test_reading_dicom_setup import AFFINE, RAS_TO_LPS, STORED, reason, texts
 
@@ -30,10 +31,11 @@ def write_enhanced(
     stored: NDArray[np.uint16] = STORED,
     order: list[int] | None = None,
     change: Group | None = None,
+    affine: Affine = AFFINE,
 ) -> tuple[Path, ...]:
     """All slices in one file, in any order; `change` may alter each frame's groups, or the file
     itself as number -1."""
-    lps = RAS_TO_LPS @ AFFINE
+    lps = RAS_TO_LPS @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     turn = lps[:3, :3] / spacing
     order = order or list(range(stored.shape[2]))
@@ -92,18 +94,20 @@ def test_each_frame_has_its_own_slope(tmp_path: Path) -> None:
     assert np.allclose(volume.voxels, STORED * np.arange(1, 7) - 7)
 
 
-def test_two_echoes_in_one_file_are_two_stacks(tmp_path: Path) -> None:
-    def echo(number: int, frame: Dataset) -> None:
-        if number >= 0:
-            frame.MREchoSequence = items(EffectiveEchoTime=100.0 if number < 6 else 20.0)
-            if number >= 6:
-                corner = frame.PlanePositionSequence[0].ImagePositionPatient
-                step = RAS_TO_LPS[:3, :3] @ AFFINE[:3, 2] * 6
-                corner = np.array(corner, float) - step
-                frame.PlanePositionSequence = items(ImagePositionPatient=texts(corner))
+def second_echo(number: int, frame: Dataset) -> None:
+    """A change of twelve frames: the last six lie where the first six do, at another echo."""
+    if number < 0:
+        return
+    frame.MREchoSequence = items(EffectiveEchoTime=100.0 if number < 6 else 20.0)
+    if number >= 6:
+        corner = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, float)
+        corner -= RAS_TO_LPS[:3, :3] @ AFFINE[:3, 2] * 6
+        frame.PlanePositionSequence = items(ImagePositionPatient=texts(corner))
 
+
+def test_two_echoes_in_one_file_are_two_stacks(tmp_path: Path) -> None:
     twice = np.concatenate([STORED, STORED + np.uint16(1)], axis=2)
-    volume = read_dicom(write_enhanced(tmp_path / "one", twice, change=echo))
+    volume = read_dicom(write_enhanced(tmp_path / "one", twice, change=second_echo))
     assert volume.shape == STORED.shape
     assert [each.slices for each in volume.series] == [6, 6]
 

@@ -130,3 +130,22 @@ def test_repetitions_are_told_apart_and_the_first_is_taken(tmp_path: Path) -> No
     assert np.array_equal(volume.voxels, STORED)
     assert [(each.slices, each.chosen) for each in volume.series] == [(6, True), (6, False)]
     assert "series_in_parts" in codes(volume.notes)
+
+
+def test_directions_that_differ_in_the_last_digits_are_one_stack(tmp_path: Path) -> None:
+    def jitter(number: int, image: Dataset) -> None:
+        tilt = 0.004999 if number % 2 else 0.005001
+        image.ImageOrientationPatient = [
+            "1",
+            "0",
+            "0",
+            "0",
+            f"{np.sqrt(1 - tilt**2):.9f}",
+            f"{tilt}",
+        ]
+        image.EchoTime = "120" if number % 2 else "120.0"
+
+    affine = np.diag([-0.9, -0.7, 5.0, 1.0])
+    volume = read_dicom(write_series(tmp_path, TALL, affine, Series(change=jitter)))
+    assert volume.shape == TALL.shape
+    assert len(volume.series) == 1

@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from daemon.drops import Drop, DropKind
 from daemon.inbox import NameRules, look_through
+from daemon.index import ledger
+from daemon.index.database import open_index, open_records
+from daemon.reconciling import Reconciler
+from daemon.resting import Resting
 from daemon.settings import Settings
 from daemon.studies import part_by_study
 from tests.conftest import drain, left_in_inbox, reasons, reports
@@ -80,6 +85,91 @@ def test_the_same_study_again_is_a_duplicate(hospital: Settings) -> None:
         assert drain(hospital.daemon.inbox.parent).returncode == 0
     assert len(reports(hospital)) == 2
     assert len(list((hospital.daemon.inbox / ".duplicates").rglob("0*"))) == 12
+
+
+async def test_late_files_of_a_waiting_study_join_it(hospital: Settings) -> None:
+    patient = hospital.daemon.inbox / "P"
+    first = export(patient / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    export(patient / "b", "1.2.2", "FLAIR", "1.2.2.1", 1)
+    late = [(path, path.read_bytes()) for path in first[3:]]
+    for path, _ in late:
+        path.unlink()
+    rules = NameRules((), ())
+    async with (
+        open_index(hospital.daemon.index) as index,
+        open_records(hospital.daemon.records) as records,
+    ):
+        inbox = Reconciler(hospital.daemon.inbox, rules, Resting(0), index, records)
+        await inbox.look()
+        await inbox.look()
+        whole = await ledger.claim_next(index)
+        assert whole is not None
+        await ledger.split(index, whole.drop_id, part_by_study(hospital.daemon.inbox, whole.drop))
+        await inbox.look()
+        assert [len(q.drop.files) for q in await ledger.open_drops(index)] == [3, 6]
+        for path, content in late:
+            path.write_bytes(content)
+        await inbox.look()
+        assert [len(q.drop.files) for q in await ledger.open_drops(index)] == [12]
+        await inbox.look()
+        again = await ledger.claim_next(index)
+        assert again is not None
+        parts = part_by_study(hospital.daemon.inbox, again.drop)
+        await ledger.split(index, again.drop_id, parts)
+        assert [len(q.drop.files) for q in await ledger.open_drops(index)] == [6, 6]
+
+
+async def test_a_part_that_waits_already_gives_way_to_a_new_split(hospital: Settings) -> None:
+    patient = hospital.daemon.inbox / "P"
+    export(patient / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    export(patient / "b", "1.2.2", "FLAIR", "1.2.2.1", 1)
+    (drop,) = look_through(hospital.daemon.inbox, NameRules((), ())).drops.values()
+    parts = part_by_study(hospital.daemon.inbox, drop)
+    async with open_index(hospital.daemon.index) as index:
+        await ledger.add_drop(index, parts[0])
+        drop_id = await ledger.add_drop(index, drop)
+        await ledger.mark_rested(index, [drop_id])
+        assert await ledger.claim_next(index)
+        await ledger.split(index, drop_id, parts)
+        found = await ledger.open_drops(index)
+        assert [queued.drop.unit for queued in found] == [part.unit for part in parts]
+
+
+async def test_a_temporary_name_holds_back_its_patients_dicom_but_not_for_ever(
+    hospital: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = hospital.daemon.inbox / "P"
+    export(patient / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    export(patient / "URGENT" / "a", "1.2.2", "FLAIR", "1.2.2.1", 1)
+    rules = NameRules((), (".part",))
+    async with (
+        open_index(hospital.daemon.index) as index,
+        open_records(hospital.daemon.records) as records,
+    ):
+        inbox = Reconciler(hospital.daemon.inbox, rules, Resting(0), index, records)
+        await inbox.look()
+        await inbox.look()
+        (patient / "old").mkdir()
+        (patient / "old" / "x.part").write_bytes(b"x")
+        await inbox.look()  # it had rested, but something is still being copied
+        assert inbox.unfinished == {b"P"}
+        claimed = await ledger.claim_next(index)
+        assert claimed is not None
+        assert claimed.drop.unit == b"P/URGENT"
+        assert await ledger.claim_next(index) is None
+        monkeypatch.setattr(inbox, "_temporary", Resting(0))
+        await inbox.look()
+        await inbox.look()
+        assert inbox.unfinished == set()
+        assert await ledger.claim_next(index) is not None
+
+
+def test_a_path_too_long_to_be_repeated_is_kept_by_number(hospital: Settings) -> None:
+    folder = hospital.daemon.inbox / "P" / "/".join(["d" * 200] * 6)
+    export(folder, "1.2.1", "FLAIR", "1.2.1.1")
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    (source,) = hospital.daemon.outbox.glob("P/*/source")
+    assert sorted(path.name for path in source.iterdir()) == [f"{n}-{n:04d}" for n in range(6)]
 
 
 def test_studies_are_told_by_their_headers_alone(tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ async def mark_rested(index: Database, drop_ids: Iterable[int]) -> None:
         )
 
 
+async def disturb(index: Database, drop_id: int) -> None:
+    """A waiting drop must rest anew: something beside it is still being copied."""
+    async with index.transaction():
+        await index.change(
+            "UPDATE drops SET rested = 0 WHERE drop_id = ? AND state = 'waiting'", (drop_id,)
+        )
+
+
 async def withdraw(index: Database, drop_id: int) -> None:
     """Forget a waiting drop whose files were taken away again before anything began."""
     async with index.transaction():
@@ -50,13 +58,19 @@ async def withdraw(index: Database, drop_id: int) -> None:
 
 
 async def split(index: Database, drop_id: int, studies: Iterable[Drop]) -> None:
-    """A running drop turned out to be several studies: each waits, rested, in its place."""
+    """A running drop turned out to be several studies: each waits, rested, in its place.
+
+    A part of such a study that waits already goes: its files are found again at the next look.
+    """
     async with index.transaction():
         row = await index.row(
             "DELETE FROM drops WHERE drop_id = ? AND state = 'running' RETURNING seen_at",
             (drop_id,),
         )
         for study in studies if row else ():
+            await index.change(
+                "DELETE FROM drops WHERE unit = ? AND state = 'waiting'", (study.unit,)
+            )
             number = await index.change(
                 "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at)"
                 " VALUES (?, ?, ?, 'waiting', 1, ?, ?)",

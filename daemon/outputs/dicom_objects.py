@@ -23,6 +23,10 @@ NO_STUDY = Note(
     "no_dicom_objects",
     "The series names no study: no DICOM objects were made for the PACS.",
 )
+NO_SEG = Note(
+    "no_dicom_seg",
+    "No DICOM SEG can be made of a series of this form: SR and captures were made without it.",
+)
 FAILED = Note(
     "no_dicom_objects",
     "The headers of the series do not allow DICOM objects for the PACS: none were made.",
@@ -32,7 +36,7 @@ FAILED = Note(
 def write_objects(
     volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
 ) -> Note | None:
-    """All or none of them, and the reason for none. They join the study of the judged series.
+    """The objects, and the reason for one that is missing. They join the study of the series.
 
     No SEG of an empty mask, nor without the FrameOfReferenceUID in which it would lie.
     """
@@ -42,16 +46,21 @@ def write_objects(
     made = folder / UNFINISHED
     made.mkdir()
     try:
-        _write_all(volume, origin, segmentation, report, made)
+        return _write_all(volume, origin, segmentation, report, made)
     except OSError:
         raise
     except Exception:  # highdicom judges the source's headers, and a result is worth more
         shutil.rmtree(made)
+        made.mkdir()
         return FAILED
+    finally:
+        _move_up(made, folder)
+
+
+def _move_up(made: Path, folder: Path) -> None:
     for path in made.iterdir():
         path.rename(folder / path.name)
     made.rmdir()
-    return None
 
 
 def _write_all(
@@ -60,7 +69,8 @@ def _write_all(
     segmentation: Segmentation,
     report: dict[str, Any],
     folder: Path,
-) -> None:
+) -> Note | None:
+    """All objects; the reason where a SEG is missing though there is something to mark."""
     content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
     judgement = Judgement(
         report["scan_id"],
@@ -69,16 +79,22 @@ def _write_all(
         report["model"]["weights_sha256"],
         content,
     )
-    name, seg = report["scan_id"], None
-    if segmentation.mask.any() and "FrameOfReferenceUID" in origin.present[0]:
-        seg = build_seg(origin, number_lesions(segmentation.mask), judgement)
-        _save(seg, folder / f"{name}_seg.dcm")
+    name, seg, doubt = report["scan_id"], None, None
+    if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
+        try:
+            seg = build_seg(origin, number_lesions(segmentation.mask), judgement)
+            _save(seg, folder / f"{name}_seg.dcm")
+        except OSError:
+            raise
+        except Exception:  # highdicom takes fewer forms of a series than we can read
+            seg, doubt = None, NO_SEG
     _save(build_sr(origin, seg, report, judgement), folder / f"{name}_sr.dcm")
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))
     (folder / f"{name}_overlay").mkdir()
     for number, capture in enumerate(build_captures(origin, pictures, shown.directions, judgement)):
         _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
+    return doubt
 
 
 def _save(made: Dataset, path: Path) -> None:

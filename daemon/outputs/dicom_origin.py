@@ -12,9 +12,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
+from model.reading.dicom_frames import OURS
 from model.volume import Volume
 
-MAKER = "gliowatch"
+MAKER = OURS
 DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series, 64 characters
 INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
@@ -35,17 +36,13 @@ SEXES = ("M", "F", "O", "")
 class Origin:
     """The images that were judged, without pixels, in the order of the slices of their volume.
 
-    images: one a slice, None for one that was missing, or the one Enhanced file of them all;
-    frames: the number of each slice in that file, from 0; None for classic images.
+    present: one a slice that was there, or the one Enhanced file of them all; there: which slices
+    of the volume these are; frames: their numbers in that file, from 0; None for classic images.
     """
 
-    images: tuple[Dataset | None, ...]
+    present: tuple[Dataset, ...]
+    there: tuple[int, ...]
     frames: tuple[int, ...] | None
-
-    @property
-    def present(self) -> tuple[Dataset, ...]:
-        """The images that are there."""
-        return tuple(image for image in self.images if image is not None)
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,33 @@ def read_origin(volume: Volume) -> Origin | None:
     }
     if not files or not all(header.get("StudyInstanceUID") for header in headers.values()):
         return None
-    if len(files) == 1 and "PerFrameFunctionalGroupsSequence" in next(iter(headers.values())):
-        frames = tuple(source.frame for source in volume.sources if source)
-        return Origin(tuple(headers.values()), frames)
-    return Origin(tuple(headers[s.file] if s else None for s in volume.sources), None)
+    there = tuple(k for k, source in enumerate(volume.sources) if source)
+    present = [source for source in volume.sources if source]
+    first = headers[present[0].file]
+    if len(files) == 1 and "PerFrameFunctionalGroupsSequence" in first:
+        _share_plane(first, present[0].frame)
+        return Origin((first,), there, tuple(source.frame for source in present))
+    images = [headers[source.file] for source in present]
+    for image in images:  # they were judged as one grid, whatever the last digits say
+        image.ImageOrientationPatient, image.PixelSpacing = (
+            first.get("ImageOrientationPatient"),
+            first.get("PixelSpacing"),
+        )
+        if not image.get("SliceThickness"):
+            image.SliceThickness = f"{volume.spacing[2]:.6g}"
+    return Origin(tuple(images), there, None)
+
+
+def _share_plane(header: Dataset, frame: int) -> None:
+    """Direction and pixel size, which some scanners write frame by frame, for all of a file."""
+    own = header.PerFrameFunctionalGroupsSequence[frame]
+    shared = header.get("SharedFunctionalGroupsSequence")
+    if not shared:
+        header.SharedFunctionalGroupsSequence = [Dataset()]
+        shared = header.SharedFunctionalGroupsSequence
+    for name in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        if name not in shared[0] and name in own:
+            setattr(shared[0], name, own[name].value)
 
 
 def _sound(header: Dataset) -> Dataset:

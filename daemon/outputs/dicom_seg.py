@@ -69,15 +69,12 @@ def _described(number: int, judgement: Judgement) -> hd.seg.SegmentDescription:
     )
 
 
-def _frames(origin: Origin, numbered: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(frames, rows, columns, segments) in the order of the source's frames."""
-    slices = numbered.transpose(2, 1, 0)
-    if origin.frames is None:
-        there = [image is not None for image in origin.images]
-        ordered = slices[there]
-    else:
+def _frames(origin: Origin, numbered: NDArray[np.int32]) -> NDArray[np.uint16]:
+    """(frames, rows, columns) in the order of the source's frames, the number of the segment."""
+    slices = numbered.transpose(2, 1, 0)[list(origin.there)]
+    if origin.frames is not None:
         count = int(origin.present[0].NumberOfFrames)
         ordered = np.zeros((count, *slices.shape[1:]), slices.dtype)
         ordered[list(origin.frames)] = slices
-    segments = np.arange(1, int(numbered.max()) + 1)
-    return np.asarray(ordered[..., None] == segments)
+        slices = ordered
+    return slices.astype(np.uint16)

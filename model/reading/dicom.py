@@ -12,14 +12,15 @@ from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
 from model.reading.dicom_choice import Candidate, in_order, weigh, why_not
-from model.reading.dicom_frames import CUT_OFF, Frame, frames_of, is_dicom
+from model.reading.dicom_frames import Frame, frames_of, is_dicom
 from model.reading.dicom_pixels import rescaled, stored_pixels
 from model.reading.dicom_places import place
-from model.reading.dicom_sequence import RULES, FlairRules, Sequence
+from model.reading.dicom_sequence import RULES, FlairRules, Sequence, number_of
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.nifti import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
+DAMAGED_HEADERS = "The headers of the DICOM files are damaged."
 NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
 NO_PICTURES = "There are DICOM files here, but none of them holds pictures."
 SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which sequence it is.")
@@ -46,11 +47,12 @@ def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom judges a value only when it is asked for
-        raise UnreadableScan("The headers of the DICOM files are damaged.") from error
+        raise UnreadableScan(DAMAGED_HEADERS) from error
 
 
 def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     frames = [frame for file in files for frame in frames_of(file)]
+    passed_over = sum(not is_dicom(file) for file in files)
     if not frames:
         raise UnreadableScan(NO_PICTURES if any(map(is_dicom, files)) else NO_SCAN)
     if len({_text(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
@@ -63,6 +65,8 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     if not chosen:
         only = candidates[0].unfit if len(candidates) == 1 else None
         return replace(volume, series=seen, unfit=only or NO_FLAIR)
+    if passed_over:
+        notes += (_passed_over(passed_over),)
     if len(candidates) > 1:
         notes += (_choice(len(candidates)),)
     if sum(each.stack.series == taken.stack.series for each in candidates) > 1:
@@ -103,7 +107,7 @@ Failures = dict[int, str]  # by the identity of a candidate, why it makes no vol
 
 def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failures]:
     """The first that makes a volume. Raises the first one's error when none does."""
-    errors: list[UnreadableScan] = []
+    errors: list[Exception] = []
     failed: Failures = {}
     tried: set[str] = set()
     for candidate in candidates:
@@ -111,7 +115,11 @@ def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failu
             continue
         try:
             return _volume(candidate.stack), candidate, failed
-        except UnreadableScan as error:
+        except MemoryError:
+            raise
+        except Exception as problem:  # pydicom judges a value only when it is asked for
+            is_told = isinstance(problem, UnreadableScan)
+            error = problem if is_told else UnreadableScan(DAMAGED_HEADERS)
             tried.add(candidate.stack.series)
             errors.append(error)
             named = f" ({', '.join(error.names)})" if isinstance(error, ConflictingFiles) else ""
@@ -121,13 +129,13 @@ def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failu
 
 def _volume(stack: Stack) -> Volume:
     header = stack.header
-    if any(frame.is_cut for frame in stack.frames):
-        raise UnreadableScan(CUT_OFF)
+    if fault := next((frame.fault for frame in stack.frames if frame.fault), ""):
+        raise UnreadableScan(fault)
     frames = unique_frames(stack)
     placed = place(frames)
     if int(header.Rows) * int(header.Columns) * len(placed.frames) > MAX_VOXELS:
         raise UnreadableScan("The DICOM series is too large for a head scan.")
-    voxels = np.stack(_filled([_pixels(frame) for frame in placed.frames]), axis=2)
+    voxels = np.stack(_filled(_pixels(placed.frames)), axis=2)
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
         voxels = voxels.max() - voxels
     notes = placed.notes
@@ -148,8 +156,11 @@ def _volume(stack: Stack) -> Volume:
     )
 
 
-def _pixels(frame: Frame | None) -> FloatArray | None:
-    return None if frame is None else rescaled(stored_pixels(frame), frame.header)
+def _pixels(frames: tuple[Frame | None, ...]) -> list[FloatArray | None]:
+    """The rescaled pixels of each slice; None for one that is missing."""
+    there = [frame for frame in frames if frame is not None]
+    found = iter(stored_pixels(there))
+    return [None if frame is None else rescaled(next(found), frame.header) for frame in frames]
 
 
 def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
@@ -168,7 +179,7 @@ def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
 def _seen(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> SeriesSeen:
     header = candidate.stack.header
     is_chosen = candidate is chosen
-    number = header.get("SeriesNumber")
+    number = number_of(header, "SeriesNumber")
     return SeriesSeen(
         _text(header, "SeriesDescription"),
         None if number is None else int(number),
@@ -176,6 +187,14 @@ def _seen(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> S
         len({frame.instance for frame in candidate.stack.frames}),
         is_chosen,
         "" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
+    )
+
+
+def _passed_over(count: int) -> Note:
+    files = "file is" if count == 1 else "files are"
+    return Note(
+        "files_passed_over",
+        f"{count} {files} empty or no DICOM: if one of them was a slice, it is missing.",
     )
 
 

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from model.reading.dicom_sequence import FlairRules, Sequence, has_contrast, sequence_of, why_unfit
+from model.reading.dicom_sequence import (
+    FlairRules,
+    Sequence,
+    has_contrast,
+    names_flair,
+    number_of,
+    sequence_of,
+    why_unfit,
+)
 from model.reading.dicom_series import Stack
 from model.volume import FEW, Note
 
 NOT_TOLD = "The header does not say which sequence it is."
 ISOTROPIC_MM = 2.0  # slices this thin can be seen from any side
 WORSE = (  # why a FLAIR is not the one, by the first point in which the chosen one is better
+    "Another series says in its own name that it is the FLAIR.",
     "It was computed from other pictures.",
     "It is not axial.",
     "It has too few slices.",
@@ -65,26 +74,26 @@ def _no_grey_mr(header: Dataset) -> Note | None:
     modality = str(header.get("Modality", ""))
     if modality and modality != "MR":
         return Note("not_mr", f"The series is {modality}, not MR: it was not judged.")
-    if int(header.get("SamplesPerPixel", 1) or 1) != 1:
+    if (number_of(header, "SamplesPerPixel") or 1) != 1:
         return Note("colour_picture", "The series is in colour: it was not judged.")
     return None
 
 
 def _rank(stack: Stack, rules: FlairRules) -> tuple[int, ...]:
-    """Original, axial, of enough slices, before contrast, of most slices, the earliest."""
+    """Small is good: named so, original, axial, enough slices, no contrast, many slices, early."""
     header = stack.header
     values = header.get("ImageType") or ()
     kinds = [values] if isinstance(values, str) else [str(kind).upper() for kind in values]
     computed = any(kind in ("MPR", "PROJECTION IMAGE", "MIP", "REFORMATTED") for kind in kinds)
     count = len({frame.instance for frame in stack.frames})
-    number = header.get("SeriesNumber")
     return (
+        int(not names_flair(header, rules)),
         int(computed or kinds[:1] == ["DERIVED"]),
         _off_axial(header),
         int(count < FEW),
         int(has_contrast(header, rules)),
         -count,
-        int(number) if number is not None else 0,
+        int(number_of(header, "SeriesNumber") or 0),
     )
 
 
@@ -96,5 +105,5 @@ def _off_axial(header: Dataset) -> int:
         return 2
     if np.argmax(np.abs(np.cross(*turn))) == 2:
         return 0
-    between = header.get("SpacingBetweenSlices") or header.get("SliceThickness")
-    return 1 if between is not None and abs(float(between)) <= ISOTROPIC_MM else 2
+    between = number_of(header, "SpacingBetweenSlices") or number_of(header, "SliceThickness")
+    return 1 if between is not None and abs(between) <= ISOTROPIC_MM else 2

@@ -50,6 +50,7 @@ RENAMED = {
     "FrameAcquisitionDateTime": "AcquisitionDateTime",
     "TemporalPositionIndex": "TemporalPositionIdentifier",
 }
+OURS = "gliowatch"  # the Manufacturer of what goes back to the PACS, and may come from there again
 PICTURES = ("Image Storage", "Photography", "Microscopy")  # in the names of such SOP classes
 
 
@@ -58,14 +59,14 @@ class Frame:
     """One picture of a file: `index` counts from 0; `header` is flat and holds no pixels.
 
     syntax: the transfer syntax, which says how the pixels are packed; "" where none is named.
-    is_cut: the file ends before its pixels begin.
+    fault: why it can make no part of a volume, as one sentence; "" where nothing is wrong yet.
     """
 
     file: Path
     index: int
     header: Dataset
     syntax: UID
-    is_cut: bool
+    fault: str = ""
 
     @property
     def instance(self) -> tuple[str, int]:
@@ -88,15 +89,15 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
         raise UnreadableScan("One of the DICOM files is damaged.") from error
     if not _is_picture(header):
         return ()
-    is_cut = not any(name in header for name in PIXELS)
-    if is_cut and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
+    fault = "" if any(name in header for name in PIXELS) else CUT_OFF
+    if fault and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
         raise UnreadableScan(CUT_OFF)
     for name in PIXELS:
         header.pop(name, None)
-    count = int(header.get("NumberOfFrames") or 1)
+    count = _count(header)
     if not 1 <= count <= MAX_FRAMES:
-        raise UnreadableScan("A DICOM file claims more frames than a head scan can have.")
-    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), is_cut)
+        count, fault = 1, "A DICOM file claims a number of frames that no head scan has."
+    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), fault)
     own = header.get("PerFrameFunctionalGroupsSequence") or []
     if count == 1 and not own:
         return (Frame(path, 0, header, *how),)
@@ -105,6 +106,14 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
         plain.pop("ImagePositionPatient", None)
         own = [Dataset()] * count
     return tuple(Frame(path, n, _flat(plain, own[n]), *how) for n in range(count))
+
+
+def _count(header: Dataset) -> int:
+    """How many frames a file claims to hold; 0 where that is no number."""
+    try:
+        return int(header.get("NumberOfFrames") or 1)
+    except (TypeError, ValueError):
+        return 0
 
 
 def is_dicom(file: Path) -> bool:
@@ -121,6 +130,8 @@ def _is_picture(header: FileDataset) -> bool:
     if made_as is None:
         return "Rows" in header
     name = UID(made_as).name
+    if header.get("Manufacturer") == OURS:
+        return False
     return any(word in name for word in PICTURES) or (name == made_as and "Rows" in header)
 
 

@@ -1,42 +1,68 @@
 """The pixels of DICOM frames, unpacked and rescaled."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import iter_pixels, pixel_array
+from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from model.errors import UnreadableScan
-from model.reading.dicom_frames import CUT_OFF, Frame, frames_of
+from model.reading.dicom_frames import Frame, frames_of
 from model.volume import FloatArray
 
+TOLD = (  # what the choice, the place and the brightness of a series follow from
+    *("SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "BodyPartExamined", "ImageType"),
+    *("SeriesDescription", "ProtocolName", "ScanningSequence", "InversionTime", "EchoTime"),
+    *("DiffusionBValue", "ContrastBolusAgent", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("PixelSpacing", "SliceThickness", "RescaleSlope", "RescaleIntercept"),
+)
 DAMAGED = "The pixels of a DICOM slice are damaged or cut off."
 
 
-def stored_pixels(frame: Frame) -> FloatArray:
-    """(rows, columns) float32 as stored, before any rescaling; colours are averaged.
+def stored_pixels(frames: Sequence[Frame]) -> list[FloatArray]:
+    """Each (rows, columns) float32 as stored, before any rescaling; colours are averaged.
 
-    Raises UnreadableScan when they are missing, damaged, or packed in a way that cannot be undone.
+    Each file is opened once, since to look for one frame a whole header must be read. Raises
+    UnreadableScan when pixels are missing, damaged, or packed in a way that cannot be undone.
     """
-    if frame.is_cut:
-        raise UnreadableScan(CUT_OFF)
+    by_file: dict[Path, list[int]] = {}
+    for number, frame in enumerate(frames):
+        by_file.setdefault(frame.file, []).append(number)
+    found: dict[int, FloatArray] = {}
+    for numbers in by_file.values():
+        numbers.sort(key=lambda number: frames[number].index)
+        found |= zip(numbers, _unpacked([frames[n] for n in numbers]), strict=True)
+    return [found[number] for number in range(len(frames))]
+
+
+def _unpacked(frames: list[Frame]) -> list[FloatArray]:
+    """The frames of one file, in the order of their numbers."""
+    if fault := next((frame.fault for frame in frames if frame.fault), ""):
+        raise UnreadableScan(fault)
     try:
-        pixels = pixel_array(_source(frame), index=frame.index)
-    except MemoryError:
+        pictures = iter_pixels(_source(frames[0]), indices=[frame.index for frame in frames])
+        return [_grey(pixels, frame) for pixels, frame in zip(pictures, frames, strict=True)]
+    except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom and the decoders below it raise many kinds
-        raise UnreadableScan(_why_not(frame)) from error
-    pixels = np.asarray(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, dtype=np.float32)
-    if pixels.shape != (int(frame.header.Rows), int(frame.header.Columns)):
+        raise UnreadableScan(_why_not(frames[0])) from error
+
+
+def _grey(pixels: NDArray[Any], frame: Frame) -> FloatArray:
+    grey = np.asarray(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, dtype=np.float32)
+    if grey.shape != (int(frame.header.Rows), int(frame.header.Columns)):
         raise UnreadableScan(DAMAGED)
-    return pixels
+    return grey
 
 
 def picture_digest(file: Path) -> str | None:
-    """SHA-256 of what a DICOM file shows: its SOPInstanceUID and its pixels, however packed.
+    """SHA-256 of what a DICOM file shows: number, pixels however packed, and what judging reads.
 
     Two exports of one image differ in bytes but not in this. "" for a file without pictures;
     None for one whose pixels cannot be unpacked: its bytes have to do.
@@ -45,9 +71,12 @@ def picture_digest(file: Path) -> str | None:
         frames = frames_of(file)
         if not frames:
             return ""
-        if frames[0].is_cut:
+        if frames[0].fault:
             return None
-        digest = hashlib.sha256(frames[0].instance[0].encode())
+        digest = hashlib.sha256()
+        for frame in frames:
+            told = [frame.instance[0], *(str(frame.header.get(tag, "")) for tag in TOLD)]
+            digest.update("\0".join(told).encode("utf-8", "surrogateescape"))
         for pixels in iter_pixels(_source(frames[0])):
             digest.update(str(pixels.shape).encode())
             whole = pixels.dtype.kind in "iub"

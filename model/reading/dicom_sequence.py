@@ -5,6 +5,7 @@ and whose echo time gives T2 weighting (Hajnal et al., J Comput Assist Tomogr 19
 al., AJNR 1992). A short inversion time is that of STIR or a T1-weighted series.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -32,9 +33,10 @@ DIFFUSION = 1.0  # s/mm2: from this b-value on a picture is diffusion weighted
 class FlairRules:
     """How a FLAIR series is told; the values of settings.toml, [model].
 
-    flair_names, other_names, contrast_names: words of a description in small letters, blanks for
-    all signs between them; a star at the end stands for any ending. inversion_ms: lowest and
-    highest inversion time that nulls fluid; shortest_echo_ms: of a T2-weighted picture.
+    flair_names, other_names, never_names, contrast_names: words of a description in small
+    letters, blanks for all signs between them; a star at the end stands for any ending.
+    never_names: of what has a FLAIR's numbers and is none. inversion_ms: lowest and highest
+    inversion time that nulls fluid; shortest_echo_ms: of a T2-weighted picture.
     """
 
     flair_names: tuple[str, ...] = (
@@ -44,10 +46,11 @@ class FlairRules:
     other_names: tuple[str, ...] = (
         *("t1*", "t2", "t2w", "pd", "pdw", "dp", "mprage", "mp2rage", "bravo", "tfl"),
         *("dwi*", "diff*", "difus*", "adc*", "trace*", "dti*", "epi", "bold", "fmri", "swi*"),
-        *("swan", "gre", "hemo", "tof*", "mra", "angio*", "asl", "perf*", "dsc", "stir", "dir"),
+        *("swan", "gre", "hemo", "tof*", "mra", "angio*", "asl", "perf*", "dsc", "stir", "subtr*"),
         *("spectro*", "locali*", "localizador*", "loc", "lokal*", "reperage*", "scout*"),
         *("survey*", "ubersicht*", "topogram*", "plan scan", "3plane*", "calib*", "asset*"),
     )
+    never_names: tuple[str, ...] = ("dir", "double ir", "double inv*", "psir", "t1*")
     contrast_names: tuple[str, ...] = (
         *("gd", "gad*", "post", "km", "contrast*", "kontrast*", "c", "ce", "injecte", "mdc"),
     )
@@ -71,23 +74,27 @@ def sequence_of(header: Dataset, rules: FlairRules = RULES) -> Sequence:
 
     A number may contradict the name; that one is absent may not, since exports drop them.
     """
-    if (_number(header, "DiffusionBValue") or 0) >= DIFFUSION:
+    series = plain_words(header, "SeriesDescription")
+    b_value = number_of(header, "DiffusionBValue") or 0
+    if b_value >= DIFFUSION or has_word(series, rules.never_names):
         return Sequence.OTHER
     by_numbers = _by_numbers(header, rules)
     if by_numbers is not Sequence.UNKNOWN:
         return by_numbers
-    series, protocol = (plain_words(header, tag) for tag in ("SeriesDescription", "ProtocolName"))
-    names = f"{series} {protocol}"
-    flavor = FLAVORS.get(_flavor(header))
-    if flavor is not None:
+    if (flavor := FLAVORS.get(_flavor(header))) is not None:
         return Sequence(flavor)
-    if has_word(names, rules.flair_names) and not has_word(series, ("t1*",)):
+    if has_word(series, rules.flair_names):
         return Sequence.FLAIR
     kinds = _kinds(header)
-    shown = "EP" in kinds or _number(header, "EchoTime") is not None
-    no_inversion = kinds and "IR" not in kinds and shown
-    is_other = no_inversion or has_word(names, rules.other_names)
-    return Sequence.OTHER if is_other else Sequence.UNKNOWN
+    shown = "EP" in kinds or number_of(header, "EchoTime") is not None
+    if (kinds and "IR" not in kinds and shown) or has_word(series, rules.other_names):
+        return Sequence.OTHER
+    return _by_protocol(header, bool(series), rules)
+
+
+def names_flair(header: Dataset, rules: FlairRules = RULES) -> bool:
+    """Whether the series' own description says FLAIR, and not its numbers or protocol alone."""
+    return has_word(plain_words(header, "SeriesDescription"), rules.flair_names)
 
 
 def has_contrast(header: Dataset, rules: FlairRules = RULES) -> bool:
@@ -130,8 +137,17 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b{start}" + ("" if name.endswith("*") else r"\b"))
 
 
+def _by_protocol(header: Dataset, has_name: bool, rules: FlairRules) -> Sequence:
+    """A protocol's name may be that of the whole examination, so it is asked last."""
+    protocol = plain_words(header, "ProtocolName")
+    if has_word(protocol, rules.flair_names):
+        return Sequence.FLAIR
+    is_other = not has_name and has_word(protocol, rules.other_names)
+    return Sequence.OTHER if is_other else Sequence.UNKNOWN
+
+
 def _by_numbers(header: Dataset, rules: FlairRules) -> Sequence:
-    inversion, echo = _number(header, "InversionTime"), _number(header, "EchoTime")
+    inversion, echo = number_of(header, "InversionTime"), number_of(header, "EchoTime")
     if not inversion:
         return Sequence.UNKNOWN
     low, high = rules.inversion_ms
@@ -151,9 +167,10 @@ def _kinds(header: Dataset) -> set[str]:
     return {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
 
 
-def _number(header: Dataset, tag: str) -> float | None:
-    """A number of the header; None where it is missing or none."""
+def number_of(header: Dataset, tag: str) -> float | None:
+    """A number of the header; None where it is missing, none, or not finite."""
     try:
-        return float(header.get(tag))
+        number = float(header.get(tag))
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None

@@ -4,6 +4,7 @@ A series may hold several: echoes, directions, image types, repetitions (PS3.3 A
 that to the scanner). What a stack may be is judged elsewhere.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,9 +14,12 @@ from pydicom.dataset import Dataset
 from model.errors import UnreadableScan
 from model.reading.dicom_frames import Frame
 from model.reading.dicom_pixels import stored_pixels
-from model.reading.dicom_places import whereabouts
+from model.reading.dicom_places import Whereabouts, whereabouts
+from model.reading.dicom_sequence import number_of
 
-NOWHERE = ("nowhere",)
+SAME_DIRECTION = 0.01  # of a unit vector's component
+SAME_SIZE = 0.005  # share of the pixel's size
+SAME_ECHO_MS = 0.5
 REPETITIONS = ("TemporalPositionIdentifier", "AcquisitionNumber")
 
 
@@ -24,7 +28,12 @@ class ConflictingFiles(UnreadableScan):
 
     def __init__(self, names: tuple[str, str]) -> None:
         super().__init__("Two DICOM files bear the same number but show different pictures.")
-        self.names = names
+        self.names = tuple(_readable(name) for name in names)
+
+
+def _readable(name: str) -> str:
+    """A file's name as UTF-8, whatever its bytes are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Stack:
     @property
     def series(self) -> str:
         """SeriesInstanceUID."""
-        return str(self.header.get("SeriesInstanceUID", ""))
+        return _series(self.frames[0])
 
 
 def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
@@ -50,14 +59,26 @@ def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
     A frame that does not say where it lies stays with the most of its series, so that none is
     lost in silence: the stack cannot be placed then, and that is said.
     """
-    groups: dict[tuple[object, ...], list[Frame]] = {}
+    groups: dict[tuple[object, ...], list[list[Frame]]] = {}
+    strays: list[Frame] = []
     for frame in frames:
-        groups.setdefault(_kind(frame), []).append(frame)
-    lost = {key: groups.pop(key) for key in [key for key in groups if key[1:] == NOWHERE]}
-    for key, strays in lost.items():
-        same = [group for other, group in groups.items() if other[0] == key[0]]
-        (max(same, key=len) if same else groups.setdefault(key, [])).extend(strays)
-    return [stack for group in groups.values() for stack in _repetitions(group)]
+        if frame.fault or _whereabouts(frame) is None:
+            strays.append(frame)
+            continue
+        alike = groups.setdefault(_kind(frame.header), [])
+        fitting = next((group for group in alike if _is_alike(group[0], frame)), None)
+        if fitting is None:
+            alike.append([frame])
+        else:
+            fitting.append(frame)
+    whole = [group for alike in groups.values() for group in alike]
+    for frame in strays:
+        same = [group for group in whole if _series(group[0]) == _series(frame)]
+        if same:
+            max(same, key=len).append(frame)
+        else:
+            whole.append([frame])
+    return [stack for group in whole for stack in _repetitions(group)]
 
 
 def unique_frames(stack: Stack) -> tuple[Frame, ...]:
@@ -75,7 +96,10 @@ def unique_frames(stack: Stack) -> tuple[Frame, ...]:
 
 
 def _same(one: Frame, other: Frame) -> bool:
-    return _place(one) == _place(other) and np.array_equal(stored_pixels(one), stored_pixels(other))
+    if _place(one) != _place(other):
+        return False
+    first, second = stored_pixels([one])[0], stored_pixels([other])[0]
+    return np.array_equal(first, second)
 
 
 def _alone(frame: Frame) -> tuple[str, int]:
@@ -83,24 +107,36 @@ def _alone(frame: Frame) -> tuple[str, int]:
     return str(frame.file), frame.index
 
 
-def _kind(frame: Frame) -> tuple[object, ...]:
-    """What tells the stacks of a series apart."""
-    header = frame.header
-    series = str(header.get("SeriesInstanceUID", ""))
-    try:
-        told = whereabouts(header)
-    except UnreadableScan:
-        return series, *NOWHERE
-    return (
-        series,
-        header.get("Rows"),
-        header.get("Columns"),
-        tuple(np.round([*told.along, *told.down], 2) + 0.0),
-        (round(told.row_mm, 3), round(told.column_mm, 3)),
-        _text(header, "EchoTime"),
-        _text(header, "ImageType"),
-        _text(header, "DiffusionBValue"),
+def _kind(header: Dataset) -> tuple[object, ...]:
+    """What tells the stacks of a series apart, as far as it is a matter of equality."""
+    tags = ("SeriesInstanceUID", "Rows", "Columns", "ImageType")
+    return (*(_text(header, tag) for tag in tags), number_of(header, "DiffusionBValue"))
+
+
+def _is_alike(one: Frame, other: Frame) -> bool:
+    """The same direction, pixel size and echo, as far as scanners write them exactly."""
+    first, second = _whereabouts(one), _whereabouts(other)
+    assert first is not None, "strays have been left out"
+    assert second is not None, "strays have been left out"
+    turned = np.abs([*(first.along - second.along), *(first.down - second.down)]).max()
+    sizes = np.array([first.row_mm, first.column_mm]) / [second.row_mm, second.column_mm]
+    echoes = [number_of(frame.header, "EchoTime") or 0.0 for frame in (one, other)]
+    return bool(
+        turned < SAME_DIRECTION
+        and np.abs(sizes - 1).max() < SAME_SIZE
+        and abs(echoes[0] - echoes[1]) < SAME_ECHO_MS
     )
+
+
+def _series(frame: Frame) -> str:
+    return _text(frame.header, "SeriesInstanceUID")
+
+
+def _whereabouts(frame: Frame) -> Whereabouts | None:
+    try:
+        return whereabouts(frame.header)
+    except UnreadableScan:
+        return None
 
 
 def _repetitions(frames: list[Frame]) -> list[Stack]:
@@ -125,10 +161,8 @@ def _share_places(frames: list[Frame]) -> bool:
 
 def _place(frame: Frame) -> tuple[float, ...]:
     """Where its first pixel lies, to a hundredth of a mm; nothing where it does not say."""
-    try:
-        return tuple(np.round(whereabouts(frame.header).first_pixel, 2) + 0.0)
-    except UnreadableScan:
-        return ()
+    told = _whereabouts(frame)
+    return () if told is None else tuple(np.round(told.first_pixel, 2) + 0.0)
 
 
 def _text(header: Dataset, tag: str) -> str:
