@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch comes with the networks, and only who judges needs it
 SMALLEST_SIDE = 24  # voxels of the second longest axis
 THICK_MM = 2.5  # slices this thick cannot be seen from another side
 THICK_RATIO = 2.0  # and in pixel sizes as well, where the unit of length is only assumed
-LOW_CONFIDENCE = 0.7  # expected Dice below which a mask is flagged
+LOW_CONFIDENCE = 0.75  # expected Dice below which a mask is flagged
 REFUSALS = {
     Seen.CONTRAST: Note(
         "not_flair", "It looks like another sequence than FLAIR: it was not judged."
