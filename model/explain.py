@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.head import head_mask
 from model.network import Network
 from model.preparation import from_window, prepare
 from model.volume import FloatArray, Volume
@@ -30,8 +32,16 @@ def explain(volume: Volume, network: Network) -> Explanation:
     probability = network.probabilities(prepared, best=False)
     index = int(probability.sum(axis=(1, 2)).argmax())
     window = np.zeros_like(prepared.slices)
-    window[index] = grad_cam(network, network.inputs(prepared, np.array([index])))
+    heat = grad_cam(network, network.inputs(prepared, np.array([index])))
+    heat = heat * _inside(prepared.slices[index])
+    window[index] = heat / (float(heat.max()) or 1.0)
     return Explanation(from_window(window, prepared.grid))
+
+
+def _inside(picture: FloatArray) -> FloatArray:
+    """1 inside the head, 0 in the air around it, where the edges of a picture draw heat."""
+    filled = ndimage.binary_fill_holes(head_mask(picture))
+    return np.asarray(filled, dtype=np.float32)
 
 
 def grad_cam(network: Network, images: FloatArray) -> FloatArray:

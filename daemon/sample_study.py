@@ -1,6 +1,6 @@
-"""Makes `inbox/from-the-pacs/`: a small DICOM study of two series, from the sample TCGA-FG-6692.
+"""The small DICOM study among the samples, made from the NIfTI sample TCGA-FG-6692.
 
-Run from the repository's folder: `python samples/make_pacs_study.py`. The same input gives the
+Run from the repository's folder: `python -m daemon.sample_study`. The same input gives the
 same files. The patient and all dates are made up; the pixels are those of the NIfTI sample, and
 the localizer is cut from them. The files have no names that say anything, as a PACS writes them.
 """
@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
 from scipy import ndimage
 
-INBOX = Path(__file__).parent / "inbox"
+INBOX = Path("samples") / "inbox"
 SOURCE = INBOX / "TCGA-FG-6692" / "TCGA-FG-6692_FLAIR_defaced.nii.gz"
 TARGET = INBOX / "from-the-pacs" / "study"
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
