@@ -20,6 +20,7 @@ from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT
 from daemon.publishing import new_staging, publish, published_report
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
+from daemon.studies import part_by_study
 from model.errors import GliowatchError
 from model.volume import Note
 
@@ -54,9 +55,8 @@ async def process(job: Job) -> State:
         if job.queued.drop.kind is DropKind.LOOSE:
             return await _file_loose(job)
         if job.queued.drop.kind is DropKind.DICOM and not job.queued.drop.is_one_study:
-            studies = await job.in_worker(
-                work.studies_of, job.settings.daemon.inbox, job.queued.drop
-            )
+            inbox = job.settings.daemon.inbox
+            studies = await job.in_worker(part_by_study, inbox, job.queued.drop)
             if len(studies) > 1:
                 return await _split(job, studies)
         return await _judge(job, staging)
@@ -122,9 +122,9 @@ async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     notes: tuple[Note, ...] = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
     folder = os.fsdecode(drop.patient_folder)
     differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
-    if (
-        job.settings.daemon.folder_is_patient_id and differs and drop.patient_id != UNASSIGNED
-    ) or await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids):
+    must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
+    in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
+    if in_conflict or (must_agree and differs):
         notes += (IN_DOUBT,)
     return notes
 

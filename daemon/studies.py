@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.drops import STUDY_MARK, Drop, DroppedFile
 from daemon.intake import open_dropped
-from model.reading.dicom import study_of
+from model.reading.dicom_identity import study_of
 
 
 def part_by_study(inbox: Path, drop: Drop) -> tuple[Drop, ...]:

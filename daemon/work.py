@@ -1,5 +1,6 @@
 """What runs in a worker's process: everything that opens a dropped file's content."""
 
+import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, replace
@@ -15,10 +16,9 @@ from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
-from daemon.studies import part_by_study
 from model.findings import Finding
 from model.judging import judge
-from model.reading.dicom import patient_id_of
+from model.reading.dicom_identity import identities_of
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules
@@ -79,13 +79,8 @@ def warm_up(rules: JudgingRules) -> str:
 
 def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
     """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
-    patient_id = patient_id_of(inbox / file.path.decode("utf-8", "surrogateescape"))
-    return folder_name(patient_id) if patient_id else UNASSIGNED
-
-
-def studies_of(inbox: Path, drop: Drop) -> tuple[Drop, ...]:
-    """The studies of a DICOM drop as drops of their own; the drop itself if it is but one."""
-    return part_by_study(inbox, drop)
+    named = identities_of([inbox / os.fsdecode(file.path)])
+    return folder_name(named[0].patient_id) if named else UNASSIGNED
 
 
 def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:

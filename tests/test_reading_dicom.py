@@ -13,7 +13,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from model.reading.dicom import patient_id_of, read_dicom
+from model.reading.dicom import read_dicom
+from model.reading.dicom_identity import identities_of
 from model.volume import Kind, Scale, Volume
 from tests.phantoms import Stored, codes, grid
 from tests.test_reading_dicom_setup import AFFINE, SHAPE, STORED, Series, reason, write_series
@@ -181,9 +182,10 @@ def test_the_time_of_acquisition_is_as_the_scanner_wrote_it(
 
 
 def test_the_patient_id_comes_from_the_file_alone(tmp_path: Path) -> None:
-    assert patient_id_of(write_series(tmp_path)[0]) == "patient name"
+    (identity,) = identities_of(write_series(tmp_path)[:1])
+    assert identity.patient_id == "patient name"
     (tmp_path / "text").write_text("Dear doctor")
-    assert patient_id_of(tmp_path / "text") is None
+    assert identities_of([tmp_path / "text"]) == ()
 
 
 @pytest.mark.skipif(not BRAINIX.is_dir(), reason="../shared/data is not here")

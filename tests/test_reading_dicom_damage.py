@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from model.reading.dicom import patient_id_of
+from model.reading.dicom_identity import identities_of, study_of
 from model.volume import Volume
 from tests.phantoms import codes
 from tests.test_reading_dicom_setup import (
@@ -264,9 +264,15 @@ def test_no_damaged_byte_does_harm(tmp_path: Path, flip: int) -> None:
         broken[position] ^= flip
         files[1].write_bytes(broken)
         results.append(outcome(files))
-        patient_id_of(files[1])
+        identities_of([files[1]])
+        study_of(files[1])
     assert {type(result) for result in results} == {str, Volume}
     assert all(result.endswith(".") for result in results if isinstance(result, str))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")
+def test_what_no_decoder_unpacks_is_refused_by_name() -> None:
+    assert "JPEG Extended" in reason((DATA / "nema_wg04_mr_codecs" / "JPLY_MR4_JPLY",))
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not here")

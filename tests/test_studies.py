@@ -1,6 +1,9 @@
 """A PACS export of several studies: each is one scan, and no file is lost or doubled."""
 
 import shutil
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ from pydicom.uid import RLELossless
 from daemon.drops import Drop, DropKind
 from daemon.inbox import NameRules, look_through
 from daemon.index import ledger
-from daemon.index.database import open_index, open_records
+from daemon.index.database import Database, open_index, open_records
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.settings import Settings
 from daemon.studies import part_by_study
+from model.reading.dicom import read_dicom
 from tests.conftest import drain, left_in_inbox, reasons, reports
 from tests.test_reading_dicom_setup import Change, Series, write_series
 
@@ -37,6 +41,16 @@ def export(folder: Path, study: str, name: str, series: str, shift: int = 0) -> 
     what = tagged(StudyInstanceUID=study, FrameOfReferenceUID="1.9", PatientID="P")
     written = Series(name=name, uid=series, prefix="", change=what)
     return write_series(folder, BIG + np.uint16(shift), series=written)
+
+
+@asynccontextmanager
+async def reconciler(
+    hospital: Settings, wait: tuple[str, ...]
+) -> AsyncIterator[tuple[Reconciler, Database]]:
+    """A reconcile whose drops rest at once; `wait`: endings of temporary names."""
+    daemon = hospital.daemon
+    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+        yield Reconciler(daemon.inbox, NameRules((), wait), Resting(0), index, records), index
 
 
 def test_two_studies_of_two_series_each_become_two_scans(hospital: Settings) -> None:
@@ -94,12 +108,7 @@ async def test_late_files_of_a_waiting_study_join_it(hospital: Settings) -> None
     late = [(path, path.read_bytes()) for path in first[3:]]
     for path, _ in late:
         path.unlink()
-    rules = NameRules((), ())
-    async with (
-        open_index(hospital.daemon.index) as index,
-        open_records(hospital.daemon.records) as records,
-    ):
-        inbox = Reconciler(hospital.daemon.inbox, rules, Resting(0), index, records)
+    async with reconciler(hospital, ()) as (inbox, index):
         await inbox.look()
         await inbox.look()
         whole = await ledger.claim_next(index)
@@ -141,12 +150,7 @@ async def test_a_temporary_name_holds_back_its_patients_dicom_but_not_for_ever(
     patient = hospital.daemon.inbox / "P"
     export(patient / "a", "1.2.1", "FLAIR", "1.2.1.1")
     export(patient / "URGENT" / "a", "1.2.2", "FLAIR", "1.2.2.1", 1)
-    rules = NameRules((), (".part",))
-    async with (
-        open_index(hospital.daemon.index) as index,
-        open_records(hospital.daemon.records) as records,
-    ):
-        inbox = Reconciler(hospital.daemon.inbox, rules, Resting(0), index, records)
+    async with reconciler(hospital, (".part",)) as (inbox, index):
         await inbox.look()
         await inbox.look()
         (patient / "old").mkdir()
@@ -220,3 +224,25 @@ def test_one_other_pixel_is_another_scan(hospital: Settings) -> None:
     image.save_as(patient / "x" / "0002")
     assert drain(hospital.daemon.inbox.parent).returncode == 0
     assert len(reports(hospital)) == 2
+
+
+def test_a_zip_of_two_studies_is_refused_in_a_sentence(hospital: Settings) -> None:
+    made = hospital.daemon.inbox.parent / "made"
+    export(made / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    export(made / "b", "1.2.2", "FLAIR", "1.2.2.1", 1)
+    (hospital.daemon.inbox / "P").mkdir()
+    with zipfile.ZipFile(hospital.daemon.inbox / "P" / "export.zip", "w") as archive:
+        for path in sorted(made.rglob("0*")):
+            archive.write(path, path.relative_to(made))
+    assert drain(hospital.daemon.inbox.parent).returncode == 1
+    assert "more than one study" in reasons(hospital)["export.zip"]
+
+
+def test_five_thousand_files_of_one_series_are_one_volume(tmp_path: Path) -> None:
+    many = np.random.default_rng(1).integers(0, 999, (14, 10, 5000)).astype(np.uint16)
+    (tmp_path / "P").mkdir()
+    write_series(tmp_path / "P", many)
+    (drop,) = look_through(tmp_path, NameRules((), ())).drops.values()
+    assert part_by_study(tmp_path, drop) == (drop,)
+    volume = read_dicom(tuple(sorted((tmp_path / "P").iterdir())))
+    assert np.array_equal(volume.voxels, many)

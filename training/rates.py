@@ -93,7 +93,10 @@ def _area_under_curve(sure: Numbers, scores: Numbers) -> float:
 def _interval(
     figure: Callable[[Numbers, Numbers], float], sure: Numbers, scores: Numbers
 ) -> list[float] | None:
-    """Efron's 95 % percentile interval: patients drawn again, seeded; None where it has none."""
+    """Efron's 95 % percentile interval: patients drawn again, seeded; None where it has none.
+
+    Not by scipy's bootstrap, which gives up where one draw has no figure, such as all masks poor.
+    """
     chance = np.random.default_rng(1)
     picks = chance.integers(len(sure), size=(DRAWS, len(sure)))
     drawn = np.array([figure(sure[pick], scores[pick]) for pick in picks])

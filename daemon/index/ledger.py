@@ -12,13 +12,7 @@ from daemon.index.scans import ScanRow, add_scan
 async def add_drop(index: Database, drop: Drop) -> int:
     """Enter a drop that was seen for the first time, as waiting; its drop_id."""
     async with index.transaction():
-        drop_id = await index.change(
-            "INSERT INTO drops (unit, patient_id, kind, state, urgent, seen_at)"
-            " VALUES (?, ?, ?, 'waiting', ?, ?)",
-            (drop.unit, drop.patient_id, drop.kind, drop.urgent, now()),
-        )
-        await _add_files(index, drop_id, drop.files)
-    return drop_id
+        return await _enter(index, drop, rested=False, seen_at=now())
 
 
 async def change_files(index: Database, drop_id: int, drop: Drop) -> None:
@@ -67,16 +61,13 @@ async def split(index: Database, drop_id: int, studies: Iterable[Drop]) -> None:
             "DELETE FROM drops WHERE drop_id = ? AND state = 'running' RETURNING seen_at",
             (drop_id,),
         )
-        for study in studies if row else ():
+        if row is None:
+            return
+        for study in studies:
             await index.change(
                 "DELETE FROM drops WHERE unit = ? AND state = 'waiting'", (study.unit,)
             )
-            number = await index.change(
-                "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at)"
-                " VALUES (?, ?, ?, 'waiting', 1, ?, ?)",
-                (study.unit, study.patient_id, study.kind, study.urgent, row and row["seen_at"]),
-            )
-            await _add_files(index, number, study.files)
+            await _enter(index, study, rested=True, seen_at=row["seen_at"])
 
 
 async def claim_next(index: Database) -> QueuedDrop | None:
@@ -181,6 +172,17 @@ async def _end(
         " WHERE drop_id = ? AND state = 'running'",
         (state, scan_id, reason, now(), drop_id),
     )
+
+
+async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:
+    """A waiting drop with its files; its drop_id."""
+    drop_id = await index.change(
+        "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at)"
+        " VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
+        (drop.unit, drop.patient_id, drop.kind, rested, drop.urgent, seen_at),
+    )
+    await _add_files(index, drop_id, drop.files)
+    return drop_id
 
 
 async def _add_files(index: Database, drop_id: int, files: Iterable[DroppedFile]) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
-from daemon.outputs.dicom_origin import DESCRIPTION, MAKER, Judgement, Origin
+from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
+from model.reading.dicom_frames import OURS
 
 SERIES_NUMBER = 7303
 FEET = {"I": "F", "S": "H"}  # DICOM's letters for down and up
@@ -30,7 +31,7 @@ def build_captures(
             series_number=SERIES_NUMBER,
             sop_instance_uid=judgement.uid("capture", number),
             instance_number=number,
-            manufacturer=MAKER,
+            manufacturer=OURS,
             patient_orientation=(along, down),
             transfer_syntax_uid=ExplicitVRLittleEndian,
             series_description=DESCRIPTION,

@@ -15,7 +15,6 @@ from pydicom.valuerep import validate_value
 from model.reading.dicom_frames import OURS
 from model.volume import Volume
 
-MAKER = OURS
 DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series, 64 characters
 INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
@@ -65,7 +64,7 @@ class Judgement:
     def equipment(self) -> dict[str, Any]:
         """Who made an object, as highdicom asks for it."""
         return {
-            "manufacturer": MAKER,
+            "manufacturer": OURS,
             "manufacturer_model_name": self.model,
             "software_versions": version("gliowatch"),
             "device_serial_number": self.weights_sha256[:16],

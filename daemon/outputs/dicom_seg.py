@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from daemon.outputs.dicom_origin import DESCRIPTION, MAKER, Judgement, Origin
+from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
+from model.reading.dicom_frames import OURS
 
 NEOPLASM = codes.SCT.Neoplasm  # 108369006
 ABNORMAL = codes.SCT.MorphologicallyAbnormalStructure  # 49755003
@@ -37,20 +38,20 @@ def build_seg(
         instance_number=1,
         content_label="TUMOR",
         content_description=label[:64],
-        content_creator_name=f"{MAKER}^",
+        content_creator_name=f"{OURS}^",
         series_description=DESCRIPTION,
         transfer_syntax_uid=ExplicitVRLittleEndian,
         **judgement.equipment,
     )
 
 
-def algorithm_of(judgement: Judgement) -> Any:
+def _algorithm_of(judgement: Judgement) -> Any:
     """The network by name and version, as DICOM names an algorithm (PS3.3 10.16)."""
     return hd.AlgorithmIdentificationSequence(
         name=judgement.model,
         family=codes.cid7162.ArtificialIntelligence,
         version=judgement.weights_sha256[:16],
-        source=MAKER,
+        source=OURS,
     )
 
 
@@ -61,7 +62,7 @@ def _described(number: int, judgement: Judgement) -> hd.seg.SegmentDescription:
         segmented_property_category=ABNORMAL,
         segmented_property_type=NEOPLASM,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm_of(judgement),
+        algorithm_identification=_algorithm_of(judgement),
         tracking_uid=judgement.uid("lesion", number),
         tracking_id=f"lesion {number}",
         anatomic_regions=[BRAIN],

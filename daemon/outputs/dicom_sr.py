@@ -6,9 +6,10 @@ import highdicom as hd
 from highdicom import sr
 from pydicom.sr.codedict import codes
 
-from daemon.outputs.dicom_origin import DESCRIPTION, MAKER, Judgement, Origin
+from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
 from daemon.outputs.dicom_seg import ABNORMAL, BRAIN, NEOPLASM
 from daemon.outputs.sentences import RESEARCH_USE
+from model.reading.dicom_frames import OURS
 
 SERIES_NUMBER = 7302
 VOLUME = codes.SCT.Volume  # 118565006
@@ -37,7 +38,7 @@ def build_sr(
         series_number=SERIES_NUMBER,
         sop_instance_uid=judgement.uid("sr"),
         instance_number=1,
-        manufacturer=MAKER,
+        manufacturer=OURS,
         is_complete=True,
         is_final=False,
         is_verified=False,
@@ -48,8 +49,8 @@ def build_sr(
 def _who(judgement: Judgement) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=judgement.uid("device"),
-        name=f"{MAKER}. {RESEARCH_USE}",
-        manufacturer_name=MAKER,
+        name=f"{OURS}. {RESEARCH_USE}",
+        manufacturer_name=OURS,
         model_name=judgement.model,
         serial_number=judgement.weights_sha256[:16],
     )

@@ -63,8 +63,7 @@ class Display:
 
 def display(volume: Volume, mask: MaskArray | None) -> Display:
     """Turn a volume, and its mask if there is one, for looking at."""
-    codes, letters = _plane(volume)
-    turn = _turn(volume)
+    turn, (columns, rows, _), letters = _turn(volume)
     spacing = _turned_spacing(volume, turn)
     shown = np.zeros(volume.shape, np.uint8) if mask is None else mask
     return Display(
@@ -72,28 +71,21 @@ def display(volume: Volume, mask: MaskArray | None) -> Display:
         _stack(shown, turn) > 0,
         spacing[1] / spacing[0],
         letters if volume.sides_known else None,
-        (codes[0], codes[1]),
+        (columns, rows),
     )
 
 
 def turn_like(volume: Volume, values: FloatArray) -> FloatArray:
     """Values on the volume's grid as slices, rows, columns, in the order of its Display."""
-    return _stack(values, _turn(volume))
+    return _stack(values, _turn(volume)[0])
 
 
-def _plane(volume: Volume) -> tuple[tuple[str, str, str], tuple[str, str]]:
-    """How the plane of acquisition is looked at: where the axes run to, and its letters."""
+def _turn(volume: Volume) -> tuple[NDArray[np.float64], tuple[str, str, str], tuple[str, str]]:
+    """For looking at the plane of acquisition: the orientation transform, where the axes run to
+    after it, and the letters."""
     own = orientations.io_orientation(volume.affine)
-    return _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
-
-
-def _turn(volume: Volume) -> NDArray[np.float64]:
-    """The orientation transform for looking at the plane of acquisition."""
-    own = orientations.io_orientation(volume.affine)
-    turn: NDArray[np.float64] = orientations.ornt_transform(
-        own, orientations.axcodes2ornt(_plane(volume)[0])
-    )
-    return turn
+    codes, letters = _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
+    return orientations.ornt_transform(own, orientations.axcodes2ornt(codes)), codes, letters
 
 
 def _turned_spacing(volume: Volume, turn: NDArray[np.float64]) -> tuple[float, float, float]:

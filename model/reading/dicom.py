@@ -1,22 +1,18 @@
 """A DICOM study: its FLAIR series is chosen, put in its place, and told apart from the others."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import pydicom
-from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
 from model.reading.dicom_choice import Candidate, in_order, weigh, why_not
-from model.reading.dicom_frames import Frame, frames_of, is_dicom
+from model.reading.dicom_frames import Frame, frames_of, is_dicom, number_of, text_of
 from model.reading.dicom_pixels import rescaled, stored_pixels
 from model.reading.dicom_places import place
-from model.reading.dicom_sequence import RULES, FlairRules, Sequence, number_of
+from model.reading.dicom_sequence import RULES, FlairRules, Sequence
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
+from model.reading.dicom_times import acquired_at
 from model.reading.nifti import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
@@ -54,8 +50,8 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     frames = [frame for file in files for frame in frames_of(file)]
     passed_over = sum(not is_dicom(file) for file in files)
     if not frames:
-        raise UnreadableScan(NO_PICTURES if any(map(is_dicom, files)) else NO_SCAN)
-    if len({_text(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
+        raise UnreadableScan(NO_SCAN if passed_over == len(files) else NO_PICTURES)
+    if len({text_of(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
         raise UnreadableScan("The DICOM files are of more than one study: one study, one scan.")
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
@@ -74,27 +70,6 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     if taken.sequence is Sequence.UNKNOWN:
         notes += (SEQUENCE_UNKNOWN,)
     return replace(volume, series=seen, notes=notes)
-
-
-def patient_id_of(file: Path) -> str | None:
-    """The PatientID of a DICOM file, or None where there is none or it is no DICOM file."""
-    try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
-        return str(header.get("PatientID", "")).strip() or None
-    except Exception:  # any damage means the same here: the file names no patient
-        return None
-
-
-def study_of(file: BinaryIO) -> str | None:
-    """The StudyInstanceUID of an open DICOM file, or None where it names none."""
-    try:
-        header = pydicom.dcmread(
-            file, stop_before_pixels=True, specific_tags=["StudyInstanceUID", "SeriesInstanceUID"]
-        )
-        is_whole = "SeriesInstanceUID" in header  # what follows the study: it was not cut within
-        return str(header.get("StudyInstanceUID", "")).strip() or None if is_whole else None
-    except Exception:  # any damage means the same here: the file names no study
-        return None
 
 
 def _to_look_at(candidates: list[Candidate]) -> list[Candidate]:
@@ -141,7 +116,7 @@ def _volume(stack: Stack) -> Volume:
     notes = placed.notes
     if twice := len(stack.frames) - len(frames):
         notes += (Note("came_twice", f"{twice} of the DICOM pictures came twice."),)
-    if not (_text(header, "FrameOfReferenceUID") and _text(header, "StudyInstanceUID")):
+    if not (text_of(header, "FrameOfReferenceUID") and text_of(header, "StudyInstanceUID")):
         notes += (NO_FRAME,)
     return Volume(
         voxels,
@@ -149,8 +124,8 @@ def _volume(stack: Stack) -> Volume:
         Kind.DICOM,
         Scale.DECLARED,
         sides_known=True,
-        description=_text(header, "SeriesDescription"),
-        acquired_at=_acquired_at(header),
+        description=text_of(header, "SeriesDescription"),
+        acquired_at=acquired_at(header),
         notes=notes,
         sources=tuple(None if f is None else SourceSlice(f.file, f.index) for f in placed.frames),
     )
@@ -181,9 +156,9 @@ def _seen(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> S
     is_chosen = candidate is chosen
     number = number_of(header, "SeriesNumber")
     return SeriesSeen(
-        _text(header, "SeriesDescription"),
+        text_of(header, "SeriesDescription"),
         None if number is None else int(number),
-        _text(header, "Modality"),
+        text_of(header, "Modality"),
         len({frame.instance for frame in candidate.stack.frames}),
         is_chosen,
         "" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
@@ -200,27 +175,3 @@ def _passed_over(count: int) -> Note:
 
 def _choice(count: int) -> Note:
     return Note("series_chosen", f"The FLAIR series was chosen among {count} by its header.")
-
-
-def _text(header: Dataset, tag: str) -> str:
-    return str(header.get(tag, "") or "")
-
-
-def _acquired_at(header: Dataset) -> str | None:
-    """ISO 8601 as the scanner wrote it, without a zone; the date alone where no time is given."""
-    moment = _text(header, "AcquisitionDateTime")
-    days = [(moment[:8], moment[8:14])]
-    for part in ("Acquisition", "Series", "Study"):
-        days.append((_text(header, f"{part}Date"), _text(header, f"{part}Time")[:6]))
-    for day, time in days:
-        if len(day) == 8 and (written := _iso(date.fromisoformat, day)):
-            precise = _iso(datetime.fromisoformat, f"{day}T{time}") if len(time) == 6 else None
-            return precise or written
-    return None
-
-
-def _iso(read: Callable[[str], date], text: str) -> str | None:
-    try:
-        return read(text).isoformat()
-    except ValueError:
-        return None

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
+from model.reading.dicom_frames import number_of
 from model.reading.dicom_sequence import (
     FlairRules,
     Sequence,
     has_contrast,
     names_flair,
-    number_of,
     sequence_of,
     why_unfit,
 )

@@ -5,6 +5,7 @@ groups (PS3.3 C.7.6.16, C.8.13): here each frame gets one flat header, as a clas
 so that nothing after this file knows which of the two it was.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +24,15 @@ SERIES = tag_for_keyword("SeriesInstanceUID") or 0
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 ABOUT = (  # what is kept of a header
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
-    *("FrameOfReferenceUID", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("AccessionNumber", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime"),
-    *("AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "SpecificCharacterSet"),
+    *("FrameOfReferenceUID", "SpecificCharacterSet", "AcquisitionDateTime"),
+    *("AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime"),
     *("Modality", "Manufacturer", "SeriesDescription", "ProtocolName", "SeriesNumber"),
-    *("SequenceName", "PulseSequenceName", "ImageType", "BodyPartExamined"),
-    *("ScanningSequence", "EchoTime", "RepetitionTime", "InversionTime", "DiffusionBValue"),
-    *("ContrastBolusAgent", "AcquisitionNumber", "TemporalPositionIdentifier"),
-    *("EchoNumbers", "InstanceNumber", "SliceThickness", "SpacingBetweenSlices"),
+    *("ImageType", "BodyPartExamined", "ContrastBolusAgent"),
+    *("ScanningSequence", "EchoTime", "InversionTime", "DiffusionBValue"),
+    *("AcquisitionNumber", "TemporalPositionIdentifier", "SliceThickness", "SpacingBetweenSlices"),
     *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"),
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames"),
-    *("RescaleSlope", "RescaleIntercept", "BitsAllocated", "PixelRepresentation"),
+    *("RescaleSlope", "RescaleIntercept"),
     *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
@@ -72,6 +71,20 @@ class Frame:
     def instance(self) -> tuple[str, int]:
         """What names this picture for good: SOPInstanceUID and the frame's number."""
         return str(self.header.get("SOPInstanceUID", "")), self.index
+
+
+def text_of(header: Dataset, tag: str) -> str:
+    """A value of the header as text; "" where it is missing or empty."""
+    return str(header.get(tag, "") or "")
+
+
+def number_of(header: Dataset, tag: str) -> float | None:
+    """A number of the header; None where it is missing, none, or not finite."""
+    try:
+        number = float(header.get(tag))
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def frames_of(path: Path) -> tuple[Frame, ...]:

@@ -1,13 +1,16 @@
-"""Whose study DICOM files say that it is: never for a log, a URL or a file name."""
+"""Whose study, and which, DICOM files say that it is: never for a log, a URL or a file name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
+
+from model.reading.dicom_frames import text_of
+from model.reading.dicom_times import day_of
 
 GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
 TAGS = ("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex")
@@ -33,17 +36,31 @@ def identities_of(files: Iterable[Path]) -> tuple[Identity, ...]:
     return tuple(found[patient_id] for patient_id in sorted(found))
 
 
+def study_of(file: Path | BinaryIO) -> str | None:
+    """The StudyInstanceUID of a DICOM file, or None where it names none, or is cut within it."""
+    header = _header(file, ("StudyInstanceUID", "SeriesInstanceUID"))
+    is_whole = "SeriesInstanceUID" in header  # the tag that follows
+    return text_of(header, "StudyInstanceUID").strip() or None if is_whole else None
+
+
 def _identity(file: Path) -> Identity | None:
-    """None for a file that names no patient, or is too damaged to tell."""
-    try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(TAGS))
-        patient_id = str(header.get("PatientID", "") or "").strip()
-        if not patient_id:
-            return None
-        gender = GENDERS.get(str(header.get("PatientSex", "")), "")
-        return Identity(patient_id, _name(header), _birth_date(header), gender)
-    except Exception:  # any damage means the same here; who reads the pixels says what is wrong
+    header = _header(file, TAGS)
+    patient_id = text_of(header, "PatientID").strip()
+    if not patient_id:
         return None
+    gender = GENDERS.get(text_of(header, "PatientSex"), "")
+    return Identity(patient_id, _name(header), day_of(header, "PatientBirthDate") or "", gender)
+
+
+def _header(file: Path | BinaryIO, tags: tuple[str, ...]) -> Dataset:
+    """Some tags of a file; none of one that is no DICOM, or too damaged to tell."""
+    try:
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
+        for element in header:  # pydicom judges a value only when it is asked for
+            str(element.value)
+        return header
+    except Exception:  # any damage means the same here; who reads the pixels says what is wrong
+        return Dataset()
 
 
 def _name(header: Dataset) -> str:
@@ -53,10 +70,3 @@ def _name(header: Dataset) -> str:
     plain = ", ".join(part.strip() for part in parts if part.strip())
     own = " ".join(written.ideographic.replace("^", " ").split())
     return f"{plain} ({own})" if plain and own else plain or own
-
-
-def _birth_date(header: Dataset) -> str:
-    try:
-        return date.fromisoformat(str(header.get("PatientBirthDate", ""))).isoformat()
-    except ValueError:
-        return ""

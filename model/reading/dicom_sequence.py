@@ -5,7 +5,6 @@ and whose echo time gives T2 weighting (Hajnal et al., J Comput Assist Tomogr 19
 al., AJNR 1992). A short inversion time is that of STIR or a T1-weighted series.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from enum import StrEnum
 
 from pydicom.dataset import Dataset
 
+from model.reading.dicom_frames import number_of, text_of
 from model.volume import Note
 
 HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT|KOPF|TETE|CABEZA|CERVEAU|ENCEF")
@@ -106,7 +106,7 @@ def has_contrast(header: Dataset, rules: FlairRules = RULES) -> bool:
 
 def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
     """The reason not to judge a series that its header says is no FLAIR of a head, or None."""
-    part = str(header.get("BodyPartExamined", "") or "").upper()
+    part = text_of(header, "BodyPartExamined").upper()
     if OTHER_PARTS.search(part) and not HEAD.search(part):
         return Note(
             "not_head", "The DICOM header names another part of the body: it was not judged."
@@ -120,7 +120,7 @@ def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
 
 def plain_words(header: Dataset, tag: str) -> str:
     """A text of a header in small letters without accents, with single blanks between words."""
-    text = unicodedata.normalize("NFKD", str(header.get(tag, "") or "").casefold())
+    text = unicodedata.normalize("NFKD", text_of(header, tag).casefold())
     bare = "".join(letter for letter in text if not unicodedata.combining(letter))
     return " ".join(re.findall(r"[^\W_]+", bare))
 
@@ -165,12 +165,3 @@ def _flavor(header: Dataset) -> str:
 def _kinds(header: Dataset) -> set[str]:
     kinds = header.get("ScanningSequence") or ()
     return {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
-
-
-def number_of(header: Dataset, tag: str) -> float | None:
-    """A number of the header; None where it is missing, none, or not finite."""
-    try:
-        number = float(header.get(tag))
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None

@@ -12,10 +12,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
-from model.reading.dicom_frames import Frame
+from model.reading.dicom_frames import Frame, number_of, text_of
 from model.reading.dicom_pixels import stored_pixels
 from model.reading.dicom_places import Whereabouts, whereabouts
-from model.reading.dicom_sequence import number_of
 
 SAME_DIRECTION = 0.01  # of a unit vector's component
 SAME_SIZE = 0.005  # share of the pixel's size
@@ -110,7 +109,7 @@ def _alone(frame: Frame) -> tuple[str, int]:
 def _kind(header: Dataset) -> tuple[object, ...]:
     """What tells the stacks of a series apart, as far as it is a matter of equality."""
     tags = ("SeriesInstanceUID", "Rows", "Columns", "ImageType")
-    return (*(_text(header, tag) for tag in tags), number_of(header, "DiffusionBValue"))
+    return (*(text_of(header, tag) for tag in tags), number_of(header, "DiffusionBValue"))
 
 
 def _is_alike(one: Frame, other: Frame) -> bool:
@@ -129,7 +128,7 @@ def _is_alike(one: Frame, other: Frame) -> bool:
 
 
 def _series(frame: Frame) -> str:
-    return _text(frame.header, "SeriesInstanceUID")
+    return text_of(frame.header, "SeriesInstanceUID")
 
 
 def _whereabouts(frame: Frame) -> Whereabouts | None:
@@ -146,7 +145,7 @@ def _repetitions(frames: list[Frame]) -> list[Stack]:
             break
         groups: dict[str, list[Frame]] = {}
         for frame in frames:
-            groups.setdefault(_text(frame.header, tag), []).append(frame)
+            groups.setdefault(text_of(frame.header, tag), []).append(frame)
         if len(groups) > 1 and not any(map(_share_places, groups.values())):
             return [Stack(tuple(group)) for group in groups.values()]
     return [Stack(tuple(frames))]
@@ -163,7 +162,3 @@ def _place(frame: Frame) -> tuple[float, ...]:
     """Where its first pixel lies, to a hundredth of a mm; nothing where it does not say."""
     told = _whereabouts(frame)
     return () if told is None else tuple(np.round(told.first_pixel, 2) + 0.0)
-
-
-def _text(header: Dataset, tag: str) -> str:
-    return str(header.get(tag, "") or "")
