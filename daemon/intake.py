@@ -5,19 +5,16 @@ What is judged is the copy, so a file that changes meanwhile cannot make the res
 
 import hashlib
 import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from daemon.drops import Drop, DropKind, DroppedFile
-from daemon.inbox import identify
-from model.errors import GliowatchError, UnreadableScan
+from daemon.opening import check_unchanged, open_dropped
+from daemon.studies import members_of
+from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom_frames import is_dicom
-from model.reading.dicom_identity import Identity, identities_of
+from model.reading.dicom_identity import Identity, Named, Study, named_in
 from model.reading.dicom_pixels import picture_digest
 from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
@@ -29,8 +26,13 @@ Hashed = tuple[Path, str]  # a file and its SHA-256
 UNPACKED = "unpacked"
 
 
-class FilesChanged(GliowatchError):
-    """The files changed between being seen and being read: they have to rest anew."""
+@dataclass(frozen=True)
+class Earlier:
+    """The newest published revision of a scan that files came late for."""
+
+    scan_id: str
+    revision: int
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,33 @@ class Intake:
     """A drop that lies copied and hashed in its staging folder.
 
     scan_id: opaque; hashes: SHA-256 of each dropped file by its path below the inbox;
-    content_sha256: of the image files alone, whatever their names and order; identities: whom
-    DICOM files name.
+    content_sha256: of the image files alone, whatever their names and order; named: whom and
+    which study DICOM files name; pictures: one hash of each DICOM picture; earlier: what this
+    joins and replaces, if it came late.
     """
 
     scan_id: str
     content_sha256: str
     scan: Scan
     hashes: dict[bytes, str]
-    identities: tuple[Identity, ...] = ()
+    named: Named = field(default_factory=Named)
+    pictures: frozenset[str] = frozenset()
+    earlier: Earlier | None = None
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """The patients whom its DICOM files name."""
+        return self.named.identities
+
+    @property
+    def revision(self) -> int:
+        """Which revision of its scan it will be."""
+        return self.earlier.revision + 1 if self.earlier else 1
+
+    @property
+    def study(self) -> Study | None:
+        """The one study that its DICOM files name."""
+        return self.named.studies[0] if len(self.named.studies) == 1 else None
 
     @property
     def dicom_ids(self) -> frozenset[str]:
@@ -66,11 +86,11 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
         copy = source / os.fsdecode(_name_in_source(drop, file, len(copies)))
         copy.parent.mkdir(parents=True, exist_ok=True)
         copies.append((copy, _copy(inbox, file, copy)))
-    scan, digests = _scan_of(drop, copies, staging)
+    scan, digests, pictures = _scan_of(drop, copies, staging)
     hashes = {file.path: digest for file, (_, digest) in zip(drop.files, copies, strict=True)}
     content = hash_content(digests)
-    named = identities_of(scan.files) if scan.kind is Kind.DICOM else ()
-    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes, named)
+    named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
+    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes, named, pictures)
 
 
 def hash_content(digests: list[str]) -> str:
@@ -103,36 +123,23 @@ def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             target.write(chunk)
-        _check_unchanged(file, os.fstat(stream.fileno()))
+        check_unchanged(file, os.fstat(stream.fileno()))
         target.flush()
         os.fsync(target.fileno())
     return digest.hexdigest()
 
 
-@contextmanager
-def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
-    """Open a dropped file for reading, a link not followed, if it is still what was seen."""
-    path = os.path.join(os.fsencode(inbox), file.path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        raise FilesChanged("A file went away before it could be read.") from None
-    with open(descriptor, "rb") as stream:
-        _check_unchanged(file, os.fstat(descriptor))
-        yield stream
+def _scan_of(
+    drop: Drop, copies: list[Hashed], staging: Path
+) -> tuple[Scan, list[str], frozenset[str]]:
+    """The scan to judge, the hashes of its image files, and of its DICOM pictures.
 
-
-def _check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:
-    if not stat.S_ISREG(facts.st_mode) or identify(file.path, facts) != file:
-        raise FilesChanged("A file changed while it was read.")
-
-
-def _scan_of(drop: Drop, copies: list[Hashed], staging: Path) -> tuple[Scan, list[str]]:
-    """The scan to judge and the hashes of its image files; an archive is unpacked first."""
+    An archive is unpacked first.
+    """
     if drop.kind is DropKind.ZIP:
         folder = staging / UNPACKED
         folder.mkdir()
-        members = unpack(copies[0][0], folder)
+        members = members_of(drop, unpack(copies[0][0], folder))
         return _one_scan([(member, hash_file(member)) for member in members])
     return _one_scan(copies)
 
@@ -143,7 +150,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
+def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
     Files that are no DICOM are given on beside it: the reader says what they mean. A DICOM
@@ -153,10 +160,17 @@ def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str]]:
     dicom = [each for each in files if is_dicom(each[0])]
     if len(single) == 1 and not dicom:
         path, digest = single[0]
-        return Scan(kind_by_name(path.name), (path,)), [digest]
+        return Scan(kind_by_name(path.name), (path,)), [digest], frozenset()
     if single:
         raise UnreadableScan("There is more than one scan in it: one file, one scan.")
-    shown = [(picture_digest(path), digest) for path, digest in dicom]
-    told = {digest if picture is None else picture for picture, digest in shown} - {""}
     paths = tuple(path for path, _ in files)
-    return Scan(Kind.DICOM, paths), sorted(told) or [digest for _, digest in dicom or files]
+    told = pictures_of(dicom)
+    digests = sorted(told) or [digest for _, digest in dicom or files]
+    return Scan(Kind.DICOM, paths), digests, told
+
+
+def pictures_of(dicom: list[Hashed]) -> frozenset[str]:
+    """One hash of each picture in DICOM files; of a file that cannot be decoded, its own."""
+    shown = [(picture_digest(path), digest) for path, digest in dicom]
+    told = {digest if picture is None else picture for picture, digest in shown}
+    return frozenset(told - {""})

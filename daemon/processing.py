@@ -13,11 +13,12 @@ from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import fill_patient
-from daemon.index.scans import ScanRow, find_scan, patients_with_content
-from daemon.intake import FilesChanged, Intake
+from daemon.index.scans import ScanRow, find_scan, patients_with_content, scan_of_study
+from daemon.intake import Earlier, Intake
 from daemon.names import UNASSIGNED, folder_name
-from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT
-from daemon.publishing import new_staging, publish, published_report
+from daemon.opening import FilesChanged
+from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, LATE_FILES
+from daemon.publishing import new_staging, publish, published_report, revision_folder
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerDied, WorkerHung
 from daemon.studies import part_by_study
@@ -26,8 +27,10 @@ from model.volume import Note
 
 log = logging.getLogger(__name__)
 
+MAY_BE_SEVERAL = (DropKind.DICOM, DropKind.ZIP)  # studies
 OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
 IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
+CAME_LATE = Note("late_files", LATE_FILES)
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ async def process(job: Job) -> State:
     try:
         if job.queued.drop.kind is DropKind.LOOSE:
             return await _file_loose(job)
-        if job.queued.drop.kind is DropKind.DICOM and not job.queued.drop.is_one_study:
+        if job.queued.drop.kind in MAY_BE_SEVERAL and not job.queued.drop.is_one_study:
             inbox = job.settings.daemon.inbox
-            studies = await job.in_worker(part_by_study, inbox, job.queued.drop)
+            studies = await job.in_worker(part_by_study, inbox, job.queued.drop, staging)
             if len(studies) > 1:
                 return await _split(job, studies)
         return await _judge(job, staging)
@@ -100,11 +103,15 @@ async def _judge(job: Job, staging: Path) -> State:
     intake: Intake = await job.in_worker(work.receive, job.settings.daemon.inbox, drop, staging)
     known = await find_scan(job.index, intake.scan_id)
     if known and (outbox / os.fsdecode(known.folder)).is_dir():
-        await ledger.finish_duplicate(job.index, job.queued.drop_id, intake.scan_id)
-        log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": intake.scan_id})
-        return State.DUPLICATE
-    folder = Path(os.fsdecode(drop.patient_folder)) / intake.scan_id
-    report = published_report(outbox, folder)  # a crash came before the commit, or the index went
+        return await _duplicate(job, known.scan_id)
+    if earlier := await _earlier(job, intake):
+        joined = await job.in_worker(work.receive_late, staging, intake, earlier)
+        if joined is None:
+            return await _duplicate(job, earlier.scan_id)
+        intake = joined
+    folder = revision_folder(drop.patient_folder, intake.scan_id, intake.revision)
+    # one that lies there already: a crash came before the commit, or the index went
+    report = published_report(outbox, folder, intake.scan_id)
     if report is not None:
         return await _adopt(job, intake, folder, report)
     notes = await _doubts(job, intake)
@@ -113,6 +120,23 @@ async def _judge(job: Job, staging: Path) -> State:
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
+
+
+async def _duplicate(job: Job, scan_id: str) -> State:
+    await ledger.finish_duplicate(job.index, job.queued.drop_id, scan_id)
+    log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
+    return State.DUPLICATE
+
+
+async def _earlier(job: Job, intake: Intake) -> Earlier | None:
+    """The scan that was made of the same study of this patient, if pictures come late for it."""
+    if intake.study is None or not intake.pictures:
+        return None
+    scan = await scan_of_study(job.index, job.queued.drop.patient_id, intake.study.uid)
+    if scan is None:
+        return None
+    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
+    return Earlier(scan.scan_id, scan.revision, folder) if folder.is_dir() else None
 
 
 async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
@@ -126,14 +150,20 @@ async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
     if in_conflict or (must_agree and differs):
         notes += (IN_DOUBT,)
-    return notes
+    return notes if intake.earlier is None else (*notes, CAME_LATE)
 
 
 async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
     """Enter a result that lies in the outbox already.
 
-    Only files that its `source/` holds byte for byte may leave the inbox as done.
+    Only files that its `source/` holds byte for byte may leave the inbox as done. A revision of
+    other content is entered alone: the drop is tried again, and joins it.
     """
+    if report["input"]["sha256"] != intake.content_sha256:
+        scan = _row(job, report, folder)
+        await ledger.take_over(job.index, scan)
+        await ledger.put_back(job.index, job.queued.drop_id, rested=True, count_attempt=False)
+        return State.WAITING
     kept = await job.in_worker(work.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
     state = State.DONE if whole else State.DUPLICATE
@@ -143,18 +173,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
 async def _enter(
     job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
 ) -> State:
-    scan = ScanRow(
-        intake.scan_id,
-        report["revision"],
-        job.queued.drop.patient_id,
-        os.fsencode(folder),
-        intake.content_sha256,
-        report["finding"],
-        report["volume_ml"],
-        report["input"]["acquired_at"],
-        now(),
-        report,
-    )
+    scan = _row(job, report, folder)
     dicom_ids = intake.dicom_ids
     await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, dicom_ids, state)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
@@ -166,6 +185,25 @@ async def _enter(
         extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
     )
     return state
+
+
+def _row(job: Job, report: dict[str, Any], folder: Path) -> ScanRow:
+    study = report["input"].get("study") or {}
+    return ScanRow(
+        report["scan_id"],
+        report["revision"],
+        job.queued.drop.patient_id,
+        os.fsencode(folder),
+        report["input"]["sha256"],
+        report["finding"],
+        report["volume_ml"],
+        report["input"]["acquired_at"],
+        now(),
+        report,
+        study.get("uid"),
+        study.get("accession", ""),
+        study.get("date", ""),
+    )
 
 
 async def _failed_attempt(job: Job, error: GliowatchError) -> State:

@@ -25,8 +25,14 @@ def new_staging(outbox: Path, name: str) -> Path:
     return folder
 
 
-def published_report(outbox: Path, folder: Path) -> dict[str, Any] | None:
-    """The report of a folder (patient/scan_id) that was published before, or None.
+def revision_folder(patient_folder: bytes, scan_id: str, revision: int) -> Path:
+    """Where a revision of a scan is published, below the outbox."""
+    name = scan_id if revision == 1 else f"{scan_id}-r{revision}"
+    return Path(os.fsdecode(patient_folder)) / name
+
+
+def published_report(outbox: Path, folder: Path, scan_id: str) -> dict[str, Any] | None:
+    """The report of a revision's folder that was published before, or None.
 
     A folder without a readable report is none of ours, or was damaged: it is moved aside to
     `.damaged`, so that the scan can be published anew.
@@ -35,7 +41,7 @@ def published_report(outbox: Path, folder: Path) -> dict[str, Any] | None:
     if not os.path.lexists(place):
         return None
     try:
-        text = (place / f"{folder.name}_report.json").read_text("utf-8")
+        text = (place / f"{scan_id}_report.json").read_text("utf-8")
         content: dict[str, Any] = json.loads(text)
         return content
     except (FileNotFoundError, NotADirectoryError, ValueError):

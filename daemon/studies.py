@@ -2,38 +2,84 @@
 
 import hashlib
 import os
+import tempfile
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from daemon.drops import STUDY_MARK, Drop, DroppedFile
-from daemon.intake import open_dropped
+from daemon.drops import STUDY_MARK, Drop, DropKind, DroppedFile
+from daemon.opening import open_dropped
+from model.reading.archive import unpack
 from model.reading.dicom_identity import study_of
 
+File = TypeVar("File")
 
-def part_by_study(inbox: Path, drop: Drop) -> tuple[Drop, ...]:
+
+def part_by_study(inbox: Path, drop: Drop, staging: Path) -> tuple[Drop, ...]:
     """One drop a study, or the drop itself if all of it is one study.
 
-    A file that names no study (a DICOMDIR, a text, a damaged file) goes with the study of which
-    most files lie in its folder, else with the largest: nothing is lost, and what is damaged is
-    said by who reads it. Raises FilesChanged when a file is no longer what was seen.
+    The studies of one archive are drops that share its file. Raises FilesChanged when a file is
+    no longer what was seen, UnreadableScan for an archive that cannot be unpacked.
     """
+    if drop.kind is DropKind.ZIP:
+        studies = _studies_in_archive(inbox, drop, staging)
+        units = [_unit(drop, study) for study in sorted(studies)]
+        return tuple(replace(drop, unit=unit) for unit in units) if len(units) > 1 else (drop,)
     named = {file: _study(inbox, file) for file in drop.files}
-    studies = Counter(study for study in named.values() if study)
-    if len(studies) < 2:
+    parts = _parts(named, lambda file: os.path.dirname(file.path))
+    if len(parts) < 2:
         return (drop,)
-    by_folder: dict[bytes, Counter[str]] = {}
-    for file, study in named.items():
-        if study:
-            by_folder.setdefault(os.path.dirname(file.path), Counter())[study] += 1
-    parts: dict[str, list[DroppedFile]] = {}
-    for file, study in named.items():
-        near = by_folder.get(os.path.dirname(file.path), studies)
-        parts.setdefault(study or near.most_common(1)[0][0], []).append(file)
     return tuple(
         replace(drop, unit=_unit(drop, study), files=tuple(files))
         for study, files in sorted(parts.items())
     )
+
+
+def members_of(drop: Drop, members: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Of an archive's unpacked members those of the drop's study, or all if it has but one."""
+    if not drop.is_one_study:
+        return members
+    parts = _parts({member: study_of(member) for member in members}, lambda member: b"")
+    return tuple(
+        member
+        for study, part in parts.items()
+        if _unit(replace(drop, unit=drop.place), study) == drop.unit
+        for member in part
+    )
+
+
+def _parts(
+    named: Mapping[File, str | None], folder_of: Callable[[File], bytes]
+) -> dict[str, list[File]]:
+    """The files of each study.
+
+    A file that names no study (a DICOMDIR, a text, a damaged file) goes with the study of which
+    most files lie in its folder, else with the largest: nothing is lost, and what is damaged is
+    said by who reads it.
+    """
+    studies = Counter(study for study in named.values() if study)
+    by_folder: dict[bytes, Counter[str]] = {}
+    for file, study in named.items():
+        if study:
+            by_folder.setdefault(folder_of(file), Counter())[study] += 1
+    parts: dict[str, list[File]] = {}
+    for file, study in named.items():
+        near = by_folder.get(folder_of(file), studies)
+        if study or near:
+            parts.setdefault(study or near.most_common(1)[0][0], []).append(file)
+    return parts
+
+
+def _studies_in_archive(inbox: Path, drop: Drop, staging: Path) -> set[str]:
+    (file,) = drop.files
+    with (
+        open_dropped(inbox, file),
+        tempfile.TemporaryDirectory(prefix="studies-", dir=staging) as folder,
+    ):
+        members = unpack(inbox / os.fsdecode(file.path), Path(folder))
+        return {study for member in members if (study := study_of(member))}
 
 
 def _study(inbox: Path, file: DroppedFile) -> str | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.drops import Drop, DroppedFile
-from daemon.intake import SOURCE, UNPACKED, Intake, hash_file, take_in
+from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
+from daemon.joining import join
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report
@@ -18,7 +19,7 @@ from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.findings import Finding
 from model.judging import judge
-from model.reading.dicom_identity import identities_of
+from model.reading.dicom_identity import named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules
@@ -79,13 +80,18 @@ def warm_up(rules: JudgingRules) -> str:
 
 def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
     """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
-    named = identities_of([inbox / os.fsdecode(file.path)])
+    named = named_in([inbox / os.fsdecode(file.path)]).identities
     return folder_name(named[0].patient_id) if named else UNASSIGNED
 
 
 def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:
     """Copy and hash a drop into its staging folder."""
     return take_in(inbox, drop, staging)
+
+
+def receive_late(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
+    """Join what came late to what was published of its study; None if it adds no picture."""
+    return join(staging, intake, earlier)
 
 
 def judge_into(
@@ -117,13 +123,20 @@ def judge_into(
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = Occasion(
-        intake.scan_id, patient_id, len(intake.hashes), intake.content_sha256, seconds
+        intake.scan_id,
+        patient_id,
+        len(intake.scan.files) if intake.earlier else len(intake.hashes),
+        intake.content_sha256,
+        seconds,
+        intake.study,
+        intake.earlier.revision if intake.earlier else None,
     )
     report = build_report(volume, judgement.findings, model, occasion)
     if volume.kind is Kind.DICOM and judgement.segmentation is not None:
         from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
 
-        doubt = write_objects(volume, judgement.segmentation, report, staging)
+        before = intake.earlier.folder if intake.earlier else None
+        doubt = write_objects(volume, judgement.segmentation, report, staging, before)
         report["quality"] += [asdict(doubt)] if doubt else []
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, staging)

@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydicom.dataset import Dataset
 
 from daemon.settings import Settings, load_settings
-from model.reading.dicom_identity import Identity, identities_of
+from model.reading.dicom_identity import Identity, named_in
 from tests.conftest import drain, reports
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_studies import BIG
@@ -114,4 +114,5 @@ def test_a_header_that_tells_nothing_valid_gives_nothing(tmp_path: Path) -> None
 
     files = write_series(tmp_path, series=Series(change=odd))
     (tmp_path / "text").write_text("no DICOM")
-    assert identities_of([*files, tmp_path / "text"]) == (Identity("patient name"),)
+    named = named_in([*files, tmp_path / "text"])
+    assert named.identities == (Identity("patient name"),)

@@ -8,7 +8,8 @@ import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.inbox import drop_kind, identify
-from daemon.intake import FilesChanged, take_in
+from daemon.intake import take_in
+from daemon.opening import FilesChanged
 from model.errors import UnreadableScan
 from model.volume import Kind
 

@@ -14,7 +14,7 @@ from pydicom.uid import (
 )
 
 from model.reading.dicom import read_dicom
-from model.reading.dicom_identity import identities_of
+from model.reading.dicom_identity import Named, named_in
 from model.volume import Kind, Scale, Volume
 from tests.phantoms import Stored, codes, grid
 from tests.test_reading_dicom_setup import AFFINE, SHAPE, STORED, Series, reason, write_series
@@ -182,10 +182,10 @@ def test_the_time_of_acquisition_is_as_the_scanner_wrote_it(
 
 
 def test_the_patient_id_comes_from_the_file_alone(tmp_path: Path) -> None:
-    (identity,) = identities_of(write_series(tmp_path)[:1])
+    (identity,) = named_in(write_series(tmp_path)[:1]).identities
     assert identity.patient_id == "patient name"
     (tmp_path / "text").write_text("Dear doctor")
-    assert identities_of([tmp_path / "text"]) == ()
+    assert named_in([tmp_path / "text"]) == Named()
 
 
 @pytest.mark.skipif(not BRAINIX.is_dir(), reason="../shared/data is not here")

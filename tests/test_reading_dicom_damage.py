@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from model.reading.dicom_identity import identities_of, study_of
+from model.reading.dicom_identity import named_in, study_of
 from model.volume import Volume
 from tests.phantoms import codes
 from tests.test_reading_dicom_setup import (
@@ -264,7 +264,7 @@ def test_no_damaged_byte_does_harm(tmp_path: Path, flip: int) -> None:
         broken[position] ^= flip
         files[1].write_bytes(broken)
         results.append(outcome(files))
-        identities_of([files[1]])
+        named_in([files[1]])
         study_of(files[1])
     assert {type(result) for result in results} == {str, Volume}
     assert all(result.endswith(".") for result in results if isinstance(result, str))

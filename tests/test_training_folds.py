@@ -202,7 +202,7 @@ def test_fine_tuning_starts_from_the_given_weights(
     assert saved["origin"]["started_from"] == load_network(shipped).sha256
 
 
-def test_another_round_goes_on_from_the_same_patients_alone(
+def test_another_round_goes_on_and_is_checked_on_nobody_it_knows(
     shipped: Path, data: Path, tmp_path: Path
 ) -> None:
     first = Request(data, tmp_path / "first", None, 0.2, False, fold=1)
@@ -213,13 +213,17 @@ def test_another_round_goes_on_from_the_same_patients_alone(
     ended, begun = (load_network(tmp_path / name / BEST).nets[0] for name in ("first", "second"))
     for name, value in ended.named_parameters():
         assert torch.equal(begun.get_parameter(name), value), name
+    train(replace(second, target=tmp_path / "all", fold=0), still, Limits(), WATCH)
     for wrong, said in (
-        (replace(second, target=tmp_path / "a", fold=2), "another split"),
+        (replace(second, target=tmp_path / "a", fold=2), "learned from"),
         (replace(second, target=tmp_path / "b", start=shipped), "not from both"),
         (replace(second, target=tmp_path / "c", again=tmp_path), "no run"),
     ):
         with pytest.raises(DatasetError, match=said):
             train(wrong, PLAN, Limits(), WATCH)
+    (tmp_path / "first" / "split.json").write_text('{"train": [], "validation": []}')
+    with pytest.raises(DatasetError, match="not the one"):
+        train(replace(second, target=tmp_path / "d"), PLAN, Limits(), WATCH)
 
 
 def test_what_cannot_be_fine_tuned_or_resumed_is_refused(

@@ -42,7 +42,8 @@ class Request:
     without it all cases are split by patient. recipe: ours, the demo's, or the gate's.
     fold: instead of a share, put that fifth of the patients aside (training/cases.py).
     start: weights to go on from, gently, with `standard`; None draws new ones.
-    again: the folder of an ended run of `standard` on the same split, for another whole round.
+    again: the folder of an ended run of `standard`, for another whole round; it may learn from
+    more patients than that one, and puts aside none that was learned from.
     """
 
     data: Path
@@ -105,14 +106,23 @@ def _known(request: Request, split: Split) -> Network | None:
         path = request.again / BEST
         if not path.exists():
             raise DatasetError("There is no run in the folder that was named for another round.")
-        if load_checkpoint(path)["split_sha256"] != split.digest:
-            raise DatasetError("The earlier round was trained on another split of the patients.")
+        _refuse_known_patients(request.again, split)
     if path is None:
         return None
     network = load_network(path)
     if request.recipe != "standard" or network.preparation != STANDARD:
         raise DatasetError("Only weights of the recipe standard can be fine-tuned, by it.")
     return network
+
+
+def _refuse_known_patients(run: Path, split: Split) -> None:
+    """Another round may learn from more patients, but never be checked on what is known to it."""
+    lists = read_split(run / SPLIT)
+    earlier = Split(lists.get("train", ()), lists.get("validation", ()))
+    if load_checkpoint(run / BEST)["split_sha256"] != earlier.digest:
+        raise DatasetError("The split file beside the earlier round is not the one it ran with.")
+    if {*split.validation, *split.test} & set(earlier.train):
+        raise DatasetError("Patients that are put aside now were learned from in that round.")
 
 
 def _keep_split(split: Split, path: Path, resume: bool) -> None:

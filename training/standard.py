@@ -90,7 +90,7 @@ def next_round(
     train: list[CachedPatient],
     validation: list[CachedPatient],
 ) -> Method:
-    """The recipe as it is, for a network that has ended one run on the same patients.
+    """The recipe as it is, for a network that has ended one run.
 
     A warm restart: the rate rises and falls once more (Loshchilov, Hutter: SGDR, ICLR 2017).
     """

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.identities import is_in_conflict
-from daemon.index.scans import patients_with_content
+from daemon.index.scans import ScanRow, patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
@@ -51,6 +51,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
+        "study": study_words(scan),
         "sentence": finding_sentence(report),
         "doubts": [
             *([FILED_TWICE] if len(filed_under) > 1 else []),
@@ -66,6 +67,13 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "technical": technical_lines(report),
     }
     return render(request, "scan.html", values)
+
+
+def study_words(scan: ScanRow) -> str:
+    """Date and accession number of a DICOM study, as far as they are known."""
+    parts = (("Study of ", scan.study_date), ("accession ", scan.accession))
+    words = ", ".join(f"{label}{value}" for label, value in parts if value)
+    return words[:1].upper() + words[1:]
 
 
 def lesion_line(lesion: dict[str, Any]) -> LesionLine:

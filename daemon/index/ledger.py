@@ -119,6 +119,12 @@ async def finish(
         )
 
 
+async def take_over(index: Database, scan: ScanRow) -> None:
+    """Enter a revision that lies in the outbox and that no drop is known to have made."""
+    async with index.transaction():
+        await add_scan(index, scan)
+
+
 async def finish_duplicate(index: Database, drop_id: int, scan_id: str) -> None:
     """The drop holds a scan that this patient already has."""
     async with index.transaction():
@@ -140,10 +146,15 @@ async def open_drops(index: Database) -> list[QueuedDrop]:
 
 
 async def ended_in_inbox(index: Database) -> list[QueuedDrop]:
-    """Ended drops some of whose files still have to leave the inbox; only those files."""
+    """Ended drops some of whose files still have to leave the inbox; only those files.
+
+    An archive of several studies stays until all of them have ended; if one was rejected, the
+    archive goes where rejected files go.
+    """
     rows = await index.rows(
         "SELECT * FROM drops WHERE drop_id IN (SELECT DISTINCT drop_id FROM files WHERE in_inbox)"
-        " AND state IN ('done', 'duplicate', 'rejected') ORDER BY drop_id"
+        " AND state IN ('done', 'duplicate', 'rejected')"
+        f" AND NOT EXISTS ({_STILL_NEEDED}) ORDER BY state = 'rejected' DESC, drop_id"
     )
     return [await _queued(index, row, only_in_inbox=True) for row in rows]
 
@@ -162,6 +173,14 @@ async def count_states(index: Database) -> dict[State, int]:
     rows = await index.rows("SELECT state, count(*) AS n FROM drops GROUP BY state")
     found = {State(row["state"]): int(row["n"]) for row in rows}
     return {state: found.get(state, 0) for state in State}
+
+
+_STILL_NEEDED = (
+    "SELECT 1 FROM files mine JOIN files other ON other.path = mine.path AND other.in_inbox"
+    " AND other.inode = mine.inode AND other.mtime_ns = mine.mtime_ns"
+    " JOIN drops open ON open.drop_id = other.drop_id AND open.state IN ('waiting', 'running')"
+    " WHERE mine.drop_id = drops.drop_id AND mine.in_inbox"
+)
 
 
 async def _end(

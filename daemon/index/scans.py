@@ -23,6 +23,9 @@ class ScanRow:
     acquired_at: str | None
     published_at: str
     report: dict[str, Any]
+    study_uid: str | None = None
+    accession: str = ""
+    study_date: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class WorkRow:
 async def add_scan(index: Database, scan: ScanRow) -> None:
     """Enter a published revision; called inside the transaction that ends its drop."""
     await index.change(
-        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             scan.scan_id,
             scan.revision,
@@ -56,6 +59,9 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
             scan.acquired_at,
             scan.published_at,
             json.dumps(scan.report, ensure_ascii=False),
+            scan.study_uid,
+            scan.accession,
+            scan.study_date,
         ),
     )
 
@@ -64,6 +70,16 @@ async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
     """The newest revision of a scan, or None."""
     row = await index.row(
         "SELECT * FROM scans WHERE scan_id = ? ORDER BY revision DESC LIMIT 1", (scan_id,)
+    )
+    return _scan(row) if row else None
+
+
+async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> ScanRow | None:
+    """The newest revision that was made of a DICOM study under this patient, or None."""
+    row = await index.row(
+        "SELECT * FROM scans WHERE patient_id = ? AND study_uid = ?"
+        " ORDER BY published_at DESC, revision DESC LIMIT 1",
+        (patient_id, study_uid),
     )
     return _scan(row) if row else None
 
@@ -145,4 +161,7 @@ def _scan(row: sqlite3.Row) -> ScanRow:
         row["acquired_at"],
         row["published_at"],
         json.loads(row["report"]),
+        row["study_uid"],
+        row["accession"],
+        row["study_date"],
     )

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pydicom
 from pydicom.dataset import Dataset
 
 from daemon.outputs.dicom_captures import build_captures
@@ -34,11 +35,16 @@ FAILED = Note(
 
 
 def write_objects(
-    volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
+    volume: Volume,
+    segmentation: Segmentation,
+    report: dict[str, Any],
+    folder: Path,
+    before: Path | None = None,
 ) -> Note | None:
     """The objects, and the reason for one that is missing. They join the study of the series.
 
-    No SEG of an empty mask, nor without the FrameOfReferenceUID in which it would lie.
+    before: the folder of the revision that is replaced. No SEG of an empty mask, nor without
+    the FrameOfReferenceUID in which it would lie.
     """
     origin = read_origin(volume)
     if origin is None:
@@ -46,7 +52,8 @@ def write_objects(
     made = folder / UNFINISHED
     made.mkdir()
     try:
-        return _write_all(volume, origin, segmentation, report, made)
+        old = _sr_of(before, report["scan_id"])
+        return _write_all(volume, origin, segmentation, report, made, old)
     except OSError:
         raise
     except Exception:  # highdicom judges the source's headers, and a result is worth more
@@ -69,6 +76,7 @@ def _write_all(
     segmentation: Segmentation,
     report: dict[str, Any],
     folder: Path,
+    before: Dataset | None,
 ) -> Note | None:
     """All objects; the reason where a SEG is missing though there is something to mark."""
     content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
@@ -88,13 +96,19 @@ def _write_all(
             raise
         except Exception:  # highdicom takes fewer forms of a series than we can read
             seg, doubt = None, NO_SEG
-    _save(build_sr(origin, seg, report, judgement), folder / f"{name}_sr.dcm")
+    _save(build_sr(origin, seg, report, judgement, before), folder / f"{name}_sr.dcm")
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))
     (folder / f"{name}_overlay").mkdir()
     for number, capture in enumerate(build_captures(origin, pictures, shown.directions, judgement)):
         _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
     return doubt
+
+
+def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
+    """The SR of an earlier revision; none if it was not judged."""
+    path = before / f"{scan_id}_sr.dcm" if before else None
+    return pydicom.dcmread(path) if path and path.is_file() else None
 
 
 def _save(made: Dataset, path: Path) -> None:

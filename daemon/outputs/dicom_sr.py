@@ -4,6 +4,7 @@ from typing import Any
 
 import highdicom as hd
 from highdicom import sr
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
@@ -20,9 +21,16 @@ ML, MM = codes.UCUM.CubicCentimeter, codes.UCUM.Millimeter
 
 
 def build_sr(
-    origin: Origin, seg: hd.seg.Segmentation | None, report: dict[str, Any], judgement: Judgement
+    origin: Origin,
+    seg: hd.seg.Segmentation | None,
+    report: dict[str, Any],
+    judgement: Judgement,
+    before: Dataset | None,
 ) -> sr.ComprehensiveSR:
-    """Total volume, then of each lesion volume and diameters, on its segment where there is one."""
+    """Total volume, then of each lesion volume and diameters, on its segment where there is one.
+
+    before: the SR of the revision that this one replaces; it is named as the predecessor.
+    """
     groups: list[Any] = [_total(report, judgement)]
     groups += [_lesion(lesion, origin, seg, judgement) for lesion in report["lesions"]]
     content = sr.MeasurementReport(
@@ -43,6 +51,7 @@ def build_sr(
         is_final=False,
         is_verified=False,
         series_description=DESCRIPTION,
+        previous_versions=None if before is None else [before],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import nibabel as nib
 
 from model.findings import Finding, Findings, Lesion
+from model.reading.dicom_identity import Study
 from model.volume import Scale, Volume
 
 SCHEMA = "gliowatch/report/1"
@@ -24,13 +25,18 @@ class ModelUsed:
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a report says beside the findings: whose scan, from which files, in what time."""
+    """What a report says beside the findings: whose scan, from which files, in what time.
+
+    supersedes: the revision that this one replaces; None for the first.
+    """
 
     scan_id: str
     patient_id: str
     files: int
     input_sha256: str
     seconds: dict[str, float]
+    study: Study | None = None
+    supersedes: int | None = None
 
 
 def build_report(
@@ -40,8 +46,8 @@ def build_report(
     return {
         "schema": SCHEMA,
         "scan_id": occasion.scan_id,
-        "revision": 1,
-        "supersedes": None,
+        "revision": (occasion.supersedes or 0) + 1,
+        "supersedes": occasion.supersedes,
         "patient_id": occasion.patient_id,
         "input": _input(volume, occasion),
         "model": {
@@ -109,6 +115,7 @@ def _input(volume: Volume, occasion: Occasion) -> dict[str, Any]:
         "orientation": codes if volume.sides_known else None,
         "description": volume.description,
         "acquired_at": volume.acquired_at,
+        **({"study": asdict(occasion.study)} if occasion.study else {}),
         **({"series": [asdict(each) for each in volume.series]} if volume.series else {}),
     }
 

@@ -13,7 +13,10 @@ from model.reading.dicom_frames import text_of
 from model.reading.dicom_times import day_of
 
 GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
-TAGS = ("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex")
+TAGS = (
+    *("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyInstanceUID", "AccessionNumber", "StudyDate"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,37 @@ class Identity:
     gender: str = ""
 
 
-def identities_of(files: Iterable[Path]) -> tuple[Identity, ...]:
-    """One of each PatientID among the files, as the first file with it tells; by PatientID."""
-    found: dict[str, Identity] = {}
+@dataclass(frozen=True)
+class Study:
+    """A study as the headers tell; '' where they do not. date: ISO 8601, of the study."""
+
+    uid: str
+    accession: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whom and which studies some files name, in the order of PatientID and of the UID."""
+
+    identities: tuple[Identity, ...] = ()
+    studies: tuple[Study, ...] = ()
+
+
+def named_in(files: Iterable[Path]) -> Named:
+    """One of each PatientID and study among the files, as the first file with it tells."""
+    identities: dict[str, Identity] = {}
+    studies: dict[str, Study] = {}
     for file in files:
-        identity = _identity(file)
-        if identity is not None:
-            found.setdefault(identity.patient_id, identity)
-    return tuple(found[patient_id] for patient_id in sorted(found))
+        header = _header(file, TAGS)
+        if patient_id := text_of(header, "PatientID").strip():
+            identities.setdefault(patient_id, _identity(header, patient_id))
+        if uid := text_of(header, "StudyInstanceUID").strip():
+            studies.setdefault(uid, _study(header, uid))
+    return Named(
+        tuple(identities[patient_id] for patient_id in sorted(identities)),
+        tuple(studies[uid] for uid in sorted(studies)),
+    )
 
 
 def study_of(file: Path | BinaryIO) -> str | None:
@@ -43,11 +69,12 @@ def study_of(file: Path | BinaryIO) -> str | None:
     return text_of(header, "StudyInstanceUID").strip() or None if is_whole else None
 
 
-def _identity(file: Path) -> Identity | None:
-    header = _header(file, TAGS)
-    patient_id = text_of(header, "PatientID").strip()
-    if not patient_id:
-        return None
+def _study(header: Dataset, uid: str) -> Study:
+    accession = text_of(header, "AccessionNumber").strip()
+    return Study(uid, accession, day_of(header, "StudyDate") or "")
+
+
+def _identity(header: Dataset, patient_id: str) -> Identity:
     gender = GENDERS.get(text_of(header, "PatientSex"), "")
     return Identity(patient_id, _name(header), day_of(header, "PatientBirthDate") or "", gender)
 
