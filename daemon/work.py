@@ -122,15 +122,7 @@ def judge_into(
         "write": round(time.monotonic() - judged, 3),
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
-    occasion = Occasion(
-        intake.scan_id,
-        patient_id,
-        len(intake.scan.files) if intake.earlier else len(intake.hashes),
-        intake.content_sha256,
-        seconds,
-        intake.study,
-        intake.earlier.revision if intake.earlier else None,
-    )
+    occasion = _occasion(intake, patient_id, seconds)
     report = build_report(volume, judgement.findings, model, occasion)
     if volume.kind is Kind.DICOM and judgement.segmentation is not None:
         from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
@@ -142,6 +134,18 @@ def judge_into(
     write_report(report, staging)
     sync_tree(staging)
     return report
+
+
+def _occasion(intake: Intake, patient_id: str, seconds: dict[str, float]) -> Occasion:
+    return Occasion(
+        intake.scan_id,
+        patient_id,
+        len(intake.scan.files) if intake.earlier else len(intake.hashes),
+        intake.content_sha256,
+        seconds,
+        intake.study,
+        intake.earlier.revision if intake.earlier else None,
+    )
 
 
 def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> None:

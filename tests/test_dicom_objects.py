@@ -11,12 +11,15 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from daemon.oneoff import segment_once
 from daemon.outputs.dicom_objects import write_objects
 from daemon.outputs.dicom_origin import Judgement
+from daemon.outputs.pictures import OUTLINE
+from daemon.outputs.seg_picture import draw, marked_images
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
 from model.reading.dicom import read_dicom
@@ -63,6 +66,21 @@ def report_of(folder: Path) -> dict[str, Any]:
     (path,) = folder.glob("*_report.json")
     content: dict[str, Any] = json.loads(path.read_text())
     return content
+
+
+def test_a_seg_is_drawn_over_the_images_that_it_names(folder: Path, tmp_path: Path) -> None:
+    seg = read_one(folder, "_seg.dcm")
+    marked = marked_images(seg)
+    names = {
+        pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID: path
+        for path in STUDY.iterdir()
+    }
+    assert marked
+    assert set(marked) <= set(names)
+    (path,) = folder.glob("*_seg.dcm")
+    draw(path, STUDY, tmp_path / "drawn.png")
+    drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB"))
+    assert (drawn == OUTLINE).all(axis=2).sum() > 50
 
 
 def errors_of(path: Path) -> list[str]:
