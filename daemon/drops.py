@@ -18,14 +18,27 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
+MOVES = {
+    State.WAITING: (State.RUNNING, State.REJECTED),  # rejected: cancelled before it began
+    State.RUNNING: (State.WAITING, State.DONE, State.DUPLICATE, State.REJECTED),
+    State.DONE: (),
+    State.DUPLICATE: (),
+    State.REJECTED: (),  # tried again, its files are a new drop
+}
+
+
 class DropKind(StrEnum):
-    """What a drop is by its names; `loose` lies in the inbox itself."""
+    """What a drop is by its names.
+
+    `loose` lies in the inbox itself; `again` has no files: a published scan is to be judged anew.
+    """
 
     NIFTI = "nifti"
     IMAGE = "image"
     DICOM = "dicom"
     ZIP = "zip"
     LOOSE = "loose"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, order=True)
@@ -46,7 +59,8 @@ class Drop:
     """Files that belong together and are judged as one scan, or set aside as one.
 
     unit: path below the inbox of the file itself or, for DICOM, of the patient's folder; if
-    that holds several studies, a zero byte and the study follow, in a form of our own.
+    that holds several studies, a zero byte and the study follow, in a form of our own. Of a
+    scan to judge again it is a zero byte and the scan_id.
     """
 
     unit: bytes
@@ -63,7 +77,12 @@ class Drop:
     @property
     def is_one_study(self) -> bool:
         """True for one of several studies that lay in one folder."""
-        return STUDY_MARK in self.unit
+        return STUDY_MARK in self.unit and self.kind is not DropKind.AGAIN
+
+    @property
+    def scan_to_judge(self) -> str:
+        """Of a drop of the kind `again`, the scan_id."""
+        return self.unit.removeprefix(STUDY_MARK).decode()
 
     @property
     def patient_folder(self) -> bytes:
@@ -82,3 +101,4 @@ class QueuedDrop:
     rested: bool
     attempts: int
     reason: str | None = None
+    token: int = 0  # of the claim: who holds an older one may not end the drop

@@ -140,8 +140,8 @@ def _scan_of(
         folder = staging / UNPACKED
         folder.mkdir()
         members = members_of(drop, unpack(copies[0][0], folder))
-        return _one_scan([(member, hash_file(member)) for member in members])
-    return _one_scan(copies)
+        return one_scan([(member, hash_file(member)) for member in members])
+    return one_scan(copies)
 
 
 def hash_file(path: Path) -> str:
@@ -150,7 +150,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
+def one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
     Files that are no DICOM are given on beside it: the reader says what they mean. A DICOM

@@ -1,5 +1,6 @@
 """How files leave the inbox once their drop has ended; a file that changed meanwhile stays."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -14,19 +15,31 @@ REASON = b".reason.txt"
 LONGEST_NAME = 230  # bytes; file systems allow 255
 
 
-def leave(inbox: Path, queued: QueuedDrop) -> list[bytes]:
-    """Take an ended drop's files out of the inbox; the paths that have left.
+def leave(inbox: Path, queued: QueuedDrop) -> dict[bytes, bytes | None]:
+    """Take an ended drop's files out of the inbox; where below it each one lies now, if it does.
 
     Files of a done drop are removed, since the outbox holds them, byte for byte; those of a
     duplicate or a rejected one are moved aside. A file whose inode, size or time differs is a
     new drop and stays, but counts as left for this one. Running it twice does no harm.
     """
     root = os.fsencode(inbox)
-    for file in queued.drop.files:
-        if _is_unchanged(root, file):
-            _leave(root, queued, file)
+    places = {file.path: _leave(root, queued, file) for file in queued.drop.files}
     _remove_empty(root, {os.path.dirname(file.path) for file in queued.drop.files})
-    return [file.path for file in queued.drop.files]
+    return places
+
+
+def come_back(inbox: Path, path: bytes, aside: bytes) -> None:
+    """Move a file that was set aside to its name in the inbox, or beside that; never onto another.
+
+    Its `.reason.txt` goes. Raises FileNotFoundError when it does not lie there any more.
+    """
+    root = os.fsencode(inbox)
+    wanted = os.path.join(root, path)
+    _make_folders(os.path.dirname(wanted))
+    os.rename(os.path.join(root, aside), _free(wanted))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(root, aside) + REASON)
+    _remove_empty(root, {os.path.dirname(aside)})
 
 
 def file_loose(inbox: Path, file: DroppedFile, patient: str) -> None:
@@ -44,25 +57,47 @@ def _is_unchanged(root: bytes, file: DroppedFile) -> bool:
         return False
 
 
-def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> None:
+def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> bytes | None:
     here = os.path.join(root, file.path)
+    is_here = _is_unchanged(root, file)
     if queued.state is State.DONE:
-        os.unlink(here)
-        return
+        if is_here:
+            os.unlink(here)
+        return None
     is_rejected = queued.state is State.REJECTED
-    aside = os.path.join(root, REJECTED if is_rejected else DUPLICATES)
-    reason = queued.reason if is_rejected else None
+    aside = REJECTED if is_rejected else DUPLICATES
     below = file.path if b"/" in file.path else os.path.join(UNASSIGNED.encode(), file.path)
+    short = os.path.join(below.split(b"/")[0], os.path.basename(below))
+    places = [os.path.join(root, aside, name) for name in (below, short)]
+    if not is_here:  # a crash came before it was noted where it lies
+        found = _aside_already(places, file)
+    else:
+        found = _move_aside(here, places, queued.reason if is_rejected else None)
+    return None if found is None else os.path.relpath(found, root)
+
+
+def _aside_already(places: list[bytes], file: DroppedFile) -> bytes | None:
+    """Where a file that left before lies: moved, it is still the same file to the system."""
+    for folder in dict.fromkeys(os.path.dirname(place) for place in places):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
+                if identify(file.path, facts) == file:
+                    return entry.path
+    return None
+
+
+def _move_aside(here: bytes, places: list[bytes], reason: str | None) -> bytes:
+    """Move to the first place, or to the second if that name is too long; where it lies then."""
     try:
-        _move_aside(here, os.path.join(aside, below), reason)
+        return _move(here, places[0], reason)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
-        patient, name = below.split(b"/")[0], os.path.basename(below)
-        _move_aside(here, os.path.join(aside, patient, name), reason)
+        return _move(here, places[1], reason)
 
 
-def _move_aside(here: bytes, wanted: bytes, reason: str | None) -> None:
+def _move(here: bytes, wanted: bytes, reason: str | None) -> bytes:
     folder, name = os.path.split(wanted)
     _make_folders(folder)
     target = _free(os.path.join(folder, _short(name)))
@@ -70,6 +105,7 @@ def _move_aside(here: bytes, wanted: bytes, reason: str | None) -> None:
         with open(target + REASON, "w", encoding="utf-8") as stream:
             stream.write(f"{reason}\n")
     os.rename(here, target)
+    return target
 
 
 def _make_folders(path: bytes) -> None:

@@ -13,14 +13,15 @@ from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import fill_patient
+from daemon.index.queue import LONGEST_DELAY
 from daemon.index.scans import ScanRow, find_scan, patients_with_content, scan_of_study
 from daemon.intake import Earlier, Intake
 from daemon.names import UNASSIGNED, folder_name
 from daemon.opening import FilesChanged
-from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, LATE_FILES
+from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
 from daemon.publishing import new_staging, publish, published_report, revision_folder
 from daemon.settings import Settings
-from daemon.slots import Slot, WorkerDied, WorkerHung
+from daemon.slots import Slot, WorkerFailed
 from daemon.studies import part_by_study
 from model.errors import GliowatchError
 from model.volume import Note
@@ -31,6 +32,7 @@ MAY_BE_SEVERAL = (DropKind.DICOM, DropKind.ZIP)  # studies
 OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
 IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
 CAME_LATE = Note("late_files", LATE_FILES)
+NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
 
 
 @dataclass(frozen=True)
@@ -45,40 +47,58 @@ class Job:
     queued: QueuedDrop
 
     async def in_worker(self, function: Any, *values: Any) -> Any:
-        """Run a function of daemon.work in the slot's process, within the time allowed."""
-        seconds = self.settings.daemon.scan_timeout_seconds
-        return await self.slot.run(seconds, function, *values)
+        """Run a function of daemon.work in the slot's process, within what is allowed."""
+        return await self.slot.run(self.settings.daemon.allowance, function, *values)
 
 
 async def process(job: Job) -> State:
     """Take one drop to its end; the state that it reached. All errors of a scan end here."""
-    drop_id = job.queued.drop_id
-    staging = new_staging(job.settings.daemon.outbox, f"{drop_id}-{job.queued.attempts}")
+    queued = job.queued
+    staging = new_staging(job.settings.daemon.outbox, f"{queued.drop_id}-{queued.token}")
     try:
-        if job.queued.drop.kind is DropKind.LOOSE:
-            return await _file_loose(job)
-        if job.queued.drop.kind in MAY_BE_SEVERAL and not job.queued.drop.is_one_study:
-            inbox = job.settings.daemon.inbox
-            studies = await job.in_worker(part_by_study, inbox, job.queued.drop, staging)
-            if len(studies) > 1:
-                return await _split(job, studies)
-        return await _judge(job, staging)
-    except FilesChanged:
-        await ledger.put_back(job.index, drop_id, rested=False, count_attempt=False)
+        return await _process(job, staging)
+    except ledger.LeaseLost:
+        log.warning("lease_lost", extra={"drop": queued.drop_id})
         return State.WAITING
-    except (WorkerDied, WorkerHung) as error:
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+async def _process(job: Job, staging: Path) -> State:
+    drop_id = job.queued.drop_id
+    try:
+        return await _by_kind(job, staging)
+    except FilesChanged:
+        await ledger.put_back(job.index, job.queued, rested=False, count_attempt=False)
+        return State.WAITING
+    except ledger.LeaseLost:
+        raise
+    except WorkerFailed as error:
         return await _failed_attempt(job, error)
     except GliowatchError as error:
         return await _reject(job, str(error))
     except OSError as error:  # a full or missing disk is no fault of the scan: it waits
         log.warning("storage_trouble", extra={"drop": drop_id, "errno": error.errno})
-        await ledger.put_back(job.index, drop_id, rested=False, count_attempt=False)
+        again = job.queued.drop.kind is DropKind.AGAIN
+        await ledger.put_back(job.index, job.queued, rested=again, count_attempt=False)
         return State.WAITING
     except Exception:
         log.exception("unexpected", extra={"drop": drop_id})
         return await _failed_attempt(job, GliowatchError("The scan could not be processed."))
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+
+
+async def _by_kind(job: Job, staging: Path) -> State:
+    drop = job.queued.drop
+    if drop.kind is DropKind.LOOSE:
+        return await _file_loose(job)
+    if drop.kind is DropKind.AGAIN:
+        return await _judge_again(job, staging)
+    if drop.kind in MAY_BE_SEVERAL and not drop.is_one_study:
+        inbox = job.settings.daemon.inbox
+        studies = await job.in_worker(part_by_study, inbox, drop, staging)
+        if len(studies) > 1:
+            return await _split(job, studies)
+    return await _judge(job, staging)
 
 
 async def _file_loose(job: Job) -> State:
@@ -109,21 +129,42 @@ async def _judge(job: Job, staging: Path) -> State:
         if joined is None:
             return await _duplicate(job, earlier.scan_id)
         intake = joined
-    folder = revision_folder(drop.patient_folder, intake.scan_id, intake.revision)
+    return await _judge_intake(job, staging, intake, drop.patient_folder)
+
+
+async def _judge_again(job: Job, staging: Path) -> State:
+    """A published scan is judged anew, unless the same weights judged it in the same way."""
+    scan_id = job.queued.drop.scan_to_judge
+    scan = await find_scan(job.index, scan_id)
+    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder) if scan else None
+    if scan is None or folder is None or not folder.is_dir():
+        return await _reject(job, "The scan that was to be judged again is not in the outbox.")
+    used = scan.report["model"]
+    weights = await job.in_worker(work.warm_up, job.rules)
+    if (used["weights_sha256"], used["threshold"]) == (weights, job.rules.threshold):
+        return await _duplicate(job, scan_id)
+    earlier = Earlier(scan_id, scan.revision, folder)
+    intake = await job.in_worker(work.receive_again, staging, earlier, scan.study_uid)
+    return await _judge_intake(job, staging, intake, os.path.dirname(scan.folder))
+
+
+async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+    outbox = job.settings.daemon.outbox
+    folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
     # one that lies there already: a crash came before the commit, or the index went
     report = published_report(outbox, folder, intake.scan_id)
     if report is not None:
         return await _adopt(job, intake, folder, report)
     notes = await _doubts(job, intake)
     report = await job.in_worker(
-        work.judge_into, staging, drop.patient_id, intake, job.rules, notes
+        work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
 
 
 async def _duplicate(job: Job, scan_id: str) -> State:
-    await ledger.finish_duplicate(job.index, job.queued.drop_id, scan_id)
+    await ledger.finish_duplicate(job.index, job.queued, scan_id)
     log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
     return State.DUPLICATE
 
@@ -150,7 +191,9 @@ async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
     if in_conflict or (must_agree and differs):
         notes += (IN_DOUBT,)
-    return notes if intake.earlier is None else (*notes, CAME_LATE)
+    if intake.earlier is None:
+        return notes
+    return (*notes, CAME_LATE if intake.hashes else NEW_JUDGEMENT)
 
 
 async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
@@ -162,7 +205,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
     if report["input"]["sha256"] != intake.content_sha256:
         scan = _row(job, report, folder)
         await ledger.take_over(job.index, scan)
-        await ledger.put_back(job.index, job.queued.drop_id, rested=True, count_attempt=False)
+        await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
         return State.WAITING
     kept = await job.in_worker(work.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
@@ -175,7 +218,7 @@ async def _enter(
 ) -> State:
     scan = _row(job, report, folder)
     dicom_ids = intake.dicom_ids
-    await ledger.finish(job.index, job.queued.drop_id, scan, intake.hashes, dicom_ids, state)
+    await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
         told = asdict(intake.identities[0])
         del told["patient_id"]
@@ -212,11 +255,12 @@ async def _failed_attempt(job: Job, error: GliowatchError) -> State:
     if attempts >= job.settings.daemon.attempts:
         return await _reject(job, f"{error} It was tried {attempts} times.")
     log.warning("attempt_failed", extra={"drop": job.queued.drop_id, "attempt": attempts})
-    await ledger.put_back(job.index, job.queued.drop_id, rested=True, count_attempt=True)
+    delay = min(job.settings.daemon.retry_seconds * 2 ** (attempts - 1), LONGEST_DELAY)
+    await ledger.put_back(job.index, job.queued, True, count_attempt=True, delay=delay)
     return State.WAITING
 
 
 async def _reject(job: Job, reason: str) -> State:
-    await ledger.reject(job.index, job.queued.drop_id, reason)
+    await ledger.reject(job.index, job.queued, reason)
     log.warning("rejected", extra={"drop": job.queued.drop_id, "reason": reason})
     return State.REJECTED

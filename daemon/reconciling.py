@@ -37,6 +37,7 @@ class Reconciler:
 
     async def look(self) -> bool:
         """One look; True while something has not rested yet, or the inbox cannot be read."""
+        before = {q.drop.unit: q.drop.place for q in await ledger.open_drops(self._index)}
         try:
             listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
         except OSError:
@@ -49,15 +50,24 @@ class Reconciler:
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
         self._find_unfinished(listing)
+        # what ended while the folders were read may have been seen half gone: the next look tells
+        settling = {place for unit, place in before.items() if unit not in known}
         for unit, drop in listing.drops.items():
-            await self._note(drop, known.get(unit))
-        for unit, queued in known.items():
-            if unit not in listing.drops and queued.state is State.WAITING:
-                await ledger.withdraw(self._index, queued.drop_id)
-                log.info("withdrawn", extra={"drop": queued.drop_id})
+            if drop.place not in settling:
+                await self._note(drop, known.get(unit))
+        for queued in known.values():
+            if queued.drop.unit not in listing.drops and queued.drop.place not in settling:
+                await self._withdraw(queued)
         self._resting.keep_only(set(listing.drops))
         waiting = await ledger.open_drops(self._index)
-        return any(not q.rested and q.drop.unit not in self.unfinished for q in waiting)
+        return bool(settling) or any(
+            not q.rested and q.drop.unit not in self.unfinished for q in waiting
+        )
+
+    async def _withdraw(self, queued: QueuedDrop) -> None:
+        if queued.state is State.WAITING and queued.drop.kind is not DropKind.AGAIN:
+            await ledger.withdraw(self._index, queued.drop_id)
+            log.info("withdrawn", extra={"drop": queued.drop_id})
 
     def _find_unfinished(self, listing: Listing) -> None:
         """DICOM drops that wait for a temporary name, or a folder that could not be read.
@@ -107,11 +117,11 @@ class Reconciler:
 
     async def _leave(self, queued: QueuedDrop) -> None:
         try:
-            paths = await asyncio.to_thread(leaving.leave, self._inbox, queued)
+            places = await asyncio.to_thread(leaving.leave, self._inbox, queued)
         except OSError as error:  # it is tried again at the next look
             log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
             return
-        await ledger.mark_left(self._index, queued.drop_id, paths)
+        await ledger.mark_left(self._index, queued.drop_id, places)
 
 
 def _waits_for(drop: Drop, folders: Set[bytes]) -> bool:

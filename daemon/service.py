@@ -1,19 +1,21 @@
 """The daemon: look through the inbox, queue what has rested, judge, publish, tidy up."""
 
 import asyncio
-import contextlib
 import logging
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from daemon import processing
+from daemon.beginning import has_room, is_quiet
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
-from daemon.index import ledger
+from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
@@ -21,8 +23,9 @@ from daemon.lock import only_one
 from daemon.publishing import clear_staging
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
+from daemon.running_scans import RunningScans
 from daemon.settings import Settings
-from daemon.slots import Slot, WorkerDied, WorkerHung
+from daemon.slots import Slot, WorkerFailed
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
 
@@ -44,6 +47,15 @@ class _Tally:
         """Units that came back to the queue too often to wait for them in a run with `once`."""
         return {unit for unit, times in self.returned.items() if times >= GIVE_UP}
 
+    def count(self, unit: bytes, outcome: State) -> None:
+        """One drop has ended, or waits again."""
+        if outcome is State.REJECTED:
+            self.rejected += 1
+        if outcome is State.WAITING:
+            self.returned[unit] += 1
+        else:
+            self.returned.pop(unit, None)
+
 
 class Service:
     """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`."""
@@ -55,9 +67,11 @@ class Service:
         self._resting = Resting(daemon.rest_seconds)
         rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
         self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
-        self._slot = Slot()
         self._changed = asyncio.Event()
         self._tally = _Tally()
+        self._owner = secrets.token_hex(8)
+        self._scans = RunningScans(index, daemon.slots, self._owner, self._judge)
+        self._has_room = True
 
     async def run(self, once: bool, stop: asyncio.Event) -> int:
         """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
@@ -70,15 +84,15 @@ class Service:
             with watch(self._settings.daemon.inbox, self._changed):
                 await self._work(once, stop)
         finally:
-            self._slot.close()
-        return 1 if self._tally.rejected or self._tally.stuck else 0
+            await self._scans.close()
+        return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
 
     async def _warm_up(self) -> None:
         """Load the network once; weights that cannot be used end the daemon before any scan."""
-        seconds = self._settings.daemon.scan_timeout_seconds
+        rules = judging_rules(self._settings.model)
         try:
-            await self._slot.run(seconds, warm_up, judging_rules(self._settings.model))
-        except (WorkerDied, WorkerHung):
+            await self._scans.first_slot.run(self._settings.daemon.allowance, warm_up, rules)
+        except WorkerFailed:
             log.warning("warm_up_failed")  # the first scan starts a fresh worker
 
     async def _work(self, once: bool, stop: asyncio.Event) -> None:
@@ -87,63 +101,72 @@ class Service:
             if self._changed.is_set() or time.monotonic() >= next_look:
                 self._changed.clear()
                 is_resting = await self._inbox.look()
+                await queue.put_back_expired(self._index, self._owner)
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
                 next_look = time.monotonic() + pause
-            if await self._judge_next(stop):
-                continue
-            if once and await self._is_drained():
+            began = await self._begin(once)
+            if once and not began and not self._scans.tasks and await self._is_drained():
                 return
-            await self._pause(max(0.0, next_look - time.monotonic()), stop)
+            pause = max(0.0, next_look - time.monotonic())
+            await self._pause(min(pause, await self._scans.patience()), stop)
+
+    async def _begin(self, once: bool) -> bool:
+        """Hand out drops to the free slots; whether any was."""
+        if not await self._may_begin():
+            return False
+        hours = "" if once else self._settings.daemon.quiet_hours
+        urgent_only = is_quiet(hours, datetime.now().time())
+        return await self._scans.fill(urgent_only)
+
+    async def _may_begin(self) -> bool:
+        """Below the reserve nothing begins; it goes on by itself when there is room."""
+        daemon = self._settings.daemon
+        try:
+            room = has_room(daemon.outbox, daemon.reserve_gb * 1e9)
+        except OSError:
+            room = True  # an outbox that is away is told of by whatever needs it
+        if room is not self._has_room:
+            self._has_room = room
+            log.warning("disk_has_room" if room else "disk_low")
+            await queue.set_switch(self._index, "disk_low", int(not room))
+        return room
 
     async def _is_drained(self) -> bool:
         """Nothing waits any more but what cannot be read or written now, whoever tries."""
+        if await self._is_held(once=True):
+            return True
         waiting = {queued.drop.unit for queued in await ledger.open_drops(self._index)}
         return waiting <= self._tally.stuck | self._inbox.unfinished
 
+    async def _is_held(self, once: bool) -> bool:
+        """Whether a run with `once` ends though something waits: paused, or no room."""
+        held = not self._has_room or await queue.switch(self._index, "paused")
+        return bool(once and held and await ledger.open_drops(self._index))
+
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
-        """Wait for a hint from the watcher or for the next regular look, whichever is first."""
+        """Wait for a hint, for a scan to end, or for the next regular look, whichever is first."""
         waits = {asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())}
-        _, pending = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
+        done, _ = await asyncio.wait(
+            waits | self._scans.tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in waits - done:
             task.cancel()
         if self._changed.is_set() and not stop.is_set():
             await asyncio.sleep(min(TICK_SECONDS / 5, seconds))  # a copy makes many hints
 
-    async def _judge_next(self, stop: asyncio.Event) -> bool:
-        """Take one drop through; False if none is ready. A stop puts it back in the queue."""
-        queued = await ledger.claim_next(self._index)
-        if queued is None:
-            return False
-        work = asyncio.create_task(self._judge(queued))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not work.done():
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-            await ledger.put_back(self._index, queued.drop_id, True, count_attempt=False)
-            return False
-        await work
-        return True
-
-    async def _judge(self, queued: QueuedDrop) -> None:
+    async def _judge(self, queued: QueuedDrop, slot: Slot) -> None:
         job = processing.Job(
             self._index,
             self._records,
-            self._slot,
+            slot,
             self._settings,
             judging_rules(self._settings.model),
             queued,
         )
         outcome = await processing.process(job)
-        if outcome is State.REJECTED:
-            self._tally.rejected += 1
         if outcome is State.WAITING:
             self._resting.disturb(queued.drop.unit)
-            self._tally.returned[queued.drop.unit] += 1
-        else:
-            self._tally.returned.pop(queued.drop.unit, None)
+        self._tally.count(queued.drop.unit, outcome)
         await self._inbox.tidy()
 
 

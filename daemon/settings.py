@@ -14,6 +14,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from daemon.slots import Allowance
 from model.errors import GliowatchError
 from model.reading.dicom_sequence import RULES
 
@@ -26,6 +27,9 @@ class SettingsError(GliowatchError):
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
 
 
 class DaemonSettings(_Table):
@@ -41,7 +45,17 @@ class DaemonSettings(_Table):
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
     attempts: int = Field(default=3, ge=1)
+    retry_seconds: float = Field(default=30.0, ge=0)
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
+    worker_memory_gb: float = Field(default=8.0, gt=0)
+    slots: int = Field(default=1, ge=1, le=32)
+    reserve_gb: float = Field(default=2.0, ge=0)
+    quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
+
+    @property
+    def allowance(self) -> Allowance:
+        """What one piece of a worker's work may take."""
+        return Allowance(self.scan_timeout_seconds, int(self.worker_memory_gb * 1e9))
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""

@@ -9,20 +9,40 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from daemon.logs import log_to_stderr
 from model.errors import GliowatchError
 
 T = TypeVar("T")
+MEMORY_SECONDS = 0.25  # between two looks at a process's memory
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class WorkerDied(GliowatchError):
+class WorkerFailed(GliowatchError):
+    """The process that judged the scan died, or had to be ended."""
+
+
+class WorkerDied(WorkerFailed):
     """The process that judged the scan died."""
 
 
-class WorkerHung(GliowatchError):
+class WorkerHung(WorkerFailed):
     """The process that judged the scan took too long and was stopped."""
+
+
+class WorkerTooLarge(WorkerFailed):
+    """The process that judged the scan took too much memory and was stopped."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How long a piece of work may take, and how many bytes its process may hold meanwhile."""
+
+    seconds: float
+    memory_bytes: int
 
 
 class Slot:
@@ -32,22 +52,35 @@ class Slot:
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
 
-    async def run(self, seconds: float, work: Callable[..., T], *values: Any) -> T:
-        """`work(*values)` in the slot's process. Raises WorkerDied or WorkerHung, or its error."""
+    async def run(self, allowance: Allowance, work: Callable[..., T], *values: Any) -> T:
+        """`work(*values)` in the slot's process. Raises a WorkerFailed, or its own error."""
         loop = asyncio.get_running_loop()
+        watcher = None
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(allowance.seconds):
                 executor = await self._ready()
+                watcher = asyncio.create_task(self._watch_memory(allowance.memory_bytes))
                 return await loop.run_in_executor(executor, work, *values)
         except TimeoutError:
             self.kill()
             raise WorkerHung("The scan took too long and was stopped.") from None
         except BrokenProcessPool:
             self.kill()
+            if watcher and watcher.done():
+                raise WorkerTooLarge("The scan needed too much memory and was stopped.") from None
             raise WorkerDied("The scan made the program that judges it fail.") from None
         except asyncio.CancelledError:
             self.kill()
             raise
+        finally:
+            if watcher:
+                watcher.cancel()
+
+    async def _watch_memory(self, limit: int) -> None:
+        """Kill the process once it holds more than `limit` bytes; ends only then."""
+        while resident_bytes(self._pid) <= limit:  # noqa: ASYNC110 - nobody tells of memory
+            await asyncio.sleep(MEMORY_SECONDS)
+        os.kill(self._pid, signal.SIGKILL)
 
     async def _ready(self) -> ProcessPoolExecutor:
         """The running executor, or a new one with its process's id."""
@@ -75,6 +108,14 @@ class Slot:
     def close(self) -> None:
         """End the process; called when nothing runs in it."""
         self.kill()
+
+
+def resident_bytes(pid: int) -> int:
+    """How much memory a process holds, as Linux tells; 0 of one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _begin(parent: int) -> None:

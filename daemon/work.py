@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.drops import Drop, DroppedFile
 from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
-from daemon.joining import join
+from daemon.joining import files_below, join, take_again
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report
@@ -94,6 +94,11 @@ def receive_late(staging: Path, intake: Intake, earlier: Earlier) -> Intake | No
     return join(staging, intake, earlier)
 
 
+def receive_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
+    """A published scan as it was taken in, to be judged anew."""
+    return take_again(staging, earlier, study_uid)
+
+
 def judge_into(
     staging: Path,
     patient_id: str,
@@ -122,7 +127,7 @@ def judge_into(
         "write": round(time.monotonic() - judged, 3),
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
-    occasion = _occasion(intake, patient_id, seconds)
+    occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = build_report(volume, judgement.findings, model, occasion)
     if volume.kind is Kind.DICOM and judgement.segmentation is not None:
         from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
@@ -136,11 +141,11 @@ def judge_into(
     return report
 
 
-def _occasion(intake: Intake, patient_id: str, seconds: dict[str, float]) -> Occasion:
+def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
     return Occasion(
         intake.scan_id,
         patient_id,
-        len(intake.scan.files) if intake.earlier else len(intake.hashes),
+        files,
         intake.content_sha256,
         seconds,
         intake.study,
@@ -159,7 +164,7 @@ def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> 
 
 def hashes_of_source(folder: Path) -> set[str]:
     """SHA-256 of every file that a published folder keeps in `source/`."""
-    return {hash_file(path) for path in (folder / SOURCE).rglob("*") if path.is_file()}
+    return {hash_file(path) for path in files_below(folder / SOURCE)}
 
 
 @lru_cache(maxsize=1)

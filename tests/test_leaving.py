@@ -72,7 +72,7 @@ def test_files_in_very_deep_folders_or_with_long_names_leave_too(tmp_path: Path)
 def test_leaving_twice_does_no_harm(tmp_path: Path) -> None:
     file = dropped(tmp_path, "P/a.nii")
     leave(tmp_path, ended(file, State.DONE))
-    assert leave(tmp_path, ended(file, State.DONE)) == [b"P/a.nii"]
+    assert leave(tmp_path, ended(file, State.DONE)) == {b"P/a.nii": None}
 
 
 def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.drops import Drop, DropKind, DroppedFile, State
-from daemon.index import ledger
+from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
+from daemon.index import ledger, queue
 from daemon.index.database import Database, DatabaseError, now, open_index
 from daemon.index.scans import ScanRow, find_scan, patients_with_content, worklist
 
@@ -17,21 +17,27 @@ async def index(tmp_path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-def a_drop(name: str, urgent: bool = False) -> Drop:
-    path = f"P/{name}".encode()
-    return Drop(path, "P", DropKind.NIFTI, urgent, (DroppedFile(path, 1, 2, 3),))
+def a_drop(name: str, urgent: bool = False, patient: str = "P", arrived: int = 2) -> Drop:
+    path = f"{patient}/{name}".encode()
+    return Drop(path, patient, DropKind.NIFTI, urgent, (DroppedFile(path, 1, arrived, 3),))
 
 
 def a_scan(scan_id: str) -> ScanRow:
     return ScanRow(scan_id, 1, "P", b"P/x", "c", "no_tumor", 0.0, None, now(), {"a": 1})
 
 
+async def claimed(index: Database) -> QueuedDrop:
+    claim = await queue.claim_next(index)
+    assert claim is not None
+    return claim
+
+
 async def test_only_rested_drops_are_handed_out_urgent_ones_first(index: Database) -> None:
     first = await ledger.add_drop(index, a_drop("a.nii"))
-    urgent = await ledger.add_drop(index, a_drop("b.nii", urgent=True))
-    assert await ledger.claim_next(index) is None
+    urgent = await ledger.add_drop(index, a_drop("b.nii", urgent=True, patient="Q"))
+    assert await queue.claim_next(index) is None
     await ledger.mark_rested(index, [first, urgent])
-    claims = [await ledger.claim_next(index) for _ in range(3)]
+    claims = [await queue.claim_next(index) for _ in range(3)]
     assert [claim.drop_id if claim else None for claim in claims] == [urgent, first, None]
 
 
@@ -39,25 +45,22 @@ async def test_a_changed_drop_must_rest_anew(index: Database) -> None:
     drop_id = await ledger.add_drop(index, a_drop("a.nii"))
     await ledger.mark_rested(index, [drop_id])
     await ledger.change_files(index, drop_id, a_drop("a.nii"))
-    assert await ledger.claim_next(index) is None
+    assert await queue.claim_next(index) is None
 
 
 async def test_a_crash_puts_running_drops_back_and_counts_the_attempt(index: Database) -> None:
     drop_id = await ledger.add_drop(index, a_drop("a.nii"))
     await ledger.mark_rested(index, [drop_id])
-    await ledger.claim_next(index)
+    await queue.claim_next(index)
     assert await ledger.put_back_all(index) == 1
     await ledger.mark_rested(index, [drop_id])
-    claimed = await ledger.claim_next(index)
-    assert claimed is not None
-    assert claimed.attempts == 2
+    assert (await claimed(index)).attempts == 2
 
 
 async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Database) -> None:
     drop_id = await ledger.add_drop(index, a_drop("a.nii"))
     await ledger.mark_rested(index, [drop_id])
-    await ledger.claim_next(index)
-    await ledger.finish(index, drop_id, a_scan("s1"), {b"P/a.nii": "hash"})
+    await ledger.finish(index, await claimed(index), a_scan("s1"), {b"P/a.nii": "hash"})
     assert (await ledger.count_states(index))[State.DONE] == 1
     found = await find_scan(index, "s1")
     assert found is not None
@@ -65,7 +68,7 @@ async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Da
     assert await patients_with_content(index, "c") == {"P"}
     ended = await ledger.ended_in_inbox(index)
     assert [queued.drop.files[0].path for queued in ended] == [b"P/a.nii"]
-    await ledger.mark_left(index, drop_id, [b"P/a.nii"])
+    await ledger.mark_left(index, drop_id, {b"P/a.nii": None})
     assert await ledger.ended_in_inbox(index) == []
 
 
@@ -73,8 +76,7 @@ async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database
     for _ in range(2):
         drop_id = await ledger.add_drop(index, a_drop("a.nii"))
         await ledger.mark_rested(index, [drop_id])
-        await ledger.claim_next(index)
-        await ledger.reject(index, drop_id, "No.")
+        await ledger.reject(index, await claimed(index), "No.")
     states = await ledger.count_states(index)
     assert states[State.REJECTED] == 2
 
@@ -82,8 +84,7 @@ async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database
 async def test_the_worklist_is_paged_and_filtered(index: Database) -> None:
     ids = [await ledger.add_drop(index, a_drop(f"{n}.nii")) for n in range(5)]
     await ledger.mark_rested(index, ids[:1])
-    await ledger.claim_next(index)
-    await ledger.reject(index, ids[0], "No.")
+    await ledger.reject(index, await claimed(index), "No.")
     page = await worklist(index, limit=2)
     assert [row.drop_id for row in page] == [ids[4], ids[3]]
     assert [row.drop_id for row in await worklist(index, before=ids[3], limit=9)] == ids[2::-1]

@@ -5,12 +5,15 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from daemon.settings import Settings
-from daemon.slots import Slot, WorkerDied, WorkerHung
+from daemon.slots import Allowance, Slot, WorkerDied, WorkerHung, WorkerTooLarge
 from tests.conftest import SAMPLES, reasons, reports, running_daemon, until
+
+ALLOWED = Allowance(30, 4_000_000_000)
 
 
 @pytest.fixture
@@ -21,28 +24,42 @@ async def slot() -> AsyncIterator[Slot]:
 
 
 async def test_a_slot_gives_what_the_work_gives_and_keeps_its_process(slot: Slot) -> None:
-    first, second = await slot.run(30, os.getpid), await slot.run(30, os.getpid)
+    first, second = await slot.run(ALLOWED, os.getpid), await slot.run(ALLOWED, os.getpid)
     assert first == second != os.getpid()
 
 
 async def test_an_error_of_the_work_comes_through(slot: Slot) -> None:
     with pytest.raises(ZeroDivisionError):
-        await slot.run(30, divmod, 1, 0)
+        await slot.run(ALLOWED, divmod, 1, 0)
 
 
 async def test_a_worker_that_dies_is_replaced(slot: Slot) -> None:
-    before = await slot.run(30, os.getpid)
+    before = await slot.run(ALLOWED, os.getpid)
     with pytest.raises(WorkerDied):
-        await slot.run(30, os._exit, 1)
-    assert await slot.run(30, os.getpid) != before
+        await slot.run(ALLOWED, os._exit, 1)
+    assert await slot.run(ALLOWED, os.getpid) != before
 
 
 async def test_a_worker_that_hangs_is_killed_and_replaced(slot: Slot) -> None:
-    before = await slot.run(30, os.getpid)
+    before = await slot.run(ALLOWED, os.getpid)
     with pytest.raises(WorkerHung):
-        await slot.run(0.3, time.sleep, 60)
+        await slot.run(replace(ALLOWED, seconds=0.3), time.sleep, 60)
     await until(lambda: _has_ended(before))
-    assert await slot.run(30, os.getpid) != before
+    assert await slot.run(ALLOWED, os.getpid) != before
+
+
+async def test_a_worker_that_takes_too_much_memory_is_killed_and_replaced(slot: Slot) -> None:
+    before = await slot.run(ALLOWED, os.getpid)
+    with pytest.raises(WorkerTooLarge, match="memory"):
+        await slot.run(replace(ALLOWED, memory_bytes=600_000_000), _hold, 900_000_000)
+    await until(lambda: _has_ended(before))
+    assert await slot.run(ALLOWED, os.getpid) != before
+
+
+def _hold(count: int) -> None:
+    held = b"x" * count
+    time.sleep(20)
+    assert held
 
 
 def _has_ended(pid: int) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from daemon.drops import Drop, DropKind, DroppedFile
-from daemon.index import ledger
+from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop
+from daemon.index import ledger, queue
 from daemon.index.patients import add_patient
 from daemon.index.scans import ScanRow
 from daemon.settings import Settings
@@ -71,25 +71,25 @@ class House:
             await ledger.mark_rested(self.app[INDEX], [drop_id])
         return drop_id
 
-    async def add_running(self, patient_id: str, name: str) -> int:
-        """A drop that was claimed; its drop_id. No other may be waiting and rested."""
+    async def add_running(self, patient_id: str, name: str) -> QueuedDrop:
+        """A drop that was claimed. No other may be waiting and rested, or running for it."""
         drop_id = await self.add_waiting(patient_id, name)
-        claimed = await ledger.claim_next(self.app[INDEX])
+        claimed = await queue.claim_next(self.app[INDEX])
         assert claimed is not None
         assert claimed.drop_id == drop_id
-        return drop_id
+        return claimed
 
     async def add_scan(
         self, patient_id: str, scan_id: str, files: dict[str, bytes] | None = None, **changes: Any
     ) -> ScanRow:
         """A finished drop with its published folder."""
-        drop_id = await self.add_running(patient_id, f"{scan_id}.nii.gz")
+        claim = await self.add_running(patient_id, f"{scan_id}.nii.gz")
         scan = scan_row(patient_id, scan_id, **changes)
         folder = self.settings.daemon.outbox / os.fsdecode(scan.folder)
         folder.mkdir(parents=True)
         for role, content in (files or {"overlay.png": PNG, "report.json": b"{}"}).items():
             (folder / f"{scan_id}_{role}").write_bytes(content)
-        await ledger.finish(self.app[INDEX], drop_id, scan, {})
+        await ledger.finish(self.app[INDEX], claim, scan, {})
         return scan
 
     async def add_patient(self, patient_id: str, **entered: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,10 +113,19 @@ async def _prepare(
         if version > len(steps):
             raise DatabaseError("A database file was made by a newer version of gliowatch.")
         for step in steps[version:]:
-            for statement in step.split(";"):
-                if statement.strip():
-                    await connection.execute(statement)
+            for statement in _statements(step):
+                await connection.execute(statement)
         await connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+def _statements(step: str) -> Iterator[str]:
+    """The statements of a step; one that holds others, as a trigger does, stays whole."""
+    statement = ""
+    for part in step.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 async def _version(database: Database) -> int:

@@ -1,12 +1,21 @@
-"""The ledger and queue: every dropped file's state, moved only by the functions of this file."""
+"""The ledger: every dropped file's state, moved only by the functions of this file.
+
+Which moves there are stands in `daemon/drops.py` (MOVES); the index itself refuses any other.
+"""
 
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
 from daemon.index.identities import add_identities
 from daemon.index.scans import ScanRow, add_scan
+from model.errors import GliowatchError
+
+
+class LeaseLost(GliowatchError):
+    """The drop was taken from this worker meanwhile: what it made counts for nothing."""
 
 
 async def add_drop(index: Database, drop: Drop) -> int:
@@ -19,8 +28,9 @@ async def change_files(index: Database, drop_id: int, drop: Drop) -> None:
     """A waiting drop's files have changed, so it must rest anew."""
     async with index.transaction():
         await index.change(
-            "UPDATE drops SET rested = 0, kind = ?, urgent = ? WHERE drop_id = ?",
-            (drop.kind, drop.urgent, drop_id),
+            "UPDATE drops SET rested = 0, kind = ?, urgent = max(urgent, ?), arrived_ns = ?"
+            " WHERE drop_id = ?",
+            (drop.kind, drop.urgent, _arrived(drop), drop_id),
         )
         await index.change("DELETE FROM files WHERE drop_id = ?", (drop_id,))
         await _add_files(index, drop_id, drop.files)
@@ -70,25 +80,16 @@ async def split(index: Database, drop_id: int, studies: Iterable[Drop]) -> None:
             await _enter(index, study, rested=True, seen_at=row["seen_at"])
 
 
-async def claim_next(index: Database) -> QueuedDrop | None:
-    """Take the next rested drop, urgent ones first, and count the attempt; None if none is left."""
-    async with index.transaction():
-        row = await index.row(
-            "UPDATE drops SET state = 'running', attempts = attempts + 1, started_at = ?"
-            " WHERE drop_id = (SELECT drop_id FROM drops WHERE state = 'waiting' AND rested"
-            " ORDER BY urgent DESC, drop_id LIMIT 1) RETURNING *",
-            (now(),),
-        )
-    return await _queued(index, row) if row else None
-
-
-async def put_back(index: Database, drop_id: int, rested: bool, count_attempt: bool) -> None:
-    """A running drop waits again: after a crash, a shutdown, or because its files changed."""
+async def put_back(
+    index: Database, claim: QueuedDrop, rested: bool, count_attempt: bool, delay: float = 0.0
+) -> None:
+    """A running drop waits again, and is not handed out for `delay` seconds."""
     async with index.transaction():
         await index.change(
             "UPDATE drops SET state = 'waiting', rested = ?, attempts = attempts - ?,"
-            " started_at = NULL WHERE drop_id = ? AND state = 'running'",
-            (rested, 0 if count_attempt else 1, drop_id),
+            " not_before = ?, started_at = NULL, owner = NULL, lease_until = NULL"
+            " WHERE drop_id = ? AND state = 'running' AND token = ?",
+            (rested, not count_attempt, time.time() + delay, claim.drop_id, claim.token),
         )
 
 
@@ -96,15 +97,16 @@ async def put_back_all(index: Database) -> int:
     """At start: nothing can be running yet, so what is marked so was cut off by a crash."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = 0 WHERE state = 'running'"
+            "UPDATE drops SET state = 'waiting', rested = (kind = 'again'), owner = NULL,"
+            " lease_until = NULL WHERE state = 'running'"
         )
 
 
 async def finish(
     index: Database,
-    drop_id: int,
+    claim: QueuedDrop,
     scan: ScanRow,
-    hashes: dict[bytes, str],
+    hashes: Mapping[bytes, str],
     dicom_ids: Iterable[str] = (),
     state: State = State.DONE,
 ) -> None:
@@ -112,10 +114,10 @@ async def finish(
     async with index.transaction():
         await add_scan(index, scan)
         await add_identities(index, scan.patient_id, dicom_ids)
-        await _end(index, drop_id, state, scan.scan_id, None)
+        await _end(index, claim, state, scan.scan_id, None)
         await index.change_many(
             "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
-            [(digest, drop_id, path) for path, digest in hashes.items()],
+            [(digest, claim.drop_id, path) for path, digest in hashes.items()],
         )
 
 
@@ -125,16 +127,16 @@ async def take_over(index: Database, scan: ScanRow) -> None:
         await add_scan(index, scan)
 
 
-async def finish_duplicate(index: Database, drop_id: int, scan_id: str) -> None:
+async def finish_duplicate(index: Database, claim: QueuedDrop, scan_id: str) -> None:
     """The drop holds a scan that this patient already has."""
     async with index.transaction():
-        await _end(index, drop_id, State.DUPLICATE, scan_id, None)
+        await _end(index, claim, State.DUPLICATE, scan_id, None)
 
 
-async def reject(index: Database, drop_id: int, reason: str) -> None:
+async def reject(index: Database, claim: QueuedDrop, reason: str) -> None:
     """The drop cannot become a scan, and `reason` says why in one sentence."""
     async with index.transaction():
-        await _end(index, drop_id, State.REJECTED, None, reason)
+        await _end(index, claim, State.REJECTED, None, reason)
 
 
 async def open_drops(index: Database) -> list[QueuedDrop]:
@@ -142,7 +144,7 @@ async def open_drops(index: Database) -> list[QueuedDrop]:
     rows = await index.rows(
         "SELECT * FROM drops WHERE state IN ('waiting', 'running') ORDER BY drop_id"
     )
-    return [await _queued(index, row) for row in rows]
+    return [await queued(index, row) for row in rows]
 
 
 async def ended_in_inbox(index: Database) -> list[QueuedDrop]:
@@ -156,15 +158,18 @@ async def ended_in_inbox(index: Database) -> list[QueuedDrop]:
         " AND state IN ('done', 'duplicate', 'rejected')"
         f" AND NOT EXISTS ({_STILL_NEEDED}) ORDER BY state = 'rejected' DESC, drop_id"
     )
-    return [await _queued(index, row, only_in_inbox=True) for row in rows]
+    return [await queued(index, row, only_in_inbox=True) for row in rows]
 
 
-async def mark_left(index: Database, drop_id: int, paths: Iterable[bytes]) -> None:
-    """These files' names are gone from the inbox, or belong to new content now."""
+async def mark_left(index: Database, drop_id: int, places: Mapping[bytes, bytes | None]) -> None:
+    """These files' names are gone from the inbox, or belong to new content now.
+
+    places: where below the inbox one lies that was set aside, else None.
+    """
     async with index.transaction():
         await index.change_many(
-            "UPDATE files SET in_inbox = 0 WHERE drop_id = ? AND path = ?",
-            [(drop_id, path) for path in paths],
+            "UPDATE files SET in_inbox = 0, aside = ? WHERE drop_id = ? AND path = ?",
+            [(aside, drop_id, path) for path, aside in places.items()],
         )
 
 
@@ -184,24 +189,30 @@ _STILL_NEEDED = (
 
 
 async def _end(
-    index: Database, drop_id: int, state: State, scan_id: str | None, reason: str | None
+    index: Database, claim: QueuedDrop, state: State, scan_id: str | None, reason: str | None
 ) -> None:
-    await index.change(
-        "UPDATE drops SET state = ?, scan_id = ?, reason = ?, ended_at = ?"
-        " WHERE drop_id = ? AND state = 'running'",
-        (state, scan_id, reason, now(), drop_id),
+    ended = await index.change(
+        "UPDATE drops SET state = ?, scan_id = ?, reason = ?, ended_at = ?, lease_until = NULL"
+        " WHERE drop_id = ? AND state = 'running' AND token = ?",
+        (state, scan_id, reason, now(), claim.drop_id, claim.token),
     )
+    if not ended:
+        raise LeaseLost("The scan was given to another worker meanwhile.")
 
 
 async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:
     """A waiting drop with its files; its drop_id."""
     drop_id = await index.change(
-        "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at)"
-        " VALUES (?, ?, ?, 'waiting', ?, ?, ?)",
-        (drop.unit, drop.patient_id, drop.kind, rested, drop.urgent, seen_at),
+        "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at, arrived_ns)"
+        " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?)",
+        (drop.unit, drop.patient_id, drop.kind, rested, drop.urgent, seen_at, _arrived(drop)),
     )
     await _add_files(index, drop_id, drop.files)
     return drop_id
+
+
+def _arrived(drop: Drop) -> int:
+    return max((file.mtime_ns for file in drop.files), default=0)
 
 
 async def _add_files(index: Database, drop_id: int, files: Iterable[DroppedFile]) -> None:
@@ -211,7 +222,8 @@ async def _add_files(index: Database, drop_id: int, files: Iterable[DroppedFile]
     )
 
 
-async def _queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False) -> QueuedDrop:
+async def queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False) -> QueuedDrop:
+    """A row of drops with its files."""
     files = await index.rows(
         "SELECT path, size, mtime_ns, inode FROM files WHERE drop_id = ?"
         f"{' AND in_inbox' if only_in_inbox else ''} ORDER BY path",
@@ -231,4 +243,5 @@ async def _queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False
         bool(row["rested"]),
         row["attempts"],
         row["reason"],
+        row["token"],
     )

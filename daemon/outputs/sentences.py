@@ -8,6 +8,7 @@ IDENTITY_CONFLICT = (
     "The patient is in doubt: two PatientIDs lie under one folder, or one under two folders."
 )
 LATE_FILES = "Files of this study came later: this result replaces the one before."
+JUDGED_AGAIN = "Judged again in another way: this result replaces the one before."
 SIDE_WORDS = {
     "left": "on the patient's left",
     "right": "on the patient's right",

@@ -1,0 +1,168 @@
+"""The queue: which drop is next, who holds it and until when, and what people change in it."""
+
+import time
+from collections.abc import Iterable
+
+from daemon.drops import STUDY_MARK, DropKind, QueuedDrop
+from daemon.index.database import Database, now
+from daemon.index.ledger import queued
+
+LONGEST_DELAY = 3600.0  # seconds until a retry; one further away means that the clock was set back
+FAIR_TURN = 4  # every so many claims the oldest drop is next, so that none waits for ever
+CANCELLED = "It was cancelled."
+LEASE_SECONDS = 60.0
+
+
+async def claim_next(
+    index: Database, owner: str = "", seconds: float = LEASE_SECONDS, urgent_only: bool = False
+) -> QueuedDrop | None:
+    """Take the next rested drop and count the attempt; None if none is ready, or if paused.
+
+    Urgent ones first, then what arrived last; at every fourth turn what was seen first. Two
+    drops of one patient never run at the same time: one may be a later part of the other.
+    """
+    async with index.transaction():
+        if await switch(index, "paused"):
+            return None
+        turn = await switch(index, "turn")
+        fair = turn % FAIR_TURN == FAIR_TURN - 1
+        order = "drop_id" if fair else "urgent DESC, arrived_ns DESC, drop_id"
+        moment = time.time()
+        row = await index.row(
+            "UPDATE drops SET state = 'running', attempts = attempts + 1, started_at = ?,"
+            " owner = ?, token = token + 1, lease_until = ?, cancelled = 0"
+            " WHERE drop_id = (SELECT drop_id FROM drops WHERE state = 'waiting' AND rested"
+            " AND (not_before <= ? OR not_before > ?) AND (urgent OR NOT ?) AND patient_id"
+            f" NOT IN (SELECT patient_id FROM drops WHERE state = 'running') ORDER BY {order}"
+            " LIMIT 1) RETURNING *",
+            (now(), owner, moment + seconds, moment, moment + LONGEST_DELAY, urgent_only),
+        )
+        if row:
+            await _set(index, "turn", turn + 1)
+    return await queued(index, row) if row else None
+
+
+async def seconds_to_next(index: Database) -> float | None:
+    """How long until a drop that waits for its next attempt may be claimed; None without any."""
+    row = await index.row(
+        "SELECT min(not_before) AS at FROM drops WHERE state = 'waiting' AND rested"
+    )
+    if row is None or row["at"] is None:
+        return None
+    return min(max(0.0, float(row["at"]) - time.time()), LONGEST_DELAY)
+
+
+async def beat(index: Database, owner: str, seconds: float) -> None:
+    """The owner is alive: its leases go on."""
+    async with index.transaction():
+        await index.change(
+            "UPDATE drops SET lease_until = ? WHERE owner = ? AND state = 'running'",
+            (time.time() + seconds, owner),
+        )
+
+
+async def put_back_expired(index: Database, owner: str) -> int:
+    """Drops whose holder, another than this one, has not shown itself for too long wait again."""
+    async with index.transaction():
+        return await index.change(
+            "UPDATE drops SET state = 'waiting', rested = (kind = 'again'), owner = NULL"
+            " WHERE state = 'running' AND owner IS NOT ? AND lease_until < ?",
+            (owner, time.time()),
+        )
+
+
+async def asked_to_cancel(index: Database) -> set[int]:
+    """The running drops that somebody wants to end."""
+    rows = await index.rows("SELECT drop_id FROM drops WHERE state = 'running' AND cancelled")
+    return {int(row["drop_id"]) for row in rows}
+
+
+async def pause(index: Database, paused: bool) -> None:
+    """Hand out nothing more, or go on; what runs already runs to its end."""
+    async with index.transaction():
+        await _set(index, "paused", int(paused))
+
+
+async def make_urgent(index: Database, drop_ids: Iterable[int]) -> int:
+    """Waiting drops go first; how many of them still wait."""
+    async with index.transaction():
+        return await _each(
+            index, "UPDATE drops SET urgent = 1 WHERE drop_id = ? AND state = 'waiting'", drop_ids
+        )
+
+
+async def cancel(index: Database, drop_ids: Iterable[int]) -> int:
+    """Waiting drops are rejected, running ones are marked for the daemon; how many it were."""
+    numbers = list(drop_ids)
+    async with index.transaction():
+        running = await _each(
+            index, "UPDATE drops SET cancelled = 1 WHERE drop_id = ? AND state = 'running'", numbers
+        )
+        return running + await _each(
+            index,
+            "UPDATE drops SET state = 'rejected', reason = ?2, ended_at = ?3"
+            " WHERE drop_id = ?1 AND state = 'waiting'",
+            numbers,
+            CANCELLED,
+            now(),
+        )
+
+
+async def judge_again(index: Database, scan_id: str, patient_id: str) -> bool:
+    """Queue a published scan for another judgement; False if it is queued already."""
+    unit = STUDY_MARK + scan_id.encode()
+    async with index.transaction():
+        added = await index.row(
+            "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at, scan_id)"
+            " VALUES (?, ?, ?, 'waiting', 1, ?, ?) ON CONFLICT DO NOTHING RETURNING drop_id",
+            (unit, patient_id, DropKind.AGAIN, now(), scan_id),
+        )
+    return added is not None
+
+
+async def rejected(index: Database, drop_id: int) -> list[tuple[bytes, bytes | None]] | None:
+    """Path and present place of each file of a rejected drop; None if it is no such drop."""
+    row = await index.row(
+        "SELECT 1 FROM drops WHERE drop_id = ? AND state = 'rejected'", (drop_id,)
+    )
+    if row is None:
+        return None
+    rows = await index.rows("SELECT path, aside FROM files WHERE drop_id = ?", (drop_id,))
+    return [(row["path"], row["aside"]) for row in rows]
+
+
+async def forget_rejected(index: Database, drop_id: int) -> None:
+    """The files of a rejected drop are back in the inbox, where they are a new drop."""
+    async with index.transaction():
+        await index.change("DELETE FROM drops WHERE drop_id = ? AND state = 'rejected'", (drop_id,))
+
+
+async def drops_of_scan(index: Database, scan_id: str) -> list[int]:
+    """The drops that a scan came from, newest first."""
+    rows = await index.rows(
+        "SELECT drop_id FROM drops WHERE scan_id = ? ORDER BY drop_id DESC", (scan_id,)
+    )
+    return [int(row["drop_id"]) for row in rows]
+
+
+async def switch(index: Database, name: str) -> int:
+    """The value of a switch; 0 if it was never set."""
+    row = await index.row("SELECT value FROM switches WHERE name = ?", (name,))
+    return int(row["value"]) if row else 0
+
+
+async def set_switch(index: Database, name: str, value: int) -> None:
+    """Set a switch that others read, such as `disk_low`."""
+    async with index.transaction():
+        await _set(index, name, value)
+
+
+async def _set(index: Database, name: str, value: int) -> None:
+    await index.change(
+        "INSERT INTO switches VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
+async def _each(index: Database, sql: str, drop_ids: Iterable[int], *values: str) -> int:
+    return sum([await index.change(sql, (drop_id, *values)) for drop_id in drop_ids])
