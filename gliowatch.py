@@ -109,6 +109,51 @@ def measure(
     print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
 
 
+class QueueAction(StrEnum):
+    """What may be done with the queue."""
+
+    LIST = "list"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    REPROCESS = "reprocess"
+    URGENT = "urgent"
+
+
+@app.command("queue")
+def change_queue(
+    action: Annotated[QueueAction, typer.Argument(help="what to do")],
+    scans: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCAN_ID...]", help="scan ids, or numbers that list shows"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """List, pause, resume, cancel, retry, reprocess or hurry; the daemon may run meanwhile."""
+    from daemon.queue_commands import run_queue_command
+
+    typer.echo(run_queue_command(_load(settings), action.value, scans or []))
+
+
+@app.command("verify")
+def verify_all(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
+    ] = False,
+    settings: SettingsFile = None,
+    json: AsJson = False,
+) -> None:
+    """Compare every file ever dropped with inbox, index and outbox; 1 on any difference."""
+    from daemon.rebuilding import rebuild_visibly
+    from daemon.verifying import verify_visibly
+
+    loaded = _load(settings)
+    if rebuild:
+        rebuild_visibly(loaded, lambda line: typer.echo(line, err=json))
+    raise SystemExit(verify_visibly(loaded, json, typer.echo))
+
+
 @app.command()
 def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     """Show versions, device, weights and the settings in force."""

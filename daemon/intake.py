@@ -84,6 +84,8 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     copies: list[Hashed] = []
     for file in drop.files:
         copy = source / os.fsdecode(_name_in_source(drop, file, len(copies)))
+        while os.path.lexists(copy):  # a number that was given is the name of another file
+            copy = copy.with_name(f"_{copy.name}")
         copy.parent.mkdir(parents=True, exist_ok=True)
         copies.append((copy, _copy(inbox, file, copy)))
     scan, digests, pictures = _scan_of(drop, copies, staging)

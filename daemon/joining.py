@@ -15,9 +15,10 @@ from daemon.intake import (
     one_scan,
     pictures_of,
 )
+from daemon.studies import members_of_study
 from model.reading.archive import unpack
 from model.reading.dicom_frames import is_dicom
-from model.reading.dicom_identity import Named, named_in, study_of
+from model.reading.dicom_identity import Named, named_in
 from model.reading.kinds import is_archive
 from model.volume import Kind, Scan
 
@@ -26,28 +27,38 @@ def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
     """The whole study, its earlier files first; None if what came late shows nothing new.
 
     `staging/source` then holds all of it: links to the earlier files, and the late ones in a
-    folder of their own, named by the revision that they make.
+    folder of their own, named by the revision that they make. What names another patient than
+    the earlier files do is not joined: it is given back as it came.
     """
-    source, late = staging / SOURCE, staging / "late"
-    source.rename(late)
-    link_tree(earlier.folder / SOURCE, source)
-    before = _files_before(source, staging, intake.study.uid if intake.study else None)
-    place = _free_place(source, f"r{earlier.revision + 1}")
-    late.rename(place)
+    old = staging / "earlier"
+    link_tree(earlier.folder / SOURCE, old)
+    before = _files_before(old, staging, intake.study.uid if intake.study else None)
+    names = {identity.patient_id for identity in named_in(before).identities}
+    if names != intake.dicom_ids:
+        shutil.rmtree(old)
+        return intake
     known = pictures_of([(path, hash_file(path)) for path in before if is_dicom(path)])
     if intake.pictures <= known:
         return None
-    moved = tuple(
-        place / path.relative_to(source) if path.is_relative_to(source) else path
-        for path in intake.scan.files
-    )
+    source = staging / SOURCE
+    place = _free_place(old, f"r{earlier.revision + 1}")
+    source.rename(place)
+    old.rename(source)
+    late = source / place.name
+    files = [_below(source, old, path) for path in before]
+    files += [_below(late, source, path) for path in intake.scan.files]
     return replace(
         intake,
         scan_id=earlier.scan_id,
         content_sha256=hash_content(sorted(known | intake.pictures)),
-        scan=Scan(Kind.DICOM, (*before, *moved)),
+        scan=Scan(Kind.DICOM, tuple(files)),
         earlier=earlier,
     )
+
+
+def _below(folder: Path, moved: Path, path: Path) -> Path:
+    """Where a file lies now that `moved` has become `folder`; an unpacked one stays."""
+    return folder / path.relative_to(moved) if path.is_relative_to(moved) else path
 
 
 def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
@@ -89,8 +100,7 @@ def _files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[P
             continue
         folder = staging / UNPACKED / f"earlier-{number}"
         folder.mkdir(parents=True)
-        members = unpack(path, folder)
-        files += [m for m in members if not study_uid or study_of(m) in (study_uid, None)]
+        files += members_of_study(study_uid, unpack(path, folder))
     return tuple(files)
 
 

@@ -88,11 +88,14 @@ def _aside_already(places: list[bytes], file: DroppedFile) -> bytes | None:
 
 
 def _move_aside(here: bytes, places: list[bytes], reason: str | None) -> bytes:
-    """Move to the first place, or to the second if that name is too long; where it lies then."""
+    """Move to the first place, or to the second if none can be there; where it lies then.
+
+    A name may be too long, or one of its folders be the name of a file that was set aside.
+    """
     try:
         return _move(here, places[0], reason)
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno not in (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR):
             raise
         return _move(here, places[1], reason)
 

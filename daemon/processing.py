@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,13 @@ from daemon.index.database import Database, now
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import fill_patient
 from daemon.index.queue import LONGEST_DELAY
-from daemon.index.scans import ScanRow, find_scan, patients_with_content, scan_of_study
-from daemon.intake import Earlier, Intake
+from daemon.index.scans import (
+    find_scan,
+    patients_with_content,
+    row_of_report,
+    scan_of_study,
+)
+from daemon.intake import SOURCE, Earlier, Intake
 from daemon.names import UNASSIGNED, folder_name
 from daemon.opening import FilesChanged
 from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
@@ -123,11 +129,11 @@ async def _judge(job: Job, staging: Path) -> State:
     intake: Intake = await job.in_worker(work.receive, job.settings.daemon.inbox, drop, staging)
     known = await find_scan(job.index, intake.scan_id)
     if known and (outbox / os.fsdecode(known.folder)).is_dir():
-        return await _duplicate(job, known.scan_id)
+        return await _duplicate(job, known.scan_id, intake.dicom_ids)
     if earlier := await _earlier(job, intake):
         joined = await job.in_worker(work.receive_late, staging, intake, earlier)
         if joined is None:
-            return await _duplicate(job, earlier.scan_id)
+            return await _duplicate(job, earlier.scan_id, intake.dicom_ids)
         intake = joined
     return await _judge_intake(job, staging, intake, drop.patient_folder)
 
@@ -155,7 +161,7 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     report = published_report(outbox, folder, intake.scan_id)
     if report is not None:
         return await _adopt(job, intake, folder, report)
-    notes = await _doubts(job, intake)
+    notes = await _doubts(job, intake, os.fsdecode(patient_folder))
     report = await job.in_worker(
         work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes
     )
@@ -163,8 +169,8 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     return await _enter(job, intake, folder, report, State.DONE, "done")
 
 
-async def _duplicate(job: Job, scan_id: str) -> State:
-    await ledger.finish_duplicate(job.index, job.queued, scan_id)
+async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
+    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids)
     log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
     return State.DUPLICATE
 
@@ -177,15 +183,16 @@ async def _earlier(job: Job, intake: Intake) -> Earlier | None:
     if scan is None:
         return None
     folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
-    return Earlier(scan.scan_id, scan.revision, folder) if folder.is_dir() else None
+    is_there = (folder / SOURCE).is_dir()
+    is_same = os.path.dirname(scan.folder) == job.queued.drop.patient_folder
+    return Earlier(scan.scan_id, scan.revision, folder) if is_there and is_same else None
 
 
-async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
+async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
     """What the index knows against filing this scan under this patient: it is filed and flagged."""
     drop = job.queued.drop
     others = await patients_with_content(job.index, intake.content_sha256)
     notes: tuple[Note, ...] = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
-    folder = os.fsdecode(drop.patient_folder)
     differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
     must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
     in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
@@ -203,7 +210,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
     other content is entered alone: the drop is tried again, and joins it.
     """
     if report["input"]["sha256"] != intake.content_sha256:
-        scan = _row(job, report, folder)
+        scan = row_of_report(report, os.fsencode(folder), now())
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
         return State.WAITING
@@ -216,7 +223,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
 async def _enter(
     job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
 ) -> State:
-    scan = _row(job, report, folder)
+    scan = row_of_report(report, os.fsencode(folder), now())
     dicom_ids = intake.dicom_ids
     await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
@@ -228,25 +235,6 @@ async def _enter(
         extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
     )
     return state
-
-
-def _row(job: Job, report: dict[str, Any], folder: Path) -> ScanRow:
-    study = report["input"].get("study") or {}
-    return ScanRow(
-        report["scan_id"],
-        report["revision"],
-        job.queued.drop.patient_id,
-        os.fsencode(folder),
-        report["input"]["sha256"],
-        report["finding"],
-        report["volume_ml"],
-        report["input"]["acquired_at"],
-        now(),
-        report,
-        study.get("uid"),
-        study.get("accession", ""),
-        study.get("date", ""),
-    )
 
 
 async def _failed_attempt(job: Job, error: GliowatchError) -> State:

@@ -56,7 +56,8 @@ class Reconciler:
             if drop.place not in settling:
                 await self._note(drop, known.get(unit))
         for queued in known.values():
-            if queued.drop.unit not in listing.drops and queued.drop.place not in settling:
+            is_seen = queued.drop.unit in listing.drops or queued.drop.place in settling
+            if not is_seen and not _is_hidden(queued.drop, listing):
                 await self._withdraw(queued)
         self._resting.keep_only(set(listing.drops))
         waiting = await ledger.open_drops(self._index)
@@ -122,6 +123,12 @@ class Reconciler:
             log.warning("cannot_leave", extra={"drop": queued.drop_id, "errno": error.errno})
             return
         await ledger.mark_left(self._index, queued.drop_id, places)
+
+
+def _is_hidden(drop: Drop, listing: Listing) -> bool:
+    """Whether a folder that cannot be read now holds files of the drop: they are not gone."""
+    hidden = [folder + b"/" for folder, files in listing.unfinished.items() if not files]
+    return any(file.path.startswith(folder) for file in drop.files for folder in hidden)
 
 
 def _waits_for(drop: Drop, folders: Set[bytes]) -> bool:

@@ -16,11 +16,12 @@ from daemon.beginning import has_room, is_quiet
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index, open_records
+from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
 from daemon.publishing import clear_staging
+from daemon.rebuilding import rebuild
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.running_scans import RunningScans
@@ -178,6 +179,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(daemon.index):
         clear_staging(daemon.outbox)
+        if await asyncio.to_thread(is_damaged, daemon.index):
+            log.warning("index_damaged")
+            await rebuild(daemon)
         async with open_index(daemon.index) as index, open_records(daemon.records) as records:
             yield Service(settings, index, records)
 

@@ -41,13 +41,20 @@ def members_of(drop: Drop, members: tuple[Path, ...]) -> tuple[Path, ...]:
     """Of an archive's unpacked members those of the drop's study, or all if it has but one."""
     if not drop.is_one_study:
         return members
+    whole = replace(drop, unit=drop.place)
+    return _members(members, lambda study: _unit(whole, study) == drop.unit)
+
+
+def members_of_study(uid: str | None, members: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Of an archive's unpacked members those that were judged as this study; None: all."""
+    return members if uid is None else _members(members, lambda study: study == uid)
+
+
+def _members(members: tuple[Path, ...], is_wanted: Callable[[str], bool]) -> tuple[Path, ...]:
     parts = _parts({member: study_of(member) for member in members}, lambda member: b"")
-    return tuple(
-        member
-        for study, part in parts.items()
-        if _unit(replace(drop, unit=drop.place), study) == drop.unit
-        for member in part
-    )
+    if len(parts) < 2:
+        return members
+    return tuple(member for study, part in parts.items() if is_wanted(study) for member in part)
 
 
 def _parts(

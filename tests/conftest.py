@@ -90,6 +90,13 @@ def drain(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]
     )
 
 
+def gliowatch(hospital: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Another command of `gliowatch` over the same settings."""
+    settings = hospital.daemon.inbox.parent / "settings.toml"
+    command = [sys.executable, "-m", "gliowatch", *words, "--settings", str(settings)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+
+
 @pytest.fixture
 def start_daemon() -> Iterator[Callable[[Path], "subprocess.Popen[bytes]"]]:
     """Start `gliowatch run --once` as a process group that a test may kill."""

@@ -76,7 +76,7 @@ def test_a_seg_is_drawn_over_the_images_that_it_names(folder: Path, tmp_path: Pa
         for path in STUDY.iterdir()
     }
     assert marked
-    assert set(marked) <= set(names)
+    assert {uid for uid, _ in marked} <= set(names)
     (path,) = folder.glob("*_seg.dcm")
     draw(path, STUDY, tmp_path / "drawn.png")
     drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB"))

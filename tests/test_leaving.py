@@ -6,7 +6,7 @@ import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.inbox import identify
-from daemon.leaving import file_loose, leave
+from daemon.leaving import come_back, file_loose, leave
 
 
 def dropped(inbox: Path, name: str, content: bytes = b"x") -> DroppedFile:
@@ -73,6 +73,23 @@ def test_leaving_twice_does_no_harm(tmp_path: Path) -> None:
     file = dropped(tmp_path, "P/a.nii")
     leave(tmp_path, ended(file, State.DONE))
     assert leave(tmp_path, ended(file, State.DONE)) == {b"P/a.nii": None}
+
+
+def test_a_folder_named_like_a_file_that_was_set_aside_goes_beside_it(tmp_path: Path) -> None:
+    first = dropped(tmp_path, "P/x")
+    assert leave(tmp_path, ended(first, State.REJECTED)) == {b"P/x": b".rejected/P/x"}
+    second = dropped(tmp_path, "P/x/y")
+    assert leave(tmp_path, ended(second, State.REJECTED)) == {b"P/x/y": b".rejected/P/y"}
+
+
+def test_where_a_file_lies_is_found_again_after_a_crash(tmp_path: Path) -> None:
+    dropped(tmp_path, ".duplicates/P/a.nii")
+    file = dropped(tmp_path, "P/a.nii")
+    there = {b"P/a.nii": b".duplicates/P/2-a.nii"}
+    assert leave(tmp_path, ended(file, State.DUPLICATE)) == there
+    assert leave(tmp_path, ended(file, State.DUPLICATE)) == there
+    come_back(tmp_path, b"P/a.nii", b".duplicates/P/2-a.nii")
+    assert identify(b"P/a.nii", (tmp_path / "P/a.nii").lstat()) == file
 
 
 def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 from daemon.settings import Settings
-from tests.conftest import drain, left_in_inbox, reasons
+from tests.conftest import drain, gliowatch, left_in_inbox, reasons
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_studies import export, tagged
 
@@ -261,3 +261,48 @@ def test_accession_and_date_of_the_study_stand_in_report_and_index(hospital: Set
     with sqlite3.connect(hospital.daemon.index) as index:
         row = index.execute("SELECT study_uid, accession, study_date FROM scans").fetchone()
     assert row == ("1.2.9", "ACC 7", "2024-01-31")
+
+
+def test_another_patient_of_the_same_study_number_is_not_joined(
+    hospital: Settings, tmp_path: Path
+) -> None:
+    for number, patient in enumerate(("ALICE", "BOB")):
+        told = tagged(PatientID=patient, StudyInstanceUID="1.2.9", FrameOfReferenceUID="1.9")
+        (tmp_path / patient).mkdir()
+        voxels = np.random.default_rng(number).integers(0, 999, (64, 60, 6)).astype(np.uint16)
+        write_series(tmp_path / patient, voxels, series=Series(uid=f"1.3.{number}", change=told))
+        packed(hospital.daemon.inbox / f"{patient}.zip", tmp_path / patient)
+        run(hospital)
+    found = published(hospital)
+    assert len(found) == 2
+    assert {report["revision"] for report in found.values()} == {1}
+
+
+def test_a_slice_that_came_cut_off_may_come_again(
+    hospital: Settings, made: tuple[Path, ...]
+) -> None:
+    drop(hospital, made)
+    cut = hospital.daemon.inbox / "P" / "x" / made[3].name
+    cut.write_bytes(cut.read_bytes()[:-3000])
+    run(hospital, 1)
+    assert len(reasons(hospital)) == 6
+    assert gliowatch(hospital, "queue", "retry", "1").returncode == 0
+    drop(hospital, made[3:4], "again")
+    run(hospital)
+    (report,) = published(hospital).values()
+    assert report["input"]["shape"][2] == 6
+    assert "came_twice" in [note["code"] for note in report["quality"]]
+
+
+def test_a_clock_that_was_set_back_does_not_hide_the_newest_revision(
+    hospital: Settings, made: tuple[Path, ...]
+) -> None:
+    drop(hospital, made[:3])
+    run(hospital)
+    with sqlite3.connect(hospital.daemon.index) as index:
+        index.execute("UPDATE scans SET published_at = '2999-01-01T00:00:00.000+00:00'")
+    drop(hospital, made[3:5])
+    run(hospital)
+    drop(hospital, made[5:])
+    run(hospital)
+    assert names_of(published(hospital)) == ("", "-r2", "-r3")

@@ -1,5 +1,7 @@
 """A PACS export of several studies: each is one scan, and no file is lost or doubled."""
 
+import errno
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -170,6 +172,28 @@ async def test_a_temporary_name_holds_back_its_patients_dicom_but_not_for_ever(
         assert inbox.unfinished == set()
         await ledger.put_back(index, claimed, rested=False, count_attempt=False)
         assert await queue.claim_next(index) is not None
+
+
+async def test_what_lies_in_a_folder_that_cannot_be_read_now_is_not_gone(
+    hospital: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(hospital.daemon.inbox / "P" / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    listed = os.scandir
+
+    def refused(path: bytes) -> Any:
+        if path.endswith(b"/P"):
+            raise OSError(errno.EIO, "no")
+        return listed(path)
+
+    async with reconciler(hospital, ()) as (inbox, index):
+        await inbox.look()
+        (waiting,) = await ledger.open_drops(index)
+        monkeypatch.setattr(os, "scandir", refused)
+        assert await inbox.look()
+        assert [each.drop_id for each in await ledger.open_drops(index)] == [waiting.drop_id]
+        monkeypatch.undo()
+        await inbox.look()
+        assert [each.drop_id for each in await ledger.open_drops(index)] == [waiting.drop_id]
 
 
 def test_a_path_too_long_to_be_repeated_is_kept_by_number(hospital: Settings) -> None:

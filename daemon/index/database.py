@@ -1,6 +1,7 @@
 """Opening the two SQLite files, bringing them to their newest shape, and transactions on them."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -72,6 +73,19 @@ async def open_records(path: Path) -> AsyncIterator[Database]:
     """The records: what people entered."""
     async with _open(path, RECORDS) as database:
         yield database
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a database file is there and SQLite finds pages of it wrong (PRAGMA quick_check)."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
+    except sqlite3.OperationalError:  # locked, or not to be opened: that tells nothing of pages
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 def now() -> str:

@@ -127,9 +127,12 @@ async def take_over(index: Database, scan: ScanRow) -> None:
         await add_scan(index, scan)
 
 
-async def finish_duplicate(index: Database, claim: QueuedDrop, scan_id: str) -> None:
-    """The drop holds a scan that this patient already has."""
+async def finish_duplicate(
+    index: Database, claim: QueuedDrop, scan_id: str, dicom_ids: Iterable[str] = ()
+) -> None:
+    """The drop holds a scan that this patient already has, perhaps under another PatientID."""
     async with index.transaction():
+        await add_identities(index, claim.drop.patient_id, dicom_ids)
         await _end(index, claim, State.DUPLICATE, scan_id, None)
 
 

@@ -44,6 +44,26 @@ class WorkRow:
     filed_twice: bool  # the same content is filed under another patient as well
 
 
+def row_of_report(report: dict[str, Any], folder: bytes, published_at: str) -> ScanRow:
+    """A report as the index keeps it."""
+    study = report["input"].get("study") or {}
+    return ScanRow(
+        report["scan_id"],
+        report["revision"],
+        report["patient_id"],
+        folder,
+        report["input"]["sha256"],
+        report["finding"],
+        report["volume_ml"],
+        report["input"]["acquired_at"],
+        published_at,
+        report,
+        study.get("uid"),
+        study.get("accession", ""),
+        study.get("date", ""),
+    )
+
+
 async def add_scan(index: Database, scan: ScanRow) -> None:
     """Enter a published revision; called inside the transaction that ends its drop."""
     await index.change(
@@ -75,10 +95,11 @@ async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
 
 
 async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> ScanRow | None:
-    """The newest revision that was made of a DICOM study under this patient, or None."""
+    """The newest revision of the scan that a DICOM study became last, or None."""
     row = await index.row(
         "SELECT * FROM scans WHERE patient_id = ? AND study_uid = ?"
-        " ORDER BY published_at DESC, revision DESC LIMIT 1",
+        " ORDER BY (SELECT max(published_at) FROM scans other WHERE other.scan_id = scans.scan_id)"
+        " DESC, revision DESC LIMIT 1",
         (patient_id, study_uid),
     )
     return _scan(row) if row else None

@@ -27,9 +27,9 @@ def draw(
 ) -> None:
     """Draw the slices of a SEG with the largest area over the images that they name."""
     marked = marked_images(pydicom.dcmread(seg))
-    shown = sorted(marked, key=lambda uid: -int(marked[uid].sum()))[:TILES]
-    found = _images(images, shown)
-    tiles = [_tile(found[uid], marked[uid]) for uid in shown if uid in found]
+    shown = sorted(marked, key=lambda name: -int(marked[name].sum()))[:TILES]
+    found = _images(images, [uid for uid, _ in shown])
+    tiles = [_tile(found[uid], n, marked[uid, n]) for uid, n in shown if uid in found]
     if not tiles:
         typer.echo("None of the images that the SEG names lie in that folder.", err=True)
         raise typer.Exit(2)
@@ -41,14 +41,14 @@ def draw(
     captioned(sheet, None, "DICOM SEG over the images that it names.").save(out)
 
 
-def marked_images(seg: Dataset) -> dict[str, NDArray[np.bool_]]:
-    """By SOPInstanceUID of an image, (rows, columns): where any segment lies on it."""
-    marked: dict[str, NDArray[np.bool_]] = {}
+def marked_images(seg: Dataset) -> dict[tuple[str, int], NDArray[np.bool_]]:
+    """By SOPInstanceUID and number of a frame, (rows, columns): where any segment lies on it."""
+    marked: dict[tuple[str, int], NDArray[np.bool_]] = {}
     frames = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns) > 0
     for frame, told in zip(frames, seg.PerFrameFunctionalGroupsSequence, strict=True):
         source = told.DerivationImageSequence[0].SourceImageSequence[0]
-        uid = str(source.ReferencedSOPInstanceUID)
-        marked[uid] = marked.get(uid, np.zeros_like(frame)) | frame
+        name = str(source.ReferencedSOPInstanceUID), int(source.get("ReferencedFrameNumber", 1))
+        marked[name] = marked.get(name, np.zeros_like(frame)) | frame
     return marked
 
 
@@ -62,8 +62,9 @@ def _images(folder: Path, wanted: Iterable[str]) -> dict[str, Dataset]:
     return found
 
 
-def _tile(image: Dataset, mask: NDArray[np.bool_]) -> Image.Image:
-    grey = image.pixel_array.astype(np.float32)
+def _tile(image: Dataset, number: int, mask: NDArray[np.bool_]) -> Image.Image:
+    pixels = image.pixel_array.reshape(-1, image.Rows, image.Columns)
+    grey = pixels[number - 1].astype(np.float32)
     white = float(np.percentile(grey, 99.5)) or 1.0
     colours = np.repeat((grey / white * 255).clip(0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
     colours[mask & ~ndimage.binary_erosion(mask)] = OUTLINE

@@ -104,9 +104,9 @@ def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failu
 
 def _volume(stack: Stack) -> Volume:
     header = stack.header
-    if fault := next((frame.fault for frame in stack.frames if frame.fault), ""):
-        raise UnreadableScan(fault)
     frames = unique_frames(stack)
+    if fault := next((frame.fault for frame in frames if frame.fault), ""):
+        raise UnreadableScan(fault)
     placed = place(frames)
     if int(header.Rows) * int(header.Columns) * len(placed.frames) > MAX_VOXELS:
         raise UnreadableScan("The DICOM series is too large for a head scan.")

@@ -15,7 +15,7 @@ from model.reading.dicom_times import day_of
 GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
 TAGS = (
     *("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("StudyInstanceUID", "AccessionNumber", "StudyDate"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber", "StudyDate"),
 )
 
 
@@ -54,7 +54,7 @@ def named_in(files: Iterable[Path]) -> Named:
         header = _header(file, TAGS)
         if patient_id := text_of(header, "PatientID").strip():
             identities.setdefault(patient_id, _identity(header, patient_id))
-        if uid := text_of(header, "StudyInstanceUID").strip():
+        if uid := _study_uid(header):
             studies.setdefault(uid, _study(header, uid))
     return Named(
         tuple(identities[patient_id] for patient_id in sorted(identities)),
@@ -64,7 +64,10 @@ def named_in(files: Iterable[Path]) -> Named:
 
 def study_of(file: Path | BinaryIO) -> str | None:
     """The StudyInstanceUID of a DICOM file, or None where it names none, or is cut within it."""
-    header = _header(file, ("StudyInstanceUID", "SeriesInstanceUID"))
+    return _study_uid(_header(file, ("StudyInstanceUID", "SeriesInstanceUID")))
+
+
+def _study_uid(header: Dataset) -> str | None:
     is_whole = "SeriesInstanceUID" in header  # the tag that follows
     return text_of(header, "StudyInstanceUID").strip() or None if is_whole else None
 

@@ -83,15 +83,31 @@ def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
 def unique_frames(stack: Stack) -> tuple[Frame, ...]:
     """The stack's frames without those that came twice: one SOPInstanceUID, the same pixels.
 
-    Exports of one image may differ in their bytes, so pixels are compared. Raises
-    ConflictingFiles when they differ, UnreadableScan when one of the two cannot be unpacked.
+    Exports of one image may differ in their bytes, so pixels are compared; of two the one that
+    can be unpacked is kept, since a file that came cut off may have come again. Raises
+    ConflictingFiles when they differ, UnreadableScan when neither can be unpacked.
     """
     kept: dict[tuple[str, int], Frame] = {}
     for frame in stack.frames:
-        first = kept.setdefault(frame.instance if frame.instance[0] else _alone(frame), frame)
-        if first is not frame and not _same(first, frame):
+        name = frame.instance if frame.instance[0] else _alone(frame)
+        first = kept.setdefault(name, frame)
+        if first is frame:
+            continue
+        if not _is_sound(first):
+            kept[name] = frame
+        elif _is_sound(frame) and not _same(first, frame):
             raise ConflictingFiles((first.file.name, frame.file.name))
     return tuple(kept.values())
+
+
+def _is_sound(frame: Frame) -> bool:
+    if frame.fault:
+        return False
+    try:
+        stored_pixels([frame])
+    except UnreadableScan:
+        return False
+    return True
 
 
 def _same(one: Frame, other: Frame) -> bool:

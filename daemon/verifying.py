@@ -1,0 +1,164 @@
+"""`gliowatch verify`: every file ever dropped, compared with inbox, index and outbox."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from daemon.drops import State
+from daemon.inbox import Listing, NameRules, identify, look_through
+from daemon.index.database import open_index, open_records
+from daemon.index.holdings import HeldFile, faults_of, held_files, held_folders
+from daemon.intake import hash_file
+from daemon.leaving import DUPLICATES, REASON, REJECTED
+from daemon.names import readable
+from daemon.outbox import look_through_outbox, source_files
+from daemon.settings import Settings
+
+SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
+
+
+@dataclass(frozen=True, order=True)
+class Difference:
+    """One thing that is not as it should be; place: a path below inbox or outbox."""
+
+    code: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """files: how many in each state, with those not seen yet or that wait by their names."""
+
+    files: dict[str, int]
+    differences: tuple[Difference, ...]
+
+
+def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], object]) -> int:
+    """Print the account; 1 on any difference, else 0."""
+    account = asyncio.run(verify(settings))
+    if as_json:
+        say(json.dumps(asdict(account), indent=1))
+    else:
+        say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        for each in account.differences:
+            say(f"{each.code}: {each.place}: {each.message}")
+        if not account.differences:
+            say("Inbox, index and outbox agree.")
+    return 1 if account.differences else 0
+
+
+async def verify(settings: Settings) -> Account:
+    """Compare; what was found is looked at twice, since a daemon may be at work meanwhile."""
+    account = await _compare(settings)
+    if not account.differences:
+        return account
+    await asyncio.sleep(SETTLE_SECONDS)
+    again = await _compare(settings)
+    lasting = set(account.differences) & set(again.differences)
+    return Account(again.files, tuple(sorted(lasting)))
+
+
+async def _compare(settings: Settings) -> Account:
+    daemon = settings.daemon
+    rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+        faults = [
+            Difference("damaged_database", name, fault)
+            for name, database in (("index", index), ("records", records))
+            for fault in await faults_of(database)
+        ]
+        held, folders = await held_files(index), await held_folders(index)
+    listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
+    differences = [
+        *faults,
+        *_of_inbox(daemon.inbox, held),
+        *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
+        *_of_aside(daemon.inbox, held),
+    ]
+    return Account(_counted(held, listing), tuple(sorted(set(differences))))
+
+
+def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
+    counts = Counter(each.state for each in held)
+    known = {each.file.path for each in held if each.in_inbox}
+    unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
+    temporary = sum(len(files) for files in listing.unfinished.values())
+    told = {str(state): counts[state] for state in State}
+    return told | {"not_seen_yet": len(unseen), "temporary_names": temporary}
+
+
+def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
+    """What waits must lie there as it was seen."""
+    for each in held:
+        if each.state in (State.WAITING, State.RUNNING) and not _is_there(inbox, each):
+            place = readable(each.file.path)
+            yield Difference("not_in_inbox", place, "It waits, but is gone or changed.")
+
+
+def _is_there(inbox: Path, held: HeldFile) -> bool:
+    path = os.path.join(os.fsencode(inbox), held.file.path)
+    try:
+        return identify(held.file.path, os.lstat(path)) == held.file
+    except OSError:
+        return False
+
+
+def _of_outbox(
+    outbox: Path, held: list[HeldFile], folders: dict[bytes, tuple[str, int]]
+) -> Iterable[Difference]:
+    """Every result is known and whole, and what was done lies in one, byte for byte."""
+    found: set[bytes] = set()
+    kept: dict[str, set[str]] = {}
+    differences = []
+    for published in look_through_outbox(outbox):
+        place, known = readable(published.folder), folders.get(published.folder)
+        found.add(published.folder)
+        report = published.report
+        if report is None:
+            differences.append(Difference("damaged_result", place, "It has no report to read."))
+        elif known is None:
+            differences.append(Difference("unknown_result", place, "The index knows it not."))
+        elif known != (report["scan_id"], report["revision"]):
+            differences.append(Difference("other_result", place, "Its report is of another."))
+        files = source_files(outbox / os.fsdecode(published.folder))
+        scan_id = os.fsdecode(os.path.basename(published.folder)).partition("-r")[0]
+        kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
+    for folder in folders.keys() - found:
+        differences.append(Difference("no_result", readable(folder), "It was published, but gone."))
+    return [*differences, *_of_done(held, kept)]
+
+
+def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Difference]:
+    for each in held:
+        if each.state is State.DONE and each.sha256 not in kept.get(each.scan_id or "", set()):
+            place = readable(each.file.path)
+            yield Difference("not_in_source", place, "It is done, but no result keeps its bytes.")
+
+
+def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
+    """What was set aside lies there, and nothing lies there that nobody set aside."""
+    root = os.fsencode(inbox)
+    known = {each.aside for each in held if each.aside}
+    for each in held:
+        if each.aside and not os.path.lexists(os.path.join(root, each.aside)):
+            yield Difference("not_aside", readable(each.aside), "It was set aside, but is gone.")
+    for path in aside_files(inbox):
+        if path not in known:
+            yield Difference("unknown_aside", readable(path), "Nobody knows who set it aside.")
+
+
+def aside_files(inbox: Path) -> list[bytes]:
+    """Paths below the inbox of all files that were set aside, without their reasons."""
+    root, found = os.fsencode(inbox), []
+    for place in (REJECTED, DUPLICATES):
+        for folder, _, names in os.walk(os.path.join(root, place)):
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), root)
+                if not (path.startswith(REJECTED) and name.endswith(REASON)):
+                    found.append(path)
+    return sorted(found)
