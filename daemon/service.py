@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from daemon import processing
+from daemon.copying import refuse_damaged
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger
@@ -18,6 +19,7 @@ from daemon.index.database import Database, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
+from daemon.nightly import NightlyCopies
 from daemon.publishing import clear_staging
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
@@ -55,6 +57,9 @@ class Service:
         self._resting = Resting(daemon.rest_seconds)
         rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
         self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
+        self._copies = NightlyCopies(
+            daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
+        )
         self._slot = Slot()
         self._changed = asyncio.Event()
         self._tally = _Tally()
@@ -71,6 +76,7 @@ class Service:
                 await self._work(once, stop)
         finally:
             self._slot.close()
+            await self._copies.finish()
         return 1 if self._tally.rejected or self._tally.stuck else 0
 
     async def _warm_up(self) -> None:
@@ -86,6 +92,7 @@ class Service:
         while not stop.is_set():
             if self._changed.is_set() or time.monotonic() >= next_look:
                 self._changed.clear()
+                self._copies.look()
                 is_resting = await self._inbox.look()
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
                 next_look = time.monotonic() + pause
@@ -149,11 +156,15 @@ class Service:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """A daemon with its folders, its lock and both databases; raises AlreadyRunning."""
+    """A daemon with its folders, its lock and both databases.
+
+    Raises AlreadyRunning, or RecordsDamaged before anything is written to damaged records.
+    """
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(daemon.index):
+        await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
         async with open_index(daemon.index) as index, open_records(daemon.records) as records:
             yield Service(settings, index, records)

@@ -35,6 +35,9 @@ class DaemonSettings(_Table):
     outbox: Path = Path("outbox")
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
+    copies: Path = Path("copies")
+    records_copies: int = Field(default=14, ge=1)
+    copy_hour: int = Field(default=2, ge=0, le=23)
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
@@ -49,7 +52,7 @@ class DaemonSettings(_Table):
         return self.model_copy(update=paths)
 
 
-_PATHS = ("inbox", "outbox", "index", "records")
+_PATHS = ("inbox", "outbox", "index", "records", "copies")
 
 
 class ModelSettings(_Table):
