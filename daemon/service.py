@@ -72,7 +72,8 @@ class Service:
         await ensure_patients(self._records, await patient_ids(self._index))
         try:
             await self._warm_up()
-            with watch(self._settings.daemon.inbox, self._changed):
+            daemon = self._settings.daemon
+            with watch(daemon.inbox, self._changed, daemon.polling_seconds):
                 await self._work(once, stop)
         finally:
             self._slot.close()

@@ -40,11 +40,17 @@ class DaemonSettings(_Table):
     copy_hour: int = Field(default=2, ge=0, le=23)
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
+    watch: Literal["events", "polling"] = "events"
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
     attempts: int = Field(default=3, ge=1)
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
+
+    @property
+    def polling_seconds(self) -> float | None:
+        """How often to compare the inbox with itself, or None where events are told."""
+        return self.reconcile_seconds if self.watch == "polling" else None
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
