@@ -16,6 +16,7 @@ from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger
 from daemon.index.database import Database, open_index, open_records
+from daemon.index.heartbeats import RECONCILE, beat
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
@@ -95,6 +96,8 @@ class Service:
                 self._changed.clear()
                 self._copies.look()
                 is_resting = await self._inbox.look()
+                if not await beat(self._index, RECONCILE):
+                    log.warning("heartbeat_failed")  # /healthz tells it in its time
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
                 next_look = time.monotonic() + pause
             if await self._judge_next(stop):

@@ -86,6 +86,7 @@ class ViewerSettings(_Table):
     port: int = Field(default=8737, ge=0, le=65535)
     token: SecretStr = SecretStr("")
     max_upload_mb: int = Field(default=2000, ge=1)
+    metrics_token: SecretStr = SecretStr("")
 
 
 class TrainingSettings(_Table):

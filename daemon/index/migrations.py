@@ -65,6 +65,26 @@ INDEX: tuple[str, ...] = (
     CREATE INDEX scans_by_study ON scans (patient_id, study_uid) WHERE study_uid IS NOT NULL;
     CREATE INDEX files_by_path ON files (path) WHERE in_inbox;
     """,
+    """
+    CREATE TABLE heartbeats (
+        name TEXT PRIMARY KEY,          -- of what the daemon does again and again
+        at REAL NOT NULL                -- when it did it last, in seconds since 1970
+    );
+    """,
+    """
+    CREATE TABLE totals (
+        finding TEXT PRIMARY KEY,
+        scans INTEGER NOT NULL,         -- published, each revision counted
+        read_seconds REAL NOT NULL,     -- sums over these scans
+        segment_seconds REAL NOT NULL,
+        write_seconds REAL NOT NULL
+    );
+    INSERT INTO totals SELECT finding, count(*),
+        total(json_extract(report, '$.seconds.read')),
+        total(json_extract(report, '$.seconds.segment')),
+        total(json_extract(report, '$.seconds.write'))
+    FROM scans GROUP BY finding;
+    """,
 )
 
 RECORDS: tuple[str, ...] = (
