@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from daemon import processing
 from daemon.copying import refuse_damaged
@@ -16,11 +17,11 @@ from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger
 from daemon.index.database import Database, open_index, open_records
-from daemon.index.heartbeats import RECONCILE, beat
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
 from daemon.nightly import NightlyCopies
+from daemon.notifying import Notifier
 from daemon.publishing import clear_staging
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
+WORKER_CALLS = 5  # of one drop, at most; each has scan_timeout_seconds
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Service:
         self._copies = NightlyCopies(
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
+        self._notifier = Notifier(os.environ)
         self._slot = Slot()
         self._changed = asyncio.Event()
         self._tally = _Tally()
@@ -75,8 +78,10 @@ class Service:
             await self._warm_up()
             daemon = self._settings.daemon
             with watch(daemon.inbox, self._changed, daemon.polling_seconds):
+                self._notifier.ready()
                 await self._work(once, stop)
         finally:
+            self._notifier.stopping()
             self._slot.close()
             await self._copies.finish()
         return 1 if self._tally.rejected or self._tally.stuck else 0
@@ -92,12 +97,11 @@ class Service:
     async def _work(self, once: bool, stop: asyncio.Event) -> None:
         next_look = 0.0
         while not stop.is_set():
+            self._notifier.alive()
             if self._changed.is_set() or time.monotonic() >= next_look:
                 self._changed.clear()
                 self._copies.look()
                 is_resting = await self._inbox.look()
-                if not await beat(self._index, RECONCILE):
-                    log.warning("heartbeat_failed")  # /healthz tells it in its time
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
                 next_look = time.monotonic() + pause
             if await self._judge_next(stop):
@@ -113,6 +117,7 @@ class Service:
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         """Wait for a hint from the watcher or for the next regular look, whichever is first."""
+        seconds = min(seconds, self._notifier.pause or seconds)
         waits = {asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())}
         _, pending = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
@@ -127,7 +132,7 @@ class Service:
             return False
         work = asyncio.create_task(self._judge(queued))
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await self._wait_alive({work, stopped})
         stopped.cancel()
         if not work.done():
             work.cancel()
@@ -137,6 +142,17 @@ class Service:
             return False
         await work
         return True
+
+    async def _wait_alive(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """Wait for the first of these. A drop may take its time, but not for ever."""
+        end = time.monotonic() + WORKER_CALLS * self._settings.daemon.scan_timeout_seconds
+        done: set[asyncio.Task[Any]] = set()
+        while not done:
+            if time.monotonic() < end:
+                self._notifier.alive()
+            done, _ = await asyncio.wait(
+                tasks, timeout=self._notifier.pause, return_when=asyncio.FIRST_COMPLETED
+            )
 
     async def _judge(self, queued: QueuedDrop) -> None:
         job = processing.Job(

@@ -10,11 +10,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from daemon.inbox import NameRules
 from daemon.index import migrations
-from daemon.index.database import open_index
+from daemon.index.database import open_index, open_records
 from daemon.index.figures import totals
-from daemon.index.heartbeats import RECONCILE, beat
+from daemon.index.heartbeats import RECONCILE, beat, seconds_since
 from daemon.index.ledger import take_over
+from daemon.reconciling import Reconciler
+from daemon.resting import Resting
 from daemon.settings import Settings, load_settings
 from tests.conftest import running_daemon, until
 from tests.test_run import start
@@ -72,6 +75,35 @@ async def test_a_running_daemon_writes_its_looks_into_the_index(hospital: Settin
             while len(seen) < 2 and time.monotonic() < end:
                 seen |= {row["at"] for row in await index.rows("SELECT at FROM heartbeats")}
     assert len(seen) == 2
+
+
+async def test_an_inbox_that_is_away_is_no_look(hospital: Settings) -> None:
+    rules, resting = NameRules((), ()), Resting(1.0)
+    async with (
+        open_index(hospital.daemon.index) as index,
+        open_records(hospital.daemon.records) as records,
+    ):
+        look = Reconciler(hospital.daemon.inbox, rules, resting, index, records).look
+        hospital.daemon.inbox.rmdir()
+        await look()
+        assert await seconds_since(index, RECONCILE) is None
+        hospital.daemon.inbox.mkdir()
+        await look()
+        assert await seconds_since(index, RECONCILE) is not None
+
+
+async def test_a_look_goes_on_where_its_time_cannot_be_written(
+    hospital: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules, resting = NameRules((), ()), Resting(1.0)
+    async with (
+        open_index(hospital.daemon.index) as index,
+        open_records(hospital.daemon.records) as records,
+    ):
+        await index.change("PRAGMA query_only = ON")  # as on a full disk
+        inbox = Reconciler(hospital.daemon.inbox, rules, resting, index, records)
+        assert await inbox.look() is False
+    assert [event.getMessage() for event in caplog.records] == ["heartbeat_failed"]
 
 
 async def test_without_a_token_there_is_no_such_address(tmp_path: Path) -> None:
