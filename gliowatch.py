@@ -17,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+records_app = typer.Typer(help="Copies of what people entered.")
+app.add_typer(records_app, name="records")
+
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
 ]
@@ -161,6 +164,30 @@ def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     from daemon.outputs.text import print_table
 
     print_table(about(_load(settings)), json, typer.echo)
+
+
+@records_app.command("copy")
+def copy_records(settings: SettingsFile = None) -> None:
+    """Copy the records now; gliowatch may run meanwhile."""
+    from daemon.copying import make_copy
+
+    daemon = _load(settings).daemon
+    copy = make_copy(daemon.records, daemon.copies, daemon.records_copies)
+    typer.echo(f"The records were copied to {copy.path}.")
+
+
+@records_app.command("restore")
+def restore_records(
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="else the newest good copy"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Go back to a copy of the records; the damaged file is kept beside it."""
+    from daemon.restoring import restore
+
+    restore(_load(settings).daemon, file, typer.echo)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
 from daemon.index.database import Database
+from daemon.index.heartbeats import RECONCILE, beat
 from daemon.index.patients import ensure_patients
 from daemon.names import URGENT
 from daemon.resting import Resting
@@ -60,6 +61,8 @@ class Reconciler:
             if not is_seen and not _is_hidden(queued.drop, listing):
                 await self._withdraw(queued)
         self._resting.keep_only(set(listing.drops))
+        if not await beat(self._index, RECONCILE):
+            log.warning("heartbeat_failed")  # /healthz tells it in its time
         waiting = await ledger.open_drops(self._index)
         return bool(settling) or any(
             not q.rested and q.drop.unit not in self.unfinished for q in waiting

@@ -102,6 +102,8 @@ def _with_address(settings: Settings) -> tuple[Settings, str]:
     token = settings.viewer.token.get_secret_value() or secrets.token_urlsafe(24)
     if len(token) < MIN_TOKEN:
         raise SettingsError(f"viewer.token must have {MIN_TOKEN} characters or more.")
+    if 0 < len(settings.viewer.metrics_token.get_secret_value()) < MIN_TOKEN:
+        raise SettingsError(f"viewer.metrics_token must have {MIN_TOKEN} characters or more.")
     port = usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port, "token": SecretStr(token)})
     return settings.model_copy(update={"viewer": viewer}), token

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from daemon import processing
 from daemon.beginning import has_room, is_quiet
+from daemon.copying import refuse_damaged
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger, queue
@@ -20,6 +21,8 @@ from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.lock import only_one
+from daemon.nightly import NightlyCopies
+from daemon.notifying import Notifier
 from daemon.publishing import clear_staging
 from daemon.rebuilding import rebuild
 from daemon.reconciling import Reconciler
@@ -68,6 +71,10 @@ class Service:
         self._resting = Resting(daemon.rest_seconds)
         rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
         self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
+        self._copies = NightlyCopies(
+            daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
+        )
+        self._notifier = Notifier(os.environ)
         self._changed = asyncio.Event()
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
@@ -82,10 +89,14 @@ class Service:
         await ensure_patients(self._records, await patient_ids(self._index))
         try:
             await self._warm_up()
-            with watch(self._settings.daemon.inbox, self._changed):
+            daemon = self._settings.daemon
+            with watch(daemon.inbox, self._changed, daemon.polling_seconds):
+                self._notifier.ready()
                 await self._work(once, stop)
         finally:
+            self._notifier.stopping()
             await self._scans.close()
+            await self._copies.finish()
         return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
 
     async def _warm_up(self) -> None:
@@ -99,8 +110,10 @@ class Service:
     async def _work(self, once: bool, stop: asyncio.Event) -> None:
         next_look = 0.0
         while not stop.is_set():
+            self._notifier.alive()
             if self._changed.is_set() or time.monotonic() >= next_look:
                 self._changed.clear()
+                self._copies.look()
                 is_resting = await self._inbox.look()
                 await queue.put_back_expired(self._index, self._owner)
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
@@ -146,6 +159,7 @@ class Service:
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         """Wait for a hint, for a scan to end, or for the next regular look, whichever is first."""
+        seconds = min(seconds, self._notifier.pause or seconds)
         waits = {asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())}
         done, _ = await asyncio.wait(
             waits | self._scans.tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
@@ -173,11 +187,15 @@ class Service:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """A daemon with its folders, its lock and both databases; raises AlreadyRunning."""
+    """A daemon with its folders, its lock and both databases.
+
+    Raises AlreadyRunning, or RecordsDamaged before anything is written to damaged records.
+    """
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
     with only_one(daemon.index):
+        await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
         if await asyncio.to_thread(is_damaged, daemon.index):
             log.warning("index_damaged")

@@ -39,8 +39,12 @@ class DaemonSettings(_Table):
     outbox: Path = Path("outbox")
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
+    copies: Path = Path("copies")
+    records_copies: int = Field(default=14, ge=1)
+    copy_hour: int = Field(default=2, ge=0, le=23)
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
+    watch: Literal["events", "polling"] = "events"
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
@@ -57,13 +61,18 @@ class DaemonSettings(_Table):
         """What one piece of a worker's work may take."""
         return Allowance(self.scan_timeout_seconds, int(self.worker_memory_gb * 1e9))
 
+    @property
+    def polling_seconds(self) -> float | None:
+        """How often to compare the inbox with itself, or None where events are told."""
+        return self.reconcile_seconds if self.watch == "polling" else None
+
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
         paths = {name: folder / getattr(self, name) for name in _PATHS}
         return self.model_copy(update=paths)
 
 
-_PATHS = ("inbox", "outbox", "index", "records")
+_PATHS = ("inbox", "outbox", "index", "records", "copies")
 
 
 class ModelSettings(_Table):
@@ -91,6 +100,7 @@ class ViewerSettings(_Table):
     port: int = Field(default=8737, ge=0, le=65535)
     token: SecretStr = SecretStr("")
     max_upload_mb: int = Field(default=2000, ge=1)
+    metrics_token: SecretStr = SecretStr("")
 
 
 class TrainingSettings(_Table):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.polling import PollingObserver
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,17 @@ class _Hint(FileSystemEventHandler):
 
 
 @contextmanager
-def watch(inbox: Path, changed: asyncio.Event) -> Iterator[None]:
+def watch(
+    inbox: Path, changed: asyncio.Event, polling_seconds: float | None = None
+) -> Iterator[None]:
     """Set `changed` whenever something moves below the inbox.
 
+    With `polling_seconds` names and times are compared so often, since a network share tells no
+    events; else the system tells them.
     Events may be lost or late, so nothing depends on them: the regular look through the inbox
     finds everything. Where the system refuses to watch, that look alone remains.
     """
-    observer = Observer()
+    observer = Observer() if polling_seconds is None else PollingObserver(timeout=polling_seconds)
     try:
         observer.schedule(_Hint(asyncio.get_running_loop(), changed), str(inbox), recursive=True)
         observer.start()

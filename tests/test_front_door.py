@@ -30,7 +30,7 @@ def test_help_loads_no_heavy_package(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    for name in ("run", "segment", "measure", "info", "train", "evaluate"):
+    for name in ("run", "segment", "measure", "info", "records", "train", "evaluate"):
         assert f"  {name} " in done.stdout
 
 

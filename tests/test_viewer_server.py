@@ -1,5 +1,6 @@
 """Serving as its own process: it answers, ends cleanly on SIGTERM, and says if a port is taken."""
 
+import asyncio
 import multiprocessing
 import signal
 import socket
@@ -11,6 +12,8 @@ from urllib.error import URLError
 
 import pytest
 
+from daemon.index.database import open_index
+from daemon.index.heartbeats import RECONCILE, beat
 from tests.test_viewer_setup import TOKEN, settings_in
 from viewer.server import ListenError, serve
 
@@ -31,12 +34,15 @@ def same_signals() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def test_it_serves_until_sigterm(tmp_path: Path, free_port: int) -> None:
+async def test_it_serves_until_sigterm(tmp_path: Path, free_port: int) -> None:
     settings = settings_in(tmp_path, port=free_port)
+    async with open_index(settings.daemon.index) as index:
+        assert await beat(index, RECONCILE)
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(settings, TOKEN))
     process.start()
     try:
-        assert _answer(f"http://127.0.0.1:{free_port}/healthz") == "ok"
+        address = f"http://127.0.0.1:{free_port}/healthz"
+        assert await asyncio.to_thread(_answer, address) == "ok"
         process.terminate()
         process.join(20)
         assert process.exitcode == 0

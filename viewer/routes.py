@@ -2,7 +2,9 @@
 
 from aiohttp import web
 
-from viewer.access import enter, healthz
+from viewer.access import enter
+from viewer.health import healthz
+from viewer.metrics import send_metrics
 from viewer.patient_editing import add, change, show_edit, show_new
 from viewer.patients import show_patient, show_patients
 from viewer.scan_files import send_file
@@ -12,6 +14,7 @@ from viewer.worklist import show_worklist
 
 ROUTES = (
     web.get("/healthz", healthz),
+    web.get("/metrics", send_metrics),
     web.get("/enter", enter),
     web.get("/", show_worklist),
     web.get("/patients", show_patients),

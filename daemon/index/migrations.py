@@ -87,6 +87,26 @@ INDEX: tuple[str, ...] = (
         BEGIN SELECT RAISE(ABORT, 'a drop cannot move so'); END;
     CREATE INDEX scans_without_drop ON drops (scan_id) WHERE scan_id IS NOT NULL;
     """,
+    """
+    CREATE TABLE heartbeats (
+        name TEXT PRIMARY KEY,          -- of what the daemon does again and again
+        at REAL NOT NULL                -- when it did it last, in seconds since 1970
+    );
+    """,
+    """
+    CREATE TABLE totals (
+        finding TEXT PRIMARY KEY,
+        scans INTEGER NOT NULL,         -- published, each revision counted
+        read_seconds REAL NOT NULL,     -- sums over these scans
+        segment_seconds REAL NOT NULL,
+        write_seconds REAL NOT NULL
+    );
+    INSERT INTO totals SELECT finding, count(*),
+        total(json_extract(report, '$.seconds.read')),
+        total(json_extract(report, '$.seconds.segment')),
+        total(json_extract(report, '$.seconds.write'))
+    FROM scans GROUP BY finding;
+    """,
 )
 
 RECORDS: tuple[str, ...] = (

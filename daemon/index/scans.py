@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.drops import State
 from daemon.index.database import Database
+from daemon.index.figures import count_scan
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ def row_of_report(report: dict[str, Any], folder: bytes, published_at: str) -> S
 
 async def add_scan(index: Database, scan: ScanRow) -> None:
     """Enter a published revision; called inside the transaction that ends its drop."""
+    known = await index.row(
+        "SELECT 1 FROM scans WHERE scan_id = ? AND revision = ?", (scan.scan_id, scan.revision)
+    )
+    if known is None:
+        await count_scan(index, scan.finding, scan.report.get("seconds", {}))
     await index.change(
         "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -159,15 +165,6 @@ async def worklist(
         )
         for row in rows
     ]
-
-
-async def can_answer(index: Database) -> bool:
-    """Whether the index can be read at all; a closed connection is a ValueError."""
-    try:
-        await index.row("SELECT 1 FROM scans LIMIT 1")
-    except (sqlite3.Error, ValueError):
-        return False
-    return True
 
 
 def _scan(row: sqlite3.Row) -> ScanRow:

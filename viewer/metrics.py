@@ -1,0 +1,106 @@
+"""/metrics for Prometheus: numbers over the whole index, for who has the token; nobody's data."""
+
+import asyncio
+import hmac
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from daemon.drops import State
+from daemon.index.database import Database
+from daemon.index.figures import STAGES, Totals, oldest_waiting_seconds, totals
+from daemon.index.heartbeats import RECONCILE, seconds_since
+from daemon.index.ledger import count_states
+from viewer.keys import INDEX, SETTINGS
+
+
+async def send_metrics(request: web.Request) -> web.StreamResponse:
+    """The numbers as they are now; without a token in the settings there is no such address."""
+    settings = request.app[SETTINGS]
+    token = settings.viewer.metrics_token.get_secret_value()
+    if not token:
+        raise web.HTTPNotFound
+    if not _has_token(request, token):
+        return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry()
+    registry.register(_Given(await _metrics(request.app[INDEX], settings.daemon.outbox)))
+    return web.Response(
+        body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+class _Given(Collector):
+    """Metrics that were gathered already, since a collector cannot await."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+
+    def collect(self) -> Iterator[Metric]:
+        """What was given."""
+        return iter(self._metrics)
+
+
+def _has_token(request: web.Request, token: str) -> bool:
+    given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, f"Bearer {token}".encode())
+
+
+async def _metrics(index: Database, outbox: Path) -> list[Metric]:
+    free = await asyncio.to_thread(_free_bytes, outbox)
+    since_look = await seconds_since(index, RECONCILE)
+    oldest = await oldest_waiting_seconds(index)
+    judged = await totals(index)
+    return [
+        _drops(await count_states(index)),
+        _gauge("oldest_waiting_seconds", "Age of the oldest drop that waits; 0 if none.", oldest),
+        _gauge("outbox_free_bytes", "Free bytes of the outbox's disk.", free),
+        _gauge("reconcile_age_seconds", "Since the inbox was last looked through.", since_look),
+        _scans(judged),
+        _stages(judged),
+    ]
+
+
+def _free_bytes(outbox: Path) -> float | None:
+    try:
+        return float(shutil.disk_usage(outbox).free)
+    except OSError:  # away, perhaps; the other numbers are wanted all the more
+        return None
+
+
+def _gauge(name: str, text: str, value: float | None) -> Metric:
+    """One number, or none where it is not known."""
+    metric = GaugeMetricFamily(f"gliowatch_{name}", text)
+    if value is not None:
+        metric.add_metric([], value)
+    return metric
+
+
+def _drops(states: dict[State, int]) -> Metric:
+    metric = GaugeMetricFamily("gliowatch_drops", "Drops by state.", labels=["state"])
+    for state, count in states.items():
+        metric.add_metric([state.value], count)
+    return metric
+
+
+def _scans(judged: list[Totals]) -> Metric:
+    text = "Published scans by finding, each revision counted."
+    metric = CounterMetricFamily("gliowatch_scans", text, labels=["finding"])
+    for each in judged:
+        metric.add_metric([each.finding], each.scans)
+    return metric
+
+
+def _stages(judged: list[Totals]) -> Metric:
+    text = "Seconds that published scans took, by stage."
+    metric = SummaryMetricFamily("gliowatch_stage_seconds", text, labels=["stage"])
+    scans = sum(each.scans for each in judged)
+    for stage in STAGES:
+        seconds = sum(each.seconds[stage] for each in judged)
+        metric.add_metric([stage], count_value=scans, sum_value=seconds)
+    return metric
