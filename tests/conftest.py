@@ -1,19 +1,22 @@
 """What many tests need: the samples, a small network, settings of a fresh hospital, a daemon."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+import gliowatch as front_door
 from daemon.service import run_daemon
 from daemon.settings import Settings, load_settings
 from model.unet import UNet, UNetShape
@@ -90,11 +93,20 @@ def drain(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]
     )
 
 
-def gliowatch(hospital: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Another command of `gliowatch` over the same settings."""
-    settings = hospital.daemon.inbox.parent / "settings.toml"
-    command = [sys.executable, "-m", "gliowatch", *words, "--settings", str(settings)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+def gliowatch(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Another command of the front door over the same settings, in this process."""
+    said, wrong = io.StringIO(), io.StringIO()
+    file = str(settings.daemon.inbox.parent / "settings.toml")
+    with (
+        patch.object(sys, "argv", ["gliowatch", *words, "--settings", file]),
+        redirect_stdout(said),
+        redirect_stderr(wrong),
+    ):
+        try:
+            front_door.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(words, code, said.getvalue(), wrong.getvalue())
 
 
 @pytest.fixture

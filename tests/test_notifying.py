@@ -120,7 +120,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("watched")
-async def test_a_long_judgement_is_alive_until_its_time_is_over(
+async def test_the_loop_is_alive_while_a_scan_takes_long(
     hospital: Settings, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = asyncio.Event()
@@ -131,7 +131,6 @@ async def test_a_long_judgement_is_alive_until_its_time_is_over(
         return State.DONE
 
     monkeypatch.setattr(processing, "process", judge_for_ever)
-    monkeypatch.setattr("daemon.service.WORKER_CALLS", 4.0 / hospital.daemon.scan_timeout_seconds)
     (hospital.daemon.inbox / "P").mkdir()
     shutil.copy(PICTURE, hospital.daemon.inbox / "P")
     async with running_daemon(hospital):
@@ -140,7 +139,7 @@ async def test_a_long_judgement_is_alive_until_its_time_is_over(
         await asyncio.sleep(7)
         late = [moment - start for moment in supervisor.times("WATCHDOG=1") if moment > start]
     assert len(late) >= 4
-    assert 2.5 < max(late) < 5.5
+    assert max(late) > 5.5
 
 
 @pytest.mark.usefixtures("watched")

@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daemon import verifying
 from daemon.settings import Settings
 from tests.conftest import drain, gliowatch, left_in_inbox, reasons, reports
 from tests.test_revisions import published
 from tests.test_studies import export
+
+
+@pytest.fixture(autouse=True)
+def _no_daemon_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody moves anything meanwhile, so a second look need not wait."""
+    monkeypatch.setattr(verifying, "SETTLE_SECONDS", 0.0)
 
 
 def account(hospital: Settings) -> tuple[int, dict[str, Any]]:
@@ -182,3 +189,15 @@ def test_a_published_scan_is_judged_again_by_other_weights_only(
     newest = {report["scan_id"]: report["input"]["sha256"] for report in found}
     assert all(report["input"]["sha256"] == newest[report["scan_id"]] for report in again)
     assert codes(busy) == []
+
+
+def test_below_the_reserve_nothing_begins_and_nothing_is_lost(hospital: Settings) -> None:
+    picture(hospital.daemon.inbox / "P" / "a.png", 4)
+    folder = hospital.daemon.inbox.parent
+    done = drain(folder, GLIOWATCH_DAEMON__RESERVE_GB="1e9")
+    assert done.returncode == 1
+    assert "disk_low" in done.stderr
+    assert left_in_inbox(hospital) == ["P/a.png"]
+    assert reports(hospital) == []
+    assert drain(folder).returncode == 0
+    assert len(reports(hospital)) == 1
