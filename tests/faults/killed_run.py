@@ -1,0 +1,118 @@
+"""`gliowatch` with faults planned in: the named functions kill, hang, pause or fail by plan.
+
+`python -m tests.faults.killed_run run …`, with FAULT_PLAN in the environment: a JSON list of
+faults, each with `at` ("module:function"), `do`, and, where wanted, `when` ("before" or
+"after"), `nth` (which call, from 1), `where` ("daemon" or "worker"), `value` (a text that must be
+among the arguments) and `gate` (a path). Nothing in the daemon's code knows of it: this module is
+the main one, so a spawned worker imports it too, and both find the functions exchanged.
+"""
+
+import asyncio
+import ctypes
+import functools
+import importlib
+import inspect
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+OOM_BYTES = 300_000_000  # taken before the kill, as the kernel would find it
+
+
+class Fault:
+    """One planned fault, with the count of the calls so far in this process."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self._plan = plan
+        self._calls = 0
+        self.when = str(plan.get("when", "before"))
+
+    def is_due(self, when: str, values: tuple[Any, ...]) -> bool:
+        """Whether it comes now; each moment that fits is counted."""
+        if when != self.when or not self._fits(values):
+            return False
+        self._calls += 1
+        nth = self._plan.get("nth")
+        return nth is None or self._calls == nth
+
+    def strike(self) -> float:
+        """Do what is planned; the seconds after which to ask again, 0 when it is over."""
+        match self._plan["do"]:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "segfault":
+                ctypes.string_at(0)
+            case "memory":
+                filled = bytearray(OOM_BYTES)
+                os.kill(os.getpid(), signal.SIGKILL if filled else signal.SIGTERM)
+            case "hang":
+                return 1.0
+            case "pause":
+                return self._wait_at_gate()
+        return 0.0
+
+    def _fits(self, values: tuple[Any, ...]) -> bool:
+        here = "worker" if multiprocessing.parent_process() else "daemon"
+        wanted = self._plan.get("value")
+        is_named = wanted is None or any(wanted in str(value) for value in values)
+        return self._plan.get("where", here) == here and is_named
+
+    def _wait_at_gate(self) -> float:
+        """Say that the gate was reached, and wait until somebody opens it."""
+        gate = Path(self._plan["gate"])
+        gate.with_suffix(".reached").touch()
+        return 0.0 if gate.with_suffix(".open").exists() else 0.02
+
+
+def exchange(plan: dict[str, Any]) -> None:
+    """Put the fault around its function, for all who will import it."""
+    module, _, name = plan["at"].partition(":")
+    owner: Any = importlib.import_module(module)
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    setattr(owner, last, _around(getattr(owner, last), Fault(plan)))
+
+
+def _around(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def changed_later(*values: Any, **named: Any) -> Any:
+            if fault.is_due("before", values):
+                while pause := fault.strike():
+                    await asyncio.sleep(pause)
+            result = await function(*values, **named)
+            if fault.is_due("after", values):
+                while pause := fault.strike():
+                    await asyncio.sleep(pause)
+            return result
+
+        return changed_later
+
+    @functools.wraps(function)
+    def changed(*values: Any, **named: Any) -> Any:
+        if fault.is_due("before", values):
+            while pause := fault.strike():
+                time.sleep(pause)
+        result = function(*values, **named)
+        if fault.is_due("after", values):
+            while pause := fault.strike():
+                time.sleep(pause)
+        return result
+
+    return changed
+
+
+for each in json.loads(os.environ.get("FAULT_PLAN", "[]")):
+    exchange(each)
+
+if __name__ == "__main__":
+    from gliowatch import main
+
+    main()
