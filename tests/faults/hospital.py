@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.daemons import Daemon, Plan
+from tests.faults.scans import png
 
 PATIENCE = 100.0  # seconds, until a row gives up waiting
+WARM = png(99_999_999)
 
 
 @dataclass
@@ -124,6 +126,11 @@ class Hospital:
     def is_drained(self) -> bool:
         """Nothing is in the inbox any more but what must wait."""
         return len(self.waiting()) <= self.waits
+
+    def warm_up(self) -> None:
+        """Drop one scan and wait for its result, so that a worker stands ready."""
+        self.drop("warm/up.png", WARM)
+        self.check(until(lambda: list(self.outbox.glob("warm/*"))), "the first scan has no result")
 
     def published(self) -> list[Path]:
         """Every folder of a result that shows in the outbox."""

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.faults import rows_kills
+from tests.faults import rows_copies, rows_hostile, rows_kills
 from tests.faults.account import Outcome
 
 Row = Callable[[Path, Path, float], Outcome]
-ROWS: dict[int, Row] = dict(sorted((rows_kills.ROWS).items()))
+_ALL = rows_kills.ROWS | rows_copies.ROWS | rows_hostile.ROWS
+ROWS: dict[str, Row] = {
+    name: _ALL[name] for name in sorted(_ALL, key=lambda name: (int(name.rstrip("b")), name))
+}
