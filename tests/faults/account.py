@@ -140,9 +140,9 @@ def _database_problems(hospital: Hospital, results: list[_Result]) -> Iterator[s
 
 def _verified(hospital: Hospital) -> Iterator[str]:
     """What `gliowatch verify` finds, where there is such a command."""
-    if not _has_verify():
+    if not has_verify():
         return
-    done = _gliowatch("verify", "--json", "--settings", str(hospital.settings))
+    done = gliowatch("verify", "--json", "--settings", str(hospital.settings))
     if done.returncode:
         try:
             differences = json.loads(done.stdout)["differences"]
@@ -153,11 +153,13 @@ def _verified(hospital: Hospital) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1)
-def _has_verify() -> bool:
-    return "verify" in _gliowatch("--help").stdout
+def has_verify() -> bool:
+    """Whether `gliowatch verify` exists."""
+    return "verify" in gliowatch("--help").stdout
 
 
-def _gliowatch(*words: str) -> "subprocess.CompletedProcess[str]":
+def gliowatch(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
     command = [sys.executable, "-m", "gliowatch", *words]
     own = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, env=own, capture_output=True, text=True, check=False)

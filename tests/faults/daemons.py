@@ -26,12 +26,18 @@ class Daemon:
     """
 
     def __init__(
-        self, hospital: "Hospital", once: bool, plan: Plan = (), prefix: tuple[str, ...] = ()
+        self,
+        hospital: "Hospital",
+        once: bool,
+        plan: Plan = (),
+        prefix: tuple[str, ...] = (),
+        settings: str = "settings.toml",
     ) -> None:
         self._hospital = hospital
         self._once = once
         self._plan = plan
         self._prefix = prefix
+        self._settings = settings
         self._ended = threading.Event()
         self._log = hospital.folder / "log.jsonl"
         self.worker_memory = 0
@@ -44,7 +50,7 @@ class Daemon:
         self._begin = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--settings", str(self._hospital.settings)],
+                [*command, "--settings", self._settings],
                 env=os.environ | own,
                 cwd=self._hospital.folder,
                 stdout=subprocess.DEVNULL,
@@ -117,6 +123,10 @@ class Daemon:
         """The spawned processes below the daemon: with `once`, its worker alone."""
         return list(_spawned(self.process.pid))
 
+    def judging(self) -> list[int]:
+        """Its workers that have loaded torch, which the viewer never does."""
+        return [pid for pid in self.workers() if b"libtorch_cpu" in _read(f"/proc/{pid}/maps")]
+
     def open_files(self) -> int:
         """How many file descriptors the daemon holds."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -143,6 +153,13 @@ def memory(pid: int, line: str) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return 0
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def _spawned(parent: int) -> Iterator[int]:

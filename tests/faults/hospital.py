@@ -131,6 +131,7 @@ class Hospital:
         """Drop one scan and wait for its result, so that a worker stands ready."""
         self.drop("warm/up.png", WARM)
         self.check(until(lambda: list(self.outbox.glob("warm/*"))), "the first scan has no result")
+        until(lambda: not os.path.exists(self.place("warm/up.png")))
 
     def published(self) -> list[Path]:
         """Every folder of a result that shows in the outbox."""

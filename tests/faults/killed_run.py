@@ -3,7 +3,7 @@
 `python -m tests.faults.killed_run run …`, with FAULT_PLAN in the environment: a JSON list of
 faults, each with `at` ("module:function"), `do`, and, where wanted, `when` ("before" or
 "after"), `nth` (which call, from 1), `where` ("daemon" or "worker"), `value` (a text that must be
-among the arguments) and `gate` (a path). Nothing in the daemon's code knows of it: this module is
+among the arguments) and `gate` (a path); or only `clock`, in seconds. Nothing in the daemon's code knows of it: this module is
 the main one, so a spawned worker imports it too, and both find the functions exchanged.
 """
 
@@ -18,8 +18,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 OOM_BYTES = 300_000_000  # taken before the kill, as the kernel would find it
 
@@ -109,8 +110,23 @@ def _around(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
     return changed
 
 
+def shift_clock(seconds: float) -> None:
+    """Let the time that the daemon writes down be so far from the machine's."""
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(seconds=seconds)
+
+    database: Any = importlib.import_module("daemon.index.database")
+    database.datetime = Shifted
+
+
 for each in json.loads(os.environ.get("FAULT_PLAN", "[]")):
-    exchange(each)
+    if "clock" in each:
+        shift_clock(each["clock"])
+    else:
+        exchange(each)
 
 if __name__ == "__main__":
     from gliowatch import main

@@ -14,7 +14,7 @@ from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.hospital import Hospital, until
 
-MOST_WORKER_MEMORY = 900 << 20  # bytes; a worker that has judged nothing but tiny scans has 350 MB
+MOST_WORKER_MEMORY = 1200 << 20  # bytes; measured: 890 MB, of which torch alone takes 350 MB
 BOMB_BYTES = 3_000_000_000
 
 
@@ -93,10 +93,10 @@ def _header(*shape: int) -> bytes:
 
 
 def _png_bomb(side: int) -> bytes:
-    """A black grey PNG of so many pixels square, well formed, in a few kilobytes."""
+    """A black grey PNG whose header says so many pixels square, in a few kilobytes."""
     packer = zlib.compressobj(9)
     row = bytes(side + 1)
-    data = b"".join([*(packer.compress(row) for _ in range(side // 10)), packer.flush()])
+    data = b"".join([*(packer.compress(row) for _ in range(min(side, 6_000))), packer.flush()])
     head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
@@ -119,7 +119,6 @@ NAMES = (
     b"--help",
     "right\u202eto left".encode(),
     b"not\xff\xfeutf8",
-    b"not\\xff\\xfeutf8",  # what the name before is shown as
     "Mu\u0308ller".encode(),  # NFD
     "M\u00fcller".encode(),  # NFC
     b"CASE",
@@ -156,6 +155,18 @@ def hostile_names(folder: Path, weights: Path, scale: float) -> Outcome:
     kept = len(list(hospital.outbox.glob("*/*/source/same.png")))
     hospital.check(kept == own, f"the same picture of {own} patients became {kept} scans")
     return settle(hospital, "hostile names")
+
+
+def shown_alike(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 9b: a name that is not UTF-8, and the name that it is shown as, are two patients."""
+    hospital = Hospital(folder, weights)
+    for name in (b"not\xff\xfeutf8", b"not\\xff\\xfeutf8"):
+        hospital.drop(name + b"/same.png", scans.png(0))
+    hospital.fault(2)
+    hospital.drain()
+    kept = len(hospital.published())
+    hospital.check(kept == 2, f"the same picture of 2 patients became {kept} scans")
+    return settle(hospital, "two names that are shown alike")
 
 
 def no_plain_files(folder: Path, weights: Path, scale: float) -> Outcome:
@@ -212,6 +223,7 @@ ROWS: dict[str, Callable[[Path, Path, float], Outcome]] = {
     "6": truncations,
     "8": bombs,
     "9": hostile_names,
+    "9b": shown_alike,
     "10": no_plain_files,
     "10b": swapped_folder,
 }
