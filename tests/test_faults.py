@@ -9,7 +9,7 @@ import pytest
 from tests.faults.account import Outcome
 from tests.faults.rows import ROWS
 
-SCALE = 0.02
+SCALE = 0.015
 AT_ONCE = 2  # rows; most of their time they wait for processes to start
 KNOWN = {  # rows that a fault of today's daemon lets fail, with the fault
     "3b": "a copy that paused longer than it must rest is rejected, and stays so when it is whole",
@@ -20,7 +20,7 @@ KNOWN = {  # rows that a fault of today's daemon lets fail, with the fault
     "12b": "SIGTERM is not heeded while SQLite waits up to 60 s for a lock",
     "12c": "results whose commit was lost with the WAL are not entered again",
     "12d": "a damaged index is not noticed at the start",
-    "13b": "with the clock set back the newest revision is not found, and late slices loop for ever",
+    "13b": "with the clock set back the newest revision is not found: late slices loop for ever",
     "14b": "each look asks the index once a waiting drop, and each scan that ends makes a look",
     "15b": "the lock belongs to the index, not to the inbox",
     "16b": "an inbox that is away counts as files that left, so they come again as duplicates",

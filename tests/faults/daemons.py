@@ -1,5 +1,6 @@
 """A daemon as a process group of its own: started, watched, signalled, killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -66,11 +67,6 @@ class Daemon:
         self._ended.set()
         self._watcher.join()
 
-    @property
-    def pid(self) -> int:
-        """The process that was started; a wrapper like faketime becomes it."""
-        return self.process.pid
-
     def wait(self, seconds: float) -> int | None:
         """The exit code, or None if it has not ended within so many seconds."""
         try:
@@ -95,10 +91,8 @@ class Daemon:
 
     def kill_group(self) -> None:
         """kill -9 of the daemon, its worker and its viewer at once."""
-        try:
+        with contextlib.suppress(ProcessLookupError):  # the whole group has ended
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # the whole group has ended
         self.process.wait()
 
     def events(self) -> list[dict[str, object]]:

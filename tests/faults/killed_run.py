@@ -3,11 +3,11 @@
 `python -m tests.faults.killed_run run …`, with FAULT_PLAN in the environment: a JSON list of
 faults, each with `at` ("module:function"), `do`, and, where wanted, `when` ("before" or
 "after"), `nth` (which call, from 1), `where` ("daemon" or "worker"), `value` (a text that must be
-among the arguments) and `gate` (a path); or only `clock`, in seconds. Nothing in the daemon's code knows of it: this module is
-the main one, so a spawned worker imports it too, and both find the functions exchanged.
+among the arguments) and `gate` (a path); or only `clock`, in seconds. Nothing in the daemon's
+code knows of it: this module is the main one, so a spawned worker imports it too, and both find
+the functions exchanged.
 """
 
-import asyncio
 import ctypes
 import functools
 import importlib
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Self
 
 OOM_BYTES = 300_000_000  # taken before the kill, as the kernel would find it
+HANG_SECONDS = 3600.0
 
 
 class Fault:
@@ -31,18 +32,17 @@ class Fault:
     def __init__(self, plan: dict[str, Any]) -> None:
         self._plan = plan
         self._calls = 0
-        self.when = str(plan.get("when", "before"))
+        self._when = str(plan.get("when", "before"))
 
-    def is_due(self, when: str, values: tuple[Any, ...]) -> bool:
-        """Whether it comes now; each moment that fits is counted."""
-        if when != self.when or not self._fits(values):
-            return False
+    def meet(self, when: str, values: tuple[Any, ...]) -> None:
+        """Do what is planned, if this call is the one; each call that fits is counted."""
+        if when != self._when or not self._fits(values):
+            return
         self._calls += 1
-        nth = self._plan.get("nth")
-        return nth is None or self._calls == nth
+        if self._plan.get("nth") in (None, self._calls):
+            self._strike()
 
-    def strike(self) -> float:
-        """Do what is planned; the seconds after which to ask again, 0 when it is over."""
+    def _strike(self) -> None:
         match self._plan["do"]:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -52,10 +52,9 @@ class Fault:
                 filled = bytearray(OOM_BYTES)
                 os.kill(os.getpid(), signal.SIGKILL if filled else signal.SIGTERM)
             case "hang":
-                return 1.0
+                time.sleep(HANG_SECONDS)
             case "pause":
-                return self._wait_at_gate()
-        return 0.0
+                self._wait_at_gate()
 
     def _fits(self, values: tuple[Any, ...]) -> bool:
         here = "worker" if multiprocessing.parent_process() else "daemon"
@@ -63,11 +62,12 @@ class Fault:
         is_named = wanted is None or any(wanted in str(value) for value in values)
         return self._plan.get("where", here) == here and is_named
 
-    def _wait_at_gate(self) -> float:
+    def _wait_at_gate(self) -> None:
         """Say that the gate was reached, and wait until somebody opens it."""
         gate = Path(self._plan["gate"])
         gate.with_suffix(".reached").touch()
-        return 0.0 if gate.with_suffix(".open").exists() else 0.02
+        while not gate.with_suffix(".open").exists():
+            time.sleep(0.02)
 
 
 def exchange(plan: dict[str, Any]) -> None:
@@ -85,26 +85,18 @@ def _around(function: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
 
         @functools.wraps(function)
         async def changed_later(*values: Any, **named: Any) -> Any:
-            if fault.is_due("before", values):
-                while pause := fault.strike():
-                    await asyncio.sleep(pause)
+            fault.meet("before", values)
             result = await function(*values, **named)
-            if fault.is_due("after", values):
-                while pause := fault.strike():
-                    await asyncio.sleep(pause)
+            fault.meet("after", values)
             return result
 
         return changed_later
 
     @functools.wraps(function)
     def changed(*values: Any, **named: Any) -> Any:
-        if fault.is_due("before", values):
-            while pause := fault.strike():
-                time.sleep(pause)
+        fault.meet("before", values)
         result = function(*values, **named)
-        if fault.is_due("after", values):
-            while pause := fault.strike():
-                time.sleep(pause)
+        fault.meet("after", values)
         return result
 
     return changed

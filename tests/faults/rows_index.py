@@ -77,7 +77,7 @@ def damaged_index(folder: Path, weights: Path, scale: float) -> Outcome:
     hospital.drain()
     whole = hospital.index.read_bytes()
     pages = range(len(whole) // PAGE)
-    chosen = pages if scale > 0.2 else (0, 1, pages[-2])
+    chosen = pages if scale > 0.2 else (0, pages[-2])
     went_on = []
     for page in chosen:
         rubbish = random.Random(page).randbytes(PAGE)
@@ -139,7 +139,7 @@ def _late_slices_by_clock(
             hospital.drop(f"D/{each}", slices[each])
         with hospital.once(plan, prefix) as daemon:
             hospital.fault()
-            code = daemon.wait(30)
+            code = daemon.wait(20)
         hospital.check(code == 0, f"start {number + 1}: no end, or another than 0: {code}")
     revisions = sorted(path.name[20:] for path in hospital.outbox.glob("D/*"))
     hospital.check(revisions == ["", "-r2", "-r3"], f"revisions: {revisions}")

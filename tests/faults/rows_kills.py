@@ -38,7 +38,7 @@ def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
         with hospital.once() as daemon:
             _kill_at_random(hospital, daemon, moments)
     points = [(point, when) for point in POINTS for when in ("before", "after")]
-    chosen = points if scale == 1 else moments.sample(points, max(4, round(30 * scale)))
+    chosen = points if scale > 0.2 else moments.sample(points, 3)
     reached = sum(
         _kill_at_point(hospital, at, when, 1000 * number, moments.choice((1, 1, 2)))
         for number, (at, when) in enumerate(chosen, start=1)

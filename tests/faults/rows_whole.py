@@ -40,7 +40,7 @@ def burst(folder: Path, weights: Path, scale: float) -> Outcome:
 def long_queue(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 14b: with many files waiting, each is handled about as fast as with few."""
     hospital = Hospital(folder, weights)
-    count = max(2_000, round(50_000 * scale))
+    count = max(1_000, round(50_000 * scale))
     with hospital.run() as daemon:
         hospital.warm_up()
         for number in range(40):

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import nibabel as nib
 import numpy as np
-import pydicom
 from PIL import Image
 
 from tests.test_reading_dicom_setup import Series, write_series
@@ -63,11 +62,6 @@ def zipped(members: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> by
         for name, content in members.items():
             target.writestr(name, content)
     return stream.getvalue()
-
-
-def patient_of(content: bytes) -> str:
-    """The PatientID of a DICOM file."""
-    return str(pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True).PatientID)
 
 
 def _picture(number: int, form: str) -> bytes:
