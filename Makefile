@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types layers unit clean
+.PHONY: demo test lint types layers unit faults clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m daemon.demo
@@ -22,6 +22,11 @@ layers: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+# The long form of tests/test_faults.py: hours, and as root, since it mounts small disks.
+FAULTS ?= --markdown faults.md --json faults.json
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

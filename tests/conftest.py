@@ -35,15 +35,20 @@ def shared_data() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="session")
-def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network of the same form, for tests of everything but accuracy."""
+def save_small_weights(path: Path) -> None:
+    """Write the weights file of a tiny network of the same form as the real one."""
     shape = UNetShape(width=2, levels=2)
     torch.manual_seed(1)
     net = UNet(shape)
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     tensors = {k: v for k, v in net.state_dict().items() if torch.is_floating_point(v)}
     save_file(tensors, path, metadata={"name": "small", "shape": json.dumps(shape.as_dict())})
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network of the same form, for tests of everything but accuracy."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_small_weights(path)
     return path
 
 

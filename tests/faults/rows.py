@@ -1,0 +1,25 @@
+"""All rows of the fault suite by their numbers; a letter after one marks a case of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults import (
+    rows_copies,
+    rows_hostile,
+    rows_index,
+    rows_kills,
+    rows_storage,
+    rows_whole,
+)
+from tests.faults.account import Outcome
+
+Row = Callable[[Path, Path, float], Outcome]
+_FILES = (rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole)
+_ALL = {name: row for file in _FILES for name, row in file.ROWS.items()}
+
+
+def _place(name: str) -> tuple[int, str]:
+    return int(name.rstrip("abcd")), name
+
+
+ROWS: dict[str, Row] = {name: _ALL[name] for name in sorted(_ALL, key=_place)}

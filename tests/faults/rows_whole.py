@@ -1,0 +1,234 @@
+"""Rows 14, 15, 16 and 20: bursts, a second daemon, an inbox that vanishes, and a long night."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from tests.faults import scans
+from tests.faults.account import Outcome, settle
+from tests.faults.daemons import Daemon
+from tests.faults.hospital import Hospital, until
+
+MOST_GROWTH = 20 << 20  # bytes of the daemon's memory between a quarter and the end of a soak
+MOST_NEW_FILES = 4  # descriptors
+Row = Callable[[Path, Path, float], Outcome]
+
+
+def burst(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 14: many files while the daemon is frozen: after it, all are seen.
+
+    It does not wait for all of them to be judged: what the daemon has not come to must wait.
+    """
+    hospital = Hospital(folder, weights)
+    count = max(2_000, round(50_000 * scale))
+    with hospital.run() as daemon:
+        hospital.warm_up()
+        seconds = _freeze_and_drop(hospital, daemon, count)
+        ending = daemon.stop()
+    seen = _drops(hospital) - 1
+    hospital.check(seen >= count, f"{seen} of {count} were seen")
+    hospital.waits = len(hospital.waiting())
+    notes = f"all seen after {seconds:.0f} s; SIGTERM took {ending:.1f} s"
+    return settle(hospital, f"{count} files while stopped", notes)
+
+
+def long_queue(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 14b: with many files waiting, each is handled about as fast as with few."""
+    hospital = Hospital(folder, weights)
+    count = max(1_000, round(50_000 * scale))
+    with hospital.run() as daemon:
+        hospital.warm_up()
+        for number in range(40):
+            hospital.drop(f"few/{number}.png", b"one of few %d" % number)
+        few = _rate(hospital, 40)
+        _freeze_and_drop(hospital, daemon, count)
+        many = _rate(hospital, 40)
+        daemon.stop()
+    told = f"{few:.1f} a second with 40 waiting, {many:.2f} with {count}"
+    hospital.check(many > few / 4, told)
+    hospital.waits = len(hospital.waiting())
+    return settle(hospital, "a long queue", told)
+
+
+def _rate(hospital: Hospital, count: int) -> float:
+    """How many files a second leave the inbox: the next `count`, or those of 20 seconds."""
+    before = len(hospital.waiting())
+    until(lambda: len(hospital.waiting()) < before, 60)
+    first = time.monotonic()
+    until(lambda: len(hospital.waiting()) <= before - count, 20)
+    return (before - len(hospital.waiting()) - 1) / (time.monotonic() - first)
+
+
+def _freeze_and_drop(hospital: Hospital, daemon: Daemon, count: int) -> float:
+    """Drop many files while the daemon is stopped; seconds until the index knows all of them."""
+    known = _drops(hospital)
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in range(count):
+        hospital.drop(f"P{number % 500}/{number}.png", b"no picture %d" % number)
+    daemon.process.send_signal(signal.SIGCONT)
+    hospital.fault()
+    until(lambda: _drops(hospital) >= known + count, max(60, count / 50))
+    return time.monotonic() - hospital.last_fault
+
+
+def _drops(hospital: Hospital) -> int:
+    with closing(sqlite3.connect(f"file:{hospital.index}?mode=ro", uri=True)) as index:
+        return int(index.execute("SELECT count(*) FROM drops").fetchone()[0])
+
+
+def second_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 15: a second daemon with the same settings refuses with a sentence."""
+    return _two_daemons(Hospital(folder, weights), "two daemons, one inbox", "settings.toml")
+
+
+def second_index(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 15b: a second daemon on the same inbox refuses though it has an index of its own."""
+    hospital = Hospital(folder, weights)
+    hospital.write_settings(folder / "other.toml", "other.sqlite")
+    return _two_daemons(hospital, "two daemons, one inbox, two indexes", "other.toml")
+
+
+def _two_daemons(hospital: Hospital, title: str, settings: str) -> Outcome:
+    with hospital.run() as first:
+        hospital.warm_up()
+        for number in range(6):
+            hospital.drop(f"P{number}/a.png", scans.png(number))
+        with Daemon(hospital, once=True, settings=settings) as second:
+            hospital.fault()
+            code = second.wait(60)
+        hospital.check(code == 2, f"the second ended with {code}")
+        until(hospital.is_drained)
+        first.stop()
+    said = [line for line in _lines(hospital) if line.startswith("gliowatch: ")]
+    hospital.check(said == ["gliowatch: Another gliowatch runs on this inbox already."], f"{said}")
+    return settle(hospital, title)
+
+
+def _lines(hospital: Hospital) -> list[str]:
+    return (hospital.folder / "log.jsonl").read_text().splitlines()
+
+
+def vanishing_inbox(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 16: the inbox is away for a while, or an empty folder lies in its place."""
+    hospital = Hospital(folder, weights)
+    away = folder / "away"
+    with hospital.run() as daemon:
+        hospital.warm_up()
+        for number in range(max(2, round(10 * scale))):
+            hospital.drop(f"P{number}/a.png", scans.png(2 * number))
+            hospital.inbox.rename(away)
+            if number % 2:
+                hospital.inbox.mkdir()
+            hospital.fault()
+            time.sleep(2)
+            hospital.check(daemon.process.poll() is None, f"the daemon ended: {daemon.said()}")
+            if number % 2:
+                hospital.inbox.rmdir()
+            away.rename(hospital.inbox)
+            hospital.drop(f"Q{number}/a.png", scans.png(2 * number + 1))
+            until(hospital.is_drained)
+        if daemon.process.poll() is None:
+            daemon.stop()
+    return settle(hospital, "inbox that vanishes")
+
+
+def inbox_away_while_leaving(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 16b: the inbox is away just when the files of a published scan should leave it."""
+    plan = {"at": "daemon.leaving:leave", "do": "pause", "nth": 1}
+    hospital = Hospital(folder, weights)
+    hospital.drop("P/a.png", scans.png(1))
+    return _inbox_away_at(hospital, plan, "inbox away while files leave")
+
+
+def inbox_away_while_filing(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 16c: the inbox is away just when a loose DICOM file should be filed by its patient."""
+    plan = {"at": "daemon.work:patient_of_loose", "do": "pause", "nth": 1}
+    hospital = Hospital(folder, weights)
+    hospital.drop("IM1", scans.dicom(1)[0])
+    return _inbox_away_at(hospital, plan, "inbox away while a loose file is filed")
+
+
+def _inbox_away_at(hospital: Hospital, plan: dict[str, object], title: str) -> Outcome:
+    gate, away = hospital.folder / "gate", hospital.folder / "away"
+    with hospital.run(({**plan, "gate": str(gate)},)) as daemon:
+        hospital.check(until(gate.with_suffix(".reached").exists), "the step was not reached")
+        hospital.inbox.rename(away)
+        hospital.fault()
+        gate.with_suffix(".open").touch()
+        time.sleep(2)
+        if hospital.inbox.exists():
+            hospital.check(False, "the daemon made a new inbox where the old one was away")
+            hospital.inbox.rename(hospital.folder / "made")
+        away.rename(hospital.inbox)
+        hospital.check(daemon.process.poll() is None, f"the daemon ended: {daemon.said()}")
+        until(hospital.is_drained)
+        if daemon.process.poll() is None:
+            daemon.stop()
+    return settle(hospital, title)
+
+
+def soak(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 20: many scans with random faults; memory and descriptors of the daemon stay flat."""
+    hospital, chance = Hospital(folder, weights), random.Random(20)
+    count = max(60, round(2_000 * scale))
+    samples: list[tuple[int, int]] = []
+    with hospital.run() as daemon:
+        hospital.warm_up()
+        for number in range(count):
+            ending, content = scans.either(number)
+            _soak_one(hospital, daemon, chance, f"P{number % 40}/{number}{ending}", content)
+            until(lambda: len(hospital.waiting()) < 20)
+            if number in (count // 4, count - 1):
+                until(hospital.is_drained)
+                samples.append((daemon.resident(), daemon.open_files()))
+        daemon.stop()
+    (memory, files), (memory_then, files_then) = samples
+    grown, new = memory_then - memory, files_then - files
+    hospital.check(grown < MOST_GROWTH, f"memory grew by {grown >> 20} MB")
+    hospital.check(new <= MOST_NEW_FILES, f"{new} more descriptors are open")
+    notes = f"memory {memory >> 20} to {memory_then >> 20} MB, files {files} to {files_then}"
+    return settle(hospital, "soak", notes)
+
+
+def _soak_one(
+    hospital: Hospital, daemon: Daemon, chance: random.Random, name: str, content: bytes
+) -> None:
+    """One scan, and one time in three something goes wrong."""
+    path = hospital.drop(name, content)
+    match chance.randrange(15):
+        case 0:
+            for pid in daemon.judging():
+                os.kill(pid, signal.SIGKILL)
+        case 1:
+            hospital.drop(f"again/{name}", content)
+        case 2:
+            hospital.drop(f"cut/{name}", content[: len(content) // 2])
+        case 3:
+            daemon.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.3)
+            daemon.process.send_signal(signal.SIGCONT)
+        case 4:
+            hospital.expect(content + b"more")
+            hospital.replace(content)
+            with open(path, "ab") as stream:
+                stream.write(b"more")
+        case _:
+            return
+    hospital.fault()
+
+
+ROWS: dict[str, Row] = {
+    "14": burst,
+    "14b": long_queue,
+    "15": second_daemon,
+    "15b": second_index,
+    "16": vanishing_inbox,
+    "16b": inbox_away_while_leaving,
+    "16c": inbox_away_while_filing,
+    "20": soak,
+}
