@@ -15,6 +15,7 @@ from daemon.names import UNASSIGNED, URGENT, readable
 from model.reading.kinds import is_archive, kind_by_name
 from model.volume import Kind
 
+LEAVING = b".leaving-"  # before the name of a file that is on its way out
 COMPANIONS = (b".json", b".bval", b".bvec", b".txt")
 
 
@@ -39,12 +40,14 @@ class Listing:
     """One look through the inbox.
 
     unfinished: the temporary names in each folder that holds some; a folder that cannot be read
-    stands there without any. unreadable: how many these are.
+    stands there without any. unreadable: how many these are. half_gone: files on their way out,
+    where a crash may have left them.
     """
 
     drops: dict[bytes, Drop] = field(default_factory=dict)
     unfinished: dict[bytes, tuple[DroppedFile, ...]] = field(default_factory=dict)
     unreadable: int = 0
+    half_gone: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -117,17 +120,17 @@ def _entries(
 ) -> "list[os.DirEntry[bytes]]":
     """A folder's entries that may matter, by name."""
     try:
-        entries = [
-            entry
-            for entry in os.scandir(os.path.join(root, folder))
-            if not rules.is_ignored(entry.name)
-        ]
+        every = list(os.scandir(os.path.join(root, folder)))
     except OSError:
         if not folder:
             raise
         listing.unreadable += 1  # it just went away, may not be read, or lies too deep
         listing.unfinished.setdefault(folder, ())
         return []
+    listing.half_gone += [
+        os.path.join(folder, entry.name) for entry in every if entry.name.startswith(LEAVING)
+    ]
+    entries = [entry for entry in every if not rules.is_ignored(entry.name)]
     return sorted(entries, key=lambda entry: entry.name)
 
 

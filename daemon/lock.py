@@ -1,11 +1,16 @@
-"""One daemon for one index: the lock goes with the process, however that ends."""
+"""One daemon for one index and one inbox: a lock goes with the process, however that ends."""
 
+import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from model.errors import GliowatchError
+
+IN_INBOX = ".gliowatch.lock"
+HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 class AlreadyRunning(GliowatchError):
@@ -13,12 +18,33 @@ class AlreadyRunning(GliowatchError):
 
 
 @contextmanager
-def only_one(index: Path) -> Iterator[None]:
-    """Hold the lock beside the index file. Raises AlreadyRunning if somebody else has it."""
-    path = index.with_name(f"{index.name}.lock")
-    with path.open("a") as stream:
+def only_one(index: Path) -> Iterator[bool]:
+    """Hold the lock beside the index file; whether its last holder was cut off.
+
+    Raises AlreadyRunning if somebody else has it.
+    """
+    with _held(index.with_name(f"{index.name}.lock")) as stream:
+        stream.seek(0)
+        was_cut_off = bool(stream.read())
+        stream.write("at work\n")
+        stream.flush()
+        yield was_cut_off
+        stream.truncate(0)
+
+
+@contextmanager
+def only_one_in(inbox: Path) -> Iterator[None]:
+    """Hold the lock of an inbox, as far as its file system knows locks. Raises AlreadyRunning."""
+    with _held(inbox / IN_INBOX):
+        yield
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[TextIO]:
+    with path.open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning("Another gliowatch runs on this inbox already.") from None
-        yield
+        except OSError as error:
+            if error.errno in HELD:
+                raise AlreadyRunning("Another gliowatch runs on this inbox already.") from None
+        yield stream

@@ -32,8 +32,11 @@ def file_name(claimed: str) -> str:
 
 
 def readable(name: bytes) -> str:
-    """Any file name as text: bytes that are not UTF-8 are shown as \\xNN."""
-    return name.decode("utf-8", "backslashreplace")
+    """Any file name as text, one to one: bytes that are not UTF-8 are shown as \\xNN.
+
+    So that no other name is shown alike, a backslash before an x is then shown as \\x5c.
+    """
+    return name.replace(b"\\x", b"\\x5cx").decode("utf-8", "backslashreplace")
 
 
 def _safe(character: str) -> str:

@@ -20,14 +20,33 @@ class FilesChanged(GliowatchError):
 
 
 @contextmanager
+def open_folder(root: bytes, folder: bytes) -> Iterator[int]:
+    """A descriptor of a folder below `root`, none of whose parts is a link. Raises OSError.
+
+    A name in it, asked for by this descriptor, cannot lead outside whatever is moved meanwhile.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in folder.split(b"/") if folder else ():
+            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
     """Open a dropped file for reading, a link not followed.
 
     Raises FilesChanged when it is gone or another, OSError when it cannot be read now.
     """
-    path = os.path.join(os.fsencode(inbox), file.path)
+    folder, name = os.path.split(file.path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open_folder(os.fsencode(inbox), folder) as place:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(name, flags, dir_fd=place)
     except OSError as error:
         if error.errno not in GONE:  # it may not be read, or its disk is away: it is not gone
             raise

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import fill_patient
-from daemon.index.queue import LONGEST_DELAY
+from daemon.index.queue import LONGEST_DELAY, count_done
 from daemon.index.scans import (
+    ScanRow,
     find_scan,
     patients_with_content,
     row_of_report,
@@ -25,7 +25,7 @@ from daemon.intake import SOURCE, Earlier, Intake
 from daemon.names import UNASSIGNED, folder_name
 from daemon.opening import FilesChanged
 from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
-from daemon.publishing import new_staging, publish, published_report, revision_folder
+from daemon.publishing import publish, published_report, revision_folder, staging_folder
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
 from daemon.studies import part_by_study
@@ -59,21 +59,18 @@ class Job:
 
 async def process(job: Job) -> State:
     """Take one drop to its end; the state that it reached. All errors of a scan end here."""
-    queued = job.queued
-    staging = new_staging(job.settings.daemon.outbox, f"{queued.drop_id}-{queued.token}")
     try:
-        return await _process(job, staging)
+        return await _process(job)
     except ledger.LeaseLost:
-        log.warning("lease_lost", extra={"drop": queued.drop_id})
+        log.warning("lease_lost", extra={"drop": job.queued.drop_id})
         return State.WAITING
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
-async def _process(job: Job, staging: Path) -> State:
+async def _process(job: Job) -> State:
     drop_id = job.queued.drop_id
     try:
-        return await _by_kind(job, staging)
+        with staging_folder(job.settings.daemon.outbox, f"{drop_id}-{job.queued.token}") as staging:
+            return await _by_kind(job, staging)
     except FilesChanged:
         await ledger.put_back(job.index, job.queued, rested=False, count_attempt=False)
         return State.WAITING
@@ -129,11 +126,13 @@ async def _judge(job: Job, staging: Path) -> State:
     intake: Intake = await job.in_worker(work.receive, job.settings.daemon.inbox, drop, staging)
     known = await find_scan(job.index, intake.scan_id)
     if known and (outbox / os.fsdecode(known.folder)).is_dir():
-        return await _duplicate(job, known.scan_id, intake.dicom_ids)
+        return await _known(job, intake, known)
     if earlier := await _earlier(job, intake):
         joined = await job.in_worker(work.receive_late, staging, intake, earlier)
-        if joined is None:
-            return await _duplicate(job, earlier.scan_id, intake.dicom_ids)
+        known = await find_scan(job.index, earlier.scan_id)
+        if joined is None and known is not None:
+            return await _known(job, intake, known)
+        assert joined is not None, "what is joined to is known"
         intake = joined
     return await _judge_intake(job, staging, intake, drop.patient_folder)
 
@@ -167,6 +166,16 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
+
+
+async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
+    """A duplicate, unless it is the very drop that made it, before a crash came."""
+    if await count_done(job.index, scan.scan_id) < scan.revision:
+        folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
+        kept = await job.in_worker(work.hashes_of_source, folder)
+        if set(intake.hashes.values()) <= kept:
+            return await _end(job, intake, scan, State.DONE, "taken_over")
+    return await _duplicate(job, scan.scan_id, intake.dicom_ids)
 
 
 async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
@@ -224,6 +233,10 @@ async def _enter(
     job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
 ) -> State:
     scan = row_of_report(report, os.fsencode(folder), now())
+    return await _end(job, intake, scan, state, event)
+
+
+async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
     dicom_ids = intake.dicom_ids
     await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
@@ -232,7 +245,7 @@ async def _enter(
         await fill_patient(job.records, scan.patient_id, told)
     log.info(
         event,
-        extra={"drop": job.queued.drop_id, "scan": intake.scan_id, "finding": report["finding"]},
+        extra={"drop": job.queued.drop_id, "scan": scan.scan_id, "finding": scan.finding},
     )
     return state
 

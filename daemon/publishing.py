@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,17 @@ def clear_staging(outbox: Path) -> None:
     (outbox / STAGING).mkdir(parents=True, exist_ok=True)
 
 
-def new_staging(outbox: Path, name: str) -> Path:
+@contextmanager
+def staging_folder(outbox: Path, name: str) -> Iterator[Path]:
     """An empty folder on the outbox's own file system, so that a rename can publish it."""
     folder = outbox / STAGING / name
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+    folder.parent.mkdir(exist_ok=True)  # never the outbox itself: it may be away
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def revision_folder(patient_folder: bytes, scan_id: str, revision: int) -> Path:

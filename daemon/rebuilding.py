@@ -13,7 +13,7 @@ from typing import Any
 from daemon.drops import DropKind, State
 from daemon.inbox import drop_kind, identify
 from daemon.index.database import Database, now, open_index
-from daemon.index.holdings import EndedDrop, HeldFile, enter_ended, enter_scan
+from daemon.index.holdings import EndedDrop, HeldFile, enter_ended, enter_scan, held_folders
 from daemon.index.scans import row_of_report
 from daemon.intake import hash_file
 from daemon.leaving import REASON, REJECTED
@@ -68,6 +68,16 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
     return Rebuilt(results, unreadable, aside, old)
 
 
+async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
+    """After a crash: results that lie in the outbox, and whose commit never came, or was lost."""
+    known = await held_folders(index)
+    for published in await asyncio.to_thread(list, look_through_outbox(daemon.outbox)):
+        if published.folder not in known and published.report is not None:
+            folder = daemon.outbox / os.fsdecode(published.folder)
+            await _enter_scan(index, folder, published.folder, published.report)
+            log.warning("entered_again", extra={"scan": published.report["scan_id"]})
+
+
 def put_away(database: Path) -> Path | None:
     """Rename a database with its log files to a name of its own; None if there is none."""
     if not database.exists():
@@ -86,13 +96,8 @@ async def _enter_result(
 ) -> None:
     folder = outbox / os.fsdecode(published.folder)
     patient = os.path.dirname(published.folder)
+    await _enter_scan(index, folder, published.folder, report)
     files = await asyncio.to_thread(_sources, folder, patient, report)
-    is_dicom = report["input"]["kind"] == "dicom"
-    paths = source_files(folder) if is_dicom else []
-    named = await asyncio.to_thread(named_in, paths)
-    dicom_ids = [identity.patient_id for identity in named.identities]
-    row = row_of_report(report, published.folder, _written_at(report, folder))
-    await enter_scan(index, row, dicom_ids)
     if files:
         unit = files[0].file.path if report["input"]["kind"] != "dicom" else patient
         kind = _kind(report, files)
@@ -100,6 +105,13 @@ async def _enter_result(
             unit, report["patient_id"], kind, State.DONE, report["scan_id"], None, tuple(files)
         )
         await enter_ended(index, drop)
+
+
+async def _enter_scan(index: Database, folder: Path, name: bytes, report: dict[str, Any]) -> None:
+    paths = source_files(folder) if report["input"]["kind"] == "dicom" else []
+    named = await asyncio.to_thread(named_in, paths)
+    dicom_ids = [identity.patient_id for identity in named.identities]
+    await enter_scan(index, row_of_report(report, name, _written_at(report, folder)), dicom_ids)
 
 
 def _written_at(report: dict[str, Any], folder: Path) -> str:

@@ -1,6 +1,7 @@
 """The reconcile: the index is brought in line with the inbox, which is the truth."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Set
@@ -13,8 +14,11 @@ from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
 from daemon.index.database import Database
 from daemon.index.heartbeats import RECONCILE, beat
+from daemon.index.holdings import rejected_lately
 from daemon.index.patients import ensure_patients
+from daemon.index.queue import forget_rejected
 from daemon.names import URGENT
+from daemon.presence import is_here
 from daemon.resting import Resting
 
 STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
@@ -35,10 +39,13 @@ class Reconciler:
         self._unreadable = 0
         self._temporary = Resting(STALE_SECONDS)
         self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
+        self.is_away = False
 
     async def look(self) -> bool:
         """One look; True while something has not rested yet, or the inbox cannot be read."""
         before = {q.drop.unit: q.drop.place for q in await ledger.open_drops(self._index)}
+        if not await self._is_here():
+            return True
         try:
             listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
         except OSError:
@@ -47,7 +54,9 @@ class Reconciler:
         if listing.unreadable != self._unreadable:
             log.warning("folders_unreadable", extra={"folders": listing.unreadable})
         self._unreadable = listing.unreadable
+        await self._take_back_changed()
         await self._finish_leaving(listing)
+        await self._put_back(listing.half_gone)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
         self._find_unfinished(listing)
@@ -67,6 +76,32 @@ class Reconciler:
         return bool(settling) or any(
             not q.rested and q.drop.unit not in self.unfinished for q in waiting
         )
+
+    async def _is_here(self) -> bool:
+        """Nothing is found or taken as deleted in a folder that is not the inbox."""
+        here = await is_here(self._inbox, self._index)
+        if here is self.is_away:
+            log.warning("inbox_is_back" if here else "inbox_away")
+        self.is_away = not here
+        return here
+
+    async def _put_back(self, half_gone: list[bytes]) -> None:
+        """What a crash left on its way out, and is not of a drop that ended, stays."""
+        for path in half_gone:
+            with contextlib.suppress(OSError):  # it has just gone
+                await asyncio.to_thread(leaving.put_back, self._inbox, path)
+                log.warning("put_back")
+
+    async def _take_back_changed(self) -> None:
+        """A rejected file that changed since was still being copied: it is a new drop."""
+        for number, files in (await rejected_lately(self._index)).items():
+            changed = await asyncio.to_thread(leaving.has_changed, self._inbox, files)
+            if changed:
+                places = [(held.file.path, held.aside) for held in files if held.aside]
+                for path, aside in places:
+                    await asyncio.to_thread(leaving.come_back, self._inbox, path, aside)
+                await forget_rejected(self._index, number)
+                log.info("taken_back", extra={"drop": number})
 
     async def _withdraw(self, queued: QueuedDrop) -> None:
         if queued.state is State.WAITING and queued.drop.kind is not DropKind.AGAIN:
@@ -116,6 +151,8 @@ class Reconciler:
 
     async def tidy(self) -> None:
         """Take the files of ended drops out of the inbox."""
+        if not await self._is_here():
+            return
         for ended in await ledger.ended_in_inbox(self._index):
             await self._leave(ended)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import os
 import secrets
 import signal
 import socket
@@ -27,6 +28,7 @@ class AddressTaken(GliowatchError):
 
 MIN_TOKEN = 16
 LONGEST_PAUSE_SECONDS = 30.0
+PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
 Serve = Callable[[Settings, str], None]
 
 
@@ -92,9 +94,25 @@ async def _work(settings: Settings, once: bool, viewer: _Viewer | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _ask_to_stop, loop, stop)
     async with viewer.running() if viewer else contextlib.nullcontext():
         return await run_daemon(settings, once, stop)
+
+
+def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    stop.set()
+    loop.call_later(PATIENCE_SECONDS, _end_at_once)
+
+
+def _end_at_once() -> None:
+    """A database that is locked, or a disk that hangs, does not hold up the end.
+
+    It loses no more than a crash would: what ran is found at the next start, and waits again.
+    """
+    log.warning("stopped_at_once")
+    for process in multiprocessing.active_children():
+        process.kill()
+    os._exit(0)
 
 
 def _with_address(settings: Settings) -> tuple[Settings, str]:

@@ -1,15 +1,17 @@
 """The daemon: look through the inbox, queue what has rested, judge, publish, tidy up."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from daemon import processing
 from daemon.beginning import has_room, is_quiet
@@ -20,11 +22,12 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
-from daemon.lock import only_one
+from daemon.lock import only_one, only_one_in
 from daemon.nightly import NightlyCopies
 from daemon.notifying import Notifier
+from daemon.presence import keep_mark
 from daemon.publishing import clear_staging
-from daemon.rebuilding import rebuild
+from daemon.rebuilding import enter_unknown, rebuild
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.running_scans import RunningScans
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
+LOOKING_SHARE = 4.0  # a look that took a second is followed by four without one
 
 
 @dataclass
@@ -88,7 +92,7 @@ class Service:
             log.warning("resumed", extra={"drops": cut_off})
         await ensure_patients(self._records, await patient_ids(self._index))
         try:
-            await self._warm_up()
+            await _unless(stop, self._warm_up())
             daemon = self._settings.daemon
             with watch(daemon.inbox, self._changed, daemon.polling_seconds):
                 self._notifier.ready()
@@ -108,16 +112,19 @@ class Service:
             log.warning("warm_up_failed")  # the first scan starts a fresh worker
 
     async def _work(self, once: bool, stop: asyncio.Event) -> None:
-        next_look = 0.0
+        next_look = earliest = 0.0
         while not stop.is_set():
             self._notifier.alive()
-            if self._changed.is_set() or time.monotonic() >= next_look:
+            if time.monotonic() >= (earliest if self._changed.is_set() else next_look):
                 self._changed.clear()
                 self._copies.look()
+                began_at = time.monotonic()
                 is_resting = await self._inbox.look()
                 await queue.put_back_expired(self._index, self._owner)
                 pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
-                next_look = time.monotonic() + pause
+                took = time.monotonic() - began_at
+                earliest = time.monotonic() + LOOKING_SHARE * took
+                next_look = max(earliest, time.monotonic() + pause)
             began = await self._begin(once)
             if once and not began and not self._scans.tasks and await self._is_drained():
                 return
@@ -149,13 +156,14 @@ class Service:
         """Nothing waits any more but what cannot be read or written now, whoever tries."""
         if await self._is_held(once=True):
             return True
-        waiting = {queued.drop.unit for queued in await ledger.open_drops(self._index)}
+        waiting = await ledger.open_units(self._index)
         return waiting <= self._tally.stuck | self._inbox.unfinished
 
     async def _is_held(self, once: bool) -> bool:
         """Whether a run with `once` ends though something waits: paused, or no room."""
-        held = not self._has_room or await queue.switch(self._index, "paused")
-        return bool(once and held and await ledger.open_drops(self._index))
+        away = self._inbox.is_away
+        held = away or not self._has_room or await queue.switch(self._index, "paused")
+        return bool(once and held and await ledger.open_units(self._index))
 
     async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
         """Wait for a hint, for a scan to end, or for the next regular look, whichever is first."""
@@ -194,14 +202,30 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    with only_one(daemon.index):
+    with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
         if await asyncio.to_thread(is_damaged, daemon.index):
             log.warning("index_damaged")
             await rebuild(daemon)
         async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+            await keep_mark(daemon.inbox, index)
+            if was_cut_off:
+                await enter_unknown(daemon, index)
             yield Service(settings, index, records)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do it, but give it up as soon as there is a wish to stop."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return
+    await task
 
 
 async def run_daemon(settings: Settings, once: bool, stop: asyncio.Event) -> int:

@@ -16,8 +16,13 @@ from daemon.intake import hash_file
 from daemon.leaving import DUPLICATES, REASON, REJECTED
 from daemon.names import readable
 from daemon.outbox import look_through_outbox, source_files
+from daemon.presence import is_here
 from daemon.settings import Settings
 
+INBOX_AWAY = (
+    "The inbox is not the folder that the index knows: is it unmounted? If it was made anew on"
+    " purpose, gliowatch verify --rebuild makes them agree."
+)
 SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
 
 
@@ -73,9 +78,11 @@ async def _compare(settings: Settings) -> Account:
             for fault in await faults_of(database)
         ]
         held, folders = await held_files(index), await held_folders(index)
+        here = await is_here(daemon.inbox, index) or not held
     listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
     differences = [
         *faults,
+        *([] if here else [Difference("inbox_away", "", INBOX_AWAY)]),
         *_of_inbox(daemon.inbox, held),
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
         *_of_aside(daemon.inbox, held),

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from daemon.drops import DropKind, DroppedFile, State
 from daemon.index.database import Database, now
@@ -47,6 +48,20 @@ async def held_folders(index: Database) -> dict[bytes, tuple[str, int]]:
     """scan_id and revision of every published folder, by its path below the outbox."""
     rows = await index.rows("SELECT folder, scan_id, revision FROM scans")
     return {row["folder"]: (row["scan_id"], row["revision"]) for row in rows}
+
+
+async def rejected_lately(index: Database) -> dict[int, list[HeldFile]]:
+    """The files of drops that were rejected within the last day, by their drop_id."""
+    since = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="milliseconds")
+    rows = await index.rows(
+        "SELECT f.*, d.state, d.scan_id FROM drops d JOIN files f USING (drop_id)"
+        " WHERE d.state = 'rejected' AND d.ended_at > ? AND f.aside IS NOT NULL",
+        (since,),
+    )
+    found: dict[int, list[HeldFile]] = {}
+    for row in rows:
+        found.setdefault(row["drop_id"], []).append(_held(row))
+    return found
 
 
 async def faults_of(database: Database) -> list[str]:

@@ -147,7 +147,19 @@ async def open_drops(index: Database) -> list[QueuedDrop]:
     rows = await index.rows(
         "SELECT * FROM drops WHERE state IN ('waiting', 'running') ORDER BY drop_id"
     )
-    return [await queued(index, row) for row in rows]
+    files: dict[int, list[DroppedFile]] = {}
+    for each in await index.rows(
+        "SELECT drop_id, path, size, mtime_ns, inode FROM drops JOIN files USING (drop_id)"
+        " WHERE state IN ('waiting', 'running') ORDER BY drop_id, path"
+    ):
+        files.setdefault(each["drop_id"], []).append(DroppedFile(*each[1:]))
+    return [_queued(row, files.get(row["drop_id"], [])) for row in rows]
+
+
+async def open_units(index: Database) -> set[bytes]:
+    """The units of all waiting and running drops."""
+    rows = await index.rows("SELECT unit FROM drops WHERE state IN ('waiting', 'running')")
+    return {row["unit"] for row in rows}
 
 
 async def ended_in_inbox(index: Database) -> list[QueuedDrop]:
@@ -232,12 +244,16 @@ async def queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False)
         f"{' AND in_inbox' if only_in_inbox else ''} ORDER BY path",
         (row["drop_id"],),
     )
+    return _queued(row, [DroppedFile(*file) for file in files])
+
+
+def _queued(row: sqlite3.Row, files: list[DroppedFile]) -> QueuedDrop:
     drop = Drop(
         row["unit"],
         row["patient_id"],
         DropKind(row["kind"]),
         bool(row["urgent"]),
-        tuple(DroppedFile(*file) for file in files),
+        tuple(files),
     )
     return QueuedDrop(
         row["drop_id"],

@@ -145,6 +145,14 @@ async def drops_of_scan(index: Database, scan_id: str) -> list[int]:
     return [int(row["drop_id"]) for row in rows]
 
 
+async def count_done(index: Database, scan_id: str) -> int:
+    """How many drops made a scan: one for each of its revisions."""
+    row = await index.row(
+        "SELECT count(*) AS n FROM drops WHERE scan_id = ? AND state = 'done'", (scan_id,)
+    )
+    return int(row["n"]) if row else 0
+
+
 async def switch(index: Database, name: str) -> int:
     """The value of a switch; 0 if it was never set."""
     row = await index.row("SELECT value FROM switches WHERE name = ?", (name,))
