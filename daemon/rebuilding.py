@@ -20,6 +20,7 @@ from daemon.leaving import REASON, REJECTED
 from daemon.lock import only_one
 from daemon.names import readable
 from daemon.outbox import Published, look_through_outbox, source_files
+from daemon.presence import keep_mark
 from daemon.settings import DaemonSettings, Settings
 from daemon.verifying import aside_files
 from model.reading.dicom_identity import named_in
@@ -55,6 +56,7 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
     old = put_away(daemon.index)
     results = unreadable = aside = 0
     async with open_index(daemon.index) as index:
+        await keep_mark(daemon.inbox, index)
         for published in look_through_outbox(daemon.outbox):
             if published.report is None:
                 unreadable += 1

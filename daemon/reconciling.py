@@ -99,7 +99,8 @@ class Reconciler:
             if changed:
                 places = [(held.file.path, held.aside) for held in files if held.aside]
                 for path, aside in places:
-                    await asyncio.to_thread(leaving.come_back, self._inbox, path, aside)
+                    with contextlib.suppress(FileNotFoundError):  # somebody took it
+                        await asyncio.to_thread(leaving.come_back, self._inbox, path, aside)
                 await forget_rejected(self._index, number)
                 log.info("taken_back", extra={"drop": number})
 
