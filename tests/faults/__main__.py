@@ -69,7 +69,11 @@ def _table(outcomes: dict[str, Outcome]) -> str:
 
 
 def _line(number: str, outcome: Outcome) -> str:
-    verdict = "passed" if outcome.is_good else "FAILED: " + "; ".join(outcome.problems)
+    verdict = (
+        "passed"
+        if outcome.is_good
+        else "FAILED: " + ("; ".join(outcome.problems) or "see the counts")
+    )
     verdict = f"skipped: {outcome.skipped}" if outcome.skipped else verdict
     facts = (number, outcome.title, outcome.dropped, outcome.faults, outcome.lost, outcome.twice)
     more = (outcome.stuck, outcome.seconds, f"{verdict} ({'; '.join(outcome.notes)})")

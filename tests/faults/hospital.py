@@ -87,6 +87,14 @@ class Hospital:
         self.dropped[sha256(content)] -= 1
         self.replaced[sha256(content)] += 1
 
+    def append(self, path: bytes, more: bytes) -> None:
+        """Somebody writes on at the end of a dropped file, so that its content is another."""
+        with open(path, "rb+") as stream:
+            content = stream.read()
+            self.replace(content)
+            stream.write(more)
+        self.expect(content + more)
+
     def fault(self, number: int = 1) -> None:
         """One more fault was injected, just now."""
         self.faults += number

@@ -139,7 +139,7 @@ def hostile_names(folder: Path, weights: Path, scale: float) -> Outcome:
     for number, name in enumerate(NAMES):
         hospital.drop(name + b"/same.png", same)  # one content for all: a twin would show
         hospital.drop(b"files/" + name[-251:] + b".png", scans.png(100 + number))
-        hospital.drop(b"folders/" + name + b"/deep/a.png", scans.png(200 + number))
+        hospital.drop(b"folders/" + name + b"/deep/a.nii", b"none, deep %d" % number)
         hospital.drop(b"bad/" + name[-251:] + b".nii", b"no scan %d" % number)
     for number, content in enumerate(scans.dicom(1)):
         hospital.drop(b"study/" + NAMES[number + 8] + b"/" + NAMES[10 - number], content)

@@ -31,10 +31,10 @@ def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
     hospital = Hospital(folder, weights)
     moments = random.Random(1)
     kills = max(3, round(200 * scale))
-    for number in range(max(12, round(500 * scale))):
-        ending, content = scans.either(number)
-        hospital.drop(f"P{number}/scan{ending}", content)
+    count = _drop_some(hospital, 0, max(12, round(500 * scale)))
     for _ in range(kills):
+        if len(hospital.waiting()) < 8:  # or the next kill finds no work
+            count = _drop_some(hospital, count, 8)
         with hospital.once() as daemon:
             _kill_at_random(hospital, daemon, moments)
     points = [(point, when) for point in POINTS for when in ("before", "after")]
@@ -44,8 +44,16 @@ def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
         for number, (at, when) in enumerate(chosen, start=1)
     )
     hospital.drain()
-    what = f"{kills} random moments, {reached} of {len(chosen)} commit points reached"
+    what = f"{hospital.faults - reached} random moments, {reached} of {len(chosen)} commit points"
     return settle(hospital, "kill -9 of the daemon", what)
+
+
+def _drop_some(hospital: Hospital, first: int, count: int) -> int:
+    """Drop so many new scans; the number of the next one."""
+    for number in range(first, first + count):
+        ending, content = scans.either(number)
+        hospital.drop(f"P{number}/scan{ending}", content)
+    return first + count
 
 
 def _kill_at_random(hospital: Hospital, daemon: Daemon, moments: random.Random) -> None:
@@ -66,8 +74,12 @@ def _kill_at_point(hospital: Hospital, at: str, when: str, seed: int, nth: int) 
     hospital.drop(f"Q{seed}/a.png", scans.png(seed))
     hospital.drop(f"Q{seed}/b.png", scans.png(seed))
     hospital.drop(f"Q{seed}/c.png", scans.png(seed)[:200])
+    growing = hospital.drop(f"Q{seed}/d.png", scans.png(seed + 1))
     plan = {"at": at, "when": when, "nth": nth, "do": "kill", "where": "daemon"}
     with hospital.once((plan,)) as daemon:
+        until(lambda: daemon.has_logged("seen") or daemon.process.poll() is not None)
+        if os.path.exists(growing):
+            hospital.append(growing, b"more")
         is_killed = daemon.wait(100) == -signal.SIGKILL
     if is_killed:
         hospital.fault()
