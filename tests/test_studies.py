@@ -18,6 +18,7 @@ from daemon.drops import Drop, DropKind
 from daemon.inbox import NameRules, look_through
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index, open_records
+from daemon.presence import keep_mark
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.settings import Settings
@@ -51,6 +52,7 @@ async def reconciler(
     """A reconcile whose drops rest at once; `wait`: endings of temporary names."""
     daemon = hospital.daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+        await keep_mark(daemon.inbox, index)
         yield Reconciler(daemon.inbox, NameRules((), wait), Resting(0), index, records), index
 
 

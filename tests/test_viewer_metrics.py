@@ -16,6 +16,7 @@ from daemon.index.database import open_index, open_records
 from daemon.index.figures import totals
 from daemon.index.heartbeats import RECONCILE, beat, seconds_since
 from daemon.index.ledger import take_over
+from daemon.presence import keep_mark
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.settings import Settings, load_settings
@@ -83,11 +84,16 @@ async def test_an_inbox_that_is_away_is_no_look(hospital: Settings) -> None:
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,
     ):
+        await keep_mark(hospital.daemon.inbox, index)
         look = Reconciler(hospital.daemon.inbox, rules, resting, index, records).look
-        hospital.daemon.inbox.rmdir()
+        hospital.daemon.inbox.rename(hospital.daemon.inbox.with_name("unmounted"))
         await look()
         assert await seconds_since(index, RECONCILE) is None
-        hospital.daemon.inbox.mkdir()
+        hospital.daemon.inbox.mkdir()  # the place where it was mounted
+        await look()
+        assert await seconds_since(index, RECONCILE) is None
+        hospital.daemon.inbox.rmdir()
+        hospital.daemon.inbox.with_name("unmounted").rename(hospital.daemon.inbox)
         await look()
         assert await seconds_since(index, RECONCILE) is not None
 
@@ -100,6 +106,7 @@ async def test_a_look_goes_on_where_its_time_cannot_be_written(
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,
     ):
+        await keep_mark(hospital.daemon.inbox, index)
         await index.change("PRAGMA query_only = ON")  # as on a full disk
         inbox = Reconciler(hospital.daemon.inbox, rules, resting, index, records)
         assert await inbox.look() is False

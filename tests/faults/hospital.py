@@ -13,6 +13,7 @@ from tests.faults.scans import png
 
 PATIENCE = 100.0  # seconds, until a row gives up waiting
 WARM = png(99_999_999)
+OWN = (b".gliowatch", b".gliowatch.lock")  # what the daemon itself keeps in an inbox
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Hospital:
         for folder, folders, names in os.walk(root):
             if folder == root:
                 folders[:] = [name for name in folders if name not in aside]
-            paths = (os.path.join(folder, name) for name in names)
+            paths = (os.path.join(folder, name) for name in names if name not in OWN)
             found += [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
         return found
 
