@@ -11,6 +11,7 @@ from daemon.inbox import LEAVING, identify
 from daemon.index.holdings import HeldFile
 from daemon.names import UNASSIGNED, URGENT
 from daemon.opening import GONE, open_folder
+from daemon.presence import MARK
 
 REJECTED = b".rejected"
 DUPLICATES = b".duplicates"
@@ -66,7 +67,8 @@ def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> bytes | None:
                 return None
             return _set_aside(root, queued, file, place, taken)
     except OSError as error:
-        if error.errno not in GONE:
+        is_gone = error.errno in GONE and os.path.lexists(os.path.join(root, MARK.encode()))
+        if not is_gone:  # or the whole inbox is away
             raise
         return None if queued.state is State.DONE else _set_aside(root, queued, file, None, None)
 

@@ -21,6 +21,7 @@ from daemon.names import URGENT
 from daemon.presence import is_here
 from daemon.resting import Resting
 
+MOST_AT_ONCE = 500  # drops a transaction: the queue hands out others between them
 STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,7 @@ class Reconciler:
         self._find_unfinished(listing)
         # what ended while the folders were read may have been seen half gone: the next look tells
         settling = {place for unit, place in before.items() if unit not in known}
-        for unit, drop in listing.drops.items():
-            if drop.place not in settling:
-                await self._note(drop, known.get(unit))
+        await self._note([d for d in listing.drops.values() if d.place not in settling], known)
         for queued in known.values():
             is_seen = queued.drop.unit in listing.drops or queued.drop.place in settling
             if not is_seen and not _is_hidden(queued.drop, listing):
@@ -125,22 +124,36 @@ class Reconciler:
             log.info("unfinished", extra={"drops": len(unfinished)})
         self.unfinished = unfinished
 
-    async def _note(self, drop: Drop, queued: QueuedDrop | None) -> None:
-        if queued is None:
-            drop_id = await ledger.add_drop(self._index, drop)
-            await ensure_patients(self._records, [drop.patient_id])
-            log.info("seen", extra={"drop": drop_id, "kind": drop.kind, "files": len(drop.files)})
-        elif queued.state is State.WAITING and queued.drop.files != drop.files:
-            await ledger.change_files(self._index, queued.drop_id, drop)
-        if drop.unit in self.unfinished:
-            self._resting.disturb(drop.unit)
-            if queued is not None and queued.rested:
+    async def _note(self, drops: list[Drop], known: dict[bytes, QueuedDrop]) -> None:
+        """Enter what is new, and mark as ready what has rested: many at once in a transaction."""
+        new, ready = [], []
+        for drop in drops:
+            queued = known.get(drop.unit)
+            has_rested = self._has_rested(drop)
+            if queued is None:
+                new.append(drop)
+            elif queued.state is State.WAITING and queued.drop.files != drop.files:
+                await ledger.change_files(self._index, queued.drop_id, drop)
+            elif queued.state is State.WAITING and queued.rested and drop.unit in self.unfinished:
                 await ledger.disturb(self._index, queued.drop_id)
-            return
-        has_rested = self._resting.has_rested(drop.unit, drop.files)
-        is_waiting = queued is not None and queued.state is State.WAITING and not queued.rested
-        if has_rested and queued is not None and is_waiting:
-            await ledger.mark_rested(self._index, [queued.drop_id])
+            elif queued.state is State.WAITING and not queued.rested and has_rested:
+                ready.append(queued.drop_id)
+        for first in range(0, len(new), MOST_AT_ONCE):
+            await self._enter(new[first : first + MOST_AT_ONCE])
+        if ready:
+            await ledger.mark_rested(self._index, ready)
+
+    def _has_rested(self, drop: Drop) -> bool:
+        if drop.unit not in self.unfinished:
+            return self._resting.has_rested(drop.unit, drop.files)
+        self._resting.disturb(drop.unit)
+        return False
+
+    async def _enter(self, drops: list[Drop]) -> None:
+        numbers = await ledger.add_drops(self._index, drops)
+        await ensure_patients(self._records, {drop.patient_id for drop in drops})
+        for number, drop in zip(numbers, drops, strict=True):
+            log.info("seen", extra={"drop": number, "kind": drop.kind, "files": len(drop.files)})
 
     async def _finish_leaving(self, listing: Listing) -> None:
         """Files of ended drops that a crash left in the inbox are no new drops: they go now."""
@@ -150,12 +163,16 @@ class Reconciler:
             for unit in list(listing.drops):
                 _take_away(listing, unit, gone)
 
-    async def tidy(self) -> None:
-        """Take the files of ended drops out of the inbox."""
+    async def tidy(self, drop_id: int) -> None:
+        """Take the files of this drop out of the inbox, if it has ended."""
         if not await self._is_here():
             return
-        for ended in await ledger.ended_in_inbox(self._index):
-            await self._leave(ended)
+        for ended in await ledger.ended_in_inbox(self._index, drop_id):
+            leaving_now = asyncio.create_task(self._leave(ended))
+            try:
+                await asyncio.shield(leaving_now)
+            finally:  # also on the way out: where a file went to is noted before the end
+                await leaving_now
 
     async def _leave(self, queued: QueuedDrop) -> None:
         try:

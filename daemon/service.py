@@ -115,21 +115,32 @@ class Service:
         next_look = earliest = 0.0
         while not stop.is_set():
             self._notifier.alive()
-            if time.monotonic() >= (earliest if self._changed.is_set() else next_look):
-                self._changed.clear()
-                self._copies.look()
-                began_at = time.monotonic()
-                is_resting = await self._inbox.look()
-                await queue.put_back_expired(self._index, self._owner)
-                pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
-                took = time.monotonic() - began_at
-                earliest = time.monotonic() + LOOKING_SHARE * took
-                next_look = max(earliest, time.monotonic() + pause)
+            if time.monotonic() >= self._next_look(earliest, next_look):
+                earliest, next_look = await self._look()
             began = await self._begin(once)
             if once and not began and not self._scans.tasks and await self._is_drained():
                 return
-            pause = max(0.0, next_look - time.monotonic())
-            await self._pause(min(pause, await self._scans.patience()), stop)
+            is_hinted = self._changed.is_set()
+            if is_hinted:  # a copy makes many hints: one look for all of them, a little later
+                next_look = min(next_look, time.monotonic() + TICK_SECONDS / 5)
+            pause = self._next_look(earliest, next_look) - time.monotonic()
+            patience = await self._scans.patience()
+            await self._pause(max(0.0, min(pause, patience)), stop, is_hinted)
+
+    async def _look(self) -> tuple[float, float]:
+        """Look through the inbox; when to do so again at the earliest, and without a hint."""
+        self._changed.clear()
+        self._copies.look()
+        began_at = time.monotonic()
+        is_resting = await self._inbox.look()
+        await queue.put_back_expired(self._index, self._owner)
+        pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
+        ended_at = time.monotonic()
+        return ended_at + LOOKING_SHARE * (ended_at - began_at), ended_at + pause
+
+    def _next_look(self, earliest: float, next_look: float) -> float:
+        """Looks wait a little for the scans, but not where there is nothing else to do."""
+        return max(earliest, next_look) if self._scans.tasks else next_look
 
     async def _begin(self, once: bool) -> bool:
         """Hand out drops to the free slots; whether any was."""
@@ -165,17 +176,16 @@ class Service:
         held = away or not self._has_room or await queue.switch(self._index, "paused")
         return bool(once and held and await ledger.open_units(self._index))
 
-    async def _pause(self, seconds: float, stop: asyncio.Event) -> None:
-        """Wait for a hint, for a scan to end, or for the next regular look, whichever is first."""
+    async def _pause(self, seconds: float, stop: asyncio.Event, is_hinted: bool) -> None:
+        """Wait for a first hint, for a scan to end, or for the next look, whichever is first."""
         seconds = min(seconds, self._notifier.pause or seconds)
-        waits = {asyncio.create_task(self._changed.wait()), asyncio.create_task(stop.wait())}
+        events = [stop] if is_hinted else [stop, self._changed]
+        waits = {asyncio.create_task(event.wait()) for event in events}
         done, _ = await asyncio.wait(
             waits | self._scans.tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         for task in waits - done:
             task.cancel()
-        if self._changed.is_set() and not stop.is_set():
-            await asyncio.sleep(min(TICK_SECONDS / 5, seconds))  # a copy makes many hints
 
     async def _judge(self, queued: QueuedDrop, slot: Slot) -> None:
         job = processing.Job(
@@ -190,7 +200,7 @@ class Service:
         if outcome is State.WAITING:
             self._resting.disturb(queued.drop.unit)
         self._tally.count(queued.drop.unit, outcome)
-        await self._inbox.tidy()
+        await self._inbox.tidy(queued.drop_id)
 
 
 @asynccontextmanager

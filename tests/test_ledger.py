@@ -33,8 +33,8 @@ async def claimed(index: Database) -> QueuedDrop:
 
 
 async def test_only_rested_drops_are_handed_out_urgent_ones_first(index: Database) -> None:
-    first = await ledger.add_drop(index, a_drop("a.nii"))
-    urgent = await ledger.add_drop(index, a_drop("b.nii", urgent=True, patient="Q"))
+    first = (await ledger.add_drops(index, [a_drop("a.nii")]))[0]
+    urgent = (await ledger.add_drops(index, [a_drop("b.nii", urgent=True, patient="Q")]))[0]
     assert await queue.claim_next(index) is None
     await ledger.mark_rested(index, [first, urgent])
     claims = [await queue.claim_next(index) for _ in range(3)]
@@ -42,14 +42,14 @@ async def test_only_rested_drops_are_handed_out_urgent_ones_first(index: Databas
 
 
 async def test_a_changed_drop_must_rest_anew(index: Database) -> None:
-    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    drop_id = (await ledger.add_drops(index, [a_drop("a.nii")]))[0]
     await ledger.mark_rested(index, [drop_id])
     await ledger.change_files(index, drop_id, a_drop("a.nii"))
     assert await queue.claim_next(index) is None
 
 
 async def test_a_crash_puts_running_drops_back_and_counts_the_attempt(index: Database) -> None:
-    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    drop_id = (await ledger.add_drops(index, [a_drop("a.nii")]))[0]
     await ledger.mark_rested(index, [drop_id])
     await queue.claim_next(index)
     assert await ledger.put_back_all(index) == 1
@@ -58,7 +58,7 @@ async def test_a_crash_puts_running_drops_back_and_counts_the_attempt(index: Dat
 
 
 async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Database) -> None:
-    drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+    drop_id = (await ledger.add_drops(index, [a_drop("a.nii")]))[0]
     await ledger.mark_rested(index, [drop_id])
     await ledger.finish(index, await claimed(index), a_scan("s1"), {b"P/a.nii": "hash"})
     assert (await ledger.count_states(index))[State.DONE] == 1
@@ -74,7 +74,7 @@ async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Da
 
 async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database) -> None:
     for _ in range(2):
-        drop_id = await ledger.add_drop(index, a_drop("a.nii"))
+        drop_id = (await ledger.add_drops(index, [a_drop("a.nii")]))[0]
         await ledger.mark_rested(index, [drop_id])
         await ledger.reject(index, await claimed(index), "No.")
     states = await ledger.count_states(index)
@@ -82,7 +82,7 @@ async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database
 
 
 async def test_the_worklist_is_paged_and_filtered(index: Database) -> None:
-    ids = [await ledger.add_drop(index, a_drop(f"{n}.nii")) for n in range(5)]
+    ids = [(await ledger.add_drops(index, [a_drop(f"{n}.nii")]))[0] for n in range(5)]
     await ledger.mark_rested(index, ids[:1])
     await ledger.reject(index, await claimed(index), "No.")
     page = await worklist(index, limit=2)

@@ -46,7 +46,7 @@ class Moves(RuleBasedStateMachine):
         known = {each.drop.unit for each in self.runner.run(ledger.open_drops(self.index))}
         drop = a_drop(name, urgent, patient=f"P{name}")
         if drop.unit not in known:
-            drop_id = self.runner.run(ledger.add_drop(self.index, drop))
+            drop_id = self.runner.run(ledger.add_drops(self.index, [drop]))[0]
             self.runner.run(ledger.mark_rested(self.index, [drop_id]))
             self.waiting.add(drop_id)
 

@@ -18,7 +18,7 @@ __all__ = ["index"]  # the fixture
 async def fill(index: Database, *arrivals: int, urgent: tuple[int, ...] = ()) -> None:
     for number, arrived in enumerate(arrivals):
         drop = a_drop("a.nii", number in urgent, f"P{number}", arrived)
-        await ledger.mark_rested(index, [await ledger.add_drop(index, drop)])
+        await ledger.mark_rested(index, [(await ledger.add_drops(index, [drop]))[0]])
 
 
 async def patients(index: Database, count: int) -> list[str]:
@@ -34,7 +34,7 @@ async def test_urgent_first_then_the_newest_and_each_fourth_turn_the_oldest(
 
 async def test_two_drops_of_one_patient_never_run_together(index: Database) -> None:
     for name in ("a.nii", "b.nii"):
-        await ledger.mark_rested(index, [await ledger.add_drop(index, a_drop(name))])
+        await ledger.mark_rested(index, [(await ledger.add_drops(index, [a_drop(name)]))[0]])
     first = await claimed(index)
     assert await queue.claim_next(index) is None
     await ledger.reject(index, first, "No.")

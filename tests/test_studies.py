@@ -142,8 +142,8 @@ async def test_a_part_that_waits_already_gives_way_to_a_new_split(hospital: Sett
     (drop,) = look_through(hospital.daemon.inbox, NameRules((), ())).drops.values()
     parts = part_by_study(hospital.daemon.inbox, drop, hospital.daemon.outbox)
     async with open_index(hospital.daemon.index) as index:
-        await ledger.add_drop(index, parts[0])
-        drop_id = await ledger.add_drop(index, drop)
+        await ledger.add_drops(index, parts[:1])
+        drop_id = (await ledger.add_drops(index, [drop]))[0]
         await ledger.mark_rested(index, [drop_id])
         assert await queue.claim_next(index)
         await ledger.split(index, drop_id, parts)

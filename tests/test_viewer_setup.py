@@ -66,7 +66,7 @@ class House:
         """A drop that waits; its drop_id."""
         path = os.fsencode(f"{patient_id}/{name}")
         drop = Drop(path, patient_id, DropKind.NIFTI, False, (DroppedFile(path, 1, 1, 1),))
-        drop_id = await ledger.add_drop(self.app[INDEX], drop)
+        drop_id = (await ledger.add_drops(self.app[INDEX], [drop]))[0]
         if rested:
             await ledger.mark_rested(self.app[INDEX], [drop_id])
         return drop_id

@@ -18,10 +18,11 @@ class LeaseLost(GliowatchError):
     """The drop was taken from this worker meanwhile: what it made counts for nothing."""
 
 
-async def add_drop(index: Database, drop: Drop) -> int:
-    """Enter a drop that was seen for the first time, as waiting; its drop_id."""
+async def add_drops(index: Database, drops: Iterable[Drop]) -> list[int]:
+    """Enter drops that were seen for the first time, as waiting; their drop_ids."""
+    moment = now()
     async with index.transaction():
-        return await _enter(index, drop, rested=False, seen_at=now())
+        return [await _enter(index, drop, rested=False, seen_at=moment) for drop in drops]
 
 
 async def change_files(index: Database, drop_id: int, drop: Drop) -> None:
@@ -162,16 +163,18 @@ async def open_units(index: Database) -> set[bytes]:
     return {row["unit"] for row in rows}
 
 
-async def ended_in_inbox(index: Database) -> list[QueuedDrop]:
+async def ended_in_inbox(index: Database, drop_id: int | None = None) -> list[QueuedDrop]:
     """Ended drops some of whose files still have to leave the inbox; only those files.
 
     An archive of several studies stays until all of them have ended; if one was rejected, the
-    archive goes where rejected files go.
+    archive goes where rejected files go. drop_id: only this drop and those that share its files.
     """
+    which = "SELECT drop_id FROM files WHERE in_inbox" if drop_id is None else _SHARING
     rows = await index.rows(
-        "SELECT * FROM drops WHERE drop_id IN (SELECT DISTINCT drop_id FROM files WHERE in_inbox)"
+        f"SELECT * FROM drops WHERE drop_id IN ({which})"
         " AND state IN ('done', 'duplicate', 'rejected')"
-        f" AND NOT EXISTS ({_STILL_NEEDED}) ORDER BY state = 'rejected' DESC, drop_id"
+        f" AND NOT EXISTS ({_STILL_NEEDED}) ORDER BY state = 'rejected' DESC, drop_id",
+        () if drop_id is None else (drop_id,),
     )
     return [await queued(index, row, only_in_inbox=True) for row in rows]
 
@@ -195,6 +198,10 @@ async def count_states(index: Database) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
+_SHARING = (
+    "SELECT other.drop_id FROM files mine JOIN files other"
+    " ON other.path = mine.path AND other.in_inbox WHERE mine.drop_id = ? AND mine.in_inbox"
+)
 _STILL_NEEDED = (
     "SELECT 1 FROM files mine JOIN files other ON other.path = mine.path AND other.in_inbox"
     " AND other.inode = mine.inode AND other.mtime_ns = mine.mtime_ns"

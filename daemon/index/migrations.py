@@ -107,6 +107,10 @@ INDEX: tuple[str, ...] = (
         total(json_extract(report, '$.seconds.write'))
     FROM scans GROUP BY finding;
     """,
+    """
+    CREATE INDEX drops_in_line ON drops (urgent DESC, arrived_ns DESC, drop_id)
+        WHERE state = 'waiting' AND rested;
+    """,
 )
 
 RECORDS: tuple[str, ...] = (

@@ -61,7 +61,7 @@ class Hospital:
         """A short rest, a tiny network, one thread, any free port."""
         file.write_text(
             f'[daemon]\nindex = "{index}"\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n'
-            f"{self.extra}\n"
+            f"reserve_gb = 0\n{self.extra}\n"
             f'[model]\nweights = "{self.weights}"\nleast_flair = 0\nthreads = 1\n'
             "[viewer]\nport = 0\n"
         )

@@ -200,13 +200,13 @@ def duplicates(folder: Path, weights: Path, scale: float) -> Outcome:
 
 
 def replaced_while_leaving(folder: Path, weights: Path, scale: float) -> Outcome:
-    """Row 5b: a new file is renamed over the old one just before the old name is removed."""
+    """Row 5b: a new file is renamed over the old one just before the old name is taken away."""
     hospital = Hospital(folder, weights)
     gate = folder / "gate"
     path = hospital.drop("P/a.png", scans.png(1))
-    plan = {"at": "os:unlink", "do": "pause", "nth": 1, "where": "daemon", "value": "P/a.png"}
+    plan = {"at": "os:rename", "do": "pause", "nth": 1, "where": "daemon", "value": ".leaving-"}
     with hospital.once(({**plan, "gate": str(gate)},)) as daemon:
-        hospital.check(until(gate.with_suffix(".reached").exists), "nothing was unlinked")
+        hospital.check(until(gate.with_suffix(".reached").exists), "nothing left")
         new = folder / "new"
         new.write_bytes(scans.png(2))
         shutil.move(new, os.fsdecode(path))

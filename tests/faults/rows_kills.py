@@ -14,7 +14,7 @@ from tests.faults.hospital import Hospital, until
 
 LEDGER = "daemon.index.ledger:"
 POINTS = (  # functions at whose calls the daemon is killed, before and after
-    *(LEDGER + name for name in ("add_drop", "change_files", "mark_rested", "claim_next")),
+    *(LEDGER + name for name in ("add_drops", "change_files", "mark_rested", "claim_next")),
     *(LEDGER + name for name in ("finish", "finish_duplicate", "reject", "mark_left")),
     "daemon.publishing:new_staging",
     "daemon.publishing:publish",
