@@ -29,6 +29,11 @@ REFUSALS = {
     ),
     Seen.NO_HEAD: Note("no_head", "It does not look like a head: it was not judged."),
 }
+MANY, MOST_IN_ONE = 3, 0.75  # pieces, share: no drawn mask of 85 glioma patients is so scattered
+SCATTERED = Note(
+    "several_places",
+    "Bright areas lie in several places, as with other diseases such as MS: look at each of them.",
+)
 LOW = Note(
     "low_confidence",
     "The network is not sure of this mask: look at it before any of its numbers is used.",
@@ -69,7 +74,13 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
         segmentation.probability,
         volume.notes,
     )
-    return Judgement(replace(findings, trust=trust), segmentation)
+    notes = (*findings.notes, SCATTERED) if _is_scattered(findings) else findings.notes
+    return Judgement(replace(findings, trust=trust, notes=notes), segmentation)
+
+
+def _is_scattered(findings: Findings) -> bool:
+    sizes = [lesion.voxels for lesion in findings.lesions]
+    return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
 
 
 def _refused(volume: Volume, why: Note) -> Judgement:

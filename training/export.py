@@ -1,6 +1,7 @@
 """From a checkpoint to the weights that are shipped: half precision, described in the header."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,11 @@ def tensors_of(saved: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def header_of(saved: dict[str, Any]) -> dict[str, str]:
-    """What the weights are and where they come from, as the strings that the format allows."""
-    return {
+    """What the weights are and where they come from, as the strings that the format allows.
+
+    Where no patient was put aside, as in a last round on all, there is no validation Dice.
+    """
+    header = {
         "name": NAMES.get(saved["plan"].get("recipe"), NAME),
         "shape": json.dumps(saved["shape"]),
         "preparation": json.dumps(saved.get("preparation", {})),
@@ -46,6 +50,9 @@ def header_of(saved: dict[str, Any]) -> dict[str, str]:
         "validation_dice": f"{saved['validation_dice']:.4f}",
         "license": "CC BY-NC-SA 4.0",
     }
+    if not math.isfinite(saved["validation_dice"]):
+        del header["validation_dice"]
+    return header
 
 
 def save_weights(tensors: dict[str, torch.Tensor], header: dict[str, str], target: Path) -> None:

@@ -149,7 +149,7 @@ def hostile_names(folder: Path, weights: Path, scale: float) -> Outcome:
     before = set(os.listdir(folder))
     hospital.drain()
     made = {name for name in set(os.listdir(folder)) - before if "sqlite" not in name}
-    made -= {"outbox", "log.jsonl"}
+    made -= {"outbox", "copies", "log.jsonl"}
     hospital.check(not made, f"made outside inbox and outbox: {made}")
     own = sum(1 for name in NAMES if name not in hidden)
     kept = len(list(hospital.outbox.glob("*/*/source/same.png")))
