@@ -23,7 +23,7 @@ def look_through_outbox(outbox: Path) -> Iterator[Published]:
     for patient in _folders(os.fsencode(outbox)):
         for name in _folders(os.path.join(os.fsencode(outbox), patient)):
             folder = os.path.join(patient, name)
-            yield Published(folder, _report(outbox / os.fsdecode(folder)))
+            yield Published(folder, report_in(outbox / os.fsdecode(folder)))
 
 
 def source_files(folder: Path) -> list[Path]:
@@ -39,7 +39,8 @@ def _folders(place: bytes) -> list[bytes]:
         return []
 
 
-def _report(folder: Path) -> dict[str, Any] | None:
+def report_in(folder: Path) -> dict[str, Any] | None:
+    """The report of a published folder, or None if it has none that can be read."""
     scan_id = folder.name.partition("-r")[0]
     try:
         content = json.loads((folder / f"{scan_id}_report.json").read_text("utf-8"))

@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from daemon.lock import only_one
 from daemon.names import readable
 from daemon.outbox import Published, look_through_outbox, source_files
 from daemon.presence import keep_mark
+from daemon.removed import look_through_removed
 from daemon.settings import DaemonSettings, Settings
 from daemon.verifying import aside_files
 from model.reading.dicom_identity import named_in
@@ -63,6 +64,7 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
                 continue
             await _enter_result(index, daemon.outbox, published, published.report)
             results += 1
+        await _enter_removed(index, daemon.outbox)
         for drop in _set_aside(daemon.inbox):
             await enter_ended(index, drop)
             aside += 1
@@ -107,6 +109,15 @@ async def _enter_result(
             unit, report["patient_id"], kind, State.DONE, report["scan_id"], None, tuple(files)
         )
         await enter_ended(index, drop)
+
+
+async def _enter_removed(index: Database, outbox: Path) -> None:
+    """What retention has removed, unless the same scan came again and is there."""
+    there = {scan_id for scan_id, _ in (await held_folders(index)).values()}
+    for gone in look_through_removed(outbox):
+        if gone.report is not None and gone.report["scan_id"] not in there:
+            scan = row_of_report(gone.report, gone.folder, now())
+            await enter_scan(index, replace(scan, removed_at=now()), ())
 
 
 async def _enter_scan(index: Database, folder: Path, name: bytes, report: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from daemon.publishing import clear_staging
 from daemon.rebuilding import enter_unknown, rebuild
 from daemon.reconciling import Reconciler
 from daemon.resting import Resting
+from daemon.retention import Retention
 from daemon.running_scans import RunningScans
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
@@ -78,6 +79,7 @@ class Service:
         self._copies = NightlyCopies(
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
+        self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
         self._notifier = Notifier(os.environ)
         self._changed = asyncio.Event()
         self._tally = _Tally()
@@ -101,6 +103,7 @@ class Service:
             self._notifier.stopping()
             await self._scans.close()
             await self._copies.finish()
+            await self._retention.finish()
         return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
 
     async def _warm_up(self) -> None:
@@ -131,6 +134,7 @@ class Service:
         """Look through the inbox; when to do so again at the earliest, and without a hint."""
         self._changed.clear()
         self._copies.look()
+        self._retention.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look()
         await queue.put_back_expired(self._index, self._owner)

@@ -54,6 +54,8 @@ class DaemonSettings(_Table):
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=1, ge=1, le=32)
     reserve_gb: float = Field(default=2.0, ge=0)
+    keep_days: float = Field(default=0.0, ge=0)
+    keep_gb: float = Field(default=0.0, ge=0)
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property

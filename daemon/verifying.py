@@ -17,6 +17,7 @@ from daemon.leaving import DUPLICATES, REASON, REJECTED
 from daemon.names import readable
 from daemon.outbox import look_through_outbox, source_files
 from daemon.presence import is_here
+from daemon.removed import look_through_removed
 from daemon.settings import Settings
 
 INBOX_AWAY = (
@@ -135,9 +136,11 @@ def _of_outbox(
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = os.fsdecode(os.path.basename(published.folder)).partition("-r")[0]
         kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
-    for folder in folders.keys() - found:
+    removed = {gone.folder for gone in look_through_removed(outbox)}
+    for folder in folders.keys() - found - removed:
         differences.append(Difference("no_result", readable(folder), "It was published, but gone."))
-    return [*differences, *_of_done(held, kept)]
+    went = {os.fsdecode(os.path.basename(folder)).partition("-r")[0] for folder in removed}
+    return [*differences, *_of_done([each for each in held if each.scan_id not in went], kept)]
 
 
 def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Difference]:

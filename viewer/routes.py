@@ -7,6 +7,7 @@ from viewer.health import healthz
 from viewer.metrics import send_metrics
 from viewer.patient_editing import add, change, show_edit, show_new
 from viewer.patients import show_patient, show_patients
+from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
 from viewer.upload_page import show_upload, take_upload
@@ -24,6 +25,7 @@ ROUTES = (
     web.post("/patients/{patient_key}", change),
     web.get("/patients/{patient_key}/edit", show_edit),
     web.get("/scans/{scan_id}", show_scan),
+    web.post("/scans/{scan_id}/reviews", review),
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),

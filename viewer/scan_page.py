@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.identities import is_in_conflict
+from daemon.index.reviews import reviews_of
 from daemon.index.scans import ScanRow, patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
@@ -16,9 +17,10 @@ from daemon.outputs.sentences import (
     finding_sentence,
     size_words,
 )
-from viewer.keys import INDEX, SETTINGS
+from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
+from viewer.reviewing import DECISIONS, review_lines
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
 from viewer.wording import NOT_KNOWN, SIDES, age, moment_words
@@ -43,6 +45,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     patient, report = patients[scan.patient_id], scan.report
     outbox = request.app[SETTINGS].daemon.outbox
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
+    said = await reviews_of(request.app[RECORDS], scan.scan_id)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
     values = {
         "title": "Scan",
@@ -65,6 +68,9 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "roles": await asyncio.to_thread(present_roles, outbox, scan),
         "series": report["input"].get("series", []),
         "technical": technical_lines(report),
+        "removed": moment_words(scan.removed_at) if scan.removed_at else "",
+        "decisions": DECISIONS,
+        "reviews": review_lines(said, scan.revision),
     }
     return render(request, "scan.html", values)
 

@@ -45,8 +45,11 @@ async def held_files(index: Database) -> list[HeldFile]:
 
 
 async def held_folders(index: Database) -> dict[bytes, tuple[str, int]]:
-    """scan_id and revision of every published folder, by its path below the outbox."""
-    rows = await index.rows("SELECT folder, scan_id, revision FROM scans")
+    """scan_id and revision of every published folder, by its path below the outbox.
+
+    Those that retention has removed are left out.
+    """
+    rows = await index.rows("SELECT folder, scan_id, revision FROM scans WHERE removed_at IS NULL")
     return {row["folder"]: (row["scan_id"], row["revision"]) for row in rows}
 
 

@@ -111,6 +111,10 @@ INDEX: tuple[str, ...] = (
     CREATE INDEX drops_in_line ON drops (urgent DESC, arrived_ns DESC, drop_id)
         WHERE state = 'waiting' AND rested;
     """,
+    """
+    ALTER TABLE scans ADD COLUMN removed_at TEXT;   -- when retention took the files away
+    CREATE INDEX scans_by_age ON scans (published_at, scan_id) WHERE removed_at IS NULL;
+    """,
 )
 
 RECORDS: tuple[str, ...] = (
@@ -139,5 +143,17 @@ RECORDS: tuple[str, ...] = (
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL
     );
+    """,
+    """
+    CREATE TABLE reviews (
+        review_id INTEGER PRIMARY KEY,
+        scan_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        decision TEXT NOT NULL CHECK (decision IN ('accepted', 'rejected', 'needs_correction')),
+        comment TEXT NOT NULL,
+        reviewer TEXT NOT NULL,
+        at TEXT NOT NULL
+    );
+    CREATE INDEX reviews_by_scan ON reviews (scan_id, revision, review_id);
     """,
 )

@@ -27,6 +27,7 @@ class ScanRow:
     study_uid: str | None = None
     accession: str = ""
     study_date: str = ""
+    removed_at: str | None = None  # when retention took its files away
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
     )
     if known is None:
         await count_scan(index, scan.finding, scan.report.get("seconds", {}))
+    if scan.removed_at is None:  # what was removed and comes again begins anew
+        await index.change(
+            "DELETE FROM scans WHERE scan_id = ? AND removed_at IS NOT NULL", (scan.scan_id,)
+        )
     await index.change(
-        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             scan.scan_id,
             scan.revision,
@@ -88,6 +93,7 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
             scan.study_uid,
             scan.accession,
             scan.study_date,
+            scan.removed_at,
         ),
     )
 
@@ -97,7 +103,7 @@ async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
     row = await index.row(
         "SELECT * FROM scans WHERE scan_id = ? ORDER BY revision DESC LIMIT 1", (scan_id,)
     )
-    return _scan(row) if row else None
+    return scan_of_row(row) if row else None
 
 
 async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> ScanRow | None:
@@ -108,7 +114,7 @@ async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> Sca
         " DESC, revision DESC LIMIT 1",
         (patient_id, study_uid),
     )
-    return _scan(row) if row else None
+    return scan_of_row(row) if row else None
 
 
 async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -> list[ScanRow]:
@@ -119,7 +125,7 @@ async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -
         " ORDER BY s.acquired_at DESC NULLS LAST, s.published_at DESC LIMIT ?",
         (patient_id, limit),
     )
-    return [_scan(row) for row in rows]
+    return [scan_of_row(row) for row in rows]
 
 
 async def patients_with_content(index: Database, content_sha256: str) -> set[str]:
@@ -160,14 +166,15 @@ async def worklist(
             row["reason"],
             row["seen_at"],
             row["ended_at"],
-            _scan(row) if row["scan_id"] else None,
+            scan_of_row(row) if row["scan_id"] else None,
             bool(row["filed_twice"]),
         )
         for row in rows
     ]
 
 
-def _scan(row: sqlite3.Row) -> ScanRow:
+def scan_of_row(row: sqlite3.Row) -> ScanRow:
+    """A row of scans with all its columns."""
     return ScanRow(
         row["scan_id"],
         row["revision"],
@@ -182,4 +189,5 @@ def _scan(row: sqlite3.Row) -> ScanRow:
         row["study_uid"],
         row["accession"],
         row["study_date"],
+        row["removed_at"],
     )

@@ -1,0 +1,63 @@
+"""What people said of published scans; it belongs to the records, and no rebuild touches it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from daemon.index.database import Database, now
+
+
+class Decision(StrEnum):
+    """What a person thinks of a mask; only the first two end the work on it."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    NEEDS_CORRECTION = "needs_correction"
+
+
+@dataclass(frozen=True)
+class Review:
+    """One statement about one revision of a scan; at: UTC, ISO 8601."""
+
+    scan_id: str
+    revision: int
+    decision: Decision
+    comment: str
+    reviewer: str
+    at: str
+
+
+async def add_review(
+    records: Database, scan_id: str, revision: int, decision: Decision, comment: str, reviewer: str
+) -> None:
+    """Add a statement; those before it stay."""
+    async with records.transaction():
+        await records.change(
+            "INSERT INTO reviews (scan_id, revision, decision, comment, reviewer, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (scan_id, revision, decision, comment, reviewer, now()),
+        )
+
+
+async def reviews_of(records: Database, scan_id: str) -> list[Review]:
+    """All that was said of a scan's revisions, latest first."""
+    rows = await records.rows(
+        "SELECT scan_id, revision, decision, comment, reviewer, at FROM reviews"
+        " WHERE scan_id = ? ORDER BY review_id DESC",
+        (scan_id,),
+    )
+    return [Review(row[0], row[1], Decision(row[2]), *row[3:]) for row in rows]
+
+
+async def settled(records: Database, scans: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of these revisions whose last statement is that the mask is right, or wrong."""
+    found = set()
+    for scan_id, revision in scans:
+        row = await records.row(
+            "SELECT decision FROM reviews WHERE scan_id = ? AND revision = ?"
+            " ORDER BY review_id DESC LIMIT 1",
+            (scan_id, revision),
+        )
+        if row and row["decision"] in (Decision.ACCEPTED, Decision.REJECTED):
+            found.add((scan_id, revision))
+    return found
