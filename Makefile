@@ -20,8 +20,9 @@ types: $(VENV)/.installed-dev
 layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
+# Two files of tests at a time; each process has one thread, so that they do not wait for each other.
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10
 
 # The long form of tests/test_faults.py: hours, and as root, since it mounts small disks.
 FAULTS ?= --markdown faults.md --json faults.json

@@ -122,7 +122,9 @@ class Service:
                 earliest, next_look = await self._look()
             began = await self._begin(once)
             if once and not began and not self._scans.tasks and await self._is_drained():
-                return
+                earliest, next_look = await self._look()  # a loose file was filed, perhaps
+                if await self._is_drained():
+                    return
             is_hinted = self._changed.is_set()
             if is_hinted:  # a copy makes many hints: one look for all of them, a little later
                 next_look = min(next_look, time.monotonic() + TICK_SECONDS / 5)
