@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.daemons import Daemon, Plan
+from tests.faults.daemons import ROOT, Daemon, Plan
 from tests.faults.scans import png
 
 PATIENCE = 100.0  # seconds, until a row gives up waiting
+SHIPPED = ROOT / "model" / "weights" / "flair_unet.safetensors"
 WARM = png(99_999_999)
 OWN = (b".gliowatch", b".gliowatch.lock")  # what the daemon itself keeps in an inbox
 

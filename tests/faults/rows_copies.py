@@ -6,12 +6,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.daemons import Plan
-from tests.faults.hospital import Hospital, until
+from tests.faults.hospital import SHIPPED, Hospital, until
 
 REST_SECONDS = 0.3  # of the hospital's settings
 
@@ -128,6 +129,12 @@ def changes_meanwhile(folder: Path, weights: Path, scale: float) -> Outcome:
     return settle(hospital, "overwrite, delete, append during processing")
 
 
+def changes_with_real_weights(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 5c: the same with the weights that are shipped."""
+    outcome = changes_meanwhile(folder, SHIPPED, scale)
+    return replace(outcome, title=f"{outcome.title}, real weights")
+
+
 def _change_at(
     hospital: Hospital, step: str, change: "Callable[[Hospital, bytes, int], None]", number: int
 ) -> None:
@@ -224,5 +231,6 @@ ROWS: dict[str, Callable[[Path, Path, float], Outcome]] = {
     "4": renames_in,
     "5": changes_meanwhile,
     "5b": replaced_while_leaving,
+    "5c": changes_with_real_weights,
     "7": duplicates,
 }

@@ -5,18 +5,20 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.daemons import Daemon
-from tests.faults.hospital import Hospital, until
+from tests.faults.hospital import SHIPPED, Hospital, until
 
 LEDGER = "daemon.index.ledger:"
 POINTS = (  # functions at whose calls the daemon is killed, before and after
-    *(LEDGER + name for name in ("add_drops", "change_files", "mark_rested", "claim_next")),
+    *(LEDGER + name for name in ("add_drops", "change_files", "mark_rested")),
+    "daemon.index.queue:claim_next",
     *(LEDGER + name for name in ("finish", "finish_duplicate", "reject", "mark_left")),
-    "daemon.publishing:new_staging",
+    "daemon.publishing:staging_folder",
     "daemon.publishing:publish",
     "daemon.leaving:leave",
     "daemon.index.database:Database.change",  # inside the transactions
@@ -43,9 +45,16 @@ def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
         _kill_at_point(hospital, at, when, 1000 * number, moments.choice((1, 1, 2)))
         for number, (at, when) in enumerate(chosen, start=1)
     )
+    hospital.check(reached == len(chosen), f"{len(chosen) - reached} commit points not reached")
     hospital.drain()
     what = f"{hospital.faults - reached} random moments, {reached} of {len(chosen)} commit points"
     return settle(hospital, "kill -9 of the daemon", what)
+
+
+def kills_with_real_weights(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 1b: the same, fewer times, with the weights that are shipped."""
+    outcome = kills_of_the_daemon(folder, SHIPPED, scale / 4)
+    return replace(outcome, title=f"{outcome.title}, real weights")
 
 
 def _drop_some(hospital: Hospital, first: int, count: int) -> int:
@@ -165,6 +174,7 @@ def end_while_loading(folder: Path, weights: Path, scale: float) -> Outcome:
 
 ROWS: dict[str, Callable[[Path, Path, float], Outcome]] = {
     "1": kills_of_the_daemon,
+    "1b": kills_with_real_weights,
     "2": kills_of_workers,
     "17": poison_scans,
     "19": gentle_ends,
