@@ -31,8 +31,8 @@ def published(hospital: Settings) -> dict[str, str]:
         folder = hospital.daemon.inbox / patient
         folder.mkdir()
         shutil.copy(PICTURE, folder / "a.png")
-        os.utime(folder / "a.png", (1e9 - number, 1e9 - number))
-        assert drain(hospital.daemon.inbox.parent).returncode == 0
+        os.utime(folder / "a.png", (1e9 - number, 1e9 - number))  # what came last goes first
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
     return {str(report["patient_id"]): str(report["scan_id"]) for report in reports(hospital)}
 
 
