@@ -29,6 +29,7 @@ REFUSALS = {
     ),
     Seen.NO_HEAD: Note("no_head", "It does not look like a head: it was not judged."),
 }
+DATE_UNKNOWN = Note("date_unknown", "The file does not say when it was acquired.")
 LOW = Note(
     "low_confidence",
     "The network is not sure of this mask: look at it before any of its numbers is used.",
@@ -108,7 +109,7 @@ def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | 
 
 def _with_doubts(volume: Volume) -> Volume:
     if volume.acquired_at is None:
-        volume = volume.with_note("date_unknown", "The file does not say when it was acquired.")
+        volume = volume.with_note(DATE_UNKNOWN.code, DATE_UNKNOWN.message)
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
         volume = volume.with_note(
             "few_slices", "The scan has fewer than five slices: its volume is not known."
