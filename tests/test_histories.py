@@ -1,20 +1,11 @@
 """A patient's scans over time: late ones, reprocessed ones, entered dates; each change follows."""
 
 import json
-import shutil
-import sqlite3
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
-import pytest
-from PIL import Image
 
-from daemon.dating import WrongDate, enter_date
-from daemon.index.database import open_index, open_records
-from daemon.index.scans import find_scan
 from daemon.settings import Settings
 from tests.conftest import ROOT, drain, gliowatch, left_in_inbox
 from tests.phantoms import HEAD_SPACING, grid, head, write_nifti
@@ -71,10 +62,20 @@ def test_a_late_older_scan_makes_a_revision_of_the_next_and_of_the_newest(
     for day, radius in (("2024-03-01", 18), ("2024-05-01", 20), ("2024-07-01", 22)):
         drop_dicom(hospital, day, radius)
     run(hospital)
-    print({d:[(r["revision"],r["volume_ml"],r["change"] and r["change"]["words"]) for r in e] for d,e in by_day(hospital).items()})
+    print(
+        {
+            d: [(r["revision"], r["volume_ml"], r["change"] and r["change"]["words"]) for r in e]
+            for d, e in by_day(hospital).items()
+        }
+    )
     drop_dicom(hospital, "2024-01-01", 16)
     run(hospital)
-    print({d:[(r["revision"],r["volume_ml"],r["change"] and r["change"]["words"]) for r in e] for d,e in by_day(hospital).items()})
+    print(
+        {
+            d: [(r["revision"], r["volume_ml"], r["change"] and r["change"]["words"]) for r in e]
+            for d, e in by_day(hospital).items()
+        }
+    )
     print(by_day(hospital)["2024-07-01"][-1])
     assert gliowatch(hospital, "verify").returncode == 0
     assert 0

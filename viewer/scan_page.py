@@ -7,7 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.history import wants_date
 from daemon.index.identities import is_in_conflict
+from daemon.index.scan_dates import entered_date
 from daemon.index.scans import ScanRow, patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
@@ -16,7 +18,8 @@ from daemon.outputs.sentences import (
     finding_sentence,
     size_words,
 )
-from viewer.keys import INDEX, SETTINGS
+from viewer.dating import date_words
+from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
 from viewer.scan_files import present_roles
@@ -44,6 +47,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     outbox = request.app[SETTINGS].daemon.outbox
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
+    entered = await entered_date(request.app[RECORDS], scan.scan_id)
     values = {
         "title": "Scan",
         "section": "worklist",
@@ -51,6 +55,10 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
+        "wants_date": wants_date(report),
+        "date_entered": (entered.acquired_on if entered else ""),
+        "date_words": date_words(report, entered),
+        "change": (report.get("change") or {}).get("words", ""),
         "study": study_words(scan),
         "sentence": finding_sentence(report),
         "doubts": [
