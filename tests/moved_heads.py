@@ -52,7 +52,7 @@ def scanned_again(
 def ball(volume: Volume, centre: NDArray[np.float64], radius: float) -> MaskArray:
     """A ball of so many mm about a place in RAS mm, as a mask on the volume's grid."""
     away = np.linalg.norm(places(volume.shape, volume.affine) - centre, axis=-1)
-    return (away <= radius).astype(np.uint8)
+    return np.asarray(away <= radius, np.uint8)
 
 
 def with_ball(volume: Volume, centre: NDArray[np.float64], radius: float) -> Volume:
