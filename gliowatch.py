@@ -158,6 +158,26 @@ def verify_all(
 
 
 @app.command()
+def export(
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
+    ] = False,
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="write reviewed masks as a training set")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", dir_okay=False, help="else standard output"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Write all findings as CSV, one row a lesion."""
+    from daemon.exporting import export as export_all
+
+    export_all(_load(settings), deidentify, masks, out, typer.echo)
+
+
+@app.command()
 def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     """Show versions, device, weights and the settings in force."""
     from daemon.about import about

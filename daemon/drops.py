@@ -30,7 +30,8 @@ MOVES = {
 class DropKind(StrEnum):
     """What a drop is by its names.
 
-    `loose` lies in the inbox itself; `again` has no files: a published scan is to be judged anew.
+    `loose` lies in the inbox itself. The last two have no files: a published scan is to be judged
+    anew, or only compared anew with the patient's other scans.
     """
 
     NIFTI = "nifti"
@@ -39,6 +40,10 @@ class DropKind(StrEnum):
     ZIP = "zip"
     LOOSE = "loose"
     AGAIN = "again"
+    COMPARE = "compare"
+
+
+OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE)
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +65,7 @@ class Drop:
 
     unit: path below the inbox of the file itself or, for DICOM, of the patient's folder; if
     that holds several studies, a zero byte and the study follow, in a form of our own. Of a
-    scan to judge again it is a zero byte and the scan_id.
+    scan to judge again it is a zero byte and the scan_id, of one to compare two and the scan_id.
     """
 
     unit: bytes
@@ -77,12 +82,12 @@ class Drop:
     @property
     def is_one_study(self) -> bool:
         """True for one of several studies that lay in one folder."""
-        return STUDY_MARK in self.unit and self.kind is not DropKind.AGAIN
+        return STUDY_MARK in self.unit and self.kind not in OF_PUBLISHED
 
     @property
     def scan_to_judge(self) -> str:
-        """Of a drop of the kind `again`, the scan_id."""
-        return self.unit.removeprefix(STUDY_MARK).decode()
+        """Of a published scan that is to be judged or compared anew, the scan_id."""
+        return self.unit.lstrip(STUDY_MARK).decode()
 
     @property
     def patient_folder(self) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
     """
     old = staging / "earlier"
     link_tree(earlier.folder / SOURCE, old)
-    before = _files_before(old, staging, intake.study.uid if intake.study else None)
+    before = files_before(old, staging, intake.study.uid if intake.study else None)
     names = {identity.patient_id for identity in named_in(before).identities}
     if names != intake.dicom_ids:
         shutil.rmtree(old)
@@ -67,7 +68,7 @@ def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake
     Raises UnreadableScan when the files in the outbox are no longer what they were.
     """
     link_tree(earlier.folder / SOURCE, staging / SOURCE)
-    files = _files_before(staging / SOURCE, staging, study_uid)
+    files = files_before(staging / SOURCE, staging, study_uid)
     scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files])
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
     content = hash_content(digests)
@@ -79,9 +80,16 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def link_tree(folder: Path, target: Path) -> None:
-    """The same files under other names; copied where the file system knows no links."""
-    shutil.copytree(folder, target, copy_function=_link)
+def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
+    """The same files under other names; copied where the file system knows no links.
+
+    but: names at the top of the folder that are left out.
+    """
+
+    def ignore(place: str, names: list[str]) -> list[str]:
+        return [name for name in names if name in but] if place == str(folder) else []
+
+    shutil.copytree(folder, target, copy_function=_link, ignore=ignore, dirs_exist_ok=True)
 
 
 def _link(file: str, target: str) -> None:
@@ -91,7 +99,7 @@ def _link(file: str, target: str) -> None:
         shutil.copy2(file, target, follow_symlinks=False)
 
 
-def _files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:
+def files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:
     """The earlier files as they were judged: archives unpacked, of several studies this one."""
     files: list[Path] = []
     for number, path in enumerate(files_below(source)):

@@ -3,14 +3,15 @@
 import logging
 import os
 from collections.abc import Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from daemon import leaving, work
-from daemon.drops import Drop, DropKind, QueuedDrop, State
+from daemon.drops import OF_PUBLISHED, Drop, DropKind, State
+from daemon.following import compare_again, past_of
 from daemon.index import ledger
-from daemon.index.database import Database, now
+from daemon.index.database import now
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import fill_patient
 from daemon.index.queue import LONGEST_DELAY, count_done
@@ -22,12 +23,12 @@ from daemon.index.scans import (
     scan_of_study,
 )
 from daemon.intake import SOURCE, Earlier, Intake
+from daemon.job import Job
 from daemon.names import UNASSIGNED, folder_name
 from daemon.opening import FilesChanged
 from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
 from daemon.publishing import publish, published_report, revision_folder, staging_folder
-from daemon.settings import Settings
-from daemon.slots import Slot, WorkerFailed
+from daemon.slots import WorkerFailed
 from daemon.studies import part_by_study
 from model.errors import GliowatchError
 from model.volume import Note
@@ -39,22 +40,6 @@ OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
 IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
 CAME_LATE = Note("late_files", LATE_FILES)
 NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One claimed drop with everything that is needed to take it through."""
-
-    index: Database
-    records: Database
-    slot: Slot
-    settings: Settings
-    rules: work.JudgingRules
-    queued: QueuedDrop
-
-    async def in_worker(self, function: Any, *values: Any) -> Any:
-        """Run a function of daemon.work in the slot's process, within what is allowed."""
-        return await self.slot.run(self.settings.daemon.allowance, function, *values)
 
 
 async def process(job: Job) -> State:
@@ -82,7 +67,7 @@ async def _process(job: Job) -> State:
         return await _reject(job, str(error))
     except OSError as error:  # a full or missing disk is no fault of the scan: it waits
         log.warning("storage_trouble", extra={"drop": drop_id, "errno": error.errno})
-        again = job.queued.drop.kind is DropKind.AGAIN
+        again = job.queued.drop.kind in OF_PUBLISHED
         await ledger.put_back(job.index, job.queued, rested=again, count_attempt=False)
         return State.WAITING
     except Exception:
@@ -96,6 +81,8 @@ async def _by_kind(job: Job, staging: Path) -> State:
         return await _file_loose(job)
     if drop.kind is DropKind.AGAIN:
         return await _judge_again(job, staging)
+    if drop.kind is DropKind.COMPARE:
+        return await compare_again(job, staging)
     if drop.kind in MAY_BE_SEVERAL and not drop.is_one_study:
         inbox = job.settings.daemon.inbox
         studies = await job.in_worker(part_by_study, inbox, drop, staging)
@@ -161,8 +148,9 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     if report is not None:
         return await _adopt(job, intake, folder, report)
     notes = await _doubts(job, intake, os.fsdecode(patient_folder))
+    past = await past_of(job, intake.scan_id, patient_folder)
     report = await job.in_worker(
-        work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes
+        work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes, outbox, past
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")

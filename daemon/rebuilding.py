@@ -13,8 +13,9 @@ from typing import Any
 from daemon.drops import DropKind, State
 from daemon.inbox import drop_kind, identify
 from daemon.index.database import Database, now, open_index
+from daemon.index.histories import queue_all_stale
 from daemon.index.holdings import EndedDrop, HeldFile, enter_ended, enter_scan, held_folders
-from daemon.index.scans import row_of_report
+from daemon.index.scans import patient_ids, row_of_report
 from daemon.intake import hash_file
 from daemon.leaving import REASON, REJECTED
 from daemon.lock import only_one
@@ -68,6 +69,7 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
         for drop in _set_aside(daemon.inbox):
             await enter_ended(index, drop)
             aside += 1
+        await queue_all_stale(index, await patient_ids(index))
     log.warning("rebuilt", extra={"results": results, "unreadable": unreadable, "aside": aside})
     return Rebuilt(results, unreadable, aside, old)
 
@@ -79,6 +81,7 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
         if published.folder not in known and published.report is not None:
             folder = daemon.outbox / os.fsdecode(published.folder)
             await _enter_scan(index, folder, published.folder, published.report)
+            await queue_all_stale(index, [published.report["patient_id"]])
             log.warning("entered_again", extra={"scan": published.report["scan_id"]})
 
 

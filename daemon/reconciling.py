@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon import leaving
-from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
+from daemon.drops import OF_PUBLISHED, Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
 from daemon.index.database import Database
@@ -104,7 +104,7 @@ class Reconciler:
                 log.info("taken_back", extra={"drop": number})
 
     async def _withdraw(self, queued: QueuedDrop) -> None:
-        if queued.state is State.WAITING and queued.drop.kind is not DropKind.AGAIN:
+        if queued.state is State.WAITING and queued.drop.kind not in OF_PUBLISHED:
             await ledger.withdraw(self._index, queued.drop_id)
             log.info("withdrawn", extra={"drop": queued.drop_id})
 

@@ -7,9 +7,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.index import aging, reviews
+from daemon.history import judged_revision
+from daemon.index import aging
 from daemon.index.database import Database, now
 from daemon.index.holdings import held_folders
+from daemon.index.reviews import Decision, last_decision
 from daemon.index.scans import ScanRow
 from daemon.removed import bytes_below, look_through_removed, remove
 
@@ -61,16 +63,19 @@ class Retention:
         after, count = FIRST, 0
         while scans := await aging.oldest_scans(self._index, after, PAGE):
             after = (scans[-1].published_at, scans[-1].scan_id)
-            keys = [(scan.scan_id, scan.revision) for scan in scans]
-            seen = await reviews.settled(self._records, keys)
-            for scan, key in zip(scans, keys, strict=True):
+            for scan in scans:
                 is_old = self._days > 0 and scan.published_at < before
                 if not is_old and over <= 0:
                     return count
-                if key in seen:
+                if await self._is_settled(scan):
                     over -= await self._remove(scan)
                     count += 1
         return count
+
+    async def _is_settled(self, scan: ScanRow) -> bool:
+        """Whether a person has said that the mask is right, or wrong; not that it needs work."""
+        said = await last_decision(self._records, scan.scan_id, judged_revision(scan.report))
+        return said in (Decision.ACCEPTED, Decision.REJECTED)
 
     async def _bytes_over(self) -> float:
         """How much more the outbox takes than it may; nothing where no limit was set."""

@@ -16,12 +16,14 @@ from typing import Any
 from daemon import processing
 from daemon.beginning import has_room, is_quiet
 from daemon.copying import refuse_damaged
+from daemon.dating import queue_dated
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
 from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.patients import ensure_patients
 from daemon.index.scans import patient_ids
+from daemon.job import Job
 from daemon.lock import only_one, only_one_in
 from daemon.nightly import NightlyCopies
 from daemon.notifying import Notifier
@@ -93,6 +95,7 @@ class Service:
         if cut_off:
             log.warning("resumed", extra={"drops": cut_off})
         await ensure_patients(self._records, await patient_ids(self._index))
+        await queue_dated(self._index, self._records)
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon
@@ -194,7 +197,7 @@ class Service:
             task.cancel()
 
     async def _judge(self, queued: QueuedDrop, slot: Slot) -> None:
-        job = processing.Job(
+        job = Job(
             self._index,
             self._records,
             slot,

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from daemon.slots import Allowance
+from model.change_rules import CHANGE_RULES as SAME
 from model.errors import GliowatchError
 from model.reading.dicom_sequence import RULES
 
@@ -91,6 +92,10 @@ class ModelSettings(_Table):
     contrast_names: tuple[str, ...] = RULES.contrast_names
     inversion_ms: tuple[float, float] = RULES.inversion_ms
     shortest_echo_ms: float = Field(default=RULES.shortest_echo_ms, ge=0)
+    same_spacing_ratio: float = Field(default=SAME.spacing_ratio, ge=1)
+    same_plane_degrees: float = Field(default=SAME.plane_degrees, ge=0, le=90)
+    same_lesion_mm: float = Field(default=SAME.same_lesion_mm, ge=0)
+    shortest_days: float = Field(default=SAME.shortest_days, ge=0)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
 

@@ -8,7 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon.comparing import Seen, add_past, compare_published
 from daemon.drops import Drop, DroppedFile
+from daemon.history import Past
 from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.joining import files_below, join, take_again
 from daemon.names import UNASSIGNED, folder_name
@@ -17,17 +19,22 @@ from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
+from model.change import Marked
+from model.change_rules import CHANGE_RULES, ChangeRules
 from model.findings import Finding
 from model.judging import judge
 from model.reading.dicom_identity import named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
-from model.segmentation import Rules
+from model.segmentation import Rules, Segmentation
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
     from model.gate import Gate
     from model.network import Network
+
+
+NO_PAST = Past()
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class JudgingRules:
 
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
     show, 0 to judge whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
-    folder for a picture of where the network looked, None for no such picture.
+    folder for a picture of where the network looked, None for no such picture; change: when two
+    scans count as measured alike.
     """
 
     weights: Path | None
@@ -48,6 +56,7 @@ class JudgingRules:
     threads: int
     flair: FlairRules = RULES
     explain: Path | None = None
+    change: ChangeRules = CHANGE_RULES
 
 
 def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingRules:
@@ -69,6 +78,12 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
             model.shortest_echo_ms,
         ),
         explain,
+        ChangeRules(
+            model.same_spacing_ratio,
+            model.same_plane_degrees,
+            model.same_lesion_mm,
+            model.shortest_days,
+        ),
     )
 
 
@@ -105,9 +120,12 @@ def judge_into(
     intake: Intake,
     rules: JudgingRules,
     notes: tuple[Note, ...] = (),
+    outbox: Path | None = None,
+    past: Past = NO_PAST,
 ) -> dict[str, Any]:
     """Read, judge and write all files of a scan into `staging`, synced; its report.
 
+    past: the patient's other scans, whose folders lie in `outbox`, to compare it with.
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
@@ -129,16 +147,52 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = build_report(volume, judgement.findings, model, occasion)
-    if volume.kind is Kind.DICOM and judgement.segmentation is not None:
-        from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
-
-        before = intake.earlier.folder if intake.earlier else None
-        doubt = write_objects(volume, judgement.segmentation, report, staging, before)
-        report["quality"] += [asdict(doubt)] if doubt else []
+    _write_objects(volume, judgement.segmentation, report, staging, intake)
+    seen = _seen(volume, judgement.segmentation)
+    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, staging)
     sync_tree(staging)
     return report
+
+
+def compare_into(
+    staging: Path,
+    earlier: Earlier,
+    report: dict[str, Any],
+    outbox: Path,
+    past: Past,
+    rules: JudgingRules,
+) -> dict[str, Any]:
+    """Write a revision that only dates and compares a published scan anew; its report."""
+    return compare_published(staging, earlier, report, outbox, past, rules.change, rules.flair)
+
+
+def _seen(volume: Volume, segmentation: Segmentation | None) -> Seen:
+    """What was just judged, for a comparison; nobody asks for it where nothing was."""
+
+    def seen() -> tuple[Volume, Marked]:
+        assert segmentation is not None, "what was not judged is compared with nothing"
+        return volume, Marked(segmentation.mask, volume.affine)
+
+    return seen
+
+
+def _write_objects(
+    volume: Volume,
+    segmentation: Segmentation | None,
+    report: dict[str, Any],
+    staging: Path,
+    intake: Intake,
+) -> None:
+    """Of a DICOM series: what goes back to the PACS."""
+    if volume.kind is not Kind.DICOM or segmentation is None:
+        return
+    from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
+
+    before = intake.earlier.folder if intake.earlier else None
+    doubt = write_objects(volume, segmentation, report, staging, before)
+    report["quality"] += [asdict(doubt)] if doubt else []
 
 
 def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:

@@ -34,6 +34,7 @@ SCATTERED = Note(
     "several_places",
     "Bright areas lie in several places, as with other diseases such as MS: look at each of them.",
 )
+DATE_UNKNOWN = Note("date_unknown", "The file does not say when it was acquired.")
 LOW = Note(
     "low_confidence",
     "The network is not sure of this mask: look at it before any of its numbers is used.",
@@ -119,7 +120,7 @@ def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | 
 
 def _with_doubts(volume: Volume) -> Volume:
     if volume.acquired_at is None:
-        volume = volume.with_note("date_unknown", "The file does not say when it was acquired.")
+        volume = volume.with_note(DATE_UNKNOWN.code, DATE_UNKNOWN.message)
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
         volume = volume.with_note(
             "few_slices", "The scan has fewer than five slices: its volume is not known."

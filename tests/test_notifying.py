@@ -19,6 +19,7 @@ from daemon import processing
 from daemon.drops import State
 from daemon.index import ledger
 from daemon.index.database import open_index
+from daemon.job import Job
 from daemon.notifying import Notifier
 from daemon.reconciling import Reconciler
 from daemon.settings import Settings
@@ -125,7 +126,7 @@ async def test_the_loop_is_alive_while_a_scan_takes_long(
 ) -> None:
     begun = asyncio.Event()
 
-    async def judge_for_ever(job: processing.Job) -> State:
+    async def judge_for_ever(job: Job) -> State:
         begun.set()
         await asyncio.sleep(3600)
         return State.DONE

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from daemon.history import judged_revision
 from daemon.index.reviews import Decision, Review, add_review
 from viewer.keys import RECORDS
 from viewer.lookups import asked_scan
@@ -39,7 +40,7 @@ async def review(request: web.Request) -> web.StreamResponse:
     await add_review(
         request.app[RECORDS],
         scan.scan_id,
-        scan.revision,
+        judged_revision(scan.report),
         Decision(decision),
         comment.strip(),
         name.strip(),

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from viewer.access import enter
+from viewer.dating import change_date
 from viewer.health import healthz
 from viewer.metrics import send_metrics
 from viewer.patient_editing import add, change, show_edit, show_new
@@ -26,6 +27,7 @@ ROUTES = (
     web.get("/patients/{patient_key}/edit", show_edit),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
+    web.post("/scans/{scan_id}/date", change_date),
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),

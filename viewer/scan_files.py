@@ -34,6 +34,7 @@ ROLES = {
     for role in (
         Role("overlay.png", PNG, "Overlay picture"),
         Role("montage.png", PNG, "Montage of slices"),
+        Role("growth.png", PNG, "Growth curve"),
         Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),
         Role("seg.png", PNG, "Mask (picture)"),
         Role("flair.nii.gz", GZIP, "Judged series (NIfTI)"),

@@ -7,8 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.history import judged_revision, wants_date
 from daemon.index.identities import is_in_conflict
 from daemon.index.reviews import reviews_of
+from daemon.index.scan_dates import entered_date
 from daemon.index.scans import ScanRow, patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
@@ -17,6 +19,7 @@ from daemon.outputs.sentences import (
     finding_sentence,
     size_words,
 )
+from viewer.dating import date_words
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
@@ -47,6 +50,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
     said = await reviews_of(request.app[RECORDS], scan.scan_id)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
+    entered = await entered_date(request.app[RECORDS], scan.scan_id)
     values = {
         "title": "Scan",
         "section": "worklist",
@@ -54,6 +58,10 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
+        "wants_date": wants_date(report),
+        "date_entered": (entered.acquired_on if entered else ""),
+        "date_words": date_words(report, entered),
+        "change": (report.get("change") or {}).get("words", ""),
         "study": study_words(scan),
         "sentence": finding_sentence(report),
         "doubts": [
@@ -70,7 +78,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "technical": technical_lines(report),
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
         "decisions": DECISIONS,
-        "reviews": review_lines(said, scan.revision),
+        "reviews": review_lines(said, judged_revision(report)),
     }
     return render(request, "scan.html", values)
 

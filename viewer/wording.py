@@ -7,7 +7,15 @@ from daemon.drops import State
 from daemon.outputs.sentences import size_words
 
 NOT_KNOWN = "Not known"
-KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM", "zip": "Zip", "loose": "File"}
+KINDS = {
+    "nifti": "NIfTI",
+    "image": "Picture",
+    "dicom": "DICOM",
+    "zip": "Zip",
+    "loose": "File",
+    "again": "Judged again",
+    "compare": "Compared again",
+}
 UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": "Not known"}
 STATES = {

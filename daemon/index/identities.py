@@ -14,6 +14,15 @@ async def add_identities(index: Database, patient_id: str, dicom_ids: Iterable[s
     )
 
 
+async def patients_named(index: Database, dicom_ids: Iterable[str]) -> set[str]:
+    """The patients under whose folders any of these PatientIDs came."""
+    found: set[str] = set()
+    for dicom_id in dicom_ids:
+        rows = await index.rows("SELECT patient_id FROM identities WHERE dicom_id = ?", (dicom_id,))
+        found |= {str(row["patient_id"]) for row in rows}
+    return found
+
+
 async def is_in_conflict(index: Database, patient_id: str, dicom_ids: Iterable[str] = ()) -> bool:
     """Two PatientIDs under this folder, or one of its PatientIDs under another folder as well.
 

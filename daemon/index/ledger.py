@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
-from daemon.index.identities import add_identities
+from daemon.index.histories import queue_stale
+from daemon.index.identities import add_identities, patients_named
 from daemon.index.scans import ScanRow, add_scan
 from model.errors import GliowatchError
 
@@ -98,8 +99,8 @@ async def put_back_all(index: Database) -> int:
     """At start: nothing can be running yet, so what is marked so was cut off by a crash."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = (kind = 'again'), owner = NULL,"
-            " lease_until = NULL WHERE state = 'running'"
+            "UPDATE drops SET state = 'waiting', rested = (kind IN ('again', 'compare')),"
+            " owner = NULL, lease_until = NULL WHERE state = 'running'"
         )
 
 
@@ -111,11 +112,16 @@ async def finish(
     dicom_ids: Iterable[str] = (),
     state: State = State.DONE,
 ) -> None:
-    """The scan is published: enter its findings and end its drop, in one transaction."""
+    """The scan is published: enter its findings and end its drop, in one transaction.
+
+    What is compared with it, or no longer should be, is queued in the same one.
+    """
+    known = frozenset(dicom_ids)
     async with index.transaction():
         await add_scan(index, scan)
-        await add_identities(index, scan.patient_id, dicom_ids)
+        await add_identities(index, scan.patient_id, known)
         await _end(index, claim, state, scan.scan_id, None)
+        await queue_stale(index, {scan.patient_id} | await patients_named(index, known))
         await index.change_many(
             "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
             [(digest, claim.drop_id, path) for path, digest in hashes.items()],
@@ -126,15 +132,18 @@ async def take_over(index: Database, scan: ScanRow) -> None:
     """Enter a revision that lies in the outbox and that no drop is known to have made."""
     async with index.transaction():
         await add_scan(index, scan)
+        await queue_stale(index, [scan.patient_id])
 
 
 async def finish_duplicate(
     index: Database, claim: QueuedDrop, scan_id: str, dicom_ids: Iterable[str] = ()
 ) -> None:
     """The drop holds a scan that this patient already has, perhaps under another PatientID."""
+    known = frozenset(dicom_ids)
     async with index.transaction():
-        await add_identities(index, claim.drop.patient_id, dicom_ids)
+        await add_identities(index, claim.drop.patient_id, known)
         await _end(index, claim, State.DUPLICATE, scan_id, None)
+        await queue_stale(index, {claim.drop.patient_id} | await patients_named(index, known))
 
 
 async def reject(index: Database, claim: QueuedDrop, reason: str) -> None:

@@ -11,6 +11,10 @@ LONGEST_DELAY = 3600.0  # seconds until a retry; one further away means that the
 FAIR_TURN = 4  # every so many claims the oldest drop is next, so that none waits for ever
 CANCELLED = "It was cancelled."
 LEASE_SECONDS = 60.0
+_OTHER_WORK = (
+    "SELECT 1 FROM drops o WHERE o.patient_id = drops.patient_id AND o.state = 'waiting'"
+    " AND o.rested AND o.kind != 'compare'"
+)
 
 
 async def claim_next(
@@ -20,6 +24,7 @@ async def claim_next(
 
     Urgent ones first, then what arrived last; at every fourth turn what was seen first. Two
     drops of one patient never run at the same time: one may be a later part of the other.
+    Scans are compared anew when nothing else of their patient waits: that may change it again.
     """
     async with index.transaction():
         if await switch(index, "paused"):
@@ -33,7 +38,8 @@ async def claim_next(
             " owner = ?, token = token + 1, lease_until = ?, cancelled = 0"
             " WHERE drop_id = (SELECT drop_id FROM drops WHERE state = 'waiting' AND rested"
             " AND (not_before <= ? OR not_before > ?) AND (urgent OR NOT ?) AND patient_id"
-            f" NOT IN (SELECT patient_id FROM drops WHERE state = 'running') ORDER BY {order}"
+            " NOT IN (SELECT patient_id FROM drops WHERE state = 'running')"
+            f" AND NOT (kind = 'compare' AND EXISTS ({_OTHER_WORK})) ORDER BY {order}"
             " LIMIT 1) RETURNING *",
             (now(), owner, moment + seconds, moment, moment + LONGEST_DELAY, urgent_only),
         )
@@ -65,7 +71,8 @@ async def put_back_expired(index: Database, owner: str) -> int:
     """Drops whose holder, another than this one, has not shown itself for too long wait again."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = (kind = 'again'), owner = NULL"
+            "UPDATE drops SET state = 'waiting', rested = (kind IN ('again', 'compare')),"
+            " owner = NULL"
             " WHERE state = 'running' AND owner IS NOT ? AND lease_until < ?",
             (owner, time.time()),
         )

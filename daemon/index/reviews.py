@@ -1,6 +1,5 @@
 """What people said of published scans; it belongs to the records, and no rebuild touches it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +16,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Review:
-    """One statement about one revision of a scan; at: UTC, ISO 8601."""
+    """One statement about a scan's mask; at: UTC, ISO 8601.
+
+    revision: the one in which the mask was made. Later ones that only compare it anew keep it.
+    """
 
     scan_id: str
     revision: int
@@ -49,15 +51,11 @@ async def reviews_of(records: Database, scan_id: str) -> list[Review]:
     return [Review(row[0], row[1], Decision(row[2]), *row[3:]) for row in rows]
 
 
-async def settled(records: Database, scans: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of these revisions whose last statement is that the mask is right, or wrong."""
-    found = set()
-    for scan_id, revision in scans:
-        row = await records.row(
-            "SELECT decision FROM reviews WHERE scan_id = ? AND revision = ?"
-            " ORDER BY review_id DESC LIMIT 1",
-            (scan_id, revision),
-        )
-        if row and row["decision"] in (Decision.ACCEPTED, Decision.REJECTED):
-            found.add((scan_id, revision))
-    return found
+async def last_decision(records: Database, scan_id: str, revision: int) -> Decision | None:
+    """What was said last of the mask of this revision; None if nobody has said anything."""
+    row = await records.row(
+        "SELECT decision FROM reviews WHERE scan_id = ? AND revision = ?"
+        " ORDER BY review_id DESC LIMIT 1",
+        (scan_id, revision),
+    )
+    return Decision(row["decision"]) if row else None

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.drops import State
+from daemon.history import date_of
 from daemon.index.database import Database
 from daemon.index.figures import count_scan
 
 
 @dataclass(frozen=True)
 class ScanRow:
-    """One published revision. folder: below the outbox, as bytes; report: gliowatch/report/1."""
+    """One published revision. folder: below the outbox, as bytes; report: gliowatch/report/1.
+
+    acquired_at: as the scanner wrote it, else as a person entered it.
+    """
 
     scan_id: str
     revision: int
@@ -57,7 +61,7 @@ def row_of_report(report: dict[str, Any], folder: bytes, published_at: str) -> S
         report["input"]["sha256"],
         report["finding"],
         report["volume_ml"],
-        report["input"]["acquired_at"],
+        date_of(report),
         published_at,
         report,
         study.get("uid"),

@@ -9,6 +9,13 @@ IDENTITY_CONFLICT = (
 )
 LATE_FILES = "Files of this study came later: this result replaces the one before."
 JUDGED_AGAIN = "Judged again in another way: this result replaces the one before."
+COMPARED_AGAIN = (
+    "The date of this scan, or another scan of the patient, has changed: this result replaces the"
+    " one before; mask and pictures are as before."
+)
+DATE_ENTERED = "The date was entered by a person: the file does not say when it was acquired."
+WHY_REVISED = ("late_files", "judged_again", "compared_again")  # codes: of one revision alone
+GROWTH_TITLE = "FLAIR abnormality (whole tumor): volume over time"
 SIDE_WORDS = {
     "left": "on the patient's left",
     "right": "on the patient's right",

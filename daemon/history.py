@@ -1,0 +1,123 @@
+"""A patient's measured scans in time: what one is compared with, and the curve that they make."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+IN_DOUBT = "identity_conflict"
+DAY_SECONDS = 86400.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scan of a patient at its date, as its newest revision tells.
+
+    at: ISO 8601, a date or a date with a time; folder: below the outbox, as bytes.
+    """
+
+    at: str
+    scan_id: str
+    folder: bytes
+    report: dict[str, Any]
+
+    @property
+    def judged(self) -> int:
+        """The revision whose mask this is: later ones have only compared it anew."""
+        return judged_revision(self.report)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is known beside the files when a scan is judged.
+
+    points: the patient's other scans that may be compared; date_entered: the date that a person
+    gave for this one, ISO 8601.
+    """
+
+    points: tuple[Point, ...] = ()
+    date_entered: str | None = None
+
+
+def point_of(report: dict[str, Any], folder: bytes) -> Point | None:
+    """A scan's place in time; None without a date or a volume, or where the patient is in doubt."""
+    at = date_of(report)
+    in_doubt = any(note["code"] == IN_DOUBT for note in report.get("quality", []))
+    if at is None or in_doubt or report.get("volume_ml") is None or not _is_moment(at):
+        return None
+    return Point(at, report["scan_id"], folder, report)
+
+
+def date_of(report: dict[str, Any]) -> str | None:
+    """When a scan was acquired: as the scanner wrote it, else as a person entered it."""
+    return report.get("input", {}).get("acquired_at") or report.get("date_entered")
+
+
+def wants_date(report: dict[str, Any]) -> bool:
+    """Whether the files themselves do not say when the scan was acquired."""
+    return report.get("input", {}).get("acquired_at") is None
+
+
+def judged_revision(report: dict[str, Any]) -> int:
+    """The revision in which a scan's mask was made."""
+    return int(report.get("judged_revision", report["revision"]))
+
+
+def prior_of(at: str, points: Iterable[Point]) -> Point | None:
+    """The newest of the scans that were acquired before this moment, or None."""
+    before = [point for point in points if days_between(point.at, at) > 0]
+    return max(before, key=_order, default=None)
+
+
+def curve_of(me: Point, points: Iterable[Point]) -> tuple[Point, ...]:
+    """All scans of the patient, oldest first; none unless there are two and mine is the newest."""
+    curve = sorted([*points, me], key=_order)
+    return tuple(curve) if len(curve) > 1 and curve[-1] is me else ()
+
+
+def history_of(curve: Iterable[Point]) -> list[dict[str, Any]] | None:
+    """A curve as it stands in a report; None where there is none."""
+    told = [
+        {
+            "scan_id": point.scan_id,
+            "acquired_at": point.at,
+            "volume_ml": point.report["volume_ml"],
+            "volume_ml_range": point.report.get("volume_ml_range"),
+        }
+        for point in curve
+    ]
+    return told or None
+
+
+def is_stale(report: dict[str, Any], past: Past) -> bool:
+    """Whether a published report says other than what would be said now of date and change."""
+    if wants_date(report) and report.get("date_entered") != past.date_entered:
+        return True
+    change = report.get("change") or {}
+    told = tuple(change.get(f"prior_{name}") for name in ("scan_id", "revision", "acquired_at"))
+    me = point_of(report, b"")
+    prior = prior_of(me.at, past.points) if me else None
+    known = (prior.scan_id, prior.judged, prior.at) if prior else (None, None, None)
+    if told != known:
+        return True
+    curve = curve_of(me, past.points) if me else ()
+    return bool(curve) and report.get("history") != history_of(curve)
+
+
+def days_between(first: str, second: str) -> float:
+    """Days from one moment to another; whole ones where one of them has no time of the day."""
+    if "T" in first and "T" in second:
+        passed = datetime.fromisoformat(second) - datetime.fromisoformat(first)
+        return passed.total_seconds() / DAY_SECONDS
+    return float((date.fromisoformat(second[:10]) - date.fromisoformat(first[:10])).days)
+
+
+def _is_moment(at: str) -> bool:
+    try:
+        return datetime.fromisoformat(at).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _order(point: Point) -> tuple[str, str]:
+    return point.at, point.scan_id

@@ -1,0 +1,101 @@
+"""Findings as a table: one row a lesion, and one for a scan without any."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from daemon.history import date_of
+from daemon.outputs.naming import Naming
+
+OF_SCAN = ("finding", "volume_ml", "confidence", "volume_voxels")
+OF_CHANGE = (
+    "days",
+    "volume_ml",
+    "volume_percent",
+    "longest_diameter_mm",
+    "longest_diameter_percent",
+    "volume_ml_per_30_days",
+    "comparable",
+    "registered",
+)
+OF_LESION = (
+    "volume_ml",
+    "voxels",
+    "longest_diameter_mm",
+    "perpendicular_diameter_mm",
+    "side",
+    "largest_slice",
+    "mean_probability",
+)
+COLUMNS = (
+    *("patient", "scan", "revision", "acquired_at", "date_source", "kind", "spacing_mm"),
+    *("network", "weights_sha256", "threshold"),
+    *OF_SCAN,
+    *("volume_ml_low", "volume_ml_high", "quality"),
+    *("change_prior_scan", *(f"change_{name}" for name in OF_CHANGE)),
+    *("change_new_lesions", "change_gone_lesions"),
+    *("lesion", *(f"lesion_{name}" for name in OF_LESION)),
+    *("lesion_centroid_r_mm", "lesion_centroid_a_mm", "lesion_centroid_s_mm"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
+
+
+def rows_of(report: dict[str, Any], naming: Naming) -> Iterator[dict[str, object]]:
+    """The rows of one report, by column; what is not known is left empty.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    scan = _scan(report, naming) | _change(report.get("change"), naming)
+    for lesion in report["lesions"] or [None]:
+        row = scan | (_lesion(lesion) if lesion else {})
+        yield {name: _cell(row.get(name)) for name in COLUMNS}
+
+
+def _scan(report: dict[str, Any], naming: Naming) -> dict[str, object]:
+    limits = report.get("volume_ml_range") or (None, None)
+    given, used = report["input"], report["model"]
+    at, patient = date_of(report), report["patient_id"]
+    source = "" if at is None else "entered" if given["acquired_at"] is None else "file"
+    return {
+        "patient": naming.patient(patient),
+        "scan": naming.scan(report["scan_id"]),
+        "revision": report["revision"],
+        "acquired_at": naming.moment(patient, at),
+        "date_source": source,
+        "kind": given["kind"],
+        "spacing_mm": _joined(given["spacing_mm"], " x "),
+        "network": used["name"],
+        "weights_sha256": used["weights_sha256"],
+        "threshold": used["threshold"],
+        **{name: report.get(name) for name in OF_SCAN},
+        "volume_ml_low": limits[0],
+        "volume_ml_high": limits[1],
+        "quality": _joined([note["code"] for note in report["quality"]], " "),
+    }
+
+
+def _change(change: dict[str, Any] | None, naming: Naming) -> dict[str, object]:
+    if not change:
+        return {}
+    told: dict[str, object] = {f"change_{name}": change[name] for name in OF_CHANGE}
+    return told | {
+        "change_prior_scan": naming.scan(change["prior_scan_id"]),
+        "change_new_lesions": _joined(change["new_lesions"], " "),
+        "change_gone_lesions": _joined(change["gone_lesions"], " "),
+    }
+
+
+def _lesion(lesion: dict[str, Any]) -> dict[str, object]:
+    places = lesion["centroid_ras_mm"] or (None, None, None)
+    told = {f"lesion_{name}": lesion.get(name) for name in OF_LESION}
+    centroid = zip(("r", "a", "s"), places, strict=True)
+    return {"lesion": lesion["id"], **told} | {f"lesion_centroid_{x}_mm": mm for x, mm in centroid}
+
+
+def _joined(values: list[Any] | None, between: str) -> str | None:
+    return None if values is None else between.join(str(value) for value in values)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
