@@ -140,3 +140,4 @@ async def test_a_running_daemon_does_it_if_the_owner_turned_it_on(
     daemon = hospital.daemon.model_copy(update={"keep_days": AT_ONCE})
     async with running_daemon(hospital.model_copy(update={"daemon": daemon})):
         await until(lambda: folders(hospital) == {"B", "C"})
+    assert folders(hospital) == {"B", "C"}
