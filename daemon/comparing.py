@@ -27,10 +27,11 @@ from daemon.outputs.folder import write_report
 from daemon.outputs.growth import save_growth
 from daemon.outputs.sentences import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
 from daemon.publishing import sync_tree
-from model.change import Change, Marked, Measured, compare
+from model.change import Change, Measured, compare
 from model.change_rules import ChangeRules
 from model.errors import GliowatchError
 from model.judging import DATE_UNKNOWN
+from model.marked import Marked
 from model.reading.dicom_sequence import FlairRules
 from model.reading.nifti import read_nifti
 from model.reading.scan import read

@@ -19,10 +19,10 @@ from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
-from model.change import Marked
 from model.change_rules import CHANGE_RULES, ChangeRules
 from model.findings import Finding
 from model.judging import judge
+from model.marked import Marked
 from model.reading.dicom_identity import named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read

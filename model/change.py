@@ -8,19 +8,13 @@ from scipy import ndimage
 
 from model.change_rules import ChangeRules
 from model.findings import number_lesions
-from model.registration import Registration, inverse, move
-from model.volume import Affine, MaskArray, column_lengths, slice_axis
+from model.head_points import inverse, move
+from model.marked import Marked, degrees_between, spacing_ratio, spacings
+from model.registration import Registration
+from model.volume import Affine, column_lengths
 
 MONTH_DAYS = 30.0
 INSIDE_SHARE = 0.5  # of a lesion that must lie in the other scan's grid to be missed there
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A mask (uint8 0/1, i, j, k) with its affine to RAS mm."""
-
-    mask: MaskArray
-    affine: Affine
 
 
 @dataclass(frozen=True)
@@ -119,47 +113,13 @@ def _differences(
     if not (earlier.declared and later.declared):
         found.append("scale")
     if old is not None and new is not None:
-        if _spacing_ratio(old, new) > rules.spacing_ratio:
+        if spacing_ratio(old, new) > rules.spacing_ratio:
             found.append("spacing")
-        if _degrees_between(old, new, in_line) > rules.plane_degrees:
+        if degrees_between(old, new, in_line) > rules.plane_degrees:
             found.append("plane")
     if earlier.judged_by != later.judged_by:
         found.append("network")
     return tuple(found)
-
-
-def _spacing_ratio(first: Marked, second: Marked) -> float:
-    """The larger over the smaller of two spacings: the worse of in-plane and across it."""
-    pairs = zip(_spacings(first), _spacings(second), strict=True)
-    return max(max(one, other) / min(one, other) for one, other in pairs)
-
-
-def _spacings(marked: Marked) -> tuple[float, float]:
-    """Spacing in mm in the plane of acquisition (geometric mean) and across it."""
-    lengths = list(column_lengths(marked.affine))
-    across = lengths.pop(_axis(marked))
-    return float(np.sqrt(lengths[0] * lengths[1])), across
-
-
-def _degrees_between(old: Marked, new: Marked, in_line: Registration | None) -> float:
-    """Angle between the planes of acquisition, in the head's own terms where it is in line."""
-    first, second = _normal(old), _normal(new)
-    if in_line is not None:
-        second = in_line.to_other[:3, :3] @ second
-    return float(np.degrees(np.arccos(np.clip(abs(first @ second), 0, 1))))
-
-
-def _normal(marked: Marked) -> NDArray[np.float64]:
-    """Unit vector in RAS at right angles to both in-plane axes."""
-    along = np.delete(marked.affine[:3, :3], _axis(marked), axis=1)
-    normal = np.cross(along[:, 0], along[:, 1])
-    unit: NDArray[np.float64] = normal / np.linalg.norm(normal)
-    return unit
-
-
-def _axis(marked: Marked) -> int:
-    i, j, k = marked.mask.shape
-    return slice_axis((i, j, k), marked.affine)
 
 
 def _unmatched(
@@ -178,7 +138,7 @@ def _unmatched(
     if in_line is None and old.mask.any() and new.mask.any():
         return None, None
     there: Affine = np.eye(4) if in_line is None else in_line.to_other
-    near = max(rules.same_lesion_mm, _spacings(old)[1] / 2, _spacings(new)[1] / 2)
+    near = max(rules.same_lesion_mm, spacings(old)[1] / 2, spacings(new)[1] / 2)
     return _missing(new, old, there, near), _missing(old, new, inverse(there), near)
 
 

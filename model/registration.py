@@ -2,28 +2,22 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from model.head import brightness, head_mask
-from model.volume import Affine, FloatArray, Volume, column_lengths
+from model.head_points import HeadPoints, Points, heads_of, inverse, move, sample
+from model.volume import Affine, Volume
 
-Points = NDArray[np.float64]
-
-STEPS_MM = (8.0, 4.0)  # distance of the points that are compared, coarse to fine
-RIM_MM = 12.0  # air around the head that is compared as well: it shows the outline
 STARTS = (-0.35, 0.0, 0.35)  # radians about each axis: a head may lie turned by 20 degrees
 KEPT_STARTS = 3
 LEAST_OVERLAP = 0.6  # share of the head's points that must lie inside the other scan
-LEAST_SCORE = 0.9  # correlation: seven real heads moved gave 0.958 or more, two heads 0.872 or less
+LEAST_SCORE = 0.9  # correlation: seven real heads, moved, gave 0.95 or more, two heads at most 0.88
 MOST_DISAGREEMENT_MM = 3.0  # between the way there and the way back, at the head's surface
 SCALE = np.array([0.1, 0.1, 0.1, 8.0, 8.0, 8.0])  # radians and mm that move a head about as far
-FEWEST_POINTS, MOST_POINTS = 200, 20_000
+FEWEST_POINTS = 200
 
 
 @dataclass(frozen=True)
@@ -45,25 +39,6 @@ class Registration:
         return self.score >= LEAST_SCORE and self.disagreement_mm <= MOST_DISAGREEMENT_MM
 
 
-@dataclass(frozen=True)
-class _Grey:
-    """Intensities in a grid of their own, and its affine to RAS mm."""
-
-    grey: FloatArray
-    affine: Affine
-
-
-@dataclass(frozen=True)
-class _Head:
-    """A scan made ready: `grey` in [0, 1] with its affine, and points of its head, by step."""
-
-    grey: FloatArray
-    to_voxel: Affine
-    points: Points
-    values: NDArray[np.float64]
-    centre: Points
-
-
 def register(scan: Volume, other: Volume) -> Registration | None:
     """Lay `scan` over `other`, both FLAIR of one head; None where that makes no sense.
 
@@ -73,7 +48,7 @@ def register(scan: Volume, other: Volume) -> Registration | None:
     """
     if not (scan.sides_known and other.sides_known) or scan.is_picture or other.is_picture:
         return None
-    levels = list(zip(_heads(scan), _heads(other), strict=True))
+    levels = list(zip(heads_of(scan), heads_of(other), strict=True))
     if any(len(head.points) < FEWEST_POINTS for pair in levels for head in pair):
         return None
     there = _align(levels)
@@ -83,71 +58,7 @@ def register(scan: Volume, other: Volume) -> Registration | None:
     return Registration(there, score, _disagreement(head.points, there, back))
 
 
-def move(points: Points, transform: Affine) -> Points:
-    """Points (n, 3) in mm, moved by a 4x4 transform."""
-    moved: Points = points @ transform[:3, :3].T + transform[:3, 3]
-    return moved
-
-
-def inverse(transform: Affine) -> Affine:
-    """The way back of a 4x4 transform."""
-    return np.asarray(np.linalg.inv(transform), np.float64)
-
-
-def _heads(volume: Volume) -> list[_Head]:
-    """The head at every step, thinned out once and smoothed for each."""
-    bright = _thinned(brightness(volume.voxels), volume.affine)
-    white = max(float(np.percentile(bright.grey, 99.5)), 1e-6)
-    grey = np.minimum(bright.grey / np.float32(white), np.float32(1))
-    return [_head(_Grey(grey, bright.affine), step) for step in STEPS_MM]
-
-
-def _thinned(grey: FloatArray, affine: Affine) -> _Grey:
-    """Means of blocks of voxels, each at most half of the finest step wide."""
-    width = np.maximum(1, (STEPS_MM[-1] / 2 / np.array(column_lengths(affine))).astype(int))
-    counts = np.array(grey.shape) // width
-    cut = grey[tuple(slice(0, int(end)) for end in counts * width)]
-    blocks = cut.reshape(*(int(n) for pair in zip(counts, width, strict=True) for n in pair))
-    wider = affine.copy()
-    wider[:3, :3] = affine[:3, :3] * width
-    wider[:3, 3] += affine[:3, :3] @ ((width - 1) / 2)
-    return _Grey(blocks.mean(axis=(1, 3, 5), dtype=np.float32), wider)
-
-
-def _head(thin: _Grey, step: float) -> _Head:
-    """Points every `step` mm where the head is, and on its rim, with their grey."""
-    spacing = np.array(column_lengths(thin.affine))
-    smooth = ndimage.gaussian_filter(thin.grey, 0.4 * step / spacing)
-    head = head_mask(smooth)
-    to_voxel = inverse(thin.affine)
-    if not head.any():
-        return _Head(smooth, to_voxel, np.empty((0, 3)), np.empty(0), np.zeros(3))
-    places = move(np.argwhere(head).astype(np.float64), thin.affine)
-    low, high = places.min(axis=0) - RIM_MM, places.max(axis=0) + RIM_MM
-    axes = [np.arange(low[n], high[n] + step, step) for n in range(3)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    in_head, inside = _sample(head.astype(np.float32), to_voxel, grid.reshape(-1, 3), 0)
-    near = ndimage.binary_dilation(
-        (in_head > 0).reshape(grid.shape[:3]), iterations=round(RIM_MM / step)
-    )
-    points = grid.reshape(-1, 3)[near.ravel() & inside]
-    points = points[:: 1 + len(points) // MOST_POINTS]
-    values = _sample(smooth, to_voxel, points, 1)[0]
-    return _Head(smooth, to_voxel, points, values, points.mean(axis=0))
-
-
-def _sample(
-    grey: FloatArray, to_voxel: Affine, points: Points, order: Literal[0, 1]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Values at points in RAS mm, and which of the points lie inside the scan."""
-    voxels = move(points, to_voxel).T
-    ends = np.array(grey.shape)[:, None] - 0.5
-    inside = np.asarray(((voxels >= -0.5) & (voxels <= ends)).all(axis=0))
-    values = ndimage.map_coordinates(grey, voxels, order=order, mode="nearest")
-    return np.where(inside, values, 0.0), inside
-
-
-def _align(levels: list[tuple[_Head, _Head]], start: Affine | None = None) -> Affine:
+def _align(levels: list[tuple[HeadPoints, HeadPoints]], start: Affine | None = None) -> Affine:
     """The transform of the first heads onto the second, from several starts or from one."""
     coarse, fine = levels
     if start is None:
@@ -157,7 +68,7 @@ def _align(levels: list[tuple[_Head, _Head]], start: Affine | None = None) -> Af
     return _refine(start, *fine)
 
 
-def _best_starts(first: _Head, second: _Head) -> list[Affine]:
+def _best_starts(first: HeadPoints, second: HeadPoints) -> list[Affine]:
     """Centre on centre, turned about each axis: those that look best."""
     shift = second.centre - first.centre
     starts = [
@@ -168,7 +79,7 @@ def _best_starts(first: _Head, second: _Head) -> list[Affine]:
     return starts[:KEPT_STARTS]
 
 
-def _refine(start: Affine, first: _Head, second: _Head) -> Affine:
+def _refine(start: Affine, first: HeadPoints, second: HeadPoints) -> Affine:
     def residuals(change: NDArray[np.float64]) -> NDArray[np.float64]:
         return _differences(_transform((change - 1) * SCALE, first.centre) @ start, first, second)
 
@@ -187,12 +98,12 @@ def _transform(six: NDArray[np.float64], centre: Points) -> Affine:
     return transform
 
 
-def _differences(transform: Affine, first: _Head, second: _Head) -> NDArray[np.float64]:
+def _differences(transform: Affine, first: HeadPoints, second: HeadPoints) -> NDArray[np.float64]:
     """Differences of the two heads at the first one's points, each brought to mean 0, length 1.
 
     The sum of their squares is 2 (1 - correlation).
     """
-    values, inside = _sample(second.grey, second.to_voxel, move(first.points, transform), 1)
+    values, inside = sample(second.grey, second.to_voxel, move(first.points, transform), 1)
     if inside.sum() < max(FEWEST_POINTS, LEAST_OVERLAP * len(inside)):
         return np.full(len(inside), np.sqrt(2 / len(inside)))  # as bad as no correlation at all
     return np.where(inside, _unit(first.values, inside) - _unit(values, inside), 0.0)
@@ -204,7 +115,7 @@ def _unit(values: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.
     return unit
 
 
-def _correlation(transform: Affine, first: _Head, second: _Head) -> float:
+def _correlation(transform: Affine, first: HeadPoints, second: HeadPoints) -> float:
     return 1.0 - float((_differences(transform, first, second) ** 2).sum()) / 2
 
 

@@ -7,11 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from daemon.outputs.change import change_object
-from model.change import Change, Marked, Measured, compare
+from model.change import Change, Measured, compare
 from model.change_rules import ChangeRules
 from model.findings import measure
+from model.head_points import inverse
+from model.marked import Marked
 from model.reading.nifti import read_nifti
-from model.registration import Registration, inverse, register
+from model.registration import Registration, register
 from model.volume import Affine, MaskArray, Volume
 from tests.conftest import FRONTAL
 from tests.moved_heads import ball, middle, moved_place, scanned_again, with_ball

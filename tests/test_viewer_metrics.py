@@ -136,7 +136,7 @@ async def test_the_numbers(tmp_path: Path) -> None:
         assert "reconcile_age_seconds" not in await numbers(house)
         await house.add_scan("SECRET-PATIENT", "scan1")
         seconds = {"read": 0.25, "segment": 2.0, "write": 0.5}
-        await house.add_scan("SECRET-PATIENT", "scan2", finding="no_tumor", seconds=seconds)
+        await house.add_scan("SECRET-OTHER", "scan2", finding="no_tumor", seconds=seconds)
         await house.add_waiting("SECRET-PATIENT", "later.nii")
         async with house.app[INDEX].transaction():
             await house.app[INDEX].change(
@@ -166,6 +166,9 @@ async def test_a_scan_is_counted_once_and_each_revision_is(tmp_path: Path) -> No
         await take_over(house.app[INDEX], scan)  # entered again after a crash
         assert (await numbers(house))["scans_total[tumor]"] == 1
         await take_over(house.app[INDEX], replace(scan, revision=2))
+        assert (await numbers(house))["scans_total[tumor]"] == 2
+        only_compared = {**scan.report, "revision": 3, "judged_revision": 2}
+        await take_over(house.app[INDEX], replace(scan, revision=3, report=only_compared))
         assert (await numbers(house))["scans_total[tumor]"] == 2
 
 

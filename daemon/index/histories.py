@@ -27,6 +27,8 @@ async def points_of(
 async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:
     """Queue what is compared with other scans than it should be; called inside a transaction."""
     for patient_id in patient_ids:
+        if not await _has_dates(index, patient_id):
+            continue
         is_nobody = patient_id == UNASSIGNED or await is_in_conflict(index, patient_id)
         rows = await scans_of_patient(index, patient_id)
         for row in rows:
@@ -46,6 +48,16 @@ async def queue_comparison(index: Database, scan_id: str, patient_id: str) -> No
     """Queue one scan to be dated and compared anew."""
     async with index.transaction():
         await _queue(index, scan_id, patient_id)
+
+
+async def _has_dates(index: Database, patient_id: str) -> bool:
+    """Whether two of the patient's scans have, or had, a date: else nothing can be compared."""
+    row = await index.row(
+        "SELECT count(DISTINCT scan_id) AS n FROM scans WHERE patient_id = ?"
+        " AND acquired_at IS NOT NULL",
+        (patient_id,),
+    )
+    return row is not None and row["n"] > 1
 
 
 def _others(rows: list[ScanRow], patient_folder: bytes, but: str) -> tuple[Point, ...]:
