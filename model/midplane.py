@@ -43,7 +43,8 @@ def midplane_of_head(volume: Volume) -> Midplane | None:
     if not volume.sides_known:
         return None
     grid = Upright.of(volume.shape, volume.affine)
-    bright = grid.turn(brightness(volume.voxels))
+    # laid out anew, so that sums over voxels run in the same order for every file
+    bright = brightness(np.ascontiguousarray(grid.turn(volume.voxels)))
     to_mm = grid.affine[:3, :3]
     stretched = to_mm if volume.scale is Scale.DECLARED else _with_a_heads_height(bright, to_mm)
     blocks = blocks_of(bright, stretched)

@@ -1,5 +1,7 @@
 """The order in which voxels are stored never changes what is measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 
 from model.findings import Lesion, Side, measure, number_lesions
 from model.midplane import midplane_of_grid, midplane_of_head
+from model.reading.nifti import read_nifti
 from model.upright import Upright
 from model.volume import Affine, MaskArray, slice_axis
+from tests.conftest import FRONTAL
 from tests.phantoms import ORDERS, Shape, Stored, ellipsoid, grid, head, sphere
 
 SHAPE: Shape = (30, 34, 22)
@@ -97,6 +101,18 @@ def test_the_heads_own_middle_counts_in_whatever_order() -> None:
             lesion = measure(turned.lesion, turned.affine, plane).lesions[0]
             assert lesion.side == Side(side), order
             assert (lesion.place.to_front, lesion.place.to_top) == ("middle", "middle")
+
+
+def test_a_real_heads_middle_is_the_very_same_in_whatever_order() -> None:
+    volume = read_nifti(FRONTAL)
+    expected = midplane_of_head(volume)
+    assert expected is not None
+    for order in ORDERS[5::11]:
+        voxels, affine = order.apply(volume.voxels, volume.affine)
+        plane = midplane_of_head(replace(volume, voxels=voxels, affine=affine))
+        assert plane is not None
+        assert np.array_equal(plane.normal, expected.normal)
+        assert np.allclose(plane.point, expected.point, rtol=0, atol=1e-9)
 
 
 def test_the_heads_middle_is_found_to_a_few_millimetres() -> None:

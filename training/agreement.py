@@ -16,7 +16,7 @@ from model.segmentation import Rules
 from training.bland_altman import Pairs, save_bland_altman
 from training.cases import find_cases
 
-HEAD = ("scan", "volume (ml)", "side", "diameters (mm)", "3D (mm)", "place in the brain")
+HEAD = ("scan", "volume (ml)", "side", "diameters (mm)", "3D (mm)", "front to back, height")
 
 
 @dataclass(frozen=True)

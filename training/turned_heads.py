@@ -8,10 +8,11 @@ import numpy as np
 import typer
 from scipy import ndimage
 
-from model.findings import Lesion, measure
 from model.midplane import Midplane, midplane_of_head
 from model.reading.nifti import read_nifti
+from model.surface import outermost
 from model.volume import MaskArray, Volume
+from model.where import Place, place_of
 from training.cases import choose_cases, find_cases
 
 YAWS = (-25.0, -12.0, 12.0, 25.0)  # degrees
@@ -57,16 +58,17 @@ def show(
 
 
 def try_turns(volume: Volume, mask: MaskArray) -> list[Turned]:
-    """Turn a scan with its mask (not empty) by each of YAWS, against the scan as it is."""
-    plane, lesion = _seen(volume, mask)
+    """Turn a scan with its mask (not empty) by each of YAWS, against the scan as it is.
+
+    All that is drawn counts as one, since resampling may part lesions that a thin bridge joins.
+    """
+    plane, place = _seen(volume, mask)
     found = []
     for degrees in YAWS:
         other_plane, other = _seen(*turned_about_s(volume, mask, degrees))
         turn = np.degrees(_yaw(other_plane) - _yaw(plane))
-        reach = (other.place.across_midline_mm or 0) - (lesion.place.across_midline_mm or 0)
-        found.append(
-            Turned(degrees, other.side is lesion.side, float(turn - degrees), float(reach))
-        )
+        reach = (other.across_midline_mm or 0) - (place.across_midline_mm or 0)
+        found.append(Turned(degrees, other.side is place.side, float(turn - degrees), float(reach)))
     return found
 
 
@@ -94,10 +96,12 @@ def turned_about_s(volume: Volume, mask: MaskArray, degrees: float) -> tuple[Vol
     return replace(volume, voxels=np.stack(slices, -1)), np.stack(masks, -1)
 
 
-def _seen(volume: Volume, mask: MaskArray) -> tuple[Midplane, Lesion]:
+def _seen(volume: Volume, mask: MaskArray) -> tuple[Midplane, Place]:
     plane = midplane_of_head(volume)
     assert plane is not None, "every case is a head"
-    return plane, measure(mask, volume.affine, plane).lesions[0]
+    marked = mask.astype(bool)
+    points = np.argwhere(marked) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    return plane, place_of(points, outermost(marked, volume.affine), plane)
 
 
 def _yaw(plane: Midplane) -> float:
