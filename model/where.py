@@ -10,7 +10,7 @@ from model.extent import Span
 from model.midplane import Midplane
 
 ONE_SIDED = 0.75  # share of a lesion that must lie on one side to be called left or right
-CROSSING_MM = 3.0  # a lesion crosses the midline when it reaches further than this to both sides
+CROSSING_MM = 3.0  # to both sides: less may be the plane's own error (it repeats to 1.1 mm)
 
 
 class Side(StrEnum):

@@ -18,7 +18,7 @@ from model.where import Place
 from tests.conftest import FRONTAL
 from tests.phantoms import Head, Point, head
 from training.cases import Case, find_cases, read_split
-from training.turned_heads import YAWS, turned_about_s
+from training.turned_heads import YAWS, try_turns, turned_about_s
 
 CLEAR_MM = 12.0  # a lesion whose middle lies this far from the head's middle has one side
 
@@ -92,6 +92,13 @@ def test_the_plane_turns_with_a_real_head() -> None:
     for degrees in YAWS:
         seen, _ = turned_about_s(volume, np.zeros(volume.shape, np.uint8), degrees)
         assert yaw_of(midplane_of_head(seen)) - straight == pytest.approx(degrees, abs=2)
+
+
+def test_turns_are_tried_and_told() -> None:
+    phantom = head(lesion=(30, 12, 8), radius=17)
+    told = try_turns(phantom.volume(), phantom.lesion)
+    assert [each.degrees for each in told] == list(YAWS)
+    assert all(each.same_side and abs(each.off) < 2 and abs(each.reach) < 2 for each in told)
 
 
 @pytest.mark.parametrize("degrees", [(0, 0, 25), (0, 0, -25), (0, 14, 0), (12, -9, 17)])
