@@ -147,7 +147,7 @@ def _missing(of: Marked, other: Marked, to_other: Affine, near_mm: float) -> tup
 
     A lesion that the other scan did not picture is not missed there.
     """
-    numbered = number_lesions(of.mask)
+    numbered = number_lesions(of.mask, of.affine)
     to_voxel = inverse(other.affine)
     away = _distances(other) if other.mask.any() else None
     found = []

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import ConvexHull
+from scipy.spatial.distance import cdist
 
+from model.contour import longest_across, outline
 from model.volume import Affine
 
 Points = NDArray[np.float64]
 TIE_MM = 1e-6  # lengths that differ by less count as equal
+IN_SLICE = np.zeros((3, 3, 3), bool)
+IN_SLICE[1] = True
 
 
 @dataclass(frozen=True)
@@ -29,35 +34,60 @@ class InPlane:
     perpendicular: Diameter
     slice_index: int
 
+    @property
+    def product(self) -> float:
+        """Product of both diameters in mm2: the size of a lesion after RANO (Wen et al., J Clin
+        Oncol 2010) and, before it, Macdonald et al. (J Clin Oncol 1990)."""
+        return self.longest.length * self.perpendicular.length
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One piece of a lesion on the slice `index`: bool (rows, columns) from `corner` on."""
+
+    index: int
+    area: NDArray[np.bool_]
+    corner: NDArray[np.int_]
+
 
 def in_plane_diameters(lesion: NDArray[np.bool_], affine: Affine, axis: int) -> InPlane:
     """The slice across `axis` with the longest diameter, and the longest line across it there.
 
-    lesion: bool (i, j, k), not empty. Lengths run along the half-level contour, outer edge to
-    outer edge, on the contour's convex hull, in mm by the affine: right for oblique and
-    anisotropic grids. Of equally long diameters that with the longest line across counts, so
-    that the order of storage does not. After RANO's bidimensional measurement (Wen et al.,
-    J Clin Oncol 2010).
+    lesion: bool (i, j, k), not empty; affine: voxels to RAS mm. The longest diameter is the
+    largest distance between two points of the half-level outline of one piece of the lesion on
+    its slice (pixels that touch by edge or corner); the perpendicular is the longest line at
+    right angles to it with both ends on that outline; holes and bays between the ends count.
+    Lengths are taken in mm by the affine: right for oblique and anisotropic grids. Of equally
+    long diameters that with the longest line across counts, then the first slice. After RANO's
+    bidimensional measurement (Wen et al., J Clin Oncol 2010).
     """
     plane = _Plane(affine, axis)
-    occupied = np.flatnonzero(lesion.any(axis=tuple({0, 1, 2} - {axis})))
-    hulls = [plane.hull(np.take(lesion, index, axis=axis)) for index in occupied]
-    longest = max(float(_distances(hull).max()) for hull in hulls)
+    longest, found = 0.0, []
+    for piece in sorted(_pieces(lesion, axis), key=plane.diagonal, reverse=True):
+        if plane.diagonal(piece) < longest - TIE_MM:
+            break  # no piece that is left can hold a longer line
+        hull = plane.hull(piece)
+        distances = cdist(hull, hull)
+        longest = max(longest, float(distances.max()))
+        ends = np.argwhere(np.triu(distances) >= longest - TIE_MM)
+        found += [(piece, hull[start], hull[end], distances[start, end]) for start, end in ends]
     drawn = [
-        InPlane(plane.line(start, end, where), plane.line(*across, where), where)
-        for where, hull in zip(occupied.tolist(), hulls, strict=True)
-        for start, end, across in _equally_long(hull, longest - TIE_MM)
+        plane.draw(piece, start, end)
+        for piece, start, end, length in sorted(found, key=lambda line: line[0].index)
+        if length >= longest - TIE_MM
     ]
-    return max(drawn, key=lambda lines: lines.perpendicular.length)
+    widest = max(lines.perpendicular.length for lines in drawn)
+    return next(lines for lines in drawn if lines.perpendicular.length >= widest - TIE_MM)
 
 
-def _equally_long(
-    hull: Points, length: float
-) -> list[tuple[Points, Points, tuple[Points, Points]]]:
-    """Start, end and longest line across of each diameter that is at least `length` mm."""
-    pairs = np.argwhere(np.triu(_distances(hull)) >= length)
-    lines = [(hull[start], hull[end]) for start, end in pairs]
-    return [(start, end, _longest_across(hull, end - start)) for start, end in lines]
+def _pieces(lesion: NDArray[np.bool_], axis: int) -> list[_Piece]:
+    numbered, _ = ndimage.label(np.moveaxis(lesion, axis, 0), IN_SLICE)
+    pieces = []
+    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
+        assert box is not None, "every piece has a box"
+        first, row, column = (int(part.start) for part in box)
+        pieces.append(_Piece(first, numbered[box][0] == number, np.array([row, column])))
+    return pieces
 
 
 class _Plane:
@@ -70,55 +100,39 @@ class _Plane:
         u = a / np.linalg.norm(a)
         v = b - (b @ u) * u
         self._basis = np.stack([u, v / np.linalg.norm(v)])  # (2, 3): rows are unit vectors
-        self._to_mm = np.stack([self._basis @ a, self._basis @ b], axis=1)  # voxels -> mm
+        self._to_mm = np.stack([self._basis @ a, self._basis @ b], axis=1)  # pixels -> mm
 
-    def hull(self, area: NDArray[np.bool_]) -> Points:
-        """Corners (n, 2) in mm of the convex hull of the half-level contour of a 2D area."""
+    def diagonal(self, piece: _Piece) -> float:
+        """The longer diagonal of the box around a piece, in mm: no line in it is longer."""
+        rows, columns = piece.area.shape
+        corners = np.array([[rows, columns], [rows, -columns]]) @ self._to_mm.T
+        return float(np.linalg.norm(corners, axis=1).max())
+
+    def hull(self, piece: _Piece) -> Points:
+        """Corners (n, 2) in mm of the convex hull of a piece's half-level outline."""
+        area = piece.area
         rows = np.flatnonzero(area.any(axis=1))
         first = area[rows].argmax(axis=1)
         last = area.shape[1] - 1 - area[rows, ::-1].argmax(axis=1)
         centres = np.concatenate([np.stack([rows, first], 1), np.stack([rows, last], 1)])
         steps = np.array([[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
-        edge = (centres[:, None] + steps).reshape(-1, 2)
+        edge = (centres[:, None] + steps).reshape(-1, 2) + piece.corner
         points: Points = edge @ self._to_mm.T
         return points[ConvexHull(points).vertices]
 
-    def line(self, start: Points, end: Points, index: int) -> Diameter:
-        """A line between two points of the plane, as RAS mm on the slice `index`."""
+    def draw(self, piece: _Piece, start: Points, end: Points) -> InPlane:
+        """Both lines on a piece, the longest one from `start` to `end`."""
+        contour = (outline(piece.area) + piece.corner) @ self._to_mm.T
+        across = longest_across(contour, start, end)
+        return InPlane(
+            self._line(start, end, piece.index), self._line(*across, piece.index), piece.index
+        )
+
+    def _line(self, start: Points, end: Points, index: int) -> Diameter:
         origin = self._affine[:3, 3] + index * self._affine[:3, self._axis]
         a, b = origin + start @ self._basis, origin + end @ self._basis
-        return Diameter(float(np.linalg.norm(b - a)), _three(a), _three(b))
+        return Diameter(float(np.linalg.norm(end - start)), _three(a), _three(b))
 
 
 def _three(point: Points) -> tuple[float, float, float]:
     return float(point[0]), float(point[1]), float(point[2])
-
-
-def _distances(points: Points) -> Points:
-    distances: Points = np.linalg.norm(points[:, None] - points[None], axis=2)
-    return distances
-
-
-def _longest_across(hull: Points, direction: Points) -> tuple[Points, Points]:
-    """The longest chord of a convex polygon at right angles to `direction`.
-
-    The chord's length is concave and piecewise linear along `direction`, so it is longest at
-    one of the corners.
-    """
-    along = direction / np.linalg.norm(direction)
-    across = np.array([-along[1], along[0]])
-    s, t = hull @ along, hull @ across
-    chords = [_chord(s, t, level) for level in s]
-    low, high = max(chords, key=lambda chord: chord[1] - chord[0])
-    level = s[chords.index((low, high))]
-    return level * along + low * across, level * along + high * across
-
-
-def _chord(s: Points, t: Points, level: float) -> tuple[float, float]:
-    """Lowest and highest t where the closed polygon (s, t) crosses s = level."""
-    s2, t2 = np.roll(s, -1), np.roll(t, -1)
-    crosses = (np.minimum(s, s2) <= level) & (np.maximum(s, s2) >= level) & (s != s2)
-    share = (level - s[crosses]) / (s2[crosses] - s[crosses])
-    hits = t[crosses] + share * (t2[crosses] - t[crosses])
-    hits = np.concatenate([hits, t[s == level]])
-    return float(hits.min()), float(hits.max())

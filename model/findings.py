@@ -1,6 +1,6 @@
-"""What is said of a scan: size and side of each lesion, measured in mm from the affine alone."""
+"""What is said of a scan: size and place of each lesion, measured in mm from the affine alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -11,9 +11,12 @@ from model.certainty import Trust
 from model.diameters import InPlane, in_plane_diameters
 from model.midplane import Midplane
 from model.segmentation import CONNECTED_26
+from model.surface import longest_distance, outermost
+from model.upright import Upright
 from model.volume import Affine, FloatArray, MaskArray, Note, slice_axis
+from model.where import Place, Side, place_of
 
-ONE_SIDED = 0.75  # share of a lesion that must lie on one side to be called left or right
+__all__ = ["Finding", "Findings", "Lesion", "Side", "measure", "number_lesions"]
 
 
 class Finding(StrEnum):
@@ -24,31 +27,28 @@ class Finding(StrEnum):
     NOT_JUDGED = "not_judged"
 
 
-class Side(StrEnum):
-    """The patient's own left and right."""
-
-    LEFT = "left"
-    RIGHT = "right"
-    MIDLINE = "midline"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True)
 class Lesion:
     """One 26-connected piece of a mask; lesions are numbered from 1, the largest first.
 
-    centroid: RAS mm. largest_slice: index along the slice axis of the slice with most voxels.
-    mean_probability: None for a mask that was given without probabilities.
+    max_diameter_3d: mm. centroid: RAS mm. largest_slice: index along the slice axis of the slice
+    with most voxels. mean_probability: None for a mask that was given without probabilities.
     """
 
     number: int
     voxels: int
     volume_ml: float
     diameters: InPlane
+    max_diameter_3d: float
     centroid: tuple[float, float, float]
-    side: Side
+    place: Place
     largest_slice: int
     mean_probability: float | None
+
+    @property
+    def side(self) -> Side:
+        """The side on which it lies."""
+        return self.place.side
 
 
 @dataclass(frozen=True)
@@ -83,25 +83,32 @@ def measure(
 ) -> Findings:
     """Measure a binary mask (i, j, k) on the grid of `affine` (voxels to RAS mm).
 
-    A voxel's volume is |det| of the affine's linear part, which holds for oblique, flipped and
-    sheared grids alike.
+    The volume is the number of voxels times |det| of the affine's linear part, which holds for
+    oblique, flipped and sheared grids alike. All is measured on the upright grid, so that of two
+    equal choices the same one counts in whatever order the voxels are stored.
     """
-    numbered = number_lesions(mask)
+    grid = Upright.of(mask.shape, affine)
+    numbered = _number(grid.turn(mask))
+    upright = None if probability is None else grid.turn(probability)
     lesions = []
     for number, box in enumerate(ndimage.find_objects(numbered), start=1):
         assert box is not None, "every lesion has a box"
         inside = numbered[box] == number
-        local = _at_corner(affine, box)
-        axis = slice_axis((mask.shape[0], mask.shape[1], mask.shape[2]), affine)
-        weights = None if probability is None else probability[box][inside]
-        lesions.append(
-            _lesion(number, inside, local, axis, int(box[axis].start), midplane, weights)
-        )
+        certain = None if upright is None else float(upright[box][inside].mean())
+        lesions.append(_lesion(number, inside, box, grid, midplane, certain))
     return Findings(Finding.TUMOR if lesions else Finding.NO_TUMOR, tuple(lesions), notes)
 
 
-def number_lesions(mask: MaskArray) -> NDArray[np.int32]:
-    """The mask with its 26-connected pieces numbered from 1, the largest first."""
+def number_lesions(mask: MaskArray, affine: Affine) -> NDArray[np.int32]:
+    """The mask (i, j, k) with its 26-connected pieces numbered from 1, the largest first.
+
+    Of pieces with as many voxels, that goes first which begins further left, then further back.
+    """
+    grid = Upright.of(mask.shape, affine)
+    return grid.back(_number(grid.turn(mask)))
+
+
+def _number(mask: MaskArray) -> NDArray[np.int32]:
     pieces, count = ndimage.label(mask, CONNECTED_26)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     numbers = np.zeros(count + 1, np.int32)
@@ -109,43 +116,38 @@ def number_lesions(mask: MaskArray) -> NDArray[np.int32]:
     return np.asarray(numbers[pieces])
 
 
+def _lesion(
+    number: int,
+    inside: NDArray[np.bool_],
+    box: tuple[slice, ...],
+    grid: Upright,
+    midplane: Midplane | None,
+    probability: float | None,
+) -> Lesion:
+    """inside: bool, the lesion in its box of the upright grid."""
+    affine = _at_corner(grid.affine, box)
+    axis = slice_axis(grid.shape, grid.affine)
+    points = np.argwhere(inside) @ affine[:3, :3].T + affine[:3, 3]
+    corners = outermost(inside, affine)
+    x, y, z = points.mean(axis=0)
+    areas = inside.sum(axis=tuple({0, 1, 2} - {axis}))
+    diameters = in_plane_diameters(inside, affine, axis)
+    first = int(box[axis].start)
+    return Lesion(
+        number,
+        len(points),
+        len(points) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
+        replace(diameters, slice_index=grid.file_index(axis, first + diameters.slice_index)),
+        longest_distance(corners),
+        (float(x), float(y), float(z)),
+        place_of(points, corners, midplane),
+        grid.file_index(axis, first + int(areas.argmax())),
+        probability,
+    )
+
+
 def _at_corner(affine: Affine, box: tuple[slice, ...]) -> Affine:
     """The affine of a box cut out of the grid."""
     local = affine.copy()
     local[:3, 3] += affine[:3, :3] @ [float(part.start) for part in box]
     return local
-
-
-def _lesion(
-    number: int,
-    inside: NDArray[np.bool_],
-    affine: Affine,
-    axis: int,
-    first_slice: int,
-    midplane: Midplane | None,
-    probability: FloatArray | None,
-) -> Lesion:
-    points = np.argwhere(inside) @ affine[:3, :3].T + affine[:3, 3]
-    x, y, z = points.mean(axis=0)
-    areas = inside.sum(axis=tuple({0, 1, 2} - {axis}))
-    diameters = in_plane_diameters(inside, affine, axis)
-    return Lesion(
-        number,
-        len(points),
-        len(points) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
-        InPlane(diameters.longest, diameters.perpendicular, diameters.slice_index + first_slice),
-        (float(x), float(y), float(z)),
-        _side(points, midplane),
-        int(areas.argmax()) + first_slice,
-        None if probability is None else float(probability.mean()),
-    )
-
-
-def _side(points: NDArray[np.float64], midplane: Midplane | None) -> Side:
-    if midplane is None:
-        return Side.UNKNOWN
-    distance = midplane.signed_distance(points)
-    share_right = float((distance > 0).mean()) + float((distance == 0).mean()) / 2
-    if share_right >= ONE_SIDED:
-        return Side.RIGHT
-    return Side.LEFT if share_right <= 1 - ONE_SIDED else Side.MIDLINE

@@ -14,7 +14,7 @@ from model.volume import Volume
 
 @dataclass(frozen=True)
 class MeasuredMask:
-    """A mask as it was read, with its findings."""
+    """A mask's findings, and the volume on whose grid they lie: the scan's where it was given."""
 
     volume: Volume
     findings: Findings
@@ -23,19 +23,18 @@ class MeasuredMask:
 def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     """Measure a NIfTI mask: any label above 0 is tumor.
 
-    With the scan on the same grid, sides come from the head's mid-plane as in a report;
-    without it from x = 0, if that lies in the middle fifth of the grid.
+    With the scan on the same grid, place, unit of length and doubts are the scan's, as in a report;
+    without it, sides come from x = 0, if that lies in the middle fifth of the grid.
     Raises MaskError for values that are no labels or another grid, UnreadableScan else.
     """
     drawn = read_nifti(mask_file)
     if (drawn.voxels != np.round(drawn.voxels)).any() or drawn.voxels.min() < 0:
         raise MaskError("The file is not a mask: its values are not labels.")
+    mask = (drawn.voxels > 0).astype(np.uint8)
     if scan is None:
         plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
-    else:
-        same = drawn.shape == scan.shape and np.allclose(drawn.affine, scan.affine, atol=1e-3)
-        if not same:
-            raise MaskError("The mask and the scan lie on different grids.")
-        plane = midplane_of_head(scan)
-    mask = (drawn.voxels > 0).astype(np.uint8)
-    return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes))
+        return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes))
+    if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
+        raise MaskError("The mask and the scan lie on different grids.")
+    plane = midplane_of_head(scan)
+    return MeasuredMask(scan, measure(mask, scan.affine, plane, None, scan.notes))

@@ -1,21 +1,29 @@
 """The plane between the patient's left and right, from the head or from the grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import nibabel.orientations as orientations
 import numpy as np
 from numpy.typing import NDArray
 
+from model.extent import Extent, Span, brain_extent
 from model.head import brightness, head_mask
-from model.volume import Affine, Volume
+from model.symmetry import blocks_of, find_mirror
+from model.upright import Upright
+from model.volume import Affine, FloatArray, Scale, Volume
+
+HEAD_MM = 144.0  # height of a head in a scan whose millimetres are only assumed
 
 
 @dataclass(frozen=True)
 class Midplane:
-    """A plane in RAS mm: `point` lies on it, unit vector `normal` looks to the right."""
+    """A plane in RAS mm: `point` lies on it, unit vector `normal` looks to the right.
+
+    brain: how far the brain reaches along the plane; None where too little of a head is there.
+    """
 
     point: NDArray[np.float64]
     normal: NDArray[np.float64]
+    brain: Extent | None = None
 
     def signed_distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance in mm of points (n, 3) in RAS mm: positive on the patient's right."""
@@ -27,25 +35,33 @@ RIGHT = np.array([1.0, 0.0, 0.0])
 
 
 def midplane_of_head(volume: Volume) -> Midplane | None:
-    """The sagittal plane through the middle of the head; None where sides are not known.
+    """The plane that mirrors the head best onto itself; None where sides are not known.
 
-    Row by row on the axial slices, the middle between the head's first and last voxel; the
-    plane goes through the median of these middles. It does not turn with a turned head.
+    It turns and tips with the head (`model/symmetry.py`). It is where the middle should be: a falx
+    that a tumor has pushed aside does not move it, and how far is not measured.
     """
     if not volume.sides_known:
         return None
-    head = head_mask(brightness(volume.voxels))
-    order = orientations.io_orientation(volume.affine)
-    to_ras = orientations.apply_orientation(head, order)  # (R, A, S)
-    occupied = to_ras.any(axis=0)
-    if not occupied.any():
+    grid = Upright.of(volume.shape, volume.affine)
+    # laid out anew, so that sums over voxels run in the same order for every file
+    bright = brightness(np.ascontiguousarray(grid.turn(volume.voxels)))
+    to_mm = grid.affine[:3, :3]
+    stretched = to_mm if volume.scale is Scale.DECLARED else _with_a_heads_height(bright, to_mm)
+    blocks = blocks_of(bright, stretched)
+    head = head_mask(blocks.field)
+    if not head.any():
         return None
-    first = to_ras.argmax(axis=0)
-    last = to_ras.shape[0] - 1 - to_ras[::-1].argmax(axis=0)
-    width = np.where(occupied, last - first + 1, 0)
-    wide = width > 0.5 * np.percentile(width[occupied], 95)
-    middle = float(np.median((first + last)[wide])) / 2
-    return Midplane(_right_of(volume, order, middle, wide), RIGHT)
+    mirror = find_mirror(blocks, head)
+    middle = to_mm @ ((np.array(grid.shape) - 1) / 2) + grid.affine[:3, 3]
+    to_stretched = stretched @ np.linalg.inv(to_mm)
+    towards_right = mirror.normal @ to_stretched
+    point = middle + towards_right * mirror.offset / (towards_right @ towards_right)
+    extent = None if volume.is_picture else brain_extent(blocks.points(head), mirror.normal)
+    return Midplane(
+        point,
+        towards_right / np.linalg.norm(towards_right),
+        None if extent is None else _unstretched(extent, to_stretched, middle),
+    )
 
 
 def midplane_of_grid(shape: tuple[int, int, int], affine: Affine) -> Midplane | None:
@@ -58,15 +74,25 @@ def midplane_of_grid(shape: tuple[int, int, int], affine: Affine) -> Midplane | 
     return Midplane(np.zeros(3), RIGHT)
 
 
-def _right_of(
-    volume: Volume, order: NDArray[np.float64], middle: float, wide: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """RAS mm of the head's middle, given as index along R and the area (A, S) where it is wide."""
-    anterior, superior = np.argwhere(wide).mean(axis=0)
-    shape = np.array(volume.shape)
-    voxel = np.zeros(3)
-    for axis, (target, flip) in enumerate(order):
-        index = (middle, anterior, superior)[int(target)]
-        voxel[axis] = index if flip > 0 else shape[axis] - 1 - index
-    point: NDArray[np.float64] = volume.affine[:3, :3] @ voxel + volume.affine[:3, 3]
-    return point
+def _with_a_heads_height(bright: FloatArray, to_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Voxel steps with slices as far apart as makes the head HEAD_MM high.
+
+    Where millimetres are only assumed, slices of 5 mm may be told as 1 mm apart.
+    """
+    tall = head_mask(bright[::4, ::4]).mean(axis=(0, 1))
+    height = max(1, int((tall > 0.1 * tall.max()).sum())) * np.linalg.norm(to_mm[:, 2])
+    stretched: NDArray[np.float64] = to_mm * np.array([1, 1, HEAD_MM / height])
+    return stretched
+
+
+def _unstretched(
+    extent: Extent, to_stretched: NDArray[np.float64], middle: NDArray[np.float64]
+) -> Extent:
+    """The same extent for points in RAS mm, not in stretched mm from the scan's middle."""
+
+    def span(of: Span) -> Span:
+        direction = of.direction @ to_stretched
+        shift = float(direction @ middle)
+        return replace(of, direction=direction, first=of.first + shift, last=of.last + shift)
+
+    return Extent(span(extent.to_front), span(extent.to_top))

@@ -72,15 +72,16 @@ def test_a_scan_in_millimetres_has_every_number() -> None:
     )
 
 
-def test_the_numbers_are_the_same_in_all_48_orders() -> None:
+def test_the_report_is_the_same_in_whatever_order() -> None:
     reference = measured(PHANTOM.volume())
-    for order in ORDERS:
+    for order in ORDERS[::5]:  # each axis in each place
         turned = PHANTOM.stored(order)
         report = measured(turned.volume(), turned.lesion)
         assert report["input"]["orientation"] == "".join(nib.aff2axcodes(turned.affine))
         assert report["volume_ml"] == reference["volume_ml"]
-        for name in ("volume_ml", "longest_diameter_mm", "perpendicular_diameter_mm", "side"):
-            assert report["lesions"][0][name] == reference["lesions"][0][name], (order, name)
+        for name, value in reference["lesions"][0].items():
+            if name not in ("diameter_slice", "largest_slice"):  # these count in the file's order
+                assert report["lesions"][0][name] == value, (order, name)
 
 
 def test_a_few_slices_have_an_area_and_no_volume() -> None:
@@ -108,6 +109,16 @@ def test_a_picture_has_pixels_and_no_millimetres() -> None:
     assert lesion["side"] == "unknown"
     assert lesion["longest_diameter_px"] == pytest.approx(8, abs=1)
     assert lesion["perpendicular_diameter_px"] == pytest.approx(8, abs=1)
+    assert (lesion["product_mm2"], lesion["max_diameter_3d_mm"]) == (None, None)
+    product = lesion["longest_diameter_px"] * lesion["perpendicular_diameter_px"]
+    assert lesion["product_px2"] == pytest.approx(product, abs=0.1)
+    columns, rows = np.nonzero(picture()[1][:, :, 0])
+    for name in ("longest_diameter", "perpendicular_diameter"):
+        assert lesion[f"{name}_ends_ras_mm"] is None
+        for column, row in lesion[f"{name}_ends_px"]:
+            assert columns.min() - 0.5 <= column <= columns.max() + 0.5
+            assert rows.min() - 0.5 <= row <= rows.max() + 0.5
+    assert lesion["crosses_midline"] is lesion["anterior_posterior"] is None
     assert (report["input"]["spacing_mm"], report["input"]["orientation"]) == (None, None)
     assert [note["code"] for note in report["quality"]] == ["no_scale"]
 

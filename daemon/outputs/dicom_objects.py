@@ -90,7 +90,8 @@ def _write_all(
     name, seg, doubt = report["scan_id"], None, None
     if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
         try:
-            seg = build_seg(origin, number_lesions(segmentation.mask), judgement)
+            numbered = number_lesions(segmentation.mask, volume.affine)
+            seg = build_seg(origin, numbered, judgement)
             _save(seg, folder / f"{name}_seg.dcm")
         except OSError:
             raise

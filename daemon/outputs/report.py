@@ -7,7 +7,8 @@ from typing import Any
 
 import nibabel as nib
 
-from model.findings import Finding, Findings, Lesion
+from daemon.outputs.report_lesion import report_lesion
+from model.findings import Finding, Findings
 from model.reading.dicom_identity import Study
 from model.volume import Scale, Volume
 
@@ -84,8 +85,7 @@ def measurements(
         "volume_voxels": findings.voxels if judged else None,
         **area,
         "lesions": [
-            _lesion(lesion, scale, has_volume) | _slab_area(lesion, scale, few_slices, pixel_mm2)
-            for lesion in findings.lesions
+            report_lesion(lesion, scale, few_slices, pixel_mm2) for lesion in findings.lesions
         ],
     }
 
@@ -125,39 +125,3 @@ def pixel_mm2(volume: Volume) -> float:
     spacing = list(volume.spacing)
     del spacing[volume.slice_axis]
     return spacing[0] * spacing[1]
-
-
-def _slab_area(
-    lesion: Lesion, scale: Scale, few_slices: bool, pixel_mm2: float
-) -> dict[str, float]:
-    """A lesion's area on the slices given, where too few are there for a volume."""
-    if scale is Scale.UNKNOWN or not few_slices:
-        return {}
-    return {"area_mm2": round(lesion.voxels * pixel_mm2, 2)}
-
-
-def _lesion(lesion: Lesion, scale: Scale, has_volume: bool) -> dict[str, Any]:
-    in_pixels = scale is Scale.UNKNOWN
-    longest = round(lesion.diameters.longest.length, 2)
-    perpendicular = round(lesion.diameters.perpendicular.length, 2)
-    content: dict[str, Any] = {
-        "id": lesion.number,
-        "volume_ml": round(lesion.volume_ml, 4) if has_volume else None,
-        "voxels": lesion.voxels,
-        "longest_diameter_mm": None if in_pixels else longest,
-        "perpendicular_diameter_mm": None if in_pixels else perpendicular,
-        "diameter_slice": lesion.diameters.slice_index,
-        "centroid_ras_mm": None if in_pixels else [round(mm, 2) for mm in lesion.centroid],
-        "side": str(lesion.side),
-        "largest_slice": lesion.largest_slice,
-        "mean_probability": None
-        if lesion.mean_probability is None
-        else round(lesion.mean_probability, 4),
-    }
-    if in_pixels:
-        content |= {
-            "area_px": lesion.voxels,
-            "longest_diameter_px": longest,
-            "perpendicular_diameter_px": perpendicular,
-        }
-    return content

@@ -22,6 +22,12 @@ SIDE_WORDS = {
     "midline": "across the midline",
     "unknown": "side not known",
 }
+DEPTH_WORDS = {
+    "anterior": "in front",
+    "middle": "midway from front to back",
+    "posterior": "at the back",
+}
+HEIGHT_WORDS = {"superior": "high up", "middle": "at middle height", "inferior": "low down"}
 FINDING_WORDS = {
     "tumor": "FLAIR abnormality (whole tumor)",
     "no_tumor": "No FLAIR abnormality found",
@@ -41,7 +47,7 @@ def finding_sentence(report: dict[str, Any]) -> str:
     places = "one lesion" if count == 1 else f"{count} lesions, the largest"
     return (
         f"FLAIR abnormality (whole tumor): {size_words(report)}{_range_words(report)}, {places}"
-        f"{',' if first['side'] == 'unknown' else ''} {SIDE_WORDS[first['side']]},"
+        f"{',' if first['side'] == 'unknown' else ''} {side_words(first)},"
         f" {diameter_words(first)}."
     )
 
@@ -65,3 +71,22 @@ def diameter_words(lesion: dict[str, Any]) -> str:
     if lesion["longest_diameter_mm"] is not None:
         return f"{lesion['longest_diameter_mm']:.0f} x {lesion['perpendicular_diameter_mm']:.0f} mm"
     return f"{lesion['longest_diameter_px']:.0f} x {lesion['perpendicular_diameter_px']:.0f} pixels"
+
+
+def side_words(lesion: dict[str, Any]) -> str:
+    """The side of a lesion, and how far it reaches across the head's midline."""
+    side, crosses = lesion["side"], lesion.get("crosses_midline")
+    if side == "midline" and crosses is False:
+        return "at the midline"
+    if side in ("left", "right") and crosses:
+        reach = lesion["across_midline_mm"]
+        return f"mostly {SIDE_WORDS[side]} and {reach:.0f} mm across the midline"
+    return SIDE_WORDS[side]
+
+
+def position_words(lesion: dict[str, Any]) -> str:
+    """Where in the brain its centre lies, by thirds; empty where that is not known."""
+    depth, height = lesion.get("anterior_posterior"), lesion.get("superior_inferior")
+    if depth is None or height is None:
+        return ""
+    return f"{DEPTH_WORDS[depth]} and {HEIGHT_WORDS[height]} in the brain"

@@ -22,7 +22,13 @@ OF_LESION = (
     "voxels",
     "longest_diameter_mm",
     "perpendicular_diameter_mm",
+    "product_mm2",
+    "max_diameter_3d_mm",
     "side",
+    "crosses_midline",
+    "across_midline_mm",
+    "anterior_posterior",
+    "superior_inferior",
     "largest_slice",
     "mean_probability",
 )

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from daemon.outputs.report import measurements, pixel_mm2
-from daemon.outputs.sentences import RESEARCH_USE, SIDE_WORDS, diameter_words, finding_sentence
+from daemon.outputs.sentences import (
+    RESEARCH_USE,
+    diameter_words,
+    finding_sentence,
+    position_words,
+    side_words,
+)
 from model.masks import MeasuredMask
 
 Say = Callable[[str], object]
@@ -37,12 +43,19 @@ def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     volume_ml = content["volume_ml"]
     say(f"volume {volume_ml} ml, {content['volume_voxels']} voxels")
     for lesion in content["lesions"]:
-        say(
-            f"lesion {lesion['id']}: {lesion['voxels']} voxels, {diameter_words(lesion)},"
-            f" {SIDE_WORDS[lesion['side']]}"
-        )
+        say(f"lesion {lesion['id']}: {', '.join(_lesion_words(lesion))}")
     for note in content["quality"]:
         say(note["message"])
+
+
+def _lesion_words(lesion: dict[str, Any]) -> list[str]:
+    words = [f"{lesion['voxels']} voxels", diameter_words(lesion)]
+    if lesion["volume_ml"] is not None:
+        words.insert(0, f"{lesion['volume_ml']} ml")
+    if lesion["max_diameter_3d_mm"] is not None:
+        words.append(f"at most {lesion['max_diameter_3d_mm']:.0f} mm in any direction")
+    position = position_words(lesion)
+    return [*words, side_words(lesion), *([position] if position else [])]
 
 
 def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:

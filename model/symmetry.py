@@ -1,0 +1,144 @@
+"""The plane that mirrors a head best onto itself, found by comparing both of its halves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize
+
+from model.volume import FloatArray
+
+Vectors = NDArray[np.float64]
+
+BLOCK_MM = 4.0  # the halves are compared on voxels about this large
+MOST_POINTS = 6000  # that are compared
+BLUR_MM = 4.0  # of the blocks, so that it matters little how they fall on the mirror image
+BRIGHT = 1.3  # times the head's median: what is brighter counts as this, so a tumor weighs little
+YAWS = range(-36, 37, 9)  # degrees of turning from which the search starts
+OFFSETS = (-8, 0, 8)  # mm from the head's middle, likewise
+STEPS = (6.0, 4.0, 3.0)  # first steps of the search: yaw (degrees), offset (mm), roll (degrees)
+REFINED = 2  # of the starts
+TALL = 5  # blocks; a head that is less tall does not show how it is tipped
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A scan as means of blocks of voxels: float32 along R, A, S.
+
+    to_mm: 3 x 3, block indices to mm; `first`: mm of block (0, 0, 0) from the scan's middle.
+    """
+
+    field: FloatArray
+    to_mm: Vectors
+    first: Vectors
+
+    def points(self, inside: NDArray[np.bool_]) -> Vectors:
+        """Middles (n, 3) of the blocks marked in `inside`, in mm from the scan's middle."""
+        mm: Vectors = np.argwhere(inside) @ self.to_mm.T + self.first
+        return mm
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The plane `normal @ x = offset`, x in mm from the scan's middle, `normal` to the right.
+
+    unlike: from 0 to 1, how badly the head fits its mirror image.
+    """
+
+    normal: Vectors
+    offset: float
+    unlike: float
+
+
+def blocks_of(bright: FloatArray, to_mm: Vectors) -> Blocks:
+    """bright: (R, A, S), at least 0; to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
+    sizes = np.maximum(1, np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0))).astype(int)
+    shape = np.array(bright.shape)
+    sizes = np.minimum(sizes, shape)
+    counts = shape // sizes
+    start = (shape - counts * sizes) // 2
+    cut = bright[tuple(slice(a, a + n) for a, n in zip(start, counts * sizes, strict=True))]
+    pairs = [int(n) for both in zip(counts, sizes, strict=True) for n in both]
+    field: FloatArray = cut.reshape(pairs).mean(axis=(1, 3, 5), dtype=np.float32)
+    first = to_mm @ (start + (sizes - 1) / 2 - (shape - 1) / 2)
+    return Blocks(field, to_mm * sizes, first)
+
+
+def find_mirror(blocks: Blocks, head: NDArray[np.bool_]) -> Mirror:
+    """The plane about which the head is most like its mirror image.
+
+    head: bool, of the blocks, not empty. The measure is sum |I(p) - I(p')| / sum (I(p) + I(p')),
+    p' the mirror image of p (Bray and Curtis 1957), over points of the head: absolute
+    differences of capped brightness let a tumor on one side weigh little. Searched over yaw and
+    offset, then by Nelder and Mead (Comput J 1965) over yaw, offset and roll.
+    """
+    comparison = _Comparison.of(blocks, head)
+    free = 3 if head.shape[2] >= TALL else 2
+    starts = [np.array([yaw, offset, 0.0])[:free] for yaw in YAWS for offset in OFFSETS]
+    starts.sort(key=comparison.unlike)
+    found = [_refine(comparison, start) for start in starts[:REFINED]]
+    best = min(found, key=comparison.unlike)
+    normal, offset = _plane(best)
+    return Mirror(normal, offset + float(normal @ comparison.middle), comparison.unlike(best))
+
+
+def _refine(comparison: "_Comparison", start: Vectors) -> Vectors:
+    free = len(start)
+    simplex = start + np.vstack([np.zeros(free), np.diag(STEPS[:free])])
+    result = optimize.minimize(
+        comparison.unlike,
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-6, "maxfev": 150},
+    )
+    place: Vectors = result.x
+    return place
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """points: (n, 3) mm of the head with their values (n,); where to look values up."""
+
+    points: Vectors
+    values: FloatArray
+    field: FloatArray
+    to_index: Vectors
+    first: Vectors
+    middle: Vectors
+
+    @staticmethod
+    def of(blocks: Blocks, head: NDArray[np.bool_]) -> "_Comparison":
+        level = BRIGHT * float(np.median(blocks.field[head]))
+        field = np.minimum(blocks.field / np.float32(level), np.float32(1))
+        field = ndimage.gaussian_filter(field, BLUR_MM / np.linalg.norm(blocks.to_mm, axis=0))
+        every = max(1, round(int(head.sum()) / MOST_POINTS))
+        points = blocks.points(head)
+        return _Comparison(
+            points[::every],
+            field[head][::every],
+            field,
+            np.asarray(np.linalg.inv(blocks.to_mm), np.float64),
+            blocks.first,
+            points.mean(axis=0),
+        )
+
+    def unlike(self, place: Vectors) -> float:
+        """The measure for a plane, as `_plane` takes it."""
+        normal, offset = _plane(place)
+        away = (self.points - self.middle) @ normal - offset
+        mirrored = self.points - 2 * away[:, None] * normal
+        index = self.to_index @ (mirrored - self.first).T
+        there = ndimage.map_coordinates(self.field, index, order=1, mode="nearest")
+        difference = np.abs(self.values - there).sum()
+        return float(difference / (self.values.sum() + there.sum()))
+
+
+def _plane(place: Vectors) -> tuple[Vectors, float]:
+    """Unit vector to the right of a head, and the plane's offset along it from the head's middle.
+
+    place: the head's yaw about S (degrees), the offset (mm) and, if free, its roll about A.
+    """
+    yaw, offset, *roll = place.tolist()
+    turn, tip = np.radians(yaw), np.radians(roll[0] if roll else 0.0)
+    normal = np.array([np.cos(turn) * np.cos(tip), np.sin(turn) * np.cos(tip), np.sin(tip)])
+    return normal, float(offset)

@@ -1,0 +1,109 @@
+"""`python -m training.agreement --data DIR SCAN...`: our findings beside those of drawn masks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.findings import Findings
+from model.judging import judge
+from model.loading import load_network
+from model.masks import measure_mask
+from model.network import Network
+from model.reading.scan import read, scan_at
+from model.segmentation import Rules
+from training.bland_altman import Pairs, save_bland_altman
+from training.cases import find_cases
+
+HEAD = ("scan", "volume (ml)", "side", "diameters (mm)", "3D (mm)", "front to back, height")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scan: what we found on our own mask, and what the drawn mask says, if there is one."""
+
+    scan: str
+    ours: Findings
+    drawn: Findings | None
+
+
+def show(
+    scans: Annotated[
+        list[Path] | None, typer.Argument(exists=True, help="scans without a drawn mask")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(exists=True, help="<id>/<id>_flair.nii.gz with _seg.nii.gz")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", help="Bland-Altman picture, PNG")] = None,
+) -> None:
+    """A table (Markdown): volume of all lesions; side, diameters and place of the largest."""
+    network = load_network(None)
+    rows = [
+        row_of(case.patient, case.flair, case.mask, network)
+        for case in (find_cases(data).values() if data else ())
+    ]
+    rows += [row_of(scan.name, scan, None, network) for scan in scans or ()]
+    for cells in (HEAD, ("---",) * len(HEAD), *(table_row(row) for row in rows)):
+        typer.echo(f"| {' | '.join(cells)} |")
+    quantities = compared(rows)
+    for pairs in quantities:
+        limits = pairs.limits
+        words = f", 95 % limits {limits[0]:+.1f} to {limits[1]:+.1f}" if limits else ""
+        typer.echo(f"{pairs.name}: ours minus drawn {pairs.bias:+.1f} in the mean{words}")
+    if out:
+        save_bland_altman(quantities, out)
+
+
+def row_of(name: str, scan: Path, mask: Path | None, network: Network) -> Row:
+    """Judge a scan as a report would, with the default rules, and measure its mask if any."""
+    volume = read(scan_at(scan))
+    ours = judge(volume, network, Rules(), None).findings
+    return Row(name, ours, None if mask is None else measure_mask(mask, volume).findings)
+
+
+def table_row(row: Row) -> tuple[str, ...]:
+    """The cells of a row, ours before the mask's: "ours / drawn"."""
+    both = [row.ours] if row.drawn is None else [row.ours, row.drawn]
+    columns = zip(*(_cells(findings) for findings in both), strict=True)
+    return (row.scan, *(" / ".join(pair) for pair in columns))
+
+
+def _cells(findings: Findings) -> tuple[str, ...]:
+    if not findings.lesions:
+        return (f"{findings.volume_ml:.1f}", *("-",) * 4)
+    lesion = findings.lesions[0]
+    lines, place = lesion.diameters, lesion.place
+    return (
+        f"{findings.volume_ml:.1f}",
+        str(lesion.side)
+        + (f", {place.across_midline_mm:.0f} across" if place.crosses_midline else ""),
+        f"{lines.longest.length:.1f} x {lines.perpendicular.length:.1f}",
+        f"{lesion.max_diameter_3d:.1f}",
+        f"{place.to_front}, {place.to_top}",
+    )
+
+
+def compared(rows: list[Row]) -> list[Pairs]:
+    """Volume and the largest lesion's longest diameter of all scans with lesions on both sides."""
+    both = [(row.scan, row.ours, row.drawn) for row in rows if row.drawn and row.drawn.lesions]
+    both = [each for each in both if each[1].lesions]
+    if not both:
+        return []
+    scans, ours, drawn = zip(*both, strict=True)
+    return [
+        Pairs("volume (ml)", scans, _volumes(ours), _volumes(drawn)),
+        Pairs("longest diameter (mm)", scans, _lengths(ours), _lengths(drawn)),
+    ]
+
+
+def _volumes(all_findings: tuple[Findings, ...]) -> tuple[float, ...]:
+    return tuple(findings.volume_ml for findings in all_findings)
+
+
+def _lengths(all_findings: tuple[Findings, ...]) -> tuple[float, ...]:
+    return tuple(findings.lesions[0].diameters.longest.length for findings in all_findings)
+
+
+if __name__ == "__main__":
+    typer.run(show)
