@@ -12,7 +12,7 @@ from daemon.drops import Drop, DropKind, QueuedDrop, State
 from daemon.index import ledger
 from daemon.index.database import Database, now
 from daemon.index.identities import is_in_conflict
-from daemon.index.patients import fill_patient
+from daemon.index.patients import fill_patient, patients_by_id
 from daemon.index.queue import LONGEST_DELAY, count_done
 from daemon.index.scans import (
     ScanRow,
@@ -30,6 +30,7 @@ from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
 from daemon.studies import part_by_study
 from model.errors import GliowatchError
+from model.reading.dicom_identity import Identity
 from model.volume import Note
 
 log = logging.getLogger(__name__)
@@ -161,11 +162,22 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     if report is not None:
         return await _adopt(job, intake, folder, report)
     notes = await _doubts(job, intake, os.fsdecode(patient_folder))
+    patient_id = job.queued.drop.patient_id
+    entered = await _entered(job.records, patient_id)
     report = await job.in_worker(
-        work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes
+        work.judge_into, staging, patient_id, intake, job.rules, notes, entered
     )
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
+
+
+async def _entered(records: Database, patient_id: str) -> Identity | None:
+    """What people entered about a patient, if anything; `unassigned` is nobody."""
+    found = await patients_by_id(records, [patient_id])
+    if patient_id == UNASSIGNED or patient_id not in found:
+        return None
+    known = found[patient_id]
+    return Identity(patient_id, known.name, known.birth_date, known.gender)
 
 
 async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:

@@ -19,7 +19,7 @@ from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.findings import Finding
 from model.judging import judge
-from model.reading.dicom_identity import named_in
+from model.reading.dicom_identity import Identity, named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules
@@ -105,9 +105,11 @@ def judge_into(
     intake: Intake,
     rules: JudgingRules,
     notes: tuple[Note, ...] = (),
+    entered: Identity | None = None,
 ) -> dict[str, Any]:
     """Read, judge and write all files of a scan into `staging`, synced; its report.
 
+    entered: what people entered about the patient, for the page that names whose scan it is.
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
@@ -136,7 +138,7 @@ def judge_into(
         doubt = write_objects(volume, judgement.segmentation, report, staging, before)
         report["quality"] += [asdict(doubt)] if doubt else []
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, staging)
+    write_report(report, _named(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
 
@@ -150,6 +152,18 @@ def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, fl
         seconds,
         intake.study,
         intake.earlier.revision if intake.earlier else None,
+    )
+
+
+def _named(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
+    """Whom the page names: what people entered, and else what the DICOM files tell as one."""
+    told = intake.identities[0] if len(intake.identities) == 1 else Identity(patient_id)
+    known = entered or Identity(patient_id)
+    return Identity(
+        patient_id,
+        known.name or told.name,
+        known.birth_date or told.birth_date,
+        known.gender or told.gender,
     )
 
 

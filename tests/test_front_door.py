@@ -71,7 +71,14 @@ def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:
     assert FRONTAL.stat().st_mtime_ns == before.st_mtime_ns
     folder = tmp_path / "out" / report["scan_id"]
     names = {path.name.removeprefix(report["scan_id"]) for path in folder.iterdir()}
-    assert names == {"_seg.nii.gz", "_overlay.png", "_montage.png", "_report.json", "source"}
+    assert names == {
+        "_seg.nii.gz",
+        "_overlay.png",
+        "_montage.png",
+        "_report.json",
+        "_report.pdf",
+        "source",
+    }
     mask = folder / f"{report['scan_id']}_seg.nii.gz"
     measured = json.loads(
         gliowatch("measure", mask, "--scan", FRONTAL, "--json", folder=tmp_path).stdout

@@ -12,7 +12,7 @@ from viewer.keys import SETTINGS
 from viewer.lookups import asked_scan
 
 PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
-DICOM = "application/dicom"
+DICOM, PDF = "application/dicom", "application/pdf"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Role:
 ROLES = {
     role.name: role
     for role in (
+        Role("report.pdf", PDF, "Report (PDF)"),
         Role("overlay.png", PNG, "Overlay picture"),
         Role("montage.png", PNG, "Montage of slices"),
         Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),

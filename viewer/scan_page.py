@@ -8,20 +8,28 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.identities import is_in_conflict
-from daemon.index.scans import ScanRow, patients_with_content
+from daemon.index.scans import patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
+    NOT_KNOWN,
+    RANGE_MEANING,
+    SIDES,
+    confidence_words,
     diameter_words,
     finding_sentence,
+    lesion_size,
+    moment_words,
+    range_words,
     size_words,
+    study_words,
 )
 from viewer.keys import INDEX, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
-from viewer.wording import NOT_KNOWN, SIDES, age, moment_words
+from viewer.wording import age
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
         "acquired": moment_words(scan.acquired_at),
-        "study": study_words(scan),
+        "study": study_words(scan.study_date, scan.accession),
         "sentence": finding_sentence(report),
         "doubts": [
             *([FILED_TWICE] if len(filed_under) > 1 else []),
@@ -59,6 +67,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         ],
         "size": size_words(report) if report["finding"] != "not_judged" else "",
         "size_range": range_words(report),
+        "range_meaning": RANGE_MEANING,
         "confidence": confidence_words(report),
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
         "notes": [note["message"] for note in report["quality"]],
@@ -67,13 +76,6 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "technical": technical_lines(report),
     }
     return render(request, "scan.html", values)
-
-
-def study_words(scan: ScanRow) -> str:
-    """Date and accession number of a DICOM study, as far as they are known."""
-    parts = (("Study of ", scan.study_date), ("accession ", scan.accession))
-    words = ", ".join(f"{label}{value}" for label, value in parts if value)
-    return words[:1].upper() + words[1:]
 
 
 def lesion_line(lesion: dict[str, Any]) -> LesionLine:
@@ -87,28 +89,3 @@ def lesion_line(lesion: dict[str, Any]) -> LesionLine:
         NOT_KNOWN if largest is None else str(largest + 1),
         NOT_KNOWN if probability is None else f"{probability:.2f}",
     )
-
-
-def lesion_size(lesion: dict[str, Any]) -> str:
-    """A lesion's volume where known, else its area."""
-    if lesion["volume_ml"] is not None:
-        return f"{lesion['volume_ml']:.2f} ml"
-    if lesion.get("area_mm2") is not None:
-        return f"{lesion['area_mm2']:.0f} mm²"
-    if lesion.get("area_px") is not None:
-        return f"{lesion['area_px']} pixels"
-    return NOT_KNOWN
-
-
-def confidence_words(report: dict[str, Any]) -> str:
-    """How well the mask should agree with a person's, or '' where that is not known."""
-    confidence = report.get("confidence")
-    return "" if confidence is None else f"expected Dice {confidence:.2f}"
-
-
-def range_words(report: dict[str, Any]) -> str:
-    """The range in which the volume lies, or '' where the report gives none."""
-    limits = report.get("volume_ml_range")
-    if report["volume_ml"] is None or not limits or None in limits:
-        return ""
-    return f"{limits[0]:.1f} to {limits[1]:.1f} ml"

@@ -5,8 +5,10 @@ from typing import Any
 
 from daemon.outputs.display import display
 from daemon.outputs.masks import save_mask, save_picture_mask, save_probability, save_series
+from daemon.outputs.pdf import write_pdf
 from daemon.outputs.pictures import save_montage, save_overlay
 from daemon.outputs.report import save_report
+from model.reading.dicom_identity import Identity
 from model.segmentation import Segmentation
 from model.volume import Kind, Volume
 
@@ -34,6 +36,11 @@ def write_files(
         save_probability(segmentation.probability, volume.affine, folder / f"{scan_id}_prob.nii.gz")
 
 
-def write_report(report: dict[str, Any], folder: Path) -> None:
-    """The report, last: a folder that holds it holds everything."""
-    save_report(report, folder / f"{report['scan_id']}_report.json")
+def write_report(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+    """The report for people, which names the patient, and the one for machines.
+
+    That one comes last: a folder that holds it holds everything.
+    """
+    name = report["scan_id"]
+    write_pdf(report, patient, folder / f"{name}_overlay.png", folder / f"{name}_report.pdf")
+    save_report(report, folder / f"{name}_report.json")
