@@ -13,7 +13,7 @@ from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.joining import files_below, join, take_again
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
-from daemon.outputs.folder import write_files, write_report
+from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
@@ -131,6 +131,8 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = build_report(volume, judgement.findings, model, occasion)
+    if judgement.segmentation is not None:
+        write_views(volume, judgement.segmentation, report, staging)
     if volume.kind is Kind.DICOM and judgement.segmentation is not None:
         from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
 

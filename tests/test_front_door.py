@@ -74,6 +74,8 @@ def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:
     assert names == {
         "_seg.nii.gz",
         "_overlay.png",
+        *(f"_lesion{number}.png" for number in range(1, len(report["lesions"]) + 1)),
+        "_planes.png",
         "_montage.png",
         "_report.json",
         "_report.pdf",

@@ -69,11 +69,12 @@ ADA = Identity("P1", "Lovelace, Ada", "1970-12-31", "Female")
 
 
 @pytest.fixture(scope="session")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plain picture, as wide and high as an overlay."""
-    path = tmp_path_factory.mktemp("picture") / "overlay.png"
-    Image.new("RGB", (560, 666), (90, 90, 90)).save(path)
-    return path
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scan's folder with plain pictures of the usual sizes."""
+    folder = tmp_path_factory.mktemp("scan")
+    for name, size in (("overlay", (560, 666)), ("planes", (1100, 430))):
+        Image.new("RGB", size, (90, 90, 90)).save(folder / f"{REPORT['scan_id']}_{name}.png")
+    return folder
 
 
 def page_text(path: Path) -> str:
@@ -85,15 +86,14 @@ def page_text(path: Path) -> str:
         return " ".join(str(page.get_textpage().get_text_bounded()).split())
 
 
-def made(folder: Path, picture: Path, report: dict[str, Any], who: Identity = ADA) -> Path:
-    path = folder / "report.pdf"
-    write_pdf(report, who, picture, path)
-    return path
+def made(folder: Path, report: dict[str, Any], who: Identity = ADA) -> Path:
+    write_pdf(report, who, folder)
+    return folder / f"{report['scan_id']}_report.pdf"
 
 
 @pytest.mark.parametrize("report", [REPORT, NOTHING, NOT_JUDGED])
-def test_every_finding_has_its_page(tmp_path: Path, picture: Path, report: dict[str, Any]) -> None:
-    text = page_text(made(tmp_path, picture, report))
+def test_every_finding_has_its_page(folder: Path, report: dict[str, Any]) -> None:
+    text = page_text(made(folder, report))
     expected = [
         *("Lovelace, Ada", "P1", "1970-12-31", "Female", "2026-05-12 10:20", "accession A77"),
         *("t2_flair", "0123456789abcdef0123, revision 2", "0.90 x 0.90 x 5.50 mm"),
@@ -105,47 +105,45 @@ def test_every_finding_has_its_page(tmp_path: Path, picture: Path, report: dict[
     assert (NO_EARLIER in text) == (report["finding"] != "not_judged")
 
 
-def test_numbers_and_change(tmp_path: Path, picture: Path) -> None:
+def test_numbers_and_change(folder: Path) -> None:
     changed = REPORT | {"change": {"words": "FLAIR change vs prior: 12 % larger."}}
-    text = page_text(made(tmp_path, picture, changed))
+    text = page_text(made(folder, changed))
     for words in ("Range 39.0 to 44.0 ml", "expected Dice 0.83", "1 41.24 ml 52 x 38 mm Right"):
         assert words in text, words
     assert "FLAIR change vs prior: 12 % larger." in text
     assert NO_EARLIER not in text
 
 
-def test_more_than_fits_is_counted(tmp_path: Path, picture: Path) -> None:
+def test_more_than_fits_is_counted(folder: Path) -> None:
     many = copy.deepcopy(REPORT)
     many["lesions"] = [LESION | {"id": number} for number in range(1, 12)]
     many["quality"] = [
         {"code": "x", "message": f"Doubt {number} of some length, long enough to need two lines."}
         for number in range(40)
     ]
-    text = page_text(made(tmp_path, picture, many))
+    text = page_text(made(folder, many))
     assert "5 more: see the report in JSON." in text
     assert text.count("more: see the report in JSON.") == 2
 
 
-def test_the_same_report_is_the_same_bytes(tmp_path: Path, picture: Path) -> None:
+def test_the_same_report_is_the_same_bytes(folder: Path) -> None:
     name = "\u0645\u062d\u0645\u062f Ada \u738b"
-    first = made(tmp_path, picture, REPORT, Identity("P1", name)).read_bytes()
-    other = made(
-        tmp_path, picture, REPORT, Identity("P1", "\u0639\u0628\u062f \u0623\u062d\u0645\u062f")
-    )
+    first = made(folder, REPORT, Identity("P1", name)).read_bytes()
+    other = made(folder, REPORT, Identity("P1", "\u0639\u0628\u062f \u0623\u062d\u0645\u062f"))
     assert other.read_bytes() != first
-    assert made(tmp_path, picture, REPORT, Identity("P1", name)).read_bytes() == first
+    assert made(folder, REPORT, Identity("P1", name)).read_bytes() == first
     assert b"Ada" not in first
 
 
-def test_hostile_names_are_text(tmp_path: Path, picture: Path) -> None:
+def test_hostile_names_are_text(folder: Path) -> None:
     hostile = "<img src=x> \x00\x07\u202ecod.exe\u2028</b>&amp; (\\) \ud800"
-    text = page_text(made(tmp_path, picture, REPORT, Identity("\n" + hostile, hostile)))
+    text = page_text(made(folder, REPORT, Identity("\n" + hostile, hostile)))
     assert text.count("<img src=x> cod.exe </b>&amp; (\\)") == 2
 
 
-def test_a_long_name_is_cut_with_an_ellipsis(tmp_path: Path, picture: Path) -> None:
+def test_a_long_name_is_cut_with_an_ellipsis(folder: Path) -> None:
     for name in ("A" * 300, "Maximiliana " * 30, "\u738b" * 300, "x" * 100_000):
-        text = page_text(made(tmp_path, picture, REPORT, Identity("P1", name)))
+        text = page_text(made(folder, REPORT, Identity("P1", name)))
         assert f"{name[:20]}" in text
         assert name[:300] not in text
         assert "\u2026" in text
@@ -153,11 +151,8 @@ def test_a_long_name_is_cut_with_an_ellipsis(tmp_path: Path, picture: Path) -> N
 
 @how(max_examples=10, deadline=None)
 @given(name=st.text(max_size=60))
-def test_no_name_breaks_the_page(
-    tmp_path_factory: pytest.TempPathFactory, picture: Path, name: str
-) -> None:
-    folder = tmp_path_factory.mktemp("page")
-    path = made(folder, picture, REPORT, Identity(name, name))
+def test_no_name_breaks_the_page(folder: Path, name: str) -> None:
+    path = made(folder, REPORT, Identity(name, name))
     assert finding_sentence(REPORT) in page_text(path)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from daemon.index.scans import ScanRow
+from daemon.outputs.sentences import MOST_LESIONS as MOST
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_scan
 
@@ -34,6 +35,8 @@ ROLES = {
     for role in (
         Role("report.pdf", PDF, "Report (PDF)"),
         Role("overlay.png", PNG, "Overlay picture"),
+        *(Role(f"lesion{number}.png", PNG, f"Lesion {number}") for number in range(1, MOST + 1)),
+        Role("planes.png", PNG, "Three planes"),
         Role("montage.png", PNG, "Montage of slices"),
         Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),
         Role("seg.png", PNG, "Mask (picture)"),

@@ -12,6 +12,7 @@ from daemon.index.scans import patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
+    MOST_LESIONS,
     NOT_KNOWN,
     RANGE_MEANING,
     SIDES,
@@ -30,6 +31,13 @@ from viewer.pages import render
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
 from viewer.wording import age
+
+PICTURES = (
+    ("overlay.png", "The slice with the largest area"),
+    ("planes.png", "Three planes, through the largest lesion if there is one"),
+    *((f"lesion{number}.png", f"Lesion {number}") for number in range(1, MOST_LESIONS + 1)),
+    ("montage.png", "All slices with tumor and their neighbours"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     outbox = request.app[SETTINGS].daemon.outbox
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
+    roles = await asyncio.to_thread(present_roles, outbox, scan)
     values = {
         "title": "Scan",
         "section": "worklist",
@@ -71,7 +80,8 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "confidence": confidence_words(report),
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
         "notes": [note["message"] for note in report["quality"]],
-        "roles": await asyncio.to_thread(present_roles, outbox, scan),
+        "roles": roles,
+        "pictures": [(name, alt) for name, alt in PICTURES if name in roles],
         "series": report["input"].get("series", []),
         "technical": technical_lines(report),
     }

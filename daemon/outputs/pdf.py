@@ -1,87 +1,54 @@
 """The report for people: one A4 page with the words of the viewer, for research use only."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from daemon.outputs import sentences as words
 from daemon.outputs.lettering import Lettering
+from daemon.outputs.paper import BODY, GREY, INK, MARGIN, SIZE, WIDTH, Page
 from model.reading.dicom_identity import Identity
 
-WIDTH, HEIGHT = A4  # points
-MARGIN = 40.0
-BODY = WIDTH - 2 * MARGIN
 PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
 GAP = 16.0
-INK, GREY = 0.0, 0.35
 TITLE = "FLAIR of the head: what the network marked"
-MOST_LESIONS = 6
 COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Lobes"))
 FOOT = 62.0
+LEAST_PLANES = 60.0
 
 
-def write_pdf(report: dict[str, Any], patient: Identity, picture: Path, path: Path) -> None:
-    """Write the page of one report. The same values give the same bytes, whatever the time.
+def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+    """Write `<scan_id>_report.pdf` into the folder that holds the scan's pictures.
 
-    patient: whom the page names; all its texts, and those of the report, may be hostile or in
-    any script: they are drawn as text, and cut where they are too long. picture: a PNG.
+    The same values give the same bytes, whatever the time. patient: whom the page names; all
+    its texts, and those of the report, may be hostile or in any script: they are drawn as text,
+    and cut where they are too long.
     """
-    canvas = Canvas(str(path), pagesize=A4, invariant=1, pageCompression=1)
-    canvas.setTitle(f"gliowatch {report['scan_id']}")  # no patient data: viewers list titles
+    name = report["scan_id"]
+    path = folder / f"{name}_report.pdf"
+    canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
+    canvas.setTitle(f"gliowatch {name}")  # no patient data: viewers list titles
     canvas.setAuthor("gliowatch")
     canvas.setSubject(words.RESEARCH_USE)
-    page = _Page(canvas, Lettering(canvas))
+    page = Page(canvas, Lettering(canvas))
     _head(page)
     _whose(page, report, patient)
     _finding(page, report)
     top = page.y
-    bottom = _picture(page, picture)
+    lesion, overlay = folder / f"{name}_lesion1.png", folder / f"{name}_overlay.png"
+    bottom = page.picture(lesion if lesion.is_file() else overlay, PICTURE, 1.2 * PICTURE)
     page.y = top
     _beside(page, report, bottom)
     page.y = bottom - GAP
     _lesions(page, report)
+    _planes(page, folder / f"{name}_planes.png")
     _foot(page, report)
     canvas.showPage()
     canvas.save()
 
 
-@dataclass
-class _Page:
-    """A canvas that is filled from the top; y: where the next line may begin."""
-
-    canvas: Canvas
-    lettering: Lettering
-    y: float = HEIGHT - MARGIN
-
-    def write(
-        self, x: float, text: str, size: float, width: float, bold: bool = False, ink: float = INK
-    ) -> None:
-        """One line on the page's present height, cut to `width`."""
-        self.canvas.setFillGray(ink)
-        line = self.lettering.fitted(text, size, width, bold)
-        self.lettering.draw(x, self.y - size, line, size, bold)
-
-    def lines(
-        self, x: float, text: str, size: float, width: float, most: int, bold: bool = False
-    ) -> None:
-        """Several lines, one below the other."""
-        for line in self.lettering.wrapped(text, size, width, most, bold):
-            self.write(x, line, size, width + 1, bold)
-            self.y -= size * 1.3
-
-    def rule(self) -> None:
-        """A thin line over the page's width."""
-        self.canvas.setStrokeGray(GREY)
-        self.canvas.setLineWidth(0.5)
-        self.canvas.line(MARGIN, self.y, WIDTH - MARGIN, self.y)
-
-
-def _head(page: _Page) -> None:
+def _head(page: Page) -> None:
     page.write(MARGIN, TITLE, 9, BODY, ink=GREY)
     width = page.lettering.width(words.RESEARCH_USE, 9, bold=True)
     page.write(WIDTH - MARGIN - width, words.RESEARCH_USE, 9, width + 1, bold=True)
@@ -90,7 +57,7 @@ def _head(page: _Page) -> None:
     page.y -= 8
 
 
-def _whose(page: _Page, report: dict[str, Any], patient: Identity) -> None:
+def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
     """Whose scan it is, and which: the name large, the rest in two columns."""
     given = report["input"]
     study = given.get("study") or {}
@@ -119,23 +86,19 @@ def _whose(page: _Page, report: dict[str, Any], patient: Identity) -> None:
     page.y -= 10
 
 
-def _finding(page: _Page, report: dict[str, Any]) -> None:
+def _finding(page: Page, report: dict[str, Any]) -> None:
     page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 4, bold=True)
     page.y -= 8
 
 
-def _picture(page: _Page, picture: Path) -> float:
-    """The picture at the left; where it ends below."""
-    with Image.open(picture) as opened:
-        pixels = opened.convert("RGB")
-    scale = min(PICTURE / pixels.width, 1.2 * PICTURE / pixels.height)
-    width, height = pixels.width * scale, pixels.height * scale
-    bottom = page.y - height
-    page.canvas.drawImage(ImageReader(pixels), MARGIN, bottom, width, height)
-    return bottom
+def _planes(page: Page, picture: Path) -> None:
+    """The three planes in what room is left, if they are there and it is enough."""
+    room = page.y - FOOT - GAP
+    if picture.is_file() and room >= LEAST_PLANES:
+        page.picture(picture, BODY, min(room, 0.7 * PICTURE))
 
 
-def _beside(page: _Page, report: dict[str, Any], bottom: float) -> None:
+def _beside(page: Page, report: dict[str, Any], bottom: float) -> None:
     """Beside the picture: size with its range, change, and what is doubtful."""
     x = MARGIN + PICTURE + GAP
     width = WIDTH - MARGIN - x
@@ -156,7 +119,7 @@ def _size_lines(report: dict[str, Any]) -> list[str]:
 
 
 def _titled(
-    page: _Page, x: float, width: float, title: str, texts: list[str], bottom: float = 0
+    page: Page, x: float, width: float, title: str, texts: list[str], bottom: float = 0
 ) -> None:
     """A heading with texts below it, as many as there is room for above `bottom`."""
     page.write(x, title, 10, width, bold=True)
@@ -171,7 +134,7 @@ def _titled(
     page.y -= 8
 
 
-def _lesions(page: _Page, report: dict[str, Any]) -> None:
+def _lesions(page: Page, report: dict[str, Any]) -> None:
     """A row for each of the largest lesions."""
     lesions = report["lesions"]
     if not lesions:
@@ -179,7 +142,7 @@ def _lesions(page: _Page, report: dict[str, Any]) -> None:
     page.write(MARGIN, "Lesions", 10, BODY, bold=True)
     page.y -= 16
     _row(page, [name for _, name in COLUMNS], GREY)
-    for lesion in lesions[:MOST_LESIONS]:
+    for lesion in lesions[: words.MOST_LESIONS]:
         cells = [
             str(lesion["id"]),
             words.lesion_size(lesion),
@@ -188,18 +151,22 @@ def _lesions(page: _Page, report: dict[str, Any]) -> None:
             str(lesion.get("lobe_words") or words.NOT_KNOWN),
         ]
         _row(page, cells, INK)
-    if len(lesions) > MOST_LESIONS:
-        page.write(MARGIN, words.ELSEWHERE.format(count=len(lesions) - MOST_LESIONS), 8.5, BODY)
+    if len(lesions) > words.MOST_LESIONS:
+        page.write(
+            MARGIN, words.ELSEWHERE.format(count=len(lesions) - words.MOST_LESIONS), 8.5, BODY
+        )
+        page.y -= 13
+    page.y -= 6
 
 
-def _row(page: _Page, cells: list[str], ink: float) -> None:
+def _row(page: Page, cells: list[str], ink: float) -> None:
     ends = [*(start for start, _ in COLUMNS[1:]), BODY]
     for (start, _), end, text in zip(COLUMNS, ends, cells, strict=True):
         page.write(MARGIN + start, text, 8.5, end - start - 6, ink=ink)
     page.y -= 13
 
 
-def _foot(page: _Page, report: dict[str, Any]) -> None:
+def _foot(page: Page, report: dict[str, Any]) -> None:
     page.y = FOOT
     page.rule()
     page.y -= 6

@@ -9,6 +9,7 @@ NO_EARLIER = "No earlier scan to compare."
 RANGE_MEANING = "meant to hold the drawn volume in nine of ten scans"
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": NOT_KNOWN}
 KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM"}
+MOST_LESIONS = 6  # that have a picture and a line on paper; all stand in the report for machines
 HASH_CHARACTERS = 12  # of a SHA-256 that people compare by eye
 RESEARCH_USE = "Research use only. Not a diagnosis."
 FOOT = f"{RESEARCH_USE} FLAIR shows tumor and edema together, and tells neither kind nor grade."
