@@ -14,11 +14,12 @@ from daemon.joining import files_below, join, take_again
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report, write_views
-from daemon.outputs.report import ModelUsed, Occasion, build_report
+from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.findings import Finding
 from model.judging import judge
+from model.lobes import lobes_of
 from model.reading.dicom_identity import Identity, named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
@@ -119,8 +120,10 @@ def judge_into(
     network = _network(rules.weights, rules.threads)
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
     judgement = judge(volume, network, how, _gate(rules.least_flair))
+    segmentation = judgement.segmentation
+    lobes = lobes_of(volume, segmentation.mask) if segmentation else None
     judged = time.monotonic()
-    write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
+    write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and judgement.findings.finding is Finding.TUMOR:
         _explain(volume, network, rules.explain, intake.scan_id)
     seconds = {
@@ -130,14 +133,14 @@ def judge_into(
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
-    report = build_report(volume, judgement.findings, model, occasion)
-    if judgement.segmentation is not None:
-        write_views(volume, judgement.segmentation, report, staging)
-    if volume.kind is Kind.DICOM and judgement.segmentation is not None:
+    report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    if segmentation is not None:
+        write_views(volume, segmentation, report, staging)
+    if volume.kind is Kind.DICOM and segmentation is not None:
         from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
 
         before = intake.earlier.folder if intake.earlier else None
-        doubt = write_objects(volume, judgement.segmentation, report, staging, before)
+        doubt = write_objects(volume, segmentation, report, staging, before)
         report["quality"] += [asdict(doubt)] if doubt else []
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _named(patient_id, intake, entered), staging)

@@ -7,6 +7,7 @@ import numpy as np
 
 from model.errors import MaskError
 from model.findings import Findings, measure
+from model.lobes import Lobes, lobes_of
 from model.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
 from model.volume import Volume
@@ -14,10 +15,11 @@ from model.volume import Volume
 
 @dataclass(frozen=True)
 class MeasuredMask:
-    """A mask as it was read, with its findings."""
+    """A mask as it was read, with its findings, and their lobes where the scan was given."""
 
     volume: Volume
     findings: Findings
+    lobes: Lobes | None
 
 
 def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
@@ -38,4 +40,5 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
             raise MaskError("The mask and the scan lie on different grids.")
         plane = midplane_of_head(scan)
     mask = (drawn.voxels > 0).astype(np.uint8)
-    return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes))
+    lobes = lobes_of(scan, mask) if scan else None
+    return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), lobes)

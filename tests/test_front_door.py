@@ -87,6 +87,8 @@ def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:
     )
     assert measured["volume_ml"] == report["volume_ml"]
     assert measured["volume_voxels"] == report["volume_voxels"]
+    assert max(report["lesions"][0]["lobes"].items(), key=lambda lobe: lobe[1])[0] == "frontal"
+    assert report["lesions"][0]["side"] == "right"
     for ours, theirs in zip(measured["lesions"], report["lesions"], strict=True):
         assert ours | {"mean_probability": 0} == theirs | {"mean_probability": 0}
 

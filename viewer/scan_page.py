@@ -13,6 +13,7 @@ from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
     MOST_LESIONS,
+    NO_LOBE,
     NOT_KNOWN,
     RANGE_MEANING,
     SIDES,
@@ -48,6 +49,7 @@ class LesionLine:
     size: str
     diameters: str
     side: str
+    lobes: str
     largest_slice: str
     mean_probability: str
 
@@ -96,6 +98,7 @@ def lesion_line(lesion: dict[str, Any]) -> LesionLine:
         lesion_size(lesion),
         diameter_words(lesion),
         SIDES[lesion["side"]],
+        lesion.get("lobe_words", NO_LOBE),
         NOT_KNOWN if largest is None else str(largest + 1),
         NOT_KNOWN if probability is None else f"{probability:.2f}",
     )

@@ -148,7 +148,7 @@ def _lesions(page: Page, report: dict[str, Any]) -> None:
             words.lesion_size(lesion),
             words.diameter_words(lesion),
             words.SIDES[lesion["side"]],
-            str(lesion.get("lobe_words") or words.NOT_KNOWN),
+            str(lesion.get("lobe_words", words.NO_LOBE)),
         ]
         _row(page, cells, INK)
     if len(lesions) > words.MOST_LESIONS:

@@ -5,6 +5,8 @@ from typing import Any
 NOT_KNOWN = "Not known"
 NOTHING_DOUBTFUL = "Nothing doubtful was seen."
 ELSEWHERE = "{count} more: see the report in JSON."
+NO_LOBE = "lobe not determined"
+SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
 NO_EARLIER = "No earlier scan to compare."
 RANGE_MEANING = "meant to hold the drawn volume in nine of ten scans"
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": NOT_KNOWN}
@@ -93,6 +95,14 @@ def range_words(report: dict[str, Any]) -> str:
     if report["volume_ml"] is None or not limits or None in limits:
         return ""
     return f"{limits[0]:.1f} to {limits[1]:.1f} ml"
+
+
+def lobe_words(shares: dict[str, float] | None) -> str:
+    """The lobes that hold a lesion, the largest share first; small shares are left out."""
+    if not shares:
+        return NO_LOBE
+    told = [f"{name} {share:.0f} %" for name, share in shares.items() if share >= SMALLEST_SHARE]
+    return ", ".join(told)
 
 
 def change_words(report: dict[str, Any]) -> str:

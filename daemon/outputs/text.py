@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.outputs.report import measurements, pixel_mm2
+from daemon.outputs.report import measurements, pixel_mm2, with_lobes
 from daemon.outputs.sentences import RESEARCH_USE, SIDE_WORDS, diameter_words, finding_sentence
 from model.masks import MeasuredMask
 
@@ -27,10 +27,9 @@ class Judged:
 def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     """The findings of a mask, as in a report."""
     volume = measured.volume
-    content = {
-        "quality": [{"code": n.code, "message": n.message} for n in measured.findings.notes],
-        **measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume)),
-    }
+    notes = [{"code": n.code, "message": n.message} for n in measured.findings.notes]
+    sizes = measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume))
+    content = {"quality": notes, **with_lobes(sizes, measured.lobes)}
     if as_json:
         say(json.dumps(content, indent=1))
         return
@@ -39,7 +38,7 @@ def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     for lesion in content["lesions"]:
         say(
             f"lesion {lesion['id']}: {lesion['voxels']} voxels, {diameter_words(lesion)},"
-            f" {SIDE_WORDS[lesion['side']]}"
+            f" {SIDE_WORDS[lesion['side']]}, {lesion['lobe_words']}"
         )
     for note in content["quality"]:
         say(note["message"])
