@@ -32,6 +32,7 @@ from model.change_rules import ChangeRules
 from model.errors import GliowatchError
 from model.judging import DATE_UNKNOWN
 from model.marked import Marked
+from model.reading.dicom_identity import Identity
 from model.reading.dicom_sequence import FlairRules
 from model.reading.nifti import read_nifti
 from model.reading.scan import read
@@ -82,6 +83,7 @@ def compare_published(
     staging: Path,
     earlier: Earlier,
     report: dict[str, Any],
+    patient: Identity,
     outbox: Path,
     past: Past,
     rules: ChangeRules,
@@ -108,7 +110,7 @@ def compare_published(
         rules,
         flair,
     )
-    write_report(revised, staging)
+    write_report(revised, patient, staging)
     sync_tree(staging)
     return revised
 

@@ -48,9 +48,8 @@ async def _revised(job: Job, staging: Path, scan: ScanRow, past: Past) -> ScanRo
     report = published_report(outbox, folder, scan.scan_id)
     if report is None:
         earlier = Earlier(scan.scan_id, scan.revision, outbox / os.fsdecode(scan.folder))
-        report = await job.in_worker(
-            work.compare_into, staging, earlier, scan.report, outbox, past, job.rules
-        )
+        told = (scan.report, outbox, past, job.rules, await job.entered())
+        report = await job.in_worker(work.compare_into, staging, earlier, *told)
         publish(staging, outbox / folder)
     return row_of_report(report, os.fsencode(folder), now())
 

@@ -6,8 +6,11 @@ from typing import Any
 from daemon import work
 from daemon.drops import QueuedDrop
 from daemon.index.database import Database
+from daemon.index.patients import patients_by_id
+from daemon.names import UNASSIGNED
 from daemon.settings import Settings
 from daemon.slots import Slot
+from model.reading.dicom_identity import Identity
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,12 @@ class Job:
     async def in_worker(self, function: Any, *values: Any) -> Any:
         """Run a function of daemon.work in the slot's process, within what is allowed."""
         return await self.slot.run(self.settings.daemon.allowance, function, *values)
+
+    async def entered(self) -> Identity | None:
+        """What people entered about the drop's patient, if anything; `unassigned` is nobody."""
+        patient_id = self.queued.drop.patient_id
+        found = await patients_by_id(self.records, [patient_id])
+        if patient_id == UNASSIGNED or patient_id not in found:
+            return None
+        known = found[patient_id]
+        return Identity(patient_id, known.name, known.birth_date, known.gender)

@@ -149,9 +149,10 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
         return await _adopt(job, intake, folder, report)
     notes = await _doubts(job, intake, os.fsdecode(patient_folder))
     past = await past_of(job, intake.scan_id, patient_folder)
-    report = await job.in_worker(
-        work.judge_into, staging, job.queued.drop.patient_id, intake, job.rules, notes, outbox, past
-    )
+    patient_id = job.queued.drop.patient_id
+    entered = await job.entered()
+    told = (notes, outbox, past, entered)
+    report = await job.in_worker(work.judge_into, staging, patient_id, intake, job.rules, *told)
     publish(staging, outbox / folder)
     return await _enter(job, intake, folder, report, State.DONE, "done")
 

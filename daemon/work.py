@@ -15,15 +15,16 @@ from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.joining import files_below, join, take_again
 from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
-from daemon.outputs.folder import write_files, write_report
-from daemon.outputs.report import ModelUsed, Occasion, build_report
+from daemon.outputs.folder import write_files, write_report, write_views
+from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.change_rules import CHANGE_RULES, ChangeRules
 from model.findings import Finding
 from model.judging import judge
+from model.lobes import lobes_of
 from model.marked import Marked
-from model.reading.dicom_identity import named_in
+from model.reading.dicom_identity import Identity, named_in
 from model.reading.dicom_sequence import RULES, FlairRules
 from model.reading.scan import read
 from model.segmentation import Rules, Segmentation
@@ -122,10 +123,12 @@ def judge_into(
     notes: tuple[Note, ...] = (),
     outbox: Path | None = None,
     past: Past = NO_PAST,
+    entered: Identity | None = None,
 ) -> dict[str, Any]:
     """Read, judge and write all files of a scan into `staging`, synced; its report.
 
-    past: the patient's other scans, whose folders lie in `outbox`, to compare it with.
+    past: the patient's other scans, whose folders lie in `outbox`, to compare it with;
+    entered: what people entered about the patient, for the page that names whose scan it is.
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
@@ -135,8 +138,10 @@ def judge_into(
     network = _network(rules.weights, rules.threads)
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
     judgement = judge(volume, network, how, _gate(rules.least_flair))
+    segmentation = judgement.segmentation
+    lobes = lobes_of(volume, segmentation.mask) if segmentation else None
     judged = time.monotonic()
-    write_files(volume, judgement.segmentation, staging, intake.scan_id, rules.save_probabilities)
+    write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and judgement.findings.finding is Finding.TUMOR:
         _explain(volume, network, rules.explain, intake.scan_id)
     seconds = {
@@ -146,12 +151,14 @@ def judge_into(
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
-    report = build_report(volume, judgement.findings, model, occasion)
-    _write_objects(volume, judgement.segmentation, report, staging, intake)
-    seen = _seen(volume, judgement.segmentation)
+    report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    if segmentation is not None:
+        write_views(volume, segmentation, report, staging)
+    _write_objects(volume, segmentation, report, staging, intake)
+    seen = _seen(volume, segmentation)
     add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, staging)
+    write_report(report, _named(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
 
@@ -163,9 +170,13 @@ def compare_into(
     outbox: Path,
     past: Past,
     rules: JudgingRules,
+    entered: Identity | None,
 ) -> dict[str, Any]:
     """Write a revision that only dates and compares a published scan anew; its report."""
-    return compare_published(staging, earlier, report, outbox, past, rules.change, rules.flair)
+    patient = entered or Identity(report["patient_id"])
+    return compare_published(
+        staging, earlier, report, patient, outbox, past, rules.change, rules.flair
+    )
 
 
 def _seen(volume: Volume, segmentation: Segmentation | None) -> Seen:
@@ -204,6 +215,18 @@ def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, fl
         seconds,
         intake.study,
         intake.earlier.revision if intake.earlier else None,
+    )
+
+
+def _named(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
+    """Whom the page names: what people entered, and else what the DICOM files tell as one."""
+    told = intake.identities[0] if len(intake.identities) == 1 else Identity(patient_id)
+    known = entered or Identity(patient_id)
+    return Identity(
+        patient_id,
+        known.name or told.name,
+        known.birth_date or told.birth_date,
+        known.gender or told.gender,
     )
 
 

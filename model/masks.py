@@ -7,6 +7,7 @@ import numpy as np
 
 from model.errors import MaskError
 from model.findings import Findings, measure
+from model.lobes import Lobes, lobes_of
 from model.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
 from model.volume import Volume
@@ -14,10 +15,14 @@ from model.volume import Volume
 
 @dataclass(frozen=True)
 class MeasuredMask:
-    """A mask's findings, and the volume on whose grid they lie: the scan's where it was given."""
+    """A mask's findings, and the volume on whose grid they lie: the scan's where it was given.
+
+    lobes: where its lesions lie, if the scan was given.
+    """
 
     volume: Volume
     findings: Findings
+    lobes: Lobes | None
 
 
 def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
@@ -33,8 +38,8 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     mask = (drawn.voxels > 0).astype(np.uint8)
     if scan is None:
         plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
-        return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes))
+        return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
     if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
         raise MaskError("The mask and the scan lie on different grids.")
-    plane = midplane_of_head(scan)
-    return MeasuredMask(scan, measure(mask, scan.affine, plane, None, scan.notes))
+    findings = measure(mask, scan.affine, midplane_of_head(scan), None, scan.notes)
+    return MeasuredMask(scan, findings, lobes_of(scan, mask))

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, redirect_stderr, red
 from pathlib import Path
 from unittest.mock import patch
 
+import jsonschema
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "inbox"
 FRONTAL = SAMPLES / "TCGA-FG-6692" / "TCGA-FG-6692_FLAIR_defaced.nii.gz"
 SHARED = ROOT.parent / "shared" / "data"
+REPORT_SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
 
 
 @pytest.fixture
@@ -33,6 +35,25 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the shared scans are not on this machine")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _reports_follow_the_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever report a test leaves behind, by whichever process, is of the promised form."""
+    yield
+    if "tmp_path" not in request.fixturenames:
+        return
+    for place, _, names in os.walk(request.getfixturevalue("tmp_path")):
+        for name in names:
+            if name.endswith("_report.json"):
+                check_report(Path(place) / name)
+
+
+def check_report(path: Path) -> None:
+    """Check a report against the schema; what a test made up or damaged claims no schema."""
+    text = path.read_text("utf-8", "replace")
+    if '"schema": "gliowatch/report/1"' in text and text.endswith("}\n"):
+        jsonschema.validate(json.loads(text), REPORT_SCHEMA)
 
 
 def save_small_weights(path: Path) -> None:

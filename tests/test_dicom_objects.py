@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from daemon.oneoff import segment_once
 from daemon.outputs.dicom_objects import write_objects
 from daemon.outputs.dicom_origin import Judgement
-from daemon.outputs.pictures import OUTLINE
+from daemon.outputs.marks import OUTLINE
 from daemon.outputs.seg_picture import draw, marked_images
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules

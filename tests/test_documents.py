@@ -27,3 +27,11 @@ def test_the_license_table_names_every_sample() -> None:
         if path.is_file() and path.name != "README.md" and path.suffix != ".py":
             below = path.relative_to(ROOT)
             assert f"`{below}`" in text or f"`{below.parent}/`" in text
+
+
+def test_the_license_table_names_every_font() -> None:
+    text = (ROOT / "LICENSES.md").read_text()
+    fonts = list((ROOT / "daemon" / "outputs" / "fonts").glob("*.ttf"))
+    assert fonts
+    for path in fonts:
+        assert f"`{path.relative_to(ROOT)}`" in text

@@ -15,6 +15,7 @@ from model.explain import explain
 from model.loading import load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL, SAMPLES
+from training.heat import pointing
 
 REFERENCE = SAMPLES.parent / "reference" / "TCGA_CS_4944_20010208_seg.nii.gz"
 DRAWN = next((SAMPLES / "TCGA_CS_4944_20010208").iterdir())
@@ -30,6 +31,18 @@ def test_the_network_looked_at_the_tumor_that_a_person_drew() -> None:
     share_of_heat = float(here[tumor].sum() / here.sum())
     assert share_of_heat > 2 * float(tumor.mean())
     assert tumor[np.unravel_index(here.argmax(), here.shape)]
+
+
+def test_it_points_inside_far_more_often_than_chance_on_scans_it_never_learned_from(
+    shared_data: Path,
+) -> None:
+    network = load_network()
+    scans = sorted(shared_data.glob("external/*/*_flair.nii.gz"))
+    found = [each for scan in scans if (each := pointing(scan, network))]
+    assert len(found) == len(scans) == 4
+    assert sum(each.hit for each in found) > 3 * sum(each.chance for each in found)
+    for each in found:
+        assert each.inside > 3 * each.chance
 
 
 @pytest.mark.parametrize("packed", [False, True])

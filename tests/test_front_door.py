@@ -71,13 +71,24 @@ def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:
     assert FRONTAL.stat().st_mtime_ns == before.st_mtime_ns
     folder = tmp_path / "out" / report["scan_id"]
     names = {path.name.removeprefix(report["scan_id"]) for path in folder.iterdir()}
-    assert names == {"_seg.nii.gz", "_overlay.png", "_montage.png", "_report.json", "source"}
+    assert names == {
+        "_seg.nii.gz",
+        "_overlay.png",
+        *(f"_lesion{number}.png" for number in range(1, len(report["lesions"]) + 1)),
+        "_planes.png",
+        "_montage.png",
+        "_report.json",
+        "_report.pdf",
+        "source",
+    }
     mask = folder / f"{report['scan_id']}_seg.nii.gz"
     measured = json.loads(
         gliowatch("measure", mask, "--scan", FRONTAL, "--json", folder=tmp_path).stdout
     )
     assert measured["volume_ml"] == report["volume_ml"]
     assert measured["volume_voxels"] == report["volume_voxels"]
+    assert max(report["lesions"][0]["lobes"].items(), key=lambda lobe: lobe[1])[0] == "frontal"
+    assert report["lesions"][0]["side"] == "right"
     for ours, theirs in zip(measured["lesions"], report["lesions"], strict=True):
         assert ours | {"mean_probability": 0} == theirs | {"mean_probability": 0}
 

@@ -58,10 +58,12 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "gliowatch.py",
         "model/weights/flair_unet.safetensors",
         "model/weights/flair_gate.safetensors",
+        "model/lobes.npz",
         "training/tissues.npz",
         "viewer/templates/worklist.html",
         "viewer/static/gliowatch.css",
         "daemon/outputs/report.schema.json",
+        "daemon/outputs/fonts/DroidSansFallback.ttf",
     } <= names
     assert not [name for name in names if name.startswith(("inbox", "outbox", "tests", "samples"))]
 

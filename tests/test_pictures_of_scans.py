@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from daemon.outputs.display import display
-from daemon.outputs.folder import write_files
+from daemon.outputs.folder import write_files, write_views
+from daemon.outputs.marks import OUTLINE
 from daemon.outputs.pictures import (
-    OUTLINE,
     OVERLAY_SIDE,
     montage_slices,
     save_montage,
@@ -84,7 +84,7 @@ def test_thick_coronal_and_sagittal_slices_are_shown_upright(
     for order in ORDERS[::7]:
         phantom = whole.stored(order)
         shown = display(phantom.volume(), phantom.lesion)
-        assert shown.letters == letters
+        assert shown.letters == (*letters, "S", "I")
         path = overlay(phantom, tmp_path)
         with Image.open(path) as picture:
             width, height = picture.size
@@ -116,7 +116,7 @@ def test_without_known_sides_there_are_no_letters(tmp_path: Path) -> None:
     unknown = display(RIGHT_FRONT.volume(sides_known=False), RIGHT_FRONT.lesion)
     assert unknown.letters is None
     known = display(RIGHT_FRONT.volume(), RIGHT_FRONT.lesion)
-    assert known.letters == ("R", "L")
+    assert known.letters == ("R", "L", "A", "P")
     for save in (save_overlay, save_montage):
         save(unknown, tmp_path / "unknown.png")
         save(known, tmp_path / "known.png")
@@ -148,7 +148,7 @@ def test_a_volume_without_contrast_is_drawn_black(tmp_path: Path, value: float) 
     save_montage(shown, tmp_path / "montage.png")
 
 
-WHOLE = {"overlay.png", "montage.png", "seg.nii.gz", "prob.nii.gz"}
+WHOLE = {"overlay.png", "planes.png", "montage.png", "seg.nii.gz", "prob.nii.gz"}
 
 
 @pytest.mark.parametrize(
@@ -165,5 +165,8 @@ def test_every_kind_of_scan_gets_its_files(
 ) -> None:
     probability = RIGHT_FRONT.lesion.astype(np.float32)
     segmentation = Segmentation(RIGHT_FRONT.lesion, probability, 0.5) if judged else None
-    write_files(RIGHT_FRONT.volume(kind=kind), segmentation, tmp_path, "abc", True)
+    volume = RIGHT_FRONT.volume(kind=kind)
+    write_files(volume, segmentation, tmp_path, "abc", True)
+    if segmentation:
+        write_views(volume, segmentation, {"scan_id": "abc", "lesions": []}, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"abc_{name}" for name in expected}

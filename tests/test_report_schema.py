@@ -1,6 +1,5 @@
 """Every report, of whatever input, is one of the form that the schema promises."""
 
-import json
 from pathlib import Path
 
 import jsonschema
@@ -11,15 +10,13 @@ import pytest
 from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
-from tests.conftest import FRONTAL, ROOT, SAMPLES, SHARED
-
-SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
+from tests.conftest import FRONTAL, REPORT_SCHEMA, SAMPLES, SHARED, check_report
 
 
 def report_of(scan: Path, target: Path) -> dict[str, object]:
     (judged,) = segment_once([scan], target, "P", judging_rules(ModelSettings()))
     assert judged.report is not None, judged.reason
-    jsonschema.validate(judged.report, SCHEMA)
+    jsonschema.validate(judged.report, REPORT_SCHEMA)
     return judged.report
 
 
@@ -73,3 +70,15 @@ def test_a_dicom_series_of_a_tumor_on_the_left(tmp_path: Path) -> None:
     series = nib.Nifti1Image.from_filename(folder / f"{report['scan_id']}_flair.nii.gz")
     assert mask.shape == series.shape == (288, 288, 22)
     assert np.allclose(mask.affine, series.affine)
+
+
+def test_what_any_test_leaves_behind_is_checked(tmp_path: Path) -> None:
+    report = report_of(FRONTAL, tmp_path)
+    (path,) = tmp_path.glob("*/*_report.json")
+    check_report(path)
+    whole = path.read_text("utf-8")
+    path.write_text(whole.replace('"volume_voxels"', '"voxels_of_volume"'), "utf-8")
+    with pytest.raises(jsonschema.ValidationError):
+        check_report(path)
+    path.write_text(whole, "utf-8")
+    assert report["finding"] == "tumor"

@@ -8,10 +8,10 @@ from aiohttp import web
 from daemon.dating import WrongDate, enter_date
 from daemon.history import wants_date
 from daemon.index.scan_dates import EnteredDate
+from daemon.outputs.sentences import moment_words
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan
 from viewer.pages import read_form
-from viewer.wording import moment_words
 
 LONGEST_NAME = 100  # characters
 

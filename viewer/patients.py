@@ -8,12 +8,12 @@ from aiohttp import web
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import Patient, find_patient, list_patients
 from daemon.index.scans import ScanRow, scans_of_patient
-from daemon.outputs.sentences import FINDING_WORDS, IDENTITY_CONFLICT
+from daemon.outputs.sentences import FINDING_WORDS, IDENTITY_CONFLICT, moment_words
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_patient
 from viewer.pages import render
 from viewer.patient_fields import GROUPS
-from viewer.wording import KINDS, age, found_side, found_size, moment_words
+from viewer.wording import KINDS, age, found_side, found_size
 
 PAGE = 50
 

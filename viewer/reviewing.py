@@ -4,10 +4,10 @@ from aiohttp import web
 
 from daemon.history import judged_revision
 from daemon.index.reviews import Decision, Review, add_review
+from daemon.outputs.sentences import moment_words
 from viewer.keys import RECORDS
 from viewer.lookups import asked_scan
 from viewer.pages import read_form
-from viewer.wording import moment_words
 
 LONGEST_NAME, LONGEST_COMMENT = 100, 2000  # characters
 DECISIONS = {

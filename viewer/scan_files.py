@@ -8,11 +8,12 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from daemon.index.scans import ScanRow
+from daemon.outputs.sentences import MOST_LESIONS as MOST
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_scan
 
 PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
-DICOM = "application/dicom"
+DICOM, PDF = "application/dicom", "application/pdf"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Role:
 ROLES = {
     role.name: role
     for role in (
+        Role("report.pdf", PDF, "Report (PDF)"),
         Role("overlay.png", PNG, "Overlay picture"),
+        *(Role(f"lesion{number}.png", PNG, f"Lesion {number}") for number in range(1, MOST + 1)),
+        Role("planes.png", PNG, "Three planes"),
         Role("montage.png", PNG, "Montage of slices"),
         Role("growth.png", PNG, "Growth curve"),
         Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),

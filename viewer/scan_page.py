@@ -11,13 +11,23 @@ from daemon.history import judged_revision, wants_date
 from daemon.index.identities import is_in_conflict
 from daemon.index.reviews import reviews_of
 from daemon.index.scan_dates import entered_date
-from daemon.index.scans import ScanRow, patients_with_content
+from daemon.index.scans import patients_with_content
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
+    MOST_LESIONS,
+    NO_LOBE,
+    NOT_KNOWN,
+    RANGE_MEANING,
+    SIDES,
+    confidence_words,
     diameter_words,
     finding_sentence,
+    lesion_size,
+    moment_words,
+    range_words,
     size_words,
+    study_words,
 )
 from viewer.dating import date_words
 from viewer.keys import INDEX, RECORDS, SETTINGS
@@ -26,7 +36,15 @@ from viewer.pages import render
 from viewer.reviewing import DECISIONS, review_lines
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
-from viewer.wording import NOT_KNOWN, SIDES, age, moment_words
+from viewer.wording import age
+
+PICTURES = (
+    ("overlay.png", "The slice with the largest area"),
+    ("planes.png", "Three planes, through the largest lesion if there is one"),
+    *((f"lesion{number}.png", f"Lesion {number}") for number in range(1, MOST_LESIONS + 1)),
+    ("montage.png", "All slices with tumor and their neighbours"),
+    ("growth.png", "Volume over time, with ranges"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,7 @@ class LesionLine:
     size: str
     diameters: str
     side: str
+    lobes: str
     largest_slice: str
     mean_probability: str
 
@@ -51,6 +70,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     said = await reviews_of(request.app[RECORDS], scan.scan_id)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
     entered = await entered_date(request.app[RECORDS], scan.scan_id)
+    roles = await asyncio.to_thread(present_roles, outbox, scan)
     values = {
         "title": "Scan",
         "section": "worklist",
@@ -62,7 +82,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "date_entered": (entered.acquired_on if entered else ""),
         "date_words": date_words(report, entered),
         "change": (report.get("change") or {}).get("words", ""),
-        "study": study_words(scan),
+        "study": study_words(scan.study_date, scan.accession),
         "sentence": finding_sentence(report),
         "doubts": [
             *([FILED_TWICE] if len(filed_under) > 1 else []),
@@ -70,10 +90,12 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         ],
         "size": size_words(report) if report["finding"] != "not_judged" else "",
         "size_range": range_words(report),
+        "range_meaning": RANGE_MEANING,
         "confidence": confidence_words(report),
         "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
         "notes": [note["message"] for note in report["quality"]],
-        "roles": await asyncio.to_thread(present_roles, outbox, scan),
+        "roles": roles,
+        "pictures": [(name, alt) for name, alt in PICTURES if name in roles],
         "series": report["input"].get("series", []),
         "technical": technical_lines(report),
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
@@ -81,13 +103,6 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "reviews": review_lines(said, judged_revision(report)),
     }
     return render(request, "scan.html", values)
-
-
-def study_words(scan: ScanRow) -> str:
-    """Date and accession number of a DICOM study, as far as they are known."""
-    parts = (("Study of ", scan.study_date), ("accession ", scan.accession))
-    words = ", ".join(f"{label}{value}" for label, value in parts if value)
-    return words[:1].upper() + words[1:]
 
 
 def lesion_line(lesion: dict[str, Any]) -> LesionLine:
@@ -98,31 +113,7 @@ def lesion_line(lesion: dict[str, Any]) -> LesionLine:
         lesion_size(lesion),
         diameter_words(lesion),
         SIDES[lesion["side"]],
+        lesion.get("lobe_words", NO_LOBE),
         NOT_KNOWN if largest is None else str(largest + 1),
         NOT_KNOWN if probability is None else f"{probability:.2f}",
     )
-
-
-def lesion_size(lesion: dict[str, Any]) -> str:
-    """A lesion's volume where known, else its area."""
-    if lesion["volume_ml"] is not None:
-        return f"{lesion['volume_ml']:.2f} ml"
-    if lesion.get("area_mm2") is not None:
-        return f"{lesion['area_mm2']:.0f} mm²"
-    if lesion.get("area_px") is not None:
-        return f"{lesion['area_px']} pixels"
-    return NOT_KNOWN
-
-
-def confidence_words(report: dict[str, Any]) -> str:
-    """How well the mask should agree with a person's, or '' where that is not known."""
-    confidence = report.get("confidence")
-    return "" if confidence is None else f"expected Dice {confidence:.2f}"
-
-
-def range_words(report: dict[str, Any]) -> str:
-    """The range in which the volume lies, or '' where the report gives none."""
-    limits = report.get("volume_ml_range")
-    if report["volume_ml"] is None or not limits or None in limits:
-        return ""
-    return f"{limits[0]:.1f} to {limits[1]:.1f} ml"

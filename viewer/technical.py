@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from viewer.wording import NOT_KNOWN
-
-HASH_CHARACTERS = 12
+from daemon.outputs.sentences import HASH_CHARACTERS, NOT_KNOWN, network_words, spacing_words
 
 
 def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -12,11 +10,11 @@ def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
     given, model = report["input"], report["model"]
     return [
         ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
-        ("Network", f"{model['name']}, weights {_short(model['weights_sha256'])}"),
+        ("Network", network_words(report)),
         ("Threshold", str(model["threshold"])),
         ("Description", given["description"] or NOT_KNOWN),
         ("Shape", _numbers(given["shape"], "{:d}")),
-        ("Spacing", _spacing(given["spacing_mm"])),
+        ("Spacing", spacing_words(report)),
         ("Orientation", given["orientation"] or NOT_KNOWN),
         ("Input SHA-256", _short(given["sha256"])),
         ("Seconds", _seconds(report["seconds"])),
@@ -31,11 +29,6 @@ def _numbers(values: list[Any] | None, form: str) -> str:
     if not values or None in values:
         return NOT_KNOWN
     return " x ".join(form.format(value) for value in values)
-
-
-def _spacing(values: list[Any] | None) -> str:
-    words = _numbers(values, "{:.2f}")
-    return words if words == NOT_KNOWN else f"{words} mm"
 
 
 def _seconds(seconds: dict[str, float]) -> str:

@@ -1,23 +1,19 @@
-"""Short words of the pages for states, kinds, sides, sizes, dates and ages."""
+"""Short words of the pages for states, kinds, sizes and ages."""
 
 from datetime import date
 from typing import Any
 
 from daemon.drops import State
-from daemon.outputs.sentences import size_words
+from daemon.outputs import sentences
+from daemon.outputs.sentences import SIDES, size_words
 
-NOT_KNOWN = "Not known"
-KINDS = {
-    "nifti": "NIfTI",
-    "image": "Picture",
-    "dicom": "DICOM",
+KINDS = sentences.KINDS | {
     "zip": "Zip",
     "loose": "File",
     "again": "Judged again",
     "compare": "Compared again",
 }
 UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
-SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": "Not known"}
 STATES = {
     State.WAITING: "Waiting",
     State.RUNNING: "Running",
@@ -32,11 +28,6 @@ def state_words(state: State, rested: bool) -> str:
     if state is State.WAITING and not rested:
         return "Being copied"
     return STATES[state]
-
-
-def moment_words(moment: str | None) -> str:
-    """An ISO 8601 time, to the minute."""
-    return moment[:16].replace("T", " ") if moment else NOT_KNOWN
 
 
 def found_size(report: dict[str, Any]) -> str:

@@ -9,11 +9,11 @@ from daemon.drops import State
 from daemon.index.ledger import count_states
 from daemon.index.patients import Patient
 from daemon.index.scans import WorkRow, worklist
-from daemon.outputs.sentences import FILED_TWICE, FINDING_WORDS
+from daemon.outputs.sentences import FILED_TWICE, FINDING_WORDS, moment_words
 from viewer.keys import INDEX
 from viewer.lookups import known_patients
 from viewer.pages import render
-from viewer.wording import KINDS, STATES, UNREAD, found_side, found_size, moment_words, state_words
+from viewer.wording import KINDS, STATES, UNREAD, found_side, found_size, state_words
 
 PAGE = 50
 REFRESH_SECONDS = 10

@@ -4,6 +4,7 @@ In radiological convention the patient's right is on the left of the picture, as
 the feet; sagittal slices are shown with the nose to the left.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,29 +14,37 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.head import brightness, head_mask
-from model.volume import FloatArray, MaskArray, Volume
+from model.volume import Affine, FloatArray, MaskArray, Scale, Volume
 
 Value = TypeVar("Value", bound=np.generic)
 
-# For each plane: where columns, rows and slices run to, and the letters at the picture's sides.
-_PLANES = {
-    "S": (("L", "P", "S"), ("R", "L")),
-    "A": (("L", "I", "A"), ("R", "L")),
-    "R": (("P", "I", "R"), ("A", "P")),
+Letters = tuple[str, str, str, str]
+
+# For each plane, by the axis across it: where columns, rows and slices run to, and the letters
+# at the left, right, upper and lower edge.
+_PLANES: dict[str, tuple[tuple[str, str, str], Letters]] = {
+    "S": (("L", "P", "S"), ("R", "L", "A", "P")),
+    "A": (("L", "I", "A"), ("R", "L", "S", "I")),
+    "R": (("P", "I", "R"), ("A", "P", "S", "I")),
 }
+AXIAL, CORONAL, SAGITTAL = "S", "A", "R"
 
 
 @dataclass(frozen=True)
 class Display:
     """grey: uint8 and mask: bool, both (slices, rows, columns) with square pixels when shown
-    at `aspect` (height of a pixel over its width); letters: left and right edge, or None;
-    directions: where its columns and its rows run to, in RAS letters."""
+    at `aspect` (height of a pixel over its width); letters: left, right, upper and lower edge, or
+    None; directions: where its columns and its rows run to, in RAS letters; column_mm: width of
+    a column, None where lengths are not known; to_pixels: float64 4x4, from RAS mm to column,
+    row and slice, whose middles are whole numbers."""
 
     grey: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     aspect: float
-    letters: tuple[str, str] | None
+    letters: Letters | None
     directions: tuple[str, str]
+    column_mm: float | None
+    to_pixels: Affine
 
     @property
     def areas(self) -> NDArray[np.int64]:
@@ -56,35 +65,70 @@ class Display:
 
     def outline(self, index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
         """Where the marked area of a slice lies on a picture of `size`, smoothly enlarged."""
-        drawn = Image.fromarray(self.mask[index].astype(np.float32))
-        inside: NDArray[np.bool_] = np.asarray(drawn.resize(size, Image.Resampling.BILINEAR)) >= 0.5
-        return inside
+        return enlarged(self.mask[index], size)
+
+    def place(self, point: Sequence[float], size: tuple[int, int]) -> tuple[float, float]:
+        """Where a point in RAS mm lies on a picture of `size`, in its pixels."""
+        column, row, _ = self.voxel(point)
+        _, rows, columns = self.grey.shape
+        return (column + 0.5) * size[0] / columns - 0.5, (row + 0.5) * size[1] / rows - 0.5
+
+    def voxel(self, point: Sequence[float]) -> tuple[float, float, float]:
+        """Column, row and slice of a point in RAS mm."""
+        column, row, index = self.to_pixels[:3, :3] @ np.asarray(point) + self.to_pixels[:3, 3]
+        return float(column), float(row), float(index)
 
 
-def display(volume: Volume, mask: MaskArray | None) -> Display:
-    """Turn a volume, and its mask if there is one, for looking at."""
-    turn, (columns, rows, _), letters = _turn(volume)
+def enlarged(area: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """A marked area of a slice on a picture of `size`, with a smooth border."""
+    drawn = Image.fromarray(area.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+    inside: NDArray[np.bool_] = np.asarray(drawn) >= 0.5
+    return inside
+
+
+def display(
+    volume: Volume,
+    mask: MaskArray | None,
+    plane: str | None = None,
+    grey: NDArray[np.uint8] | None = None,
+) -> Display:
+    """Turn a volume, and its mask if there is one, for looking at.
+
+    plane: AXIAL, CORONAL or SAGITTAL, along the voxel axes that come next to it; None for the
+    plane of acquisition. grey: what `shades` gave, where it was asked before.
+    """
+    turn, (columns, rows, _), letters = _turn(volume, plane)
     spacing = _turned_spacing(volume, turn)
     shown = np.zeros(volume.shape, np.uint8) if mask is None else mask
+    turned = volume.affine @ orientations.inv_ornt_aff(turn, volume.shape)
     return Display(
-        _stack(_to_grey(volume.voxels), turn),
+        _stack(shades(volume) if grey is None else grey, turn),
         _stack(shown, turn) > 0,
         spacing[1] / spacing[0],
         letters if volume.sides_known else None,
         (columns, rows),
+        None if volume.scale is Scale.UNKNOWN else spacing[0],
+        np.linalg.inv(turned),
     )
 
 
-def turn_like(volume: Volume, values: FloatArray) -> FloatArray:
+def shades(volume: Volume) -> NDArray[np.uint8]:
+    """The volume's voxels in grey: uint8 (i, j, k)."""
+    return _to_grey(volume.voxels)
+
+
+def turn_like(volume: Volume, values: NDArray[Value]) -> NDArray[Value]:
     """Values on the volume's grid as slices, rows, columns, in the order of its Display."""
     return _stack(values, _turn(volume)[0])
 
 
-def _turn(volume: Volume) -> tuple[NDArray[np.float64], tuple[str, str, str], tuple[str, str]]:
-    """For looking at the plane of acquisition: the orientation transform, where the axes run to
-    after it, and the letters."""
+def _turn(
+    volume: Volume, plane: str | None = None
+) -> tuple[NDArray[np.float64], tuple[str, str, str], Letters]:
+    """For looking at a plane: the orientation transform, where the axes run to after it, and
+    the letters."""
     own = orientations.io_orientation(volume.affine)
-    codes, letters = _PLANES["RAS"[int(own[volume.slice_axis, 0])]]
+    codes, letters = _PLANES[plane or "RAS"[int(own[volume.slice_axis, 0])]]
     return orientations.ornt_transform(own, orientations.axcodes2ornt(codes)), codes, letters
 
 

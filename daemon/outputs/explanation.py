@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from daemon.outputs.display import display, turn_like
-from daemon.outputs.pictures import OVERLAY_SIDE, captioned
+from daemon.outputs.marks import captioned
+from daemon.outputs.pictures import OVERLAY_SIDE, finish
 from model.volume import FloatArray, Volume
 
 WARM = np.array([255, 140, 0], np.float32)
@@ -23,4 +24,5 @@ def save_explanation(volume: Volume, heat: FloatArray, path: Path) -> None:
     share = 0.6 * np.clip(np.asarray(warmth), 0, 1)[..., None]
     picture = Image.fromarray((grey * (1 - share) + WARM * share).astype(np.uint8))
     where = f"Slice {index + 1}, Grad-CAM: where the network looked."
-    captioned(picture, shown.letters, where).save(path, compress_level=3)
+    finish(picture, shown)
+    captioned(picture, where).save(path, compress_level=3)

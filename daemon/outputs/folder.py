@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from daemon.outputs.display import display
+from daemon.outputs.lesion_pictures import save_lesions
 from daemon.outputs.masks import save_mask, save_picture_mask, save_probability, save_series
+from daemon.outputs.pdf import write_pdf
 from daemon.outputs.pictures import save_montage, save_overlay
+from daemon.outputs.planes import save_planes
 from daemon.outputs.report import save_report
+from model.reading.dicom_identity import Identity
 from model.segmentation import Segmentation
 from model.volume import Kind, Volume
 
@@ -34,6 +38,23 @@ def write_files(
         save_probability(segmentation.probability, volume.affine, folder / f"{scan_id}_prob.nii.gz")
 
 
-def write_report(report: dict[str, Any], folder: Path) -> None:
-    """The report, last: a folder that holds it holds everything."""
-    save_report(report, folder / f"{report['scan_id']}_report.json")
+def write_views(
+    volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
+) -> None:
+    """What a judged scan's report speaks of, as pictures: each lesion, and three planes."""
+    lesions = report["lesions"]
+    save_lesions(volume, segmentation.mask, report, folder)
+    if not volume.is_picture:
+        centre = lesions[0]["centroid_ras_mm"] if lesions else None
+        path = folder / f"{report['scan_id']}_planes.png"
+        save_planes(volume, segmentation.mask, centre, path)
+
+
+def write_report(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+    """The report for people, which names the patient, and the one for machines.
+
+    That one comes last: a folder that holds it holds everything.
+    """
+    name = report["scan_id"]
+    write_pdf(report, patient, folder)
+    save_report(report, folder / f"{name}_report.json")

@@ -8,7 +8,9 @@ from typing import Any
 import nibabel as nib
 
 from daemon.outputs.report_lesion import report_lesion
+from daemon.outputs.sentences import lobe_words
 from model.findings import Finding, Findings
+from model.lobes import Lobes
 from model.reading.dicom_identity import Study
 from model.volume import Scale, Volume
 
@@ -88,6 +90,21 @@ def measurements(
             report_lesion(lesion, scale, few_slices, pixel_mm2) for lesion in findings.lesions
         ],
     }
+
+
+def with_lobes(content: dict[str, Any], lobes: Lobes | None) -> dict[str, Any]:
+    """A report, or the measurements of one, with the lobes of its lesions, in numbers and words.
+
+    Null, and words that say so, where no head could be fitted or the fit is not believed.
+    """
+    lesions = content["lesions"]
+    shares = lobes.shares if lobes else (None,) * len(lesions)
+    told = [
+        lesion | {"lobes": share, "lobe_words": lobe_words(share)}
+        for lesion, share in zip(lesions, shares, strict=True)
+    ]
+    score = round(lobes.score, 3) if lobes else None
+    return content | {"lesions": told, "lobe_score": score}
 
 
 def _range(findings: Findings) -> list[float] | None:

@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
-from daemon.outputs.pictures import OUTLINE, captioned
+from daemon.outputs.marks import OUTLINE, captioned
 
 TILES = 3  # beside each other, those with the largest area
 
@@ -38,7 +38,7 @@ def draw(
     for tile in tiles:
         sheet.paste(tile, (left, 0))
         left += tile.width
-    captioned(sheet, None, "DICOM SEG over the images that it names.").save(out)
+    captioned(sheet, "DICOM SEG over the images that it names.").save(out)
 
 
 def marked_images(seg: Dataset) -> dict[tuple[str, int], NDArray[np.bool_]]:

@@ -2,7 +2,19 @@
 
 from typing import Any
 
+NOT_KNOWN = "Not known"
+NOTHING_DOUBTFUL = "Nothing doubtful was seen."
+ELSEWHERE = "{count} more: see the report in JSON."
+NO_LOBE = "lobe not determined"
+SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
+NO_EARLIER = "No earlier scan to compare."
+RANGE_MEANING = "meant to hold the drawn volume in nine of ten scans"
+SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": NOT_KNOWN}
+KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM"}
+MOST_LESIONS = 6  # that have a picture and a line on paper; all stand in the report for machines
+HASH_CHARACTERS = 12  # of a SHA-256 that people compare by eye
 RESEARCH_USE = "Research use only. Not a diagnosis."
+FOOT = f"{RESEARCH_USE} FLAIR shows tumor and edema together, and tells neither kind nor grade."
 FILED_TWICE = "The same scan is filed under another patient as well."
 IDENTITY_CONFLICT = (
     "The patient is in doubt: two PatientIDs lie under one folder, or one under two folders."
@@ -90,3 +102,68 @@ def position_words(lesion: dict[str, Any]) -> str:
     if depth is None or height is None:
         return ""
     return f"{DEPTH_WORDS[depth]} and {HEIGHT_WORDS[height]} in the brain"
+
+
+def lesion_size(lesion: dict[str, Any]) -> str:
+    """A lesion's volume where known, else its area."""
+    if lesion["volume_ml"] is not None:
+        return f"{lesion['volume_ml']:.2f} ml"
+    if lesion.get("area_mm2") is not None:
+        return f"{lesion['area_mm2']:.0f} mm\u00b2"
+    if lesion.get("area_px") is not None:
+        return f"{lesion['area_px']} pixels"
+    return NOT_KNOWN
+
+
+def confidence_words(report: dict[str, Any]) -> str:
+    """How well the mask should agree with a person's, or '' where that is not known."""
+    confidence = report.get("confidence")
+    return "" if confidence is None else f"expected Dice {confidence:.2f}"
+
+
+def range_words(report: dict[str, Any]) -> str:
+    """The range in which the volume lies, or '' where the report gives none."""
+    limits = report.get("volume_ml_range")
+    if report["volume_ml"] is None or not limits or None in limits:
+        return ""
+    return f"{limits[0]:.1f} to {limits[1]:.1f} ml"
+
+
+def lobe_words(shares: dict[str, float] | None) -> str:
+    """The lobes that hold a lesion, the largest share first; small shares are left out."""
+    if not shares:
+        return NO_LOBE
+    told = [f"{name} {share:.0f} %" for name, share in shares.items() if share >= SMALLEST_SHARE]
+    return ", ".join(told)
+
+
+def change_words(report: dict[str, Any]) -> str:
+    """What became of it since the patient's scan before, or that there is none to compare."""
+    words = (report.get("change") or {}).get("words")
+    return str(words) if words else NO_EARLIER
+
+
+def study_words(date: str, accession: str) -> str:
+    """Date and accession number of a DICOM study, as far as they are known."""
+    parts = (("Study of ", date), ("accession ", accession))
+    words = ", ".join(f"{label}{value}" for label, value in parts if value)
+    return words[:1].upper() + words[1:]
+
+
+def moment_words(moment: str | None) -> str:
+    """An ISO 8601 time, to the minute."""
+    return moment[:16].replace("T", " ") if moment else NOT_KNOWN
+
+
+def network_words(report: dict[str, Any]) -> str:
+    """Which network judged, with which weights."""
+    used = report["model"]
+    return f"{used['name']}, weights {(used['weights_sha256'] or NOT_KNOWN)[:HASH_CHARACTERS]}"
+
+
+def spacing_words(report: dict[str, Any]) -> str:
+    """The voxel's size along the file's own axes."""
+    spacing = report["input"]["spacing_mm"]
+    if not spacing or None in spacing:
+        return NOT_KNOWN
+    return f"{' x '.join(f'{value:.2f}' for value in spacing)} mm"

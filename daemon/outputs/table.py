@@ -29,6 +29,7 @@ OF_LESION = (
     "across_midline_mm",
     "anterior_posterior",
     "superior_inferior",
+    "lobe_words",
     "largest_slice",
     "mean_probability",
 )

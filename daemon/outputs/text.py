@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.outputs.report import measurements, pixel_mm2
+from daemon.outputs.report import measurements, pixel_mm2, with_lobes
 from daemon.outputs.sentences import (
     RESEARCH_USE,
     diameter_words,
@@ -33,10 +33,9 @@ class Judged:
 def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     """The findings of a mask, as in a report."""
     volume = measured.volume
-    content = {
-        "quality": [{"code": n.code, "message": n.message} for n in measured.findings.notes],
-        **measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume)),
-    }
+    notes = [{"code": n.code, "message": n.message} for n in measured.findings.notes]
+    sizes = measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume))
+    content = {"quality": notes, **with_lobes(sizes, measured.lobes)}
     if as_json:
         say(json.dumps(content, indent=1))
         return
@@ -55,7 +54,7 @@ def _lesion_words(lesion: dict[str, Any]) -> list[str]:
     if lesion["max_diameter_3d_mm"] is not None:
         words.append(f"at most {lesion['max_diameter_3d_mm']:.0f} mm in any direction")
     position = position_words(lesion)
-    return [*words, side_words(lesion), *([position] if position else [])]
+    return [*words, side_words(lesion), *([position] if position else []), lesion["lobe_words"]]
 
 
 def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:

@@ -1,0 +1,119 @@
+"""Text on a PDF's page in the shipped fonts: any script of theirs, shaped, cut where too long."""
+
+import unicodedata
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from reportlab.lib.abag import ABag
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import ShapedStr, TTFont, shapeFragWord
+from reportlab.pdfgen.canvas import Canvas
+
+from daemon.outputs.reading_order import parts_of
+
+FONTS = Path(__file__).parent / "fonts"
+PLAIN, BOLD, HAN = "DejaVuSans", "DejaVuSans-Bold", "DroidSansFallback"
+ELLIPSIS = "\u2026"
+NO_GLYPH = "\ufffd"
+LONGEST = 1000  # characters that are looked at, however long a text is
+FEATURES = {"liga": False, "dlig": False}  # letters of Latin stay single, for who searches the page
+ARABIC_DIGITS = frozenset(map(chr, (*range(0x660, 0x66A), *range(0x6F0, 0x6FA))))
+JOINERS = "\u200c\u200d"  # written Persian and Urdu need them
+
+
+def plain_line(text: str) -> str:
+    """One line: composed, without control characters and marks that turn the direction."""
+    composed = unicodedata.normalize("NFC", text[:LONGEST])
+    visible = (each if _is_visible(each) else " " for each in composed)
+    return " ".join("".join(visible).split())
+
+
+def _is_visible(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character in JOINERS or (category[0] != "C" and category not in ("Zl", "Zp"))
+
+
+class Lettering:
+    """The shipped fonts, fresh for one canvas, so that the same page is always the same bytes."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._fonts = {name: TTFont(name, FONTS / f"{name}.ttf") for name in (PLAIN, BOLD, HAN)}
+        for font in self._fonts.values():
+            pdfmetrics.registerFont(font)
+
+    def width(self, line: str, size: float, bold: bool = False) -> float:
+        """Points that a line takes."""
+        return sum(width for _, _, width in self._pieces(line, size, bold))
+
+    def draw(self, x: float, y: float, line: str, size: float, bold: bool = False) -> None:
+        """Draw a line whose left end is `x`, on the base line `y`."""
+        for font, text, width in self._pieces(line, size, bold):
+            self._canvas.setFont(font, size)
+            self._canvas.drawString(x, y, text)
+            x += width
+
+    def fitted(self, text: str, size: float, width: float, bold: bool = False) -> str:
+        """The text as one line of at most `width` points, an ellipsis where it was cut."""
+        line = plain_line(text)
+        if len(line) == len(text[:LONGEST]) == LONGEST:
+            line += ELLIPSIS
+        if self.width(line, size, bold) <= width:
+            return line
+        low, high = 0, len(line)
+        while low < high - 1:
+            middle = (low + high) // 2
+            if self.width(line[:middle].rstrip() + ELLIPSIS, size, bold) <= width:
+                low = middle
+            else:
+                high = middle
+        return line[:low].rstrip() + ELLIPSIS
+
+    def wrapped(
+        self, text: str, size: float, width: float, most: int, bold: bool = False
+    ) -> list[str]:
+        """The text as at most `most` lines; the last is cut with an ellipsis if need be."""
+        words, lines = plain_line(text).split(" "), [""]
+        fits = partial(self._fits, size=size, width=width, bold=bold)
+        for number, word in enumerate(words):
+            longer = f"{lines[-1]} {word}".strip()
+            if fits(longer):
+                lines[-1] = longer
+            elif len(lines) == most:
+                rest = " ".join([lines[-1], *words[number:]])
+                return [*lines[:-1], self.fitted(rest, size, width, bold)]
+            else:
+                lines += [self.fitted(word, size, width, bold)]
+        return [line for line in lines if line]
+
+    def _fits(self, line: str, size: float, width: float, bold: bool) -> bool:
+        return self.width(line, size, bold) <= width
+
+    def _pieces(self, line: str, size: float, bold: bool) -> list[tuple[str, str, float]]:
+        """Font, shaped text and width of each piece, from left to right."""
+        pieces = []
+        for part in parts_of(line):
+            inside = []
+            for (font, is_digits), group in groupby(part.text, partial(self._font, bold=bold)):
+                text = "".join(group)
+                if is_digits:  # their script is Arabic, so they are shaped from the right
+                    text = text[::-1]
+                inside.append(self._shaped(font or PLAIN, text if font else NO_GLYPH, size))
+            pieces += inside[::-1] if part.right_to_left else inside
+        return pieces
+
+    def _font(self, character: str, bold: bool) -> tuple[str | None, bool]:
+        """The first font with this character, or None, and whether it is an Arabic digit."""
+        wanted = (BOLD, PLAIN, HAN) if bold else (PLAIN, HAN)
+        code = ord(character)
+        has_it = (name for name in wanted if code in self._fonts[name].face.charToGlyph)
+        return next(has_it, None), character in ARABIC_DIGITS
+
+    def _shaped(self, font: str, text: str, size: float) -> tuple[str, str, float]:
+        plain = pdfmetrics.stringWidth(text, font, size)
+        fragment = (ABag(fontName=font, fontSize=size), text)
+        shaped: str = shapeFragWord([plain, fragment], features=FEATURES)[1][1]
+        if not isinstance(shaped, ShapedStr):
+            return font, shaped, float(pdfmetrics.stringWidth(shaped, font, size))
+        return font, shaped, sum(glyph.x_advance for glyph in shaped.__shapeData__) * size / 1000

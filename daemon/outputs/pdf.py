@@ -1,0 +1,175 @@
+"""The report for people: one A4 page with the words of the viewer, for research use only."""
+
+from pathlib import Path
+from typing import Any
+
+from reportlab.pdfgen.canvas import Canvas
+
+from daemon.outputs import sentences as words
+from daemon.outputs.lettering import Lettering
+from daemon.outputs.paper import BODY, GREY, INK, MARGIN, SIZE, WIDTH, Page
+from model.reading.dicom_identity import Identity
+
+PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
+GAP = 16.0
+TITLE = "FLAIR of the head: what the network marked"
+COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Lobes"))
+FOOT = 62.0
+LEAST_PLANES = 60.0
+
+
+def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+    """Write `<scan_id>_report.pdf` into the folder that holds the scan's pictures.
+
+    The same values give the same bytes, whatever the time. patient: whom the page names; all
+    its texts, and those of the report, may be hostile or in any script: they are drawn as text,
+    and cut where they are too long.
+    """
+    name = report["scan_id"]
+    path = folder / f"{name}_report.pdf"
+    canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
+    canvas.setTitle(f"gliowatch {name}")  # no patient data: viewers list titles
+    canvas.setAuthor("gliowatch")
+    canvas.setSubject(words.RESEARCH_USE)
+    page = Page(canvas, Lettering(canvas))
+    _head(page)
+    _whose(page, report, patient)
+    _finding(page, report)
+    top = page.y
+    lesion, overlay = folder / f"{name}_lesion1.png", folder / f"{name}_overlay.png"
+    bottom = page.picture(lesion if lesion.is_file() else overlay, PICTURE, 1.2 * PICTURE)
+    page.y = top
+    _beside(page, report, bottom)
+    page.y = bottom - GAP
+    _lesions(page, report)
+    _planes(page, folder / f"{name}_planes.png")
+    _foot(page, report)
+    canvas.showPage()
+    canvas.save()
+
+
+def _head(page: Page) -> None:
+    page.write(MARGIN, TITLE, 9, BODY, ink=GREY)
+    width = page.lettering.width(words.RESEARCH_USE, 9, bold=True)
+    page.write(WIDTH - MARGIN - width, words.RESEARCH_USE, 9, width + 1, bold=True)
+    page.y -= 15
+    page.rule()
+    page.y -= 8
+
+
+def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
+    """Whose scan it is, and which: the name large, the rest in two columns."""
+    given = report["input"]
+    study = given.get("study") or {}
+    page.write(MARGIN, patient.name or "Name not known", 15, BODY, bold=True)
+    page.y -= 24
+    left = (
+        ("Patient ID", patient.patient_id),
+        ("Born", patient.birth_date or words.NOT_KNOWN),
+        ("Gender", patient.gender or words.NOT_KNOWN),
+        ("Series", given["description"] or words.NOT_KNOWN),
+    )
+    right = (
+        ("Acquired", words.moment_words(given["acquired_at"])),
+        ("Study", words.study_words(study.get("date", ""), study.get("accession", ""))),
+        ("Input", f"{words.KINDS[given['kind']]}, voxel {words.spacing_words(report).lower()}"),
+        ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
+    )
+    half = BODY / 2
+    for (label, value), (other_label, other) in zip(left, right, strict=True):
+        for x, name, text in ((MARGIN, label, value), (MARGIN + half, other_label, other)):
+            page.write(x, name, 8, 55, ink=GREY)
+            page.write(x + 58, text or words.NOT_KNOWN, 8, half - 66)
+        page.y -= 13
+    page.y -= 2
+    page.rule()
+    page.y -= 10
+
+
+def _finding(page: Page, report: dict[str, Any]) -> None:
+    page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 4, bold=True)
+    page.y -= 8
+
+
+def _planes(page: Page, picture: Path) -> None:
+    """The three planes in what room is left, if they are there and it is enough."""
+    room = page.y - FOOT - GAP
+    if picture.is_file() and room >= LEAST_PLANES:
+        page.picture(picture, BODY, min(room, 0.7 * PICTURE))
+
+
+def _beside(page: Page, report: dict[str, Any], bottom: float) -> None:
+    """Beside the picture: size with its range, change, and what is doubtful."""
+    x = MARGIN + PICTURE + GAP
+    width = WIDTH - MARGIN - x
+    if report["finding"] != "not_judged":
+        _titled(page, x, width, "Size", _size_lines(report))
+        _titled(page, x, width, "Change", [words.change_words(report)])
+    notes = [note["message"] for note in report["quality"]]
+    _titled(page, x, width, "Quality", notes or [words.NOTHING_DOUBTFUL], bottom)
+
+
+def _size_lines(report: dict[str, Any]) -> list[str]:
+    limits, confidence = words.range_words(report), words.confidence_words(report)
+    return [
+        words.size_words(report),
+        *([f"Range {limits}: {words.RANGE_MEANING}"] if limits else []),
+        *([f"Confidence: {confidence}"] if confidence else []),
+    ]
+
+
+def _titled(
+    page: Page, x: float, width: float, title: str, texts: list[str], bottom: float = 0
+) -> None:
+    """A heading with texts below it, as many as there is room for above `bottom`."""
+    page.write(x, title, 10, width, bold=True)
+    page.y -= 15
+    for number, text in enumerate(texts):
+        if page.y - 4 * 8.5 * 1.3 < bottom and number + 1 < len(texts):
+            left = len(texts) - number
+            page.lines(x, words.ELSEWHERE.format(count=left), 8.5, width, 2)
+            return
+        page.lines(x, text, 8.5, width, 4)
+        page.y -= 3
+    page.y -= 8
+
+
+def _lesions(page: Page, report: dict[str, Any]) -> None:
+    """A row for each of the largest lesions."""
+    lesions = report["lesions"]
+    if not lesions:
+        return
+    page.write(MARGIN, "Lesions", 10, BODY, bold=True)
+    page.y -= 16
+    _row(page, [name for _, name in COLUMNS], GREY)
+    for lesion in lesions[: words.MOST_LESIONS]:
+        cells = [
+            str(lesion["id"]),
+            words.lesion_size(lesion),
+            words.diameter_words(lesion),
+            words.SIDES[lesion["side"]],
+            str(lesion.get("lobe_words", words.NO_LOBE)),
+        ]
+        _row(page, cells, INK)
+    if len(lesions) > words.MOST_LESIONS:
+        page.write(
+            MARGIN, words.ELSEWHERE.format(count=len(lesions) - words.MOST_LESIONS), 8.5, BODY
+        )
+        page.y -= 13
+    page.y -= 6
+
+
+def _row(page: Page, cells: list[str], ink: float) -> None:
+    ends = [*(start for start, _ in COLUMNS[1:]), BODY]
+    for (start, _), end, text in zip(COLUMNS, ends, cells, strict=True):
+        page.write(MARGIN + start, text, 8.5, end - start - 6, ink=ink)
+    page.y -= 13
+
+
+def _foot(page: Page, report: dict[str, Any]) -> None:
+    page.y = FOOT
+    page.rule()
+    page.y -= 6
+    page.write(MARGIN, f"Network: {words.network_words(report)}", 8, BODY, ink=GREY)
+    page.y -= 12
+    page.write(MARGIN, words.FOOT, 8, BODY, ink=GREY)
