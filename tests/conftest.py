@@ -40,10 +40,10 @@ def shared_data() -> Path:
 @pytest.fixture(autouse=True)
 def _reports_follow_the_schema(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever report a test leaves behind, by whichever process, is of the promised form."""
+    asked = "tmp_path" in request.fixturenames
+    folder: Path | None = request.getfixturevalue("tmp_path") if asked else None
     yield
-    if "tmp_path" not in request.fixturenames:
-        return
-    for place, _, names in os.walk(request.getfixturevalue("tmp_path")):
+    for place, _, names in os.walk(folder) if folder else ():
         for name in names:
             if name.endswith("_report.json"):
                 check_report(Path(place) / name)
