@@ -153,8 +153,7 @@ def judge_into(
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
     if segmentation is not None:
-        write_views(volume, segmentation, report, staging)
-    _write_objects(volume, segmentation, report, staging, intake)
+        _show(volume, segmentation, report, staging, intake)
     seen = _seen(volume, segmentation)
     add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
@@ -189,15 +188,16 @@ def _seen(volume: Volume, segmentation: Segmentation | None) -> Seen:
     return seen
 
 
-def _write_objects(
+def _show(
     volume: Volume,
-    segmentation: Segmentation | None,
+    segmentation: Segmentation,
     report: dict[str, Any],
     staging: Path,
     intake: Intake,
 ) -> None:
-    """Of a DICOM series: what goes back to the PACS."""
-    if volume.kind is not Kind.DICOM or segmentation is None:
+    """Pictures of the lesions and planes; of a DICOM series what goes back to the PACS as well."""
+    write_views(volume, segmentation, report, staging)
+    if volume.kind is not Kind.DICOM:
         return
     from daemon.outputs.dicom_objects import write_objects  # highdicom: only a worker needs it
 

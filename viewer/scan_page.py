@@ -16,7 +16,6 @@ from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
     MOST_LESIONS,
-    NO_LOBE,
     NOT_KNOWN,
     RANGE_MEANING,
     SIDES,
@@ -25,6 +24,7 @@ from daemon.outputs.sentences import (
     finding_sentence,
     lesion_size,
     moment_words,
+    place_words,
     range_words,
     size_words,
     study_words,
@@ -55,7 +55,7 @@ class LesionLine:
     size: str
     diameters: str
     side: str
-    lobes: str
+    place: str
     largest_slice: str
     mean_probability: str
 
@@ -113,7 +113,7 @@ def lesion_line(lesion: dict[str, Any]) -> LesionLine:
         lesion_size(lesion),
         diameter_words(lesion),
         SIDES[lesion["side"]],
-        lesion.get("lobe_words", NO_LOBE),
+        place_words(lesion),
         NOT_KNOWN if largest is None else str(largest + 1),
         NOT_KNOWN if probability is None else f"{probability:.2f}",
     )

@@ -13,7 +13,7 @@ from model.reading.dicom_identity import Identity
 PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
 GAP = 16.0
 TITLE = "FLAIR of the head: what the network marked"
-COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Lobes"))
+COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Place"))
 FOOT = 62.0
 LEAST_PLANES = 60.0
 
@@ -148,7 +148,7 @@ def _lesions(page: Page, report: dict[str, Any]) -> None:
             words.lesion_size(lesion),
             words.diameter_words(lesion),
             words.SIDES[lesion["side"]],
-            str(lesion.get("lobe_words", words.NO_LOBE)),
+            words.place_words(lesion),
         ]
         _row(page, cells, INK)
     if len(lesions) > words.MOST_LESIONS:

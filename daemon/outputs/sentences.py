@@ -104,6 +104,14 @@ def position_words(lesion: dict[str, Any]) -> str:
     return f"{DEPTH_WORDS[depth]} and {HEIGHT_WORDS[height]} in the brain"
 
 
+def place_words(lesion: dict[str, Any]) -> str:
+    """Lobes, reach across the midline and position of a lesion, as far as they are known."""
+    across = lesion.get("across_midline_mm") if lesion.get("crosses_midline") else None
+    reach = "" if across is None else f"{across:.0f} mm across the midline"
+    parts = (lesion.get("lobe_words", NO_LOBE), reach, position_words(lesion))
+    return "; ".join(part for part in parts if part)
+
+
 def lesion_size(lesion: dict[str, Any]) -> str:
     """A lesion's volume where known, else its area."""
     if lesion["volume_ml"] is not None:
