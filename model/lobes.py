@@ -73,7 +73,8 @@ def lobes_of(volume: Volume, mask: MaskArray) -> Lobes | None:
 def _shares(lobes: NDArray[np.uint8]) -> dict[str, float]:
     counts = np.bincount(lobes, minlength=len(LOBES))
     order = np.argsort(-counts, kind="stable")
-    return {LOBES[n]: round(100 * float(counts[n]) / len(lobes), 1) for n in order if counts[n]}
+    shares = {LOBES[n]: round(100 * float(counts[n]) / len(lobes), 1) for n in order}
+    return {name: share for name, share in shares.items() if share}
 
 
 @lru_cache(maxsize=1)

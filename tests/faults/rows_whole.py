@@ -179,7 +179,7 @@ def _inbox_away_at(hospital: Hospital, plan: dict[str, object], title: str) -> O
 def soak(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 20: many scans with random faults; memory and descriptors of the daemon stay flat."""
     hospital, chance = Hospital(folder, weights), random.Random(20)
-    count = max(40, round(2_000 * scale))
+    count = max(25, round(2_000 * scale))
     samples: list[tuple[int, int]] = []
     with hospital.run() as daemon:
         hospital.warm_up()
