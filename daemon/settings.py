@@ -50,7 +50,7 @@ class DaemonSettings(_Table):
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
     attempts: int = Field(default=3, ge=1)
-    retry_seconds: float = Field(default=30.0, ge=0)
+    retry_seconds: float = Field(default=20.0, ge=0)
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=1, ge=1, le=32)
