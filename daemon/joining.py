@@ -89,10 +89,11 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
     def ignore(place: str, names: list[str]) -> list[str]:
         return [name for name in names if name in but] if place == str(folder) else []
 
-    shutil.copytree(folder, target, copy_function=_link, ignore=ignore, dirs_exist_ok=True)
+    shutil.copytree(folder, target, copy_function=link_file, ignore=ignore, dirs_exist_ok=True)
 
 
-def _link(file: str, target: str) -> None:
+def link_file(file: str, target: str) -> None:
+    """The same file under another name; copied where the file system knows no links."""
     try:
         os.link(file, target, follow_symlinks=False)
     except OSError:

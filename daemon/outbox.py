@@ -31,6 +31,16 @@ def source_files(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / SOURCE).rglob("*") if path.is_file())
 
 
+def scan_of(folder: Path) -> str:
+    """The scan_id that a published folder's name tells, of whatever revision."""
+    return folder.name.partition("-r")[0]
+
+
+def report_file(folder: Path) -> Path:
+    """Where the report for machines lies in a published folder."""
+    return folder / f"{scan_of(folder)}_report.json"
+
+
 def _folders(place: bytes) -> list[bytes]:
     try:
         with os.scandir(place) as entries:
@@ -41,9 +51,9 @@ def _folders(place: bytes) -> list[bytes]:
 
 def report_in(folder: Path) -> dict[str, Any] | None:
     """The report of a published folder, or None if it has none that can be read."""
-    scan_id = folder.name.partition("-r")[0]
+    scan_id = scan_of(folder)
     try:
-        content = json.loads((folder / f"{scan_id}_report.json").read_text("utf-8"))
+        content = json.loads(report_file(folder).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and content.get("scan_id") == scan_id else None

@@ -22,7 +22,7 @@ from daemon.lock import only_one
 from daemon.names import readable
 from daemon.outbox import Published, look_through_outbox, source_files
 from daemon.presence import keep_mark
-from daemon.removed import look_through_removed
+from daemon.removed import REMOVED, look_through_removed
 from daemon.settings import DaemonSettings, Settings
 from daemon.verifying import aside_files
 from model.reading.dicom_identity import named_in
@@ -119,7 +119,8 @@ async def _enter_removed(index: Database, outbox: Path) -> None:
     there = {scan_id for scan_id, _ in (await held_folders(index)).values()}
     for gone in look_through_removed(outbox):
         if gone.report is not None and gone.report["scan_id"] not in there:
-            scan = row_of_report(gone.report, gone.folder, now())
+            written = _written_at(gone.report, outbox / REMOVED / os.fsdecode(gone.folder))
+            scan = row_of_report(gone.report, gone.folder, written)
             await enter_scan(index, replace(scan, removed_at=now()), ())
 
 

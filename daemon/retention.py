@@ -85,9 +85,10 @@ class Retention:
 
     async def _remove(self, scan: ScanRow) -> int:
         """Every revision of a scan goes; the bytes that this freed."""
-        freed = 0
-        for folder in await aging.folders_of(self._index, scan.scan_id):
-            freed += await asyncio.to_thread(bytes_below, self._outbox / os.fsdecode(folder))
+        folders = await aging.folders_of(self._index, scan.scan_id)
+        places = [self._outbox / os.fsdecode(folder) for folder in folders]
+        freed = await asyncio.to_thread(bytes_below, *places)
+        for folder in folders:
             await asyncio.to_thread(remove, self._outbox, folder)
             await aging.mark_removed(self._index, folder, now())
         log.info("removed", extra={"scan": scan.scan_id, "bytes": freed})

@@ -15,7 +15,7 @@ from daemon.index.holdings import HeldFile, faults_of, held_files, held_folders
 from daemon.intake import hash_file
 from daemon.leaving import DUPLICATES, REASON, REJECTED
 from daemon.names import readable
-from daemon.outbox import look_through_outbox, source_files
+from daemon.outbox import look_through_outbox, scan_of, source_files
 from daemon.presence import is_here
 from daemon.removed import look_through_removed
 from daemon.settings import Settings
@@ -134,12 +134,12 @@ def _of_outbox(
         elif known != (report["scan_id"], report["revision"]):
             differences.append(Difference("other_result", place, "Its report is of another."))
         files = source_files(outbox / os.fsdecode(published.folder))
-        scan_id = os.fsdecode(os.path.basename(published.folder)).partition("-r")[0]
+        scan_id = scan_of(Path(os.fsdecode(published.folder)))
         kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
     removed = {gone.folder for gone in look_through_removed(outbox)}
     for folder in folders.keys() - found - removed:
         differences.append(Difference("no_result", readable(folder), "It was published, but gone."))
-    went = {os.fsdecode(os.path.basename(folder)).partition("-r")[0] for folder in removed}
+    went = {scan_of(Path(os.fsdecode(folder))) for folder in removed}
     return [*differences, *_of_done([each for each in held if each.scan_id not in went], kept)]
 
 

@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from model.change_rules import ChangeRules
 from model.findings import number_lesions
-from model.head_points import inverse, move
 from model.marked import Marked, degrees_between, spacing_ratio, spacings
+from model.points import inverse, move
 from model.registration import Registration
 from model.volume import Affine, column_lengths
 

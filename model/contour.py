@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from model.points import Points
 
 SAME_MM = 2e-6  # places along a line that differ by less are one
 DIGITS = 6  # of a millimetre, to which such places are rounded

@@ -9,9 +9,9 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import cdist
 
 from model.contour import longest_across, outline
+from model.points import Points
 from model.volume import Affine
 
-Points = NDArray[np.float64]
 TIE_MM = 1e-6  # lengths that differ by less count as equal
 IN_SLICE = np.zeros((3, 3, 3), bool)
 IN_SLICE[1] = True

@@ -10,6 +10,7 @@ from scipy import ndimage
 from model.certainty import Trust
 from model.diameters import InPlane, in_plane_diameters
 from model.midplane import Midplane
+from model.points import move
 from model.segmentation import CONNECTED_26
 from model.surface import longest_distance, outermost
 from model.upright import Upright
@@ -127,7 +128,7 @@ def _lesion(
     """inside: bool, the lesion in its box of the upright grid."""
     affine = _at_corner(grid.affine, box)
     axis = slice_axis(grid.shape, grid.affine)
-    points = np.argwhere(inside) @ affine[:3, :3].T + affine[:3, 3]
+    points = move(np.argwhere(inside), affine)
     corners = outermost(inside, affine)
     x, y, z = points.mean(axis=0)
     areas = inside.sum(axis=tuple({0, 1, 2} - {axis}))

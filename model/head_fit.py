@@ -15,9 +15,9 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from model.head import brightness, head_mask
+from model.points import Points, inverse, move
 from model.volume import FloatArray, MaskArray, Scale, Volume
 
-Points = NDArray[np.float64]
 Wishes = NDArray[np.float64]  # (9,): shift in cm, turn in tenths of a radian, tenths of log size
 
 CENTRE = np.array([0.0, -17.0, 8.0])  # of the template's brain, MNI mm
@@ -54,8 +54,7 @@ class HeadFit:
 
     def to_template(self, points: Points) -> Points:
         """Points (n, 3) in the scan's RAS mm as MNI mm."""
-        back = np.linalg.inv(self.matrix)
-        return np.asarray(points @ back[:3, :3].T + back[:3, 3])
+        return move(points, inverse(self.matrix))
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,7 @@ def fit_head(volume: Volume, lesion: MaskArray, template: Template) -> HeadFit |
     head = np.argwhere(head_mask(thin.bright))
     if len(head) < 100:
         return None
-    to_ras = np.linalg.inv(thin.to_voxels)
-    start = _start(head @ to_ras[:3, :3].T + to_ras[:3, 3], volume.scale)
+    start = _start(move(head, inverse(thin.to_voxels)), volume.scale)
     cost = _Cost(thin, template, start)
     coarse, fine = cost.of_first(COARSE), cost.of_first(FINE)
     guesses = sorted(_guesses(volume.scale), key=coarse)[:BEGUN]
@@ -148,7 +146,7 @@ class _Cost:
     def _places(self, wishes: Wishes) -> Points:
         """Where the template's points lie on the scan: (3, n) in voxels."""
         matrix = self._thin.to_voxels @ _matrix(wishes, self._start)
-        return np.asarray((self._template.points @ matrix[:3, :3].T + matrix[:3, 3]).T)
+        return move(self._template.points, matrix).T
 
     def _explained(self, at: Points) -> float:
         bright, counts = (

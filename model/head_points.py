@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.head import brightness, head_mask
+from model.points import Points, block_means, inverse, move
 from model.volume import Affine, FloatArray, Volume, column_lengths
-
-Points = NDArray[np.float64]
 
 STEPS_MM = (8.0, 4.0)  # distance of the points that are compared, coarse to fine
 RIM_MM = 12.0  # air around the head that is compared as well: it shows the outline
@@ -47,13 +46,12 @@ def heads_of(volume: Volume) -> list[HeadPoints]:
 def _thinned(grey: FloatArray, affine: Affine) -> _Grey:
     """Means of blocks of voxels, each at most half of the finest step wide."""
     width = np.maximum(1, (STEPS_MM[-1] / 2 / np.array(column_lengths(affine))).astype(int))
-    counts = np.array(grey.shape) // width
-    cut = grey[tuple(slice(0, int(end)) for end in counts * width)]
-    blocks = cut.reshape(*(int(n) for pair in zip(counts, width, strict=True) for n in pair))
+    width = np.minimum(width, grey.shape)
+    means, start = block_means(grey, width)
     wider = affine.copy()
     wider[:3, :3] = affine[:3, :3] * width
-    wider[:3, 3] += affine[:3, :3] @ ((width - 1) / 2)
-    return _Grey(blocks.mean(axis=(1, 3, 5), dtype=np.float32), wider)
+    wider[:3, 3] += affine[:3, :3] @ (start + (width - 1) / 2)
+    return _Grey(means, wider)
 
 
 def _head(thin: _Grey, step: float) -> HeadPoints:
@@ -87,14 +85,3 @@ def sample(
     inside = np.asarray(((voxels >= -0.5) & (voxels <= ends)).all(axis=0))
     values = ndimage.map_coordinates(grey, voxels, order=order, mode="nearest")
     return np.where(inside, values, 0.0), inside
-
-
-def move(points: Points, transform: Affine) -> Points:
-    """Points (n, 3) in mm, moved by a 4x4 transform."""
-    moved: Points = points @ transform[:3, :3].T + transform[:3, 3]
-    return moved
-
-
-def inverse(transform: Affine) -> Affine:
-    """The way back of a 4x4 transform."""
-    return np.asarray(np.linalg.inv(transform), np.float64)

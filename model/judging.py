@@ -1,5 +1,6 @@
 """The whole judgement of one volume: may it be judged at all, then mask and measurements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,13 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
         segmentation.probability,
         volume.notes,
     )
-    notes = (*findings.notes, SCATTERED) if _is_scattered(findings) else findings.notes
+    sizes = [lesion.voxels for lesion in findings.lesions]
+    notes = (*findings.notes, SCATTERED) if is_scattered(sizes) else findings.notes
     return Judgement(replace(findings, trust=trust, notes=notes), segmentation)
 
 
-def _is_scattered(findings: Findings) -> bool:
-    sizes = [lesion.voxels for lesion in findings.lesions]
+def is_scattered(sizes: Sequence[int]) -> bool:
+    """Whether pieces of these sizes are many, and none is most of them together."""
     return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.findings import number_lesions
 from model.head_fit import Template, fit_head
+from model.points import move
 from model.volume import MaskArray, Scale, Volume
 
 LOBES = ("frontal", "parietal", "temporal", "occipital", "deep", "posterior fossa")
@@ -64,7 +65,7 @@ def lobes_of(volume: Volume, mask: MaskArray) -> Lobes | None:
     if fit.score < LEAST_SCORE:
         return Lobes(fit.score, (None,) * count)
     places = np.argwhere(numbered)
-    points = places @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    points = move(places, volume.affine)
     lobes = labels.at(fit.to_template(points))
     own = numbered[tuple(places.T)]
     return Lobes(fit.score, tuple(_shares(lobes[own == n]) for n in range(1, count + 1)))

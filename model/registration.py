@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from model.head_points import HeadPoints, Points, heads_of, inverse, move, sample
+from model.head_points import HeadPoints, heads_of, sample
+from model.points import Points, inverse, move
 from model.volume import Affine, Volume
 
 STARTS = (-0.35, 0.0, 0.35)  # radians about each axis: a head may lie turned by 20 degrees

@@ -5,9 +5,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
+from model.points import Points, move
 from model.volume import Affine
-
-Points = NDArray[np.float64]
 
 HALF_STEPS = np.concatenate([np.eye(3), -np.eye(3)]) / 2
 
@@ -20,8 +19,7 @@ def outermost(lesion: NDArray[np.bool_], affine: Affine) -> Points:
     """
     voxels = _ends_of_rows(lesion)
     edge = (voxels[:, None] + HALF_STEPS).reshape(-1, 3)
-    corners: Points = edge[ConvexHull(edge).vertices] @ affine[:3, :3].T + affine[:3, 3]
-    return corners
+    return move(edge[ConvexHull(edge).vertices], affine)
 
 
 def longest_distance(corners: Points) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from model.points import block_means
 from model.volume import FloatArray
 
 Vectors = NDArray[np.float64]
@@ -55,11 +56,7 @@ def blocks_of(bright: FloatArray, to_mm: Vectors) -> Blocks:
     sizes = np.maximum(1, np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0))).astype(int)
     shape = np.array(bright.shape)
     sizes = np.minimum(sizes, shape)
-    counts = shape // sizes
-    start = (shape - counts * sizes) // 2
-    cut = bright[tuple(slice(a, a + n) for a, n in zip(start, counts * sizes, strict=True))]
-    pairs = [int(n) for both in zip(counts, sizes, strict=True) for n in both]
-    field: FloatArray = cut.reshape(pairs).mean(axis=(1, 3, 5), dtype=np.float32)
+    field, start = block_means(bright, sizes)
     first = to_mm @ (start + (sizes - 1) / 2 - (shape - 1) / 2)
     return Blocks(field, to_mm * sizes, first)
 

@@ -10,8 +10,8 @@ from daemon.outputs.change import change_object
 from model.change import Change, Measured, compare
 from model.change_rules import ChangeRules
 from model.findings import measure
-from model.head_points import inverse
 from model.marked import Marked
+from model.points import inverse
 from model.reading.nifti import read_nifti
 from model.registration import Registration, register
 from model.volume import Affine, MaskArray, Volume

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.head_points import move
+from model.points import move
 from model.reading.nifti import read_nifti
 from model.reading.scan import read, scan_at
 from model.registration import Registration, register

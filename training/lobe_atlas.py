@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.lobes import LOBES
+from model.points import Points, move
 from model.reading.nifti import read_nifti
 
-Points = NDArray[np.float64]
 STEP = 5  # mm between the points of the fit
 LABEL_STEP = 2  # mm between labels
 LOW, HIGH = np.array([-90, -126, -72]), np.array([91, 91, 109])  # MNI mm
@@ -111,7 +111,7 @@ def _tissues(inside: NDArray[np.bool_], shares: list[NDArray[np.float32]]) -> ND
 
 
 def _sampled(tissues: NDArray[np.float32], points: Points, to_voxels: Points) -> Points:
-    at = points @ to_voxels[:3, :3].T + to_voxels[:3, 3] + 40
+    at = move(points, to_voxels) + 40
     return np.stack(
         [ndimage.map_coordinates(part, at.T, order=1, output=np.float64) for part in tissues], 1
     )

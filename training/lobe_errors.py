@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from model.head_fit import fit_head
 from model.lobes import LOBES, load_atlas
+from model.points import move
 from model.reading.nifti import read_nifti
 
 Lobes = NDArray[np.uint8]
@@ -62,7 +63,7 @@ def _ours(drawn: Lobes, affine: NDArray[np.float64], to_ras: NDArray[np.float64]
     places = np.argwhere(drawn != NONE)
     back = np.linalg.inv(to_ras) @ affine
     ours = np.full(drawn.shape, NONE, np.uint8)
-    ours[tuple(places.T)] = load_atlas()[1].at(places @ back[:3, :3].T + back[:3, 3])
+    ours[tuple(places.T)] = load_atlas()[1].at(move(places, back))
     return ours
 
 

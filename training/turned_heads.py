@@ -9,6 +9,7 @@ import typer
 from scipy import ndimage
 
 from model.midplane import Midplane, midplane_of_head
+from model.points import move
 from model.reading.nifti import read_nifti
 from model.surface import outermost
 from model.volume import MaskArray, Volume
@@ -100,7 +101,7 @@ def _seen(volume: Volume, mask: MaskArray) -> tuple[Midplane, Place]:
     plane = midplane_of_head(volume)
     assert plane is not None, "every case is a head"
     marked = mask.astype(bool)
-    points = np.argwhere(marked) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    points = move(np.argwhere(marked), volume.affine)
     return plane, place_of(points, outermost(marked, volume.affine), plane)
 
 

@@ -11,9 +11,7 @@ from daemon.index.scan_dates import EnteredDate
 from daemon.outputs.sentences import moment_words
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan
-from viewer.pages import read_form
-
-LONGEST_NAME = 100  # characters
+from viewer.pages import LONGEST_NAME, read_form
 
 
 async def change_date(request: web.Request) -> web.StreamResponse:

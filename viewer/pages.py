@@ -10,6 +10,7 @@ from daemon.outputs.sentences import RESEARCH_USE
 from viewer.keys import SESSION
 from viewer.sessions import Session, same_secret
 
+LONGEST_NAME = 100  # characters, of whoever signs a form
 STALE_FORM = "This form is out of date; please open it again."
 
 

@@ -7,9 +7,9 @@ from daemon.index.reviews import Decision, Review, add_review
 from daemon.outputs.sentences import moment_words
 from viewer.keys import RECORDS
 from viewer.lookups import asked_scan
-from viewer.pages import read_form
+from viewer.pages import LONGEST_NAME, read_form
 
-LONGEST_NAME, LONGEST_COMMENT = 100, 2000  # characters
+LONGEST_COMMENT = 2000  # characters
 DECISIONS = {
     Decision.ACCEPTED: "Accept",
     Decision.REJECTED: "Reject",

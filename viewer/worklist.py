@@ -41,6 +41,7 @@ class Line:
     side: str = ""
     acquired: str = ""
     notes: tuple[str, ...] = ()
+    has_picture: bool = False
 
 
 async def show_worklist(request: web.Request) -> web.StreamResponse:
@@ -88,6 +89,7 @@ def line(row: WorkRow, patient: Patient) -> Line:
         side=found_side(report),
         acquired=moment_words(row.scan.acquired_at),
         notes=_notes(row),
+        has_picture=row.scan.removed_at is None,
     )
 
 

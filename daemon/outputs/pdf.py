@@ -160,10 +160,15 @@ def _lesions(page: Page, report: dict[str, Any]) -> None:
 
 
 def _row(page: Page, cells: list[str], ink: float) -> None:
-    ends = [*(start for start, _ in COLUMNS[1:]), BODY]
-    for (start, _), end, text in zip(COLUMNS, ends, cells, strict=True):
+    """One line; the last cell, which may tell much, has two."""
+    starts = [start for start, _ in COLUMNS]
+    for start, end, text in zip(starts, starts[1:], cells, strict=False):
         page.write(MARGIN + start, text, 8.5, end - start - 6, ink=ink)
-    page.y -= 13
+    width = BODY - starts[-1]
+    for line in page.lettering.wrapped(cells[-1], 8.5, width, 2):
+        page.write(MARGIN + starts[-1], line, 8.5, width + 1, ink=ink)
+        page.y -= 11
+    page.y -= 2
 
 
 def _foot(page: Page, report: dict[str, Any]) -> None:

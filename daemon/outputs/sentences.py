@@ -105,10 +105,11 @@ def position_words(lesion: dict[str, Any]) -> str:
 
 
 def place_words(lesion: dict[str, Any]) -> str:
-    """Lobes, reach across the midline and position of a lesion, as far as they are known."""
+    """Reach across the midline, lobes and position of a lesion, as far as they are known."""
     across = lesion.get("across_midline_mm") if lesion.get("crosses_midline") else None
     reach = "" if across is None else f"{across:.0f} mm across the midline"
-    parts = (lesion.get("lobe_words", NO_LOBE), reach, position_words(lesion))
+    position = position_words(lesion).removesuffix(" in the brain")  # a table has little room
+    parts = (reach, lesion.get("lobe_words", NO_LOBE), position)
     return "; ".join(part for part in parts if part)
 
 
