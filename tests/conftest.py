@@ -1,6 +1,7 @@
 """What many tests need: the samples, a small network, settings of a fresh hospital, a daemon."""
 
 import asyncio
+import fcntl
 import io
 import json
 import os
@@ -84,6 +85,21 @@ def hospital(tmp_path: Path, small_weights: Path) -> Settings:
     settings = load_settings(tmp_path / "settings.toml")
     settings.daemon.inbox.mkdir()
     return settings
+
+
+@pytest.fixture(scope="session")
+def judged_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hospital whose samples are judged, made once for all processes; see `copy_hospital`."""
+    from tests.browser import judge_samples
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "judged.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others wait
+        if not (shared / "judged").exists():
+            judge_samples(shared / "judging")
+            (shared / "judging").rename(shared / "judged")
+    return shared / "judged"
 
 
 @asynccontextmanager

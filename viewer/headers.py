@@ -2,12 +2,15 @@
 
 from aiohttp import web
 
-# `data:` because the vendored style sheet holds its small icons inline.
+# `data:` and `blob:` because the style sheet holds its small icons inline and NiiVue its font;
+# NiiVue unpacks .nii.gz with WebAssembly, which `wasm-unsafe-eval` allows and nothing wider.
 CONTENT_POLICY = "; ".join(
     (
         "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "connect-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data: blob:",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",

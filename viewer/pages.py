@@ -11,6 +11,7 @@ from viewer.keys import SESSION
 from viewer.sessions import Session, same_secret
 
 LONGEST_NAME = 100  # characters, of whoever signs a form
+CSRF_HEADER = "X-CSRF-Token"  # what htmx sends with each of its requests
 STALE_FORM = "This form is out of date; please open it again."
 
 
@@ -31,7 +32,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
     """The text fields of a posted form of this session; HTTPForbidden for any other."""
     posted = await request.post()
     form = {name: value for name, value in posted.items() if isinstance(value, str)}
-    check_csrf(request[SESSION], form.get("csrf", ""))
+    check_csrf(request[SESSION], form.get("csrf", request.headers.get(CSRF_HEADER, "")))
     return form
 
 
