@@ -30,6 +30,8 @@ HEADERS = {
 }
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: runs before any response leaves, pictures and faults too."""
     response.headers.update(HEADERS)
+    if request.path.startswith("/static/"):  # nobody's data; asked anew each time, sent if changed
+        response.headers["Cache-Control"] = "no-cache"
