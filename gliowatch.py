@@ -20,6 +20,8 @@ app = typer.Typer(
 records_app = typer.Typer(help="Copies of what people entered.")
 app.add_typer(records_app, name="records")
 
+EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
+
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
 ]
@@ -54,6 +56,10 @@ def main() -> None:
         sentence = str(error)
     except OSError as error:
         sentence = f"The system refused: {error.strerror or type(error).__name__}."
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        sentence = "This needs packages of training: pip install 'gliowatch[train]'."
     except typer.TyperException as error:
         sentence = getattr(error, "format_message", error.__str__)()
     typer.echo(f"gliowatch: {sentence}", err=True)

@@ -1,13 +1,14 @@
 """`gliowatch info`: versions, device, weights and the settings in force."""
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from daemon.settings import Settings
 
-PACKAGES = ("torch", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aiohttp", "watchdog")
+PACKAGES = ("openvino", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aiohttp", "watchdog")
+OPTIONAL = ("torch", "monai")  # the extra `train`
 
 
 def about(settings: Settings) -> dict[str, Any]:
@@ -18,8 +19,15 @@ def about(settings: Settings) -> dict[str, Any]:
     return {
         "gliowatch": version("gliowatch"),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in (*PACKAGES, *OPTIONAL)},
         "device": network.device,
         "model": {"name": network.name, "weights_sha256": network.sha256},
         "settings": settings.model_dump(mode="json"),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -90,7 +90,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
 
 def warm_up(rules: JudgingRules) -> str:
     """Load the network, so that the first scan need not wait; the weights' SHA-256."""
-    _gate(rules.least_flair)
+    _gate(rules.least_flair, rules.threads)
     return _network(rules.weights, rules.threads).sha256
 
 
@@ -137,7 +137,7 @@ def judge_into(
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
-    judgement = judge(volume, network, how, _gate(rules.least_flair))
+    judgement = judge(volume, network, how, _gate(rules.least_flair, rules.threads))
     segmentation = judgement.segmentation
     lobes = lobes_of(volume, segmentation.mask) if segmentation else None
     judged = time.monotonic()
@@ -232,7 +232,7 @@ def _named(patient_id: str, intake: Intake, entered: Identity | None) -> Identit
 
 def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> None:
     """Write `<scan_id>_explain.png` into the folder of the scan: where the network looked."""
-    from model.explain import explain  # torch, as for the network
+    from model.explain import explain  # torch, which only this needs
 
     heat = explain(volume, network).heat
     (folder / scan_id).mkdir(parents=True, exist_ok=True)
@@ -246,13 +246,15 @@ def hashes_of_source(folder: Path) -> set[str]:
 
 @lru_cache(maxsize=1)
 def _network(weights: Path | None, threads: int) -> "Network":
-    from model.loading import load_network  # torch: the daemon, which imports this, needs none
+    from model.loading import (
+        load_network,
+    )  # the runtime: the daemon, which imports this, needs none
 
     return load_network(weights, threads=threads)
 
 
 @lru_cache(maxsize=1)
-def _gate(least_flair: float) -> "Gate | None":
-    from model.gate import load_gate  # torch, as for the network
+def _gate(least_flair: float, threads: int) -> "Gate | None":
+    from model.gate import load_gate  # the runtime, as for the network
 
-    return load_gate(least_flair) if least_flair else None
+    return load_gate(least_flair, threads) if least_flair else None

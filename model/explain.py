@@ -12,6 +12,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.engine_torch import filled
 from model.head import head_mask
 from model.network import Network
 from model.preparation import from_window, prepare
@@ -46,7 +47,8 @@ def _inside(picture: FloatArray) -> FloatArray:
 
 def grad_cam(network: Network, images: FloatArray) -> FloatArray:
     """Heat of one slice: images (1, inputs, rows, columns) -> (rows, columns) in [0, 1]."""
-    deepest = network.nets[0].encoder[-1]
+    net = filled(network.members[0])
+    deepest = net.encoder[-1]
     kept: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
@@ -55,7 +57,7 @@ def grad_cam(network: Network, images: FloatArray) -> FloatArray:
     handle = deepest.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            logits = network.nets[0](torch.from_numpy(images).to(network.device))
+            logits = net(torch.from_numpy(images))
             (slopes,) = torch.autograd.grad(torch.logsumexp(logits.flatten(), 0), kept[0])
     finally:
         handle.remove()

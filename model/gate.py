@@ -7,19 +7,22 @@ head (training/impostors.py); a scan's answer is the mean over slices from the m
 import json
 from dataclasses import asdict, dataclass
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from scipy.special import softmax
 
+from model.engine import Engine
 from model.errors import WeightsError
-from model.loading import fill, read_safetensors
+from model.framing import STANDARD
 from model.preparation import HEAD_SLICES, Prepared
 from model.seen import Seen
+from model.weights_file import read_safetensors
+
+if TYPE_CHECKING:
+    from model.gate_net import GateNet
 
 SHIPPED = "flair_gate.safetensors"
 LOOKED_AT = 12  # slices of a scan, at most
@@ -41,43 +44,18 @@ class GateShape:
         return asdict(self)
 
     def build(self) -> "GateNet":
-        """The network, untrained."""
+        """The network in torch, untrained."""
+        from model.gate_net import GateNet  # torch: who only judges needs none
+
         return GateNet(self)
-
-
-class GateNet(nn.Module):
-    """(b, 1, h, w) float32 in [0, 1], as `model.preparation` makes it -> (b, 4) logits."""
-
-    def __init__(self, shape: GateShape) -> None:
-        super().__init__()
-        self.shape = shape
-        widths = [1, *(shape.width * factor for factor in (1, 2, 3, 4))]
-        self.layers = nn.Sequential(*(_step(a, b) for a, b in pairwise(widths)))
-        self.head = nn.Linear(2 * widths[-1], len(CLASSES))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Half the grid, four steps of half the grid each, then means and maxima over it."""
-        deep = self.layers(functional.avg_pool2d(x, 2))
-        logits: Tensor = self.head(torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1))
-        return logits
-
-
-def _step(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
 
 
 @dataclass(frozen=True)
 class Gate:
     """A gate ready to look. least: the least share of FLAIR that lets a scan in."""
 
-    net: GateNet
+    shape: GateShape
+    engine: Engine
     least: float
 
     def shares(self, prepared: Prepared) -> dict[Seen, float]:
@@ -85,10 +63,8 @@ class Gate:
         indices = middle_slices(prepared.head, prepared.step)
         if not indices.size:
             return {seen: float(seen is Seen.NO_HEAD) for seen in CLASSES}
-        with torch.inference_mode():
-            logits = self.net(torch.from_numpy(prepared.slices[indices][:, None]))
-            shares = torch.softmax(logits.mean(0), 0).tolist()
-        return dict(zip(CLASSES, shares, strict=True))
+        logits = self.engine(prepared.slices[indices][:, None]).mean(0)
+        return dict(zip(CLASSES, softmax(logits).tolist(), strict=True))
 
     def seen(self, prepared: Prepared) -> Seen:
         """FLAIR if that share is large enough, else what it looks like most of all others."""
@@ -114,18 +90,24 @@ def middle_slices(head: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
     return chosen
 
 
-def load_gate(least: float) -> Gate:
-    """The gate shipped in this package. Raises WeightsError when its file is damaged."""
+def load_gate(least: float, threads: int = 0) -> Gate:
+    """The gate shipped in this package. Raises WeightsError when its file is damaged.
+
+    threads: how many processor threads it may use; 0 = all, or OMP_NUM_THREADS.
+    """
     with resources.as_file(resources.files("model.weights") / SHIPPED) as path:
-        return read_gate(path, least)
+        return read_gate(path, least, threads)
 
 
-def read_gate(path: Path, least: float) -> Gate:
+def read_gate(path: Path, least: float, threads: int = 0) -> Gate:
     """The gate in a safetensors file. Raises WeightsError when it is missing or damaged."""
+    from model.engine_openvino import OpenVINOEngine  # heavy: who trains needs none of it
+    from model.graphs import gate_graph
+
     try:
         header, tensors = read_safetensors(path)
-        net = GateShape(**json.loads(header["shape"])).build()
-        fill(net, tensors)
-    except Exception:  # torch and safetensors raise many kinds on hostile bytes
+        shape = GateShape(**json.loads(header["shape"]))
+        graph = gate_graph(shape.width, len(CLASSES), tensors, STANDARD.rows, STANDARD.columns)
+        return Gate(shape, OpenVINOEngine(graph, threads), least)
+    except Exception:  # the libraries raise many kinds on hostile bytes
         raise WeightsError("The gate's weights are missing or damaged.") from None
-    return Gate(net, least)

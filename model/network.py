@@ -8,39 +8,28 @@ the first few judge in `fast`, all of them in `best`, and their probabilities ar
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from model.certainty import Certainty
-from model.framing import Preparation
+from model.engine import Engine
 from model.neighbours import with_neighbours
 from model.preparation import Prepared
-from model.unet import UNet
 from model.volume import FloatArray
+from model.weights_file import Weights
 
-BATCH = 8
+TOGETHER = 64  # slices that are handed to an engine at once, so that memory stays bounded
 
 
-@dataclass(frozen=True)
-class Network:
-    """Networks ready to judge; `sha256` is that of their weights file.
+@dataclass(frozen=True, kw_only=True)
+class Network(Weights):
+    """What a weights file holds, ready to judge on a device: one engine a member."""
 
-    fast: how many of `nets` judge when it must be quick; splits: SHA-256 of the split that each
-    was trained on; certainty: how far its word can be trusted, None when that was not measured.
-    """
-
-    name: str
-    sha256: str
-    nets: tuple[UNet, ...]
+    engines: tuple[Engine, ...]
     device: str
-    preparation: Preparation
-    fast: int = 1
-    splits: tuple[str, ...] = ()
-    certainty: Certainty | None = None
 
     def member(self, number: int) -> "Network":
         """One network of several, alone."""
-        return replace(self, nets=(self.nets[number],), fast=1)
+        chosen = slice(number, number + 1)
+        return replace(self, members=self.members[chosen], engines=self.engines[chosen], fast=1)
 
     def probabilities(self, prepared: Prepared, best: bool) -> FloatArray:
         """Tumor probability on the network's grid: float32 (n, rows, columns) in [0, 1].
@@ -50,8 +39,8 @@ class Network:
         """
         result = np.zeros_like(prepared.slices)
         busy = np.flatnonzero(prepared.head.any(axis=(1, 2)))
-        for start in range(0, len(busy), BATCH):
-            indices = busy[start : start + BATCH]
+        for start in range(0, len(busy), TOGETHER):
+            indices = busy[start : start + TOGETHER]
             images = self.inputs(prepared, indices)
             judged = self._judge(images, best)
             if best:
@@ -61,15 +50,11 @@ class Network:
 
     def inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
         """(b, inputs, rows, columns): the slices alone, or each between its neighbours."""
-        if self.nets[0].shape.inputs == 1:  # all members see the same
+        if self.members[0].shape.inputs == 1:  # all members see the same
             return prepared.slices[indices][:, None]
         return with_neighbours(prepared.slices, indices, prepared.step)
 
     def _judge(self, images: FloatArray, best: bool) -> FloatArray:
-        nets = self.nets if best else self.nets[: self.fast]
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(images))
-            batch = batch.to(self.device, memory_format=torch.channels_last)
-            total = torch.stack([net.probability(batch)[:, 0] for net in nets]).mean(0)
-            judged: FloatArray = total.float().cpu().numpy()
+        engines = self.engines if best else self.engines[: self.fast]
+        judged: FloatArray = np.mean([engine(images) for engine in engines], axis=0)
         return judged

@@ -1,40 +1,15 @@
 """The network: a 2D U-Net that sees a slice with its two neighbours and marks tumor on the slice.
 
 Ronneberger, Fischer, Brox: U-Net, MICCAI 2015 (arXiv:1505.04597); batch normalisation after
-each convolution, and bilinear upsampling in place of the transposed convolution.
+each convolution, and bilinear upsampling in place of the transposed convolution. This is the
+network in torch, which learns; what judges is model/graphs.py, which must stay the same network.
 """
-
-from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class UNetShape:
-    """What must be known to build the network again: it travels with the weights.
-
-    stem: 2 folds each square of 2 x 2 pixels into the channels of one before the first level
-    and unfolds it after the last (Shi et al., CVPR 2016): half the grid, so the same time
-    buys twice the width; 1 leaves the pixels as they are.
-    """
-
-    inputs: int = 3
-    width: int = 16
-    levels: int = 5
-    stem: int = 1
-
-    def as_dict(self) -> dict[str, int]:
-        """Plain numbers, for a checkpoint or a file header."""
-        return asdict(self)
-
-    def build(self) -> "UNet":
-        """The network, untrained."""
-        return UNet(self)
-
-
-SEED_SHAPE = UNetShape(inputs=1, width=64, levels=4)  # the well-known demo's
+from model.unet_shape import UNetShape
 
 
 class DoubleConv(nn.Sequential):

@@ -18,6 +18,7 @@ BREAKS = {
     "daemon imports viewer": ("daemon/names.py", "import viewer.routes"),
     "training imports daemon": ("training/metrics.py", "import daemon.names"),
     "viewer imports torch": ("viewer/pages.py", "import torch"),
+    "the worker imports torch": ("daemon/work.py", "import torch"),
     "outputs import settings": ("daemon/outputs/masks.py", "import daemon.settings"),
     "processing imports sqlite3": ("daemon/processing.py", "import sqlite3"),
 }

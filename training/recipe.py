@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from model.engine_torch import filled
 from model.framing import SEED, STANDARD
 from model.loading import load_network
 from model.network import Network
@@ -86,7 +87,7 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
     learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     origin, start = {"git": git_revision()}, None
     if known := _known(request, split):
-        start, origin["started_from"] = known.nets[0], known.sha256
+        start, origin["started_from"] = filled(known.members[0]), known.sha256
         follow = fine_tuning if request.again is None else next_round
         method = follow(start.shape, plan, learned, validation)
     else:

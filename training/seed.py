@@ -15,7 +15,7 @@ from torch.nn import Parameter, functional
 from torch.optim import Adam, Optimizer
 
 from model.framing import SEED
-from model.unet import SEED_SHAPE
+from model.unet_shape import SEED_SHAPE
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
 from training.overlap import dice

@@ -14,11 +14,12 @@ import typer
 
 from model.errors import GliowatchError
 from model.head import brightness, head_mask
-from model.loading import MEMBERS, load_network
+from model.loading import load_network
 from model.network import Network
 from model.preparation import from_window, prepare
 from model.reading.nifti import read_nifti
 from model.segmentation import Rules, fewest_voxels
+from model.weights_file import MEMBERS
 from training.cases import Case, DatasetError, find_cases, folds_of, read_split
 from training.checkpoint import BEST, load_checkpoint
 from training.export import header_of, save_weights, tensors_of

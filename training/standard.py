@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from model.framing import STANDARD
 from model.neighbours import with_neighbours
-from model.unet import UNetShape
+from model.unet_shape import UNetShape
 from training.annealing import WARMUP, adamw, annealed
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient

@@ -118,8 +118,8 @@ class Daemon:
         return list(_spawned(self.process.pid))
 
     def judging(self) -> list[int]:
-        """Its workers that have loaded torch, which the viewer never does."""
-        return [pid for pid in self.workers() if b"libtorch_cpu" in _read(f"/proc/{pid}/maps")]
+        """Its workers that have loaded the network's runtime, which the viewer never does."""
+        return [pid for pid in self.workers() if b"libopenvino" in _read(f"/proc/{pid}/maps")]
 
     def open_files(self) -> int:
         """How many file descriptors the daemon holds."""
