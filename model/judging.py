@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from model.findings import Finding, Findings, measure
 from model.framing import STANDARD
-from model.head import brightness, head_mask
+from model.head import brightness
 from model.midplane import midplane_of_head
 from model.preparation import Prepared, prepare
 from model.seen import Seen
@@ -94,7 +94,7 @@ def _nothing_to_see(volume: Volume) -> Note | None:
     """Why it cannot be judged, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return Note("too_small", "The scan is too small to show a head: it was not judged.")
-    if not head_mask(brightness(volume.voxels)).any():
+    if not brightness(volume.voxels).any():
         return Note("blank", "The scan is blank: it was not judged.")
     if _is_off_axial(volume) and _is_thick(volume):
         return Note("not_axial", "The slices are thick and not axial: they were not judged.")

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.certainty import Trust
-from model.preparation import Prepared, from_window
+from model.certainty import Certainty, Trust
+from model.preparation import Grid, Prepared, from_window
 from model.volume import FloatArray, MaskArray, Scale, Volume
 
 if TYPE_CHECKING:  # torch comes with the network, and only who judges needs it
@@ -50,8 +50,15 @@ def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules
     A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
     scale, one of fewer than SMALLEST_PIXELS pixels.
     """
-    probability = from_window(network.probabilities(prepared, rules.best), prepared.grid)
-    certainty = network.certainty
+    judged = network.probabilities(prepared, rules.best)
+    return segmentation_of(volume, judged, prepared.grid, network.certainty, rules)
+
+
+def segmentation_of(
+    volume: Volume, judged: FloatArray, grid: Grid, certainty: Certainty | None, rules: Rules
+) -> Segmentation:
+    """What follows from the network's probabilities (n, rows, columns) on its own grid."""
+    probability = from_window(judged, grid)
     if certainty is not None:
         probability = certainty.calibrated(probability)
     fewest = fewest_voxels(volume, rules.smallest_mm3)
@@ -70,8 +77,17 @@ def fewest_voxels(volume: Volume, smallest_mm3: float) -> float:
 
 def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:
     """The mask without its 26-connected pieces of fewer than `fewest` voxels."""
-    pieces, _ = ndimage.label(mask, CONNECTED_26)
-    sizes = np.bincount(pieces.ravel())
+    kept = np.zeros_like(mask)
+    box = box_around(mask)  # the rest is empty, and most of a scan
+    pieces, _ = ndimage.label(mask[box], CONNECTED_26)
+    sizes = np.bincount(pieces.ravel(), minlength=1)
     sizes[0] = 0
-    kept: NDArray[np.bool_] = (sizes >= max(fewest, 1))[pieces]
+    kept[box] = (sizes >= max(fewest, 1))[pieces]
     return kept
+
+
+def box_around(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The smallest box that holds all that is marked; an empty one for an empty mask."""
+    others = [tuple({0, 1, 2} - {axis}) for axis in range(3)]
+    found = [np.flatnonzero(mask.any(axis=each)) for each in others]
+    return tuple(slice(each[0], each[-1] + 1) if each.size else slice(0) for each in found)
