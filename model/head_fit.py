@@ -173,5 +173,5 @@ def _thinned(volume: Volume, lesion: MaskArray) -> _Thinned:
     clipped = np.clip(bright / np.float32(white or 1.0), 0, 1)
     smooth, affine = block_means(clipped, volume.affine, sizes)
     marked, _ = block_means(lesion, volume.affine, sizes)
-    near = ndimage.binary_dilation(marked > 0, np.ones((3, 3, 3)))
+    near = ndimage.binary_dilation(marked > 0, np.ones((3, 3, 3), bool))
     return _Thinned(smooth, np.where(near, 0, 1).astype(np.float32), inverse(affine))

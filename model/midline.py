@@ -6,6 +6,7 @@ it is most like its mirror image, by semi-global matching (Hirschmueller, IEEE P
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from model.midplane import Midplane
 from model.points import inverse, move
 from model.upright import Upright
 from model.volume import FloatArray, MaskArray, Volume
+from model.where import Side
 
 Sheet = NDArray[np.float64]
 
@@ -30,6 +32,7 @@ BEND = 0.05  # what a difference of 1 mm between neighbours costs, and with its 
 MIDDLE = ((0.30, 0.72), (0.36, 0.67))  # of the brain from back to front, and from bottom to top
 PATCH = (7, 5)  # rows and levels whose median counts: 21 mm by about 18
 LEAST_SEEN = 0.8  # share of the middle that must lie in the scan's head
+LEAST_MM = 3.0  # heads that nothing pushes reach 1.5: less is no shift
 ASIDE_MM = 3  # a sheet that far from the one found
 LEAST_SCORE, MOST_SPREAD_MM = 1.0, 2.0  # of what is believed; MODEL_CARD.md tells what heads reach
 
@@ -43,6 +46,13 @@ class MidlineShift:
 
     mm: float | None
     score: float
+
+    @property
+    def to(self) -> Side | None:
+        """The patient's side to which it is shifted; None if by less than LEAST_MM."""
+        if self.mm is None or abs(self.mm) < LEAST_MM:
+            return None
+        return Side.RIGHT if self.mm > 0 else Side.LEFT
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ def _likeness(slab: _Slab) -> Sheet:
     return np.stack(found, axis=-1)
 
 
-def _around(values: NDArray[np.float64]) -> Sheet:
+def _around(values: NDArray[Any]) -> Sheet:
     """The sum over the pairs of each place, with its neighbours."""
     return np.asarray(ndimage.gaussian_filter(values.sum(axis=0), BLUR, mode="constant"))
 
