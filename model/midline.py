@@ -31,6 +31,7 @@ NOISE = 2e-3  # variance, in squares of the head's median, that is no structure
 BEND = 0.05  # what a difference of 1 mm between neighbours costs, and with its square
 MIDDLE = ((0.30, 0.72), (0.36, 0.67))  # of the brain from back to front, and from bottom to top
 PATCH = (7, 5)  # rows and levels whose median counts: 21 mm by about 18
+FEWEST_ROWS = 20  # from back to front: less is no head
 LEAST_SEEN = 0.8  # share of the middle that must lie in the scan's head
 LEAST_MM = 3.0  # heads that nothing pushes reach 1.5: less is no shift
 ASIDE_MM = 3  # a sheet that far from the one found
@@ -78,6 +79,8 @@ def midline_shift(
     if midplane is None or midplane.brain is None or volume.is_picture:
         return None
     slab = _slab(volume, mask, midplane)
+    if slab.bright.shape[1] < FEWEST_ROWS:
+        return None
     costs = _sheet_costs(-_likeness(slab))
     sheet = _lowest(costs)
     middle = _middle(sheet.shape)
