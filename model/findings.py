@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from model.certainty import Trust
 from model.diameters import InPlane, in_plane_diameters
+from model.midline import MidlineShift
 from model.midplane import Midplane
 from model.points import move
 from model.segmentation import CONNECTED_26
@@ -56,13 +57,15 @@ class Lesion:
 class Findings:
     """All that was found; `notes` are the doubts that came up on the way.
 
-    trust: how sure the network is of a mask that it made itself, where that is known.
+    trust: how sure the network is of a mask that it made itself, where that is known. shift: of the
+    brain's own midline, where the scan was looked at for it.
     """
 
     finding: Finding
     lesions: tuple[Lesion, ...] = ()
     notes: tuple[Note, ...] = ()
     trust: Trust | None = None
+    shift: MidlineShift | None = None
 
     @property
     def voxels(self) -> int:

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from model.head import brightness, head_mask
-from model.points import Points, inverse, move
+from model.points import Points, block_means, inverse, move
 from model.volume import FloatArray, MaskArray, Scale, Volume
 
 Wishes = NDArray[np.float64]  # (9,): shift in cm, turn in tenths of a radian, tenths of log size
@@ -169,14 +169,9 @@ def _thinned(volume: Volume, lesion: MaskArray) -> _Thinned:
     bright = brightness(volume.voxels)
     lit = bright[head_mask(bright)]
     white = WHITE * float(np.median(lit)) if lit.size else 1.0
-    every = np.maximum(1, np.round(CELL / np.array(volume.spacing)).astype(int))
-    i, j, k = (slice(None, None, step) for step in every)
+    sizes = np.round(CELL / np.array(volume.spacing)).astype(int)
     clipped = np.clip(bright / np.float32(white or 1.0), 0, 1)
-    smooth = ndimage.uniform_filter(clipped, tuple(int(step) for step in every))[i, j, k]
-    marked = ndimage.maximum_filter(lesion, tuple(int(2 * step + 1) for step in every))[i, j, k]
-    affine = volume.affine.copy()
-    affine[:3, :3] = affine[:3, :3] * every
-    counts = np.where(marked > 0, 0, 1).astype(np.float32)
-    return _Thinned(
-        np.asarray(smooth, np.float32), counts, np.asarray(np.linalg.inv(affine), np.float64)
-    )
+    smooth, affine = block_means(clipped, volume.affine, sizes)
+    marked, _ = block_means(lesion, volume.affine, sizes)
+    near = ndimage.binary_dilation(marked > 0, np.ones((3, 3, 3), bool))
+    return _Thinned(smooth, np.where(near, 0, 1).astype(np.float32), inverse(affine))

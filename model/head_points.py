@@ -45,13 +45,8 @@ def heads_of(volume: Volume) -> list[HeadPoints]:
 
 def _thinned(grey: FloatArray, affine: Affine) -> _Grey:
     """Means of blocks of voxels, each at most half of the finest step wide."""
-    width = np.maximum(1, (STEPS_MM[-1] / 2 / np.array(column_lengths(affine))).astype(int))
-    width = np.minimum(width, grey.shape)
-    means, start = block_means(grey, width)
-    wider = affine.copy()
-    wider[:3, :3] = affine[:3, :3] * width
-    wider[:3, 3] += affine[:3, :3] @ (start + (width - 1) / 2)
-    return _Grey(means, wider)
+    width = (STEPS_MM[-1] / 2 / np.array(column_lengths(affine))).astype(int)
+    return _Grey(*block_means(grey, affine, width))
 
 
 def _head(thin: _Grey, step: float) -> HeadPoints:

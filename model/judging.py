@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from model.findings import Finding, Findings, measure
 from model.framing import STANDARD
 from model.head import brightness
+from model.midline import midline_shift
 from model.midplane import midplane_of_head
 from model.preparation import Prepared, prepare
 from model.seen import Seen
@@ -69,16 +70,12 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
         volume = volume.with_note(LOW.code, LOW.message)
-    findings = measure(
-        segmentation.mask,
-        volume.affine,
-        midplane_of_head(volume),
-        segmentation.probability,
-        volume.notes,
-    )
+    plane, mask = midplane_of_head(volume), segmentation.mask
+    findings = measure(mask, volume.affine, plane, segmentation.probability, volume.notes)
     sizes = [lesion.voxels for lesion in findings.lesions]
     notes = (*findings.notes, SCATTERED) if is_scattered(sizes) else findings.notes
-    return Judgement(replace(findings, trust=trust, notes=notes), segmentation)
+    shift = midline_shift(volume, mask, plane)
+    return Judgement(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
 
 
 def is_scattered(sizes: Sequence[int]) -> bool:

@@ -1,6 +1,6 @@
 """Masks that somebody else drew or made, measured like our own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from model.errors import MaskError
 from model.findings import Findings, measure
 from model.lobes import Lobes, lobes_of
+from model.midline import midline_shift
 from model.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
 from model.volume import Volume
@@ -41,5 +42,7 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
         return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
     if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
         raise MaskError("The mask and the scan lie on different grids.")
-    findings = measure(mask, scan.affine, midplane_of_head(scan), None, scan.notes)
-    return MeasuredMask(scan, findings, lobes_of(scan, mask))
+    head = midplane_of_head(scan)
+    findings = measure(mask, scan.affine, head, None, scan.notes)
+    shift = midline_shift(scan, mask, head)
+    return MeasuredMask(scan, replace(findings, shift=shift), lobes_of(scan, mask))

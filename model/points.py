@@ -21,15 +21,19 @@ def inverse(transform: Affine) -> Affine:
     return np.asarray(np.linalg.inv(transform), np.float64)
 
 
-def block_means(voxels: FloatArray, sizes: NDArray[Any]) -> tuple[FloatArray, NDArray[Any]]:
-    """Means of blocks of voxels, and where the first block begins; odd ends are cut off evenly.
+def block_means(voxels: NDArray[Any], affine: Affine, sizes: Any) -> tuple[FloatArray, Affine]:
+    """Means of blocks of voxels, and the affine of their grid; odd ends are cut off evenly.
 
-    sizes: of a block along each axis, in voxels, none longer than the grid.
+    affine: of the voxels to mm; sizes: of a block along each axis, in voxels, cut to the grid's.
     """
     shape = np.array(voxels.shape)
+    sizes = np.clip(sizes, 1, shape)
     counts = shape // sizes
     start = (shape - counts * sizes) // 2
     cut = voxels[tuple(slice(a, a + n) for a, n in zip(start, counts * sizes, strict=True))]
     pairs = [int(n) for both in zip(counts, sizes, strict=True) for n in both]
     means: FloatArray = cut.reshape(pairs).mean(axis=(1, 3, 5), dtype=np.float32)
-    return means, start
+    wider = affine.copy()
+    wider[:3, :3] = affine[:3, :3] * sizes
+    wider[:3, 3] += affine[:3, :3] @ (start + (sizes - 1) / 2)
+    return means, wider

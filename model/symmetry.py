@@ -53,12 +53,12 @@ class Mirror:
 
 def blocks_of(bright: FloatArray, to_mm: Vectors) -> Blocks:
     """bright: (R, A, S), at least 0; to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
-    sizes = np.maximum(1, np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0))).astype(int)
-    shape = np.array(bright.shape)
-    sizes = np.minimum(sizes, shape)
-    field, start = block_means(bright, sizes)
-    first = to_mm @ (start + (sizes - 1) / 2 - (shape - 1) / 2)
-    return Blocks(field, to_mm * sizes, first)
+    affine = np.eye(4)
+    affine[:3, :3] = to_mm
+    affine[:3, 3] = -to_mm @ ((np.array(bright.shape) - 1) / 2)
+    sizes = np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0)).astype(int)
+    field, wider = block_means(bright, affine, sizes)
+    return Blocks(field, wider[:3, :3], wider[:3, 3])
 
 
 def find_mirror(blocks: Blocks, head: NDArray[np.bool_]) -> Mirror:

@@ -153,6 +153,21 @@ def test_the_seg_has_a_segment_for_each_lesion(folder: Path) -> None:
         assert int(pixels.sum()) == lesion["voxels"]
 
 
+LOBE_CODES = {
+    "frontal": "83251001",
+    "parietal": "16630005",
+    "temporal": "78277001",
+    "occipital": "31065004",
+}
+SIDE_CODES = {"7771000": "left", "24028007": "right"}
+
+
+def found_sites(group: Any) -> list[tuple[str, str]]:
+    """Where a group of measurements was found: lobe or brain, and its side."""
+    sites = [item for item in group[0].ContentSequence if item.name.value == "363698007"]
+    return [(site.value.value, SIDE_CODES[site.ContentSequence[0].value.value]) for site in sites]
+
+
 def test_the_sr_says_what_the_report_says(folder: Path) -> None:
     (path,) = folder.glob("*_sr.dcm")
     document, report = hd.sr.srread(path), report_of(folder)
@@ -165,6 +180,11 @@ def test_the_sr_says_what_the_report_says(folder: Path) -> None:
         assert told["118565006"] == lesion["volume_ml"]
         assert told["103339001"] == lesion["longest_diameter_mm"]
         assert told["103340004"] == lesion["perpendicular_diameter_mm"]
+        assert found_sites(group) == [
+            (LOBE_CODES[name], lesion["side"])
+            for name, share in lesion["lobes"].items()
+            if name in LOBE_CODES and share >= 10
+        ] or [("12738006", lesion["side"])]
         (segment,) = group.referenced_segment[0].ReferencedSOPSequence
         assert segment.ReferencedSOPInstanceUID == seg.SOPInstanceUID
         assert segment.ReferencedSegmentNumber == lesion["id"]
@@ -219,6 +239,7 @@ def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
             "longest_diameter_mm": 9.0,
             "perpendicular_diameter_mm": 4.0,
             "side": "left",
+            "lobes": {"frontal": 60.0, "parietal": 31.0, "temporal": 9.0},
         }
     ]
     report = REPORT | {"lesions": lesions if mask.any() else []}
@@ -242,6 +263,15 @@ def test_without_tumor_there_is_an_sr_of_nothing_and_no_seg(tmp_path: Path) -> N
     content: Any = hd.sr.srread(path).content
     (group,) = content.get_image_measurement_groups()
     assert [each.value for each in group.get_measurements()] == [0]
+    assert errors_of(path) == []
+
+
+def test_a_lesion_in_two_lobes_has_two_sites_in_the_sr(tmp_path: Path) -> None:
+    made = made_of(read_dicom(write_series(tmp_path)), MASK, tmp_path / "out")
+    (path,) = made.glob("*_sr.dcm")
+    content: Any = hd.sr.srread(path).content
+    (group,) = content.get_volumetric_roi_measurement_groups()
+    assert found_sites(group) == [("83251001", "left"), ("16630005", "left")]
     assert errors_of(path) == []
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from daemon.outputs.sentences import position_words, side_words
+from daemon.outputs.where_words import position_words, side_words
 from model.findings import Lesion, Side, measure
 from model.head import brightness, head_mask
 from model.midplane import Midplane, midplane_of_head

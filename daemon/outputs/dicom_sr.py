@@ -10,12 +10,19 @@ from pydicom.sr.codedict import codes
 from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
 from daemon.outputs.dicom_seg import ABNORMAL, BRAIN, NEOPLASM
 from daemon.outputs.sentences import RESEARCH_USE
+from daemon.outputs.where_words import SMALLEST_SHARE
 from model.reading.dicom_frames import OURS
 
 SERIES_NUMBER = 7302
 VOLUME = codes.SCT.Volume  # 118565006
 LONG_AXIS = codes.SCT.LongAxis  # 103339001
 SHORT_AXIS = codes.SCT.ShortAxis  # 103340004
+LOBES = {
+    "frontal": codes.SCT.FrontalLobe,  # 83251001
+    "parietal": codes.SCT.ParietalLobe,  # 16630005
+    "temporal": codes.SCT.TemporalLobe,  # 78277001
+    "occipital": codes.SCT.OccipitalLobe,  # 31065004
+}
 SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
 ML, MM = codes.UCUM.CubicCentimeter, codes.UCUM.Millimeter
 
@@ -99,7 +106,7 @@ def _lesion(
         ),
         "finding_type": NEOPLASM,
         "finding_category": ABNORMAL,
-        "finding_sites": [sr.FindingSite(BRAIN, laterality=SIDES.get(lesion["side"]))],
+        "finding_sites": _sites(lesion),
         "algorithm_id": _algorithm(judgement),
         "measurements": _sizes(
             {
@@ -116,6 +123,16 @@ def _lesion(
         seg.SOPClassUID, seg.SOPInstanceUID, number, source_series=source
     )
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **what)
+
+
+def _sites(lesion: dict[str, Any]) -> list[sr.FindingSite]:
+    """The lobes that hold a share worth a word, on its side; else the brain."""
+    shares = lesion.get("lobes") or {}
+    lobes = [
+        LOBES[name] for name, share in shares.items() if name in LOBES and share >= SMALLEST_SHARE
+    ]
+    side = SIDES.get(lesion["side"])
+    return [sr.FindingSite(site, laterality=side) for site in lobes or [BRAIN]]
 
 
 def _sizes(values: dict[Any, tuple[float | None, Any]]) -> list[sr.Measurement]:

@@ -115,6 +115,7 @@ def _size_lines(report: dict[str, Any]) -> list[str]:
         words.size_words(report),
         *([f"Range {limits}: {words.RANGE_MEANING}"] if limits else []),
         *([f"Confidence: {confidence}"] if confidence else []),
+        *([words.midline_words(report)] if words.midline_words(report) else []),
     ]
 
 

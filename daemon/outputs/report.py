@@ -8,9 +8,10 @@ from typing import Any
 import nibabel as nib
 
 from daemon.outputs.report_lesion import report_lesion
-from daemon.outputs.sentences import lobe_words
+from daemon.outputs.where_words import lobe_words
 from model.findings import Finding, Findings
 from model.lobes import Lobes
+from model.midline import MidlineShift
 from model.reading.dicom_identity import Study
 from model.volume import Scale, Volume
 
@@ -85,6 +86,7 @@ def measurements(
         "volume_ml_range": _range(findings) if has_volume else None,
         "confidence": None if findings.trust is None else round(findings.trust.confidence, 3),
         "volume_voxels": findings.voxels if judged else None,
+        **_shift(findings.shift),
         **area,
         "lesions": [
             report_lesion(lesion, scale, few_slices, pixel_mm2) for lesion in findings.lesions
@@ -105,6 +107,16 @@ def with_lobes(content: dict[str, Any], lobes: Lobes | None) -> dict[str, Any]:
     ]
     score = round(lobes.score, 3) if lobes else None
     return content | {"lesions": told, "lobe_score": score}
+
+
+def _shift(shift: MidlineShift | None) -> dict[str, Any]:
+    """The midline shift: its size, and to which side if it is one worth the name."""
+    mm = None if shift is None else shift.mm
+    return {
+        "midline_shift_mm": None if mm is None else round(abs(mm), 1),
+        "midline_shift_to": None if shift is None or shift.to is None else str(shift.to),
+        "midline_shift_score": None if shift is None else round(shift.score, 2),
+    }
 
 
 def _range(findings: Findings) -> list[float] | None:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from daemon.outputs.where_words import main_lobe, shift_words, side_words
+from daemon.outputs.where_words import midline_words as midline_words
+from daemon.outputs.where_words import place_words as place_words
+
 NOT_KNOWN = "Not known"
 NOTHING_DOUBTFUL = "Nothing doubtful was seen."
 ELSEWHERE = "{count} more: see the report in JSON."
-NO_LOBE = "lobe not determined"
-SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
 NO_EARLIER = "No earlier scan to compare."
 RANGE_MEANING = "meant to hold the drawn volume in nine of ten scans"
 SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": NOT_KNOWN}
@@ -28,18 +30,6 @@ COMPARED_AGAIN = (
 DATE_ENTERED = "The date was entered by a person: the file does not say when it was acquired."
 WHY_REVISED = ("late_files", "judged_again", "compared_again")  # codes: of one revision alone
 GROWTH_TITLE = "FLAIR abnormality (whole tumor): volume over time"
-SIDE_WORDS = {
-    "left": "on the patient's left",
-    "right": "on the patient's right",
-    "midline": "across the midline",
-    "unknown": "side not known",
-}
-DEPTH_WORDS = {
-    "anterior": "in front",
-    "middle": "midway from front to back",
-    "posterior": "at the back",
-}
-HEIGHT_WORDS = {"superior": "high up", "middle": "at middle height", "inferior": "low down"}
 FINDING_WORDS = {
     "tumor": "FLAIR abnormality (whole tumor)",
     "no_tumor": "No FLAIR abnormality found",
@@ -52,15 +42,22 @@ def finding_sentence(report: dict[str, Any]) -> str:
     if report["finding"] == "not_judged":
         reasons = [note["message"] for note in report["quality"]]
         return f"Not judged. {reasons[0]}" if reasons else "Not judged."
+    shift = shift_words(report)
     if report["finding"] == "no_tumor":
-        return "No FLAIR abnormality was found."
+        seen = "No FLAIR abnormality was found"
+        return f"{seen}, but the midline is shifted {shift}." if shift else f"{seen}."
     first = report["lesions"][0]
     count = len(report["lesions"])
     places = "one lesion" if count == 1 else f"{count} lesions, the largest"
+    parts = [
+        f"{places}{',' if first['side'] == 'unknown' else ''} {side_words(first)}",
+        main_lobe(first),
+        diameter_words(first),
+    ]
     return (
-        f"FLAIR abnormality (whole tumor): {size_words(report)}{_range_words(report)}, {places}"
-        f"{',' if first['side'] == 'unknown' else ''} {side_words(first)},"
-        f" {diameter_words(first)}."
+        f"FLAIR abnormality (whole tumor): {size_words(report)}{_range_words(report)},"
+        f" {', '.join(part for part in parts if part)}"
+        f"{f'; midline shifted {shift}' if shift else ''}."
     )
 
 
@@ -83,34 +80,6 @@ def diameter_words(lesion: dict[str, Any]) -> str:
     if lesion["longest_diameter_mm"] is not None:
         return f"{lesion['longest_diameter_mm']:.0f} x {lesion['perpendicular_diameter_mm']:.0f} mm"
     return f"{lesion['longest_diameter_px']:.0f} x {lesion['perpendicular_diameter_px']:.0f} pixels"
-
-
-def side_words(lesion: dict[str, Any]) -> str:
-    """The side of a lesion, and how far it reaches across the head's midline."""
-    side, crosses = lesion["side"], lesion.get("crosses_midline")
-    if side == "midline" and crosses is False:
-        return "at the midline"
-    if side in ("left", "right") and crosses:
-        reach = lesion["across_midline_mm"]
-        return f"mostly {SIDE_WORDS[side]} and {reach:.0f} mm across the midline"
-    return SIDE_WORDS[side]
-
-
-def position_words(lesion: dict[str, Any]) -> str:
-    """Where in the brain its centre lies, by thirds; empty where that is not known."""
-    depth, height = lesion.get("anterior_posterior"), lesion.get("superior_inferior")
-    if depth is None or height is None:
-        return ""
-    return f"{DEPTH_WORDS[depth]} and {HEIGHT_WORDS[height]} in the brain"
-
-
-def place_words(lesion: dict[str, Any]) -> str:
-    """Reach across the midline, lobes and position of a lesion, as far as they are known."""
-    across = lesion.get("across_midline_mm") if lesion.get("crosses_midline") else None
-    reach = "" if across is None else f"{across:.0f} mm across the midline"
-    position = position_words(lesion).removesuffix(" in the brain")  # a table has little room
-    parts = (reach, lesion.get("lobe_words", NO_LOBE), position)
-    return "; ".join(part for part in parts if part)
 
 
 def lesion_size(lesion: dict[str, Any]) -> str:
@@ -136,14 +105,6 @@ def range_words(report: dict[str, Any]) -> str:
     if report["volume_ml"] is None or not limits or None in limits:
         return ""
     return f"{limits[0]:.1f} to {limits[1]:.1f} ml"
-
-
-def lobe_words(shares: dict[str, float] | None) -> str:
-    """The lobes that hold a lesion, the largest share first; small shares are left out."""
-    if not shares:
-        return NO_LOBE
-    told = [f"{name} {share:.0f} %" for name, share in shares.items() if share >= SMALLEST_SHARE]
-    return ", ".join(told)
 
 
 def change_words(report: dict[str, Any]) -> str:

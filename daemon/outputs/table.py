@@ -6,7 +6,10 @@ from typing import Any
 from daemon.history import date_of
 from daemon.outputs.naming import Naming
 
-OF_SCAN = ("finding", "volume_ml", "confidence", "volume_voxels")
+OF_SCAN = (
+    *("finding", "volume_ml", "confidence", "volume_voxels"),
+    *("midline_shift_mm", "midline_shift_to"),
+)
 OF_CHANGE = (
     "days",
     "volume_ml",

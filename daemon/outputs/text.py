@@ -12,9 +12,9 @@ from daemon.outputs.sentences import (
     RESEARCH_USE,
     diameter_words,
     finding_sentence,
-    position_words,
-    side_words,
+    midline_words,
 )
+from daemon.outputs.where_words import position_words, side_words
 from model.masks import MeasuredMask
 
 Say = Callable[[str], object]
@@ -43,6 +43,8 @@ def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     say(f"volume {volume_ml} ml, {content['volume_voxels']} voxels")
     for lesion in content["lesions"]:
         say(f"lesion {lesion['id']}: {', '.join(_lesion_words(lesion))}")
+    if midline_words(content):
+        say(midline_words(content))
     for note in content["quality"]:
         say(note["message"])
 
