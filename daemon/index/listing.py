@@ -1,9 +1,9 @@
-"""All published scans, newest revisions only."""
+"""Lists of published scans: the newest revisions of all, or all revisions of one."""
 
 from collections.abc import AsyncIterator
 
 from daemon.index.database import Database
-from daemon.index.scans import ScanRow, find_scan
+from daemon.index.scans import ScanRow, find_scan, scan_of_row
 
 
 async def every_scan(index: Database) -> AsyncIterator[ScanRow]:
@@ -17,3 +17,11 @@ async def every_scan(index: Database) -> AsyncIterator[ScanRow]:
         scan = await find_scan(index, row["scan_id"])
         if scan is not None:
             yield scan
+
+
+async def revisions_of(index: Database, scan_id: str) -> list[ScanRow]:
+    """All revisions of a scan, the newest first."""
+    rows = await index.rows(
+        "SELECT * FROM scans WHERE scan_id = ? ORDER BY revision DESC", (scan_id,)
+    )
+    return [scan_of_row(row) for row in rows]

@@ -71,8 +71,8 @@ async def put_back_expired(index: Database, owner: str) -> int:
     """Drops whose holder, another than this one, has not shown itself for too long wait again."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = (kind IN ('again', 'compare')),"
-            " owner = NULL"
+            "UPDATE drops SET state = 'waiting',"
+            " rested = (kind IN ('again', 'compare', 'correct')), owner = NULL"
             " WHERE state = 'running' AND owner IS NOT ? AND lease_until < ?",
             (owner, time.time()),
         )
