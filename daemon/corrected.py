@@ -11,7 +11,7 @@ from daemon.following import past_of
 from daemon.index import ledger
 from daemon.index.corrections import Correction, find_correction, revision_made_of
 from daemon.index.database import now
-from daemon.index.listing import revisions_of
+from daemon.index.revisions import revisions_of
 from daemon.index.scans import ScanRow, row_of_report
 from daemon.intake import Earlier
 from daemon.job import Job

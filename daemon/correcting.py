@@ -6,6 +6,7 @@ Each step finds what a crash left of the one before; nothing here opens the file
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from daemon.index.corrections import (
 from daemon.index.database import Database
 from daemon.index.scans import ScanRow, find_scan
 from daemon.publishing import sync_folder
+from daemon.removed import bytes_below
 from model.errors import GliowatchError
 
 CORRECTIONS = ".corrections"
@@ -123,3 +125,11 @@ def kept_files(outbox: Path) -> Iterator[Path]:
     for path in sorted((outbox / CORRECTIONS).glob("*/*")):
         if path.is_file() and path.suffix != PART:
             yield path
+
+
+def remove_corrections(outbox: Path, scan_id: str) -> int:
+    """What was corrected goes with its scan; the bytes that this freed."""
+    folder = outbox / CORRECTIONS / scan_id
+    freed = bytes_below(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed

@@ -115,6 +115,10 @@ INDEX: tuple[str, ...] = (
     ALTER TABLE scans ADD COLUMN removed_at TEXT;   -- when retention took the files away
     CREATE INDEX scans_by_age ON scans (published_at, scan_id) WHERE removed_at IS NULL;
     """,
+    """
+    CREATE INDEX scans_by_month ON scans (substr(published_at, 1, 7))
+        WHERE revision = 1 AND finding != 'not_judged';
+    """,
 )
 
 RECORDS: tuple[str, ...] = (
