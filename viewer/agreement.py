@@ -64,9 +64,7 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
         "sentence": sentence(agreement.overall(words, corrected)),
         "few": FEW,
         "corrected": len(corrected),
-        "months": [
-            (each, judged.get(each.name, 0)) for each in agreement.by_month(words, corrected)
-        ],
+        "months": [(each, judged.get(each.name, 0)) for each in months],
         "networks": [replace(each, name=network_name(each.name)) for each in networks],
         "difference": difference_words(agreement.difference_of(corrected)),
         "worst": await _cases(

@@ -2,6 +2,7 @@
 
 const LIGHT = ["#0b5cad", "#a34700", "#1f6b3a", "#7a2a8c", "#5a6374"];
 const DARK = ["#7ab8f5", "#f5a96b", "#7fd09b", "#d8a3e6", "#a4acba"];
+const SHAPES = ["●", "■", "▲", "▼"]; // as drawn, so that no network goes by its colour alone
 const RADIUS = 4; // CSS pixels
 const HEIGHT = 270;
 
@@ -37,6 +38,10 @@ function drawShape(shape, colour) {
   };
 }
 
+function dayOf(seconds) {
+  return new Date(1000 * seconds).toISOString().slice(0, 10);
+}
+
 function columns(networks) {
   const times = [...new Set(networks.flatMap((each) => each.points.map(([at]) => at)))].sort((a, b) => a - b);
   const rows = networks.map((each) => {
@@ -53,11 +58,11 @@ function draw(place) {
   const colours = isDark.matches ? DARK : LIGHT;
   const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint, width: 1 } };
   const series = networks.map((each, i) => ({
-    label: `Weights ${each.name}`,
+    label: `${SHAPES[i % SHAPES.length]} Weights ${each.name}`,
     stroke: colours[i % colours.length],
     fill: colours[i % colours.length],
     paths: () => null,
-    points: { show: drawShape(i % 4, colours[i % colours.length]) },
+    points: { show: drawShape(i % SHAPES.length, colours[i % colours.length]) },
     value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)),
   }));
   const data = columns(networks);
@@ -69,7 +74,7 @@ function draw(place) {
       width: place.clientWidth,
       height: HEIGHT,
       scales: { x: { range }, y: { range: [0, 1] } },
-      axes: [axis, { ...axis, label: "Dice", size: 50 }],
+      axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(dayOf) }, { ...axis, label: "Dice", size: 50 }],
       series: [{ label: "When", value: "{YYYY}-{MM}-{DD}" }, ...series],
     },
     data,
