@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daemon.outputs.dicom_origin import Judgement, read_origin
+from daemon.outputs.dicom_seg import build_seg
 from model.corrected import read_corrected
 from model.errors import GliowatchError
 from model.reading.dicom_seg import read_seg
@@ -134,6 +137,16 @@ def test_a_dicom_seg_is_only_taken_of_the_series_itself(volume: Volume, tmp_path
         read_corrected(files[0].with_suffix(".dcm"), volume)
     with pytest.raises(GliowatchError, match="not a DICOM SEG"):
         read_seg(files[0], series)
+    numbered = np.zeros(series.shape, np.int32)
+    numbered[50:60, 80:90, 5:7], numbered[100:110, 80:90, 9] = 1, 2
+    origin = read_origin(series)
+    assert origin is not None
+    seg = build_seg(origin, numbered, Judgement("5ca0", 1, "by hand", "0" * 64, "1" * 64))
+    seg.save_as(tmp_path / "seg.dcm")
+    assert np.array_equal(read_corrected(tmp_path / "seg.dcm", series), numbered > 0)
+    turned = replace(series, affine=series.affine @ np.diag([1, 1, 1.1, 1]))
+    with pytest.raises(GliowatchError, match="does not lie on the slices"):
+        read_seg(tmp_path / "seg.dcm", turned)
     (tmp_path / "m.dcm").write_bytes(b"\0" * 400)
     with pytest.raises(GliowatchError, match="not a DICOM SEG"):
         read_corrected(tmp_path / "m.dcm", series)

@@ -138,6 +138,23 @@ async def rejected(index: Database, drop_id: int) -> list[tuple[bytes, bytes | N
     return [(row["path"], row["aside"]) for row in rows]
 
 
+async def correct_again(index: Database, drop_id: int) -> bool:
+    """Queue a corrected mask that was rejected once more; False if it is no such drop."""
+    async with index.transaction():
+        row = await index.row(
+            "DELETE FROM drops WHERE drop_id = ? AND state = 'rejected' AND kind = 'correct'"
+            " RETURNING unit, patient_id",
+            (drop_id,),
+        )
+        if row is not None:
+            await index.change(
+                "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at)"
+                " VALUES (?, ?, 'correct', 'waiting', 1, ?)",
+                (row["unit"], row["patient_id"], now()),
+            )
+    return row is not None
+
+
 async def forget_rejected(index: Database, drop_id: int) -> None:
     """The files of a rejected drop are back in the inbox, where they are a new drop."""
     async with index.transaction():
