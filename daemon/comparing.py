@@ -162,6 +162,7 @@ def _measured(report: dict[str, Any], marked: Marked | None) -> Measured:
         (report["model"]["weights_sha256"], report["model"]["threshold"]),
         all(note["code"] != "units_unknown" for note in report["quality"]),
         marked,
+        report.get("mask") is not None,
     )
 
 

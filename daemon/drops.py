@@ -30,8 +30,9 @@ MOVES = {
 class DropKind(StrEnum):
     """What a drop is by its names.
 
-    `loose` lies in the inbox itself. The last two have no files: a published scan is to be judged
-    anew, or only compared anew with the patient's other scans.
+    `loose` lies in the inbox itself. The last three have no files: a published scan is to be
+    judged anew, only compared anew with the patient's other scans, or measured anew by a mask
+    that a person corrected.
     """
 
     NIFTI = "nifti"
@@ -41,9 +42,10 @@ class DropKind(StrEnum):
     LOOSE = "loose"
     AGAIN = "again"
     COMPARE = "compare"
+    CORRECT = "correct"
 
 
-OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE)
+OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE, DropKind.CORRECT)
 
 
 @dataclass(frozen=True, order=True)
@@ -65,7 +67,8 @@ class Drop:
 
     unit: path below the inbox of the file itself or, for DICOM, of the patient's folder; if
     that holds several studies, a zero byte and the study follow, in a form of our own. Of a
-    scan to judge again it is a zero byte and the scan_id, of one to compare two and the scan_id.
+    scan to judge again it is a zero byte and the scan_id, of one to compare two and the scan_id;
+    of a corrected mask three, the scan_id, one more and the correction's key.
     """
 
     unit: bytes
@@ -86,14 +89,24 @@ class Drop:
 
     @property
     def scan_to_judge(self) -> str:
-        """Of a published scan that is to be judged or compared anew, the scan_id."""
-        return self.unit.lstrip(STUDY_MARK).decode()
+        """Of a published scan that is to be judged, compared or measured anew, the scan_id."""
+        return self.unit.lstrip(STUDY_MARK).split(STUDY_MARK)[0].decode()
+
+    @property
+    def correction_key(self) -> str:
+        """Of a corrected mask, under which key it is on record."""
+        return self.unit.rpartition(STUDY_MARK)[2].decode()
 
     @property
     def patient_folder(self) -> bytes:
         """The patient's folder in the inbox, and so in the outbox, as bytes."""
         is_in_folder = b"/" in self.files[0].path
         return self.files[0].path.split(b"/")[0] if is_in_folder else UNASSIGNED.encode()
+
+
+def correction_unit(scan_id: str, correction_key: str) -> bytes:
+    """The unit of a corrected mask, which is never queued twice."""
+    return 3 * STUDY_MARK + scan_id.encode() + STUDY_MARK + correction_key.encode()
 
 
 @dataclass(frozen=True)

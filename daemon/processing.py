@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon import leaving, work
+from daemon.corrected import correct
 from daemon.drops import OF_PUBLISHED, Drop, DropKind, State
 from daemon.following import compare_again, past_of
 from daemon.index import ledger
@@ -83,6 +84,8 @@ async def _by_kind(job: Job, staging: Path) -> State:
         return await _judge_again(job, staging)
     if drop.kind is DropKind.COMPARE:
         return await compare_again(job, staging)
+    if drop.kind is DropKind.CORRECT:
+        return await correct(job, staging)
     if drop.kind in MAY_BE_SEVERAL and not drop.is_one_study:
         inbox = job.settings.daemon.inbox
         studies = await job.in_worker(part_by_study, inbox, drop, staging)

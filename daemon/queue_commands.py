@@ -19,7 +19,7 @@ SCAN_ID_CHARACTERS = 20
 DONE = {
     "cancel": "Cancelled: {count}.",
     "urgent": "Urgent now: {count}.",
-    "retry": "Back in the inbox: {count}.",
+    "retry": "To be tried again: {count}.",
     "reprocess": "To be judged again: {count}.",
 }
 
@@ -56,9 +56,15 @@ async def make_urgent(index: Database, names: Iterable[str]) -> int:
 
 
 async def retry(index: Database, inbox: Path, names: Iterable[str]) -> int:
-    """The files of rejected scans go back into the inbox, where they are new; how many scans."""
+    """The files of rejected scans go back into the inbox, where they are new; how many scans.
+
+    A corrected mask that was rejected, and never lay in the inbox, is queued once more.
+    """
     count = 0
     for number in await numbers_of(index, names):
+        if await queue.correct_again(index, number):
+            count += 1
+            continue
         files = await queue.rejected(index, number)
         if files is None:
             continue

@@ -7,13 +7,14 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.history import judged_revision
+from daemon.correcting import remove_corrections
 from daemon.index import aging
 from daemon.index.database import Database, now
 from daemon.index.holdings import held_folders
-from daemon.index.reviews import Decision, last_decision
+from daemon.index.reviews import Decision
 from daemon.index.scans import ScanRow
 from daemon.removed import bytes_below, look_through_removed, remove
+from daemon.reviewing import decision_on
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Retention:
 
     async def _is_settled(self, scan: ScanRow) -> bool:
         """Whether a person has said that the mask is right, or wrong; not that it needs work."""
-        said = await last_decision(self._records, scan.scan_id, judged_revision(scan.report))
+        said = await decision_on(self._records, scan.report)
         return said in (Decision.ACCEPTED, Decision.REJECTED)
 
     async def _bytes_over(self) -> float:
@@ -91,6 +92,7 @@ class Retention:
         for folder in folders:
             await asyncio.to_thread(remove, self._outbox, folder)
             await aging.mark_removed(self._index, folder, now())
+        freed += await asyncio.to_thread(remove_corrections, self._outbox, scan.scan_id)
         log.info("removed", extra={"scan": scan.scan_id, "bytes": freed})
         return freed
 

@@ -16,6 +16,7 @@ from typing import Any
 from daemon import processing
 from daemon.beginning import has_room, is_quiet
 from daemon.copying import refuse_damaged
+from daemon.correcting import settle
 from daemon.dating import queue_dated
 from daemon.drops import QueuedDrop, State
 from daemon.inbox import NameRules
@@ -142,6 +143,7 @@ class Service:
         self._retention.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look()
+        await settle(self._index, self._records)
         await queue.put_back_expired(self._index, self._owner)
         pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
         ended_at = time.monotonic()

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from daemon.correcting import file_of, kept_files
 from daemon.drops import State
 from daemon.inbox import Listing, NameRules, identify, look_through
+from daemon.index.corrections import Correction, all_corrections
 from daemon.index.database import open_index, open_records
 from daemon.index.holdings import HeldFile, faults_of, held_files, held_folders
 from daemon.intake import hash_file
@@ -17,7 +19,7 @@ from daemon.leaving import DUPLICATES, REASON, REJECTED
 from daemon.names import readable
 from daemon.outbox import look_through_outbox, scan_of, source_files
 from daemon.presence import is_here
-from daemon.removed import look_through_removed
+from daemon.removed import REMOVED, look_through_removed
 from daemon.settings import Settings
 
 INBOX_AWAY = (
@@ -79,6 +81,7 @@ async def _compare(settings: Settings) -> Account:
             for fault in await faults_of(database)
         ]
         held, folders = await held_files(index), await held_folders(index)
+        corrections = await all_corrections(records)
         here = await is_here(daemon.inbox, index) or not held
     listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
     differences = [
@@ -87,6 +90,7 @@ async def _compare(settings: Settings) -> Account:
         *_of_inbox(daemon.inbox, held),
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
         *_of_aside(daemon.inbox, held),
+        *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
     ]
     return Account(_counted(held, listing), tuple(sorted(set(differences))))
 
@@ -160,6 +164,28 @@ def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
     for path in aside_files(inbox):
         if path not in known:
             yield Difference("unknown_aside", readable(path), "Nobody knows who set it aside.")
+
+
+def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Difference]:
+    """Each corrected mask on record is kept byte for byte, and no other is.
+
+    Those of a scan that retention removed went with it.
+    """
+    went = {scan_of(Path(os.fsdecode(g.folder))) for g in look_through_outbox(outbox / REMOVED)}
+    differences = []
+    for each in corrections:
+        path = file_of(outbox, each)
+        whole = path.is_file() and hash_file(path) == each.sha256
+        if not whole and each.scan_id not in went:
+            message = "A corrected mask is on record, but its file is gone or another."
+            differences.append(Difference("no_correction", each.scan_id, message))
+    known = {file_of(outbox, each) for each in corrections}
+    for path in kept_files(outbox):
+        if path not in known:
+            message = "Nobody is on record for this corrected mask: its upload was cut off."
+            place = str(path.relative_to(outbox))
+            differences.append(Difference("unknown_correction", place, message))
+    return differences
 
 
 def aside_files(inbox: Path) -> list[bytes]:

@@ -150,14 +150,14 @@ def judge_into(
         "write": round(time.monotonic() - judged, 3),
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
-    occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
+    occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
     if segmentation is not None:
-        _show(volume, segmentation, report, staging, intake)
-    seen = _seen(volume, segmentation)
+        show(volume, segmentation, report, staging, intake)
+    seen = seen_again(volume, segmentation)
     add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
-    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, _named(patient_id, intake, entered), staging)
+    drop_unpacked(staging)
+    write_report(report, whose(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
 
@@ -178,7 +178,7 @@ def compare_into(
     )
 
 
-def _seen(volume: Volume, segmentation: Segmentation | None) -> Seen:
+def seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
     """What was just judged, for a comparison; nobody asks for it where nothing was."""
 
     def seen() -> tuple[Volume, Marked]:
@@ -188,7 +188,7 @@ def _seen(volume: Volume, segmentation: Segmentation | None) -> Seen:
     return seen
 
 
-def _show(
+def show(
     volume: Volume,
     segmentation: Segmentation,
     report: dict[str, Any],
@@ -206,7 +206,13 @@ def _show(
     report["quality"] += [asdict(doubt)] if doubt else []
 
 
-def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
+def drop_unpacked(staging: Path) -> None:
+    """What was unpacked to be read is not published."""
+    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
+
+
+def occasion_of(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
+    """What the report says of a drop beside its findings. files: how many `source/` holds."""
     return Occasion(
         intake.scan_id,
         patient_id,
@@ -218,7 +224,7 @@ def _occasion(intake: Intake, patient_id: str, files: int, seconds: dict[str, fl
     )
 
 
-def _named(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
+def whose(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
     """Whom the page names: what people entered, and else what the DICOM files tell as one."""
     told = intake.identities[0] if len(intake.identities) == 1 else Identity(patient_id)
     known = entered or Identity(patient_id)

@@ -23,7 +23,8 @@ class Measured:
 
     volume_ml: of all lesions; longest_mm: the longest diameter of any lesion, 0 without one;
     volume_range: ml, None where it is not known; judged_by: what two judgements must share;
-    declared: whether the file declares its mm; marked: None where the mask cannot be had.
+    declared: whether the file declares its mm; marked: None where the mask cannot be had;
+    corrected: whether a person drew the mask, whatever judged before.
     """
 
     volume_ml: float
@@ -32,6 +33,7 @@ class Measured:
     judged_by: tuple[object, ...]
     declared: bool
     marked: Marked | None
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Change:
 
     Percent are of the earlier value: None where that is 0. new_lesions: numbers of lesions in
     the later scan that the earlier one has not; gone_lesions: the other way round.
-    differs: in what the two were measured differently: "scale", "spacing", "plane", "network".
+    differs: in what the two were measured differently: "scale", "spacing", "plane", "network",
+    or "corrected" if a person corrected the mask of one of them alone.
     ranges_overlap: whether both volumes may be the same, as far as their ranges tell.
     """
 
@@ -117,7 +120,9 @@ def _differences(
             found.append("spacing")
         if degrees_between(old, new, in_line) > rules.plane_degrees:
             found.append("plane")
-    if earlier.judged_by != later.judged_by:
+    if earlier.corrected != later.corrected:
+        found.append("corrected")
+    elif not later.corrected and earlier.judged_by != later.judged_by:
         found.append("network")
     return tuple(found)
 

@@ -78,12 +78,17 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hospital(tmp_path: Path, small_weights: Path) -> Settings:
     """Settings with folders of their own, a short rest, and the small network."""
-    (tmp_path / "settings.toml").write_text(
+    return hospital_in(tmp_path, small_weights)
+
+
+def hospital_in(folder: Path, weights: Path) -> Settings:
+    """The same in any folder that is there."""
+    (folder / "settings.toml").write_text(
         "[daemon]\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n"
-        f'[model]\nweights = "{small_weights}"\nleast_flair = 0\n'
+        f'[model]\nweights = "{weights}"\nleast_flair = 0\n'
         "[viewer]\nport = 0\n"
     )
-    settings = load_settings(tmp_path / "settings.toml")
+    settings = load_settings(folder / "settings.toml")
     settings.daemon.inbox.mkdir()
     return settings
 

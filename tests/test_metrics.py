@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from model.overlap import Mask
 from training.evaluation import spread
 from training.metrics import count_lesions, hausdorff_95
-from training.overlap import Mask
 from training.pixels import Confusion, calibrate, score_slices
 
 

@@ -10,6 +10,7 @@ import torch
 
 from model.framing import SEED, STANDARD
 from model.loading import load_network
+from model.overlap import dice
 from model.segmentation import Rules
 from training.batches import Batches
 from training.cache import CachedPatient, load_cache
@@ -25,7 +26,6 @@ from training.checkpoint import BEST, LATEST, load_checkpoint
 from training.evaluation import Judge, evaluate, summary
 from training.export import export_weights
 from training.loop import Limits, Progress, Training
-from training.overlap import dice
 from training.preparing import build_cache, prepare_case
 from training.recipe import Request, Watch
 from training.recipe import train as train_recipe

@@ -11,13 +11,13 @@ from scipy import stats
 from model.certainty import Trust
 from model.head import brightness, head_mask
 from model.network import Network
+from model.overlap import Mask, dice
 from model.preparation import prepare
 from model.reading.nifti import read_nifti
 from model.segmentation import Rules, Segmentation, segment
 from model.volume import Scale, Volume
 from training.cases import Case
 from training.metrics import LesionCounts, count_lesions, hausdorff_95
-from training.overlap import Mask, dice
 from training.pixels import Calibration, Confusion, SliceScores, calibrate, score_slices
 from training.rates import Checked, checked_by, rates
 

@@ -8,8 +8,8 @@ import torch
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from scipy import ndimage
 
+from model.overlap import Mask
 from model.segmentation import CONNECTED_26
-from training.overlap import Mask
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from model.head import brightness
+from model.overlap import Mask
 from model.reading.nifti import read_nifti
 from model.segmentation import Segmentation
 from model.volume import Volume
 from training.cases import Case
-from training.overlap import Mask
 
 WORST = 4
 A4 = (8.27, 11.69)  # inches

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.overlap import Mask, dice
+from model.overlap import Mask, dice
 
 BINS = 10
 

@@ -15,10 +15,10 @@ from torch.nn import Parameter, functional
 from torch.optim import Adam, Optimizer
 
 from model.framing import SEED
+from model.overlap import dice
 from model.unet_shape import SEED_SHAPE
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
-from training.overlap import dice
 
 BATCH, EPOCHS, RATE = 4, 10, 1e-3
 VALIDATION_SHARE, TEST_SHARE = 0.15, 0.15

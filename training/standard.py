@@ -9,13 +9,13 @@ from torch.nn import functional
 
 from model.framing import STANDARD
 from model.neighbours import with_neighbours
+from model.overlap import dice
 from model.unet_shape import UNetShape
 from training.annealing import WARMUP, adamw, annealed
 from training.batches import Batches
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.cases import DatasetError
 from training.method import Method
-from training.overlap import dice
 
 
 @dataclass(frozen=True)

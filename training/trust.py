@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from model.certainty import EDGE, Certainty, promised_dice, spread
+from model.overlap import Mask, dice
 from model.segmentation import without_specks
 from model.volume import FloatArray
 from training.cases import DatasetError
-from training.overlap import Mask, dice
 from training.rates import Checked, checked_by
 
 RATE = 0.9  # of the scans whose drawn volume should lie in the range

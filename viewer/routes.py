@@ -3,12 +3,14 @@
 from aiohttp import web
 
 from viewer.access import enter
+from viewer.agreement import show_agreement
+from viewer.correcting import show_corrections, take_correction
 from viewer.dating import change_date
 from viewer.health import healthz
 from viewer.metrics import send_metrics
 from viewer.patient_editing import add, change, show_edit, show_new
 from viewer.patients import show_patient, show_patients
-from viewer.reviewing import review
+from viewer.reviewing import review, show_next
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
 from viewer.upload_page import show_upload, take_upload
@@ -27,6 +29,10 @@ ROUTES = (
     web.get("/patients/{patient_key}/edit", show_edit),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
+    web.get("/scans/{scan_id}/corrections", show_corrections),
+    web.post("/scans/{scan_id}/corrections", take_correction),
+    web.get("/review/next", show_next),
+    web.get("/agreement", show_agreement),
     web.post("/scans/{scan_id}/date", change_date),
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/upload", show_upload),

@@ -7,9 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon.history import judged_revision, wants_date
+from daemon.history import wants_date
 from daemon.index.identities import is_in_conflict
-from daemon.index.reviews import reviews_of
 from daemon.index.scan_dates import entered_date
 from daemon.index.scans import patients_with_content
 from daemon.outputs.sentences import (
@@ -33,7 +32,7 @@ from viewer.dating import date_words
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
-from viewer.reviewing import DECISIONS, review_lines
+from viewer.reviewing import review_values
 from viewer.scan_files import present_roles
 from viewer.technical import technical_lines
 from viewer.wording import age
@@ -67,7 +66,6 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     patient, report = patients[scan.patient_id], scan.report
     outbox = request.app[SETTINGS].daemon.outbox
     filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
-    said = await reviews_of(request.app[RECORDS], scan.scan_id)
     in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
     entered = await entered_date(request.app[RECORDS], scan.scan_id)
     roles = await asyncio.to_thread(present_roles, outbox, scan)
@@ -99,8 +97,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "series": report["input"].get("series", []),
         "technical": technical_lines(report),
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
-        "decisions": DECISIONS,
-        "reviews": review_lines(said, judged_revision(report)),
+        **await review_values(request, scan),
     }
     return render(request, "scan.html", values)
 

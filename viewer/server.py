@@ -21,6 +21,7 @@ from viewer.headers import add_headers
 from viewer.keys import INDEX, RECORDS, SESSIONS, SETTINGS
 from viewer.routes import ROUTES
 from viewer.sessions import Sessions
+from viewer.signing import NAMES
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -36,6 +37,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = settings
     app[SESSIONS] = Sessions(token)
+    app[NAMES] = {}
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_databases)
     app.add_routes(ROUTES)

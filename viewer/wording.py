@@ -12,6 +12,7 @@ KINDS = sentences.KINDS | {
     "loose": "File",
     "again": "Judged again",
     "compare": "Compared again",
+    "correct": "Corrected mask",
 }
 UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
 STATES = {

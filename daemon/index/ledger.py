@@ -99,8 +99,8 @@ async def put_back_all(index: Database) -> int:
     """At start: nothing can be running yet, so what is marked so was cut off by a crash."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = (kind IN ('again', 'compare')),"
-            " owner = NULL, lease_until = NULL WHERE state = 'running'"
+            "UPDATE drops SET state = 'waiting', owner = NULL, lease_until = NULL,"
+            " rested = (kind IN ('again', 'compare', 'correct')) WHERE state = 'running'"
         )
 
 

@@ -71,8 +71,8 @@ async def put_back_expired(index: Database, owner: str) -> int:
     """Drops whose holder, another than this one, has not shown itself for too long wait again."""
     async with index.transaction():
         return await index.change(
-            "UPDATE drops SET state = 'waiting', rested = (kind IN ('again', 'compare')),"
-            " owner = NULL"
+            "UPDATE drops SET state = 'waiting',"
+            " rested = (kind IN ('again', 'compare', 'correct')), owner = NULL"
             " WHERE state = 'running' AND owner IS NOT ? AND lease_until < ?",
             (owner, time.time()),
         )
@@ -136,6 +136,23 @@ async def rejected(index: Database, drop_id: int) -> list[tuple[bytes, bytes | N
         return None
     rows = await index.rows("SELECT path, aside FROM files WHERE drop_id = ?", (drop_id,))
     return [(row["path"], row["aside"]) for row in rows]
+
+
+async def correct_again(index: Database, drop_id: int) -> bool:
+    """Queue a corrected mask that was rejected once more; False if it is no such drop."""
+    async with index.transaction():
+        row = await index.row(
+            "DELETE FROM drops WHERE drop_id = ? AND state = 'rejected' AND kind = 'correct'"
+            " RETURNING unit, patient_id",
+            (drop_id,),
+        )
+        if row is not None:
+            await index.change(
+                "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at)"
+                " VALUES (?, ?, 'correct', 'waiting', 1, ?)",
+                (row["unit"], row["patient_id"], now()),
+            )
+    return row is not None
 
 
 async def forget_rejected(index: Database, drop_id: int) -> None:

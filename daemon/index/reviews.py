@@ -1,9 +1,12 @@
 """What people said of published scans; it belongs to the records, and no rebuild touches it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from daemon.index.database import Database, now
+
+PERSON = "person"
 
 
 class Decision(StrEnum):
@@ -16,9 +19,11 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Review:
-    """One statement about a scan's mask; at: UTC, ISO 8601.
+    """One statement about a scan's mask; at: UTC, ISO 8601; review_id: grows with time.
 
     revision: the one in which the mask was made. Later ones that only compare it anew keep it.
+    reason: a short code of why it was rejected, or ''. drawn_by: the SHA-256 of the weights that
+    made the mask, PERSON for a corrected one, '' where that was not noted.
     """
 
     scan_id: str
@@ -27,25 +32,36 @@ class Review:
     comment: str
     reviewer: str
     at: str
+    reason: str = ""
+    drawn_by: str = ""
+    review_id: int = 0
 
 
 async def add_review(
-    records: Database, scan_id: str, revision: int, decision: Decision, comment: str, reviewer: str
+    records: Database,
+    scan_id: str,
+    revision: int,
+    decision: Decision,
+    comment: str,
+    reviewer: str,
+    reason: str = "",
+    drawn_by: str = "",
 ) -> None:
     """Add a statement; those before it stay."""
     async with records.transaction():
         await records.change(
-            "INSERT INTO reviews (scan_id, revision, decision, comment, reviewer, at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (scan_id, revision, decision, comment, reviewer, now()),
+            "INSERT INTO reviews"
+            " (scan_id, revision, decision, comment, reviewer, at, reason, drawn_by)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (scan_id, revision, decision, comment, reviewer, now(), reason, drawn_by),
         )
 
 
 async def reviews_of(records: Database, scan_id: str) -> list[Review]:
     """All that was said of a scan's revisions, latest first."""
     rows = await records.rows(
-        "SELECT scan_id, revision, decision, comment, reviewer, at FROM reviews"
-        " WHERE scan_id = ? ORDER BY review_id DESC",
+        "SELECT scan_id, revision, decision, comment, reviewer, at, reason, drawn_by, review_id"
+        " FROM reviews WHERE scan_id = ? ORDER BY review_id DESC",
         (scan_id,),
     )
     return [Review(row[0], row[1], Decision(row[2]), *row[3:]) for row in rows]
@@ -59,3 +75,13 @@ async def last_decision(records: Database, scan_id: str, revision: int) -> Decis
         (scan_id, revision),
     )
     return Decision(row["decision"]) if row else None
+
+
+async def reviewed_masks(records: Database, scan_ids: Iterable[str]) -> set[tuple[str, int]]:
+    """scan_id and revision of every mask of these scans of which something was said."""
+    wanted = list(scan_ids)
+    marks = ", ".join("?" * len(wanted))
+    rows = await records.rows(
+        f"SELECT DISTINCT scan_id, revision FROM reviews WHERE scan_id IN ({marks})", wanted
+    )
+    return {(row["scan_id"], row["revision"]) for row in rows}

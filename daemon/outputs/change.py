@@ -9,6 +9,7 @@ DIFFERS_WORDS = {
     "spacing": "other voxel sizes",
     "plane": "another plane of the slices",
     "network": "another network or threshold",
+    "corrected": "a person corrected one of the masks",
 }
 
 

@@ -86,6 +86,7 @@ def _write_all(
         report["model"]["name"],
         report["model"]["weights_sha256"],
         content,
+        report.get("mask") is not None,
     )
     name, seg, doubt = report["scan_id"], None, None
     if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):

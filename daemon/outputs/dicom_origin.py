@@ -46,13 +46,17 @@ class Origin:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Which judgement an object belongs to; all its UIDs follow from this and the content."""
+    """Which judgement an object belongs to; all its UIDs follow from this and the content.
+
+    corrected: whether a person corrected the mask of the network.
+    """
 
     scan_id: str
     revision: int
     model: str
     weights_sha256: str
     content_sha256: str
+    corrected: bool = False
 
     def uid(self, kind: str, number: int = 0) -> UID:
         """The same for a retry, another for any other content (PS3.5 B.2: from a UUID)."""

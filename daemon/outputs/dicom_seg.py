@@ -16,6 +16,7 @@ ABNORMAL = codes.SCT.MorphologicallyAbnormalStructure  # 49755003
 BRAIN = codes.SCT.Brain  # 12738006
 COLOUR = hd.color.CIELabColor.from_rgb(255, 210, 0)  # of the outline in our pictures
 SERIES_NUMBER = 7301
+KINDS = hd.seg.SegmentAlgorithmTypeValues
 
 
 def build_seg(
@@ -61,7 +62,7 @@ def _described(number: int, judgement: Judgement) -> hd.seg.SegmentDescription:
         segment_label=f"FLAIR abnormality {number} (whole tumor)",
         segmented_property_category=ABNORMAL,
         segmented_property_type=NEOPLASM,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_type=KINDS.SEMIAUTOMATIC if judgement.corrected else KINDS.AUTOMATIC,
         algorithm_identification=_algorithm_of(judgement),
         tracking_uid=judgement.uid("lesion", number),
         tracking_id=f"lesion {number}",

@@ -13,6 +13,7 @@ from model.reading.dicom_identity import Identity
 PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
 GAP = 16.0
 TITLE = "FLAIR of the head: what the network marked"
+CORRECTED = "FLAIR of the head: what a person marked"
 COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Place"))
 FOOT = 62.0
 LEAST_PLANES = 60.0
@@ -32,7 +33,7 @@ def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
     canvas.setAuthor("gliowatch")
     canvas.setSubject(words.RESEARCH_USE)
     page = Page(canvas, Lettering(canvas))
-    _head(page)
+    _head(page, CORRECTED if report.get("mask") else TITLE)
     _whose(page, report, patient)
     _finding(page, report)
     top = page.y
@@ -48,8 +49,8 @@ def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
     canvas.save()
 
 
-def _head(page: Page) -> None:
-    page.write(MARGIN, TITLE, 9, BODY, ink=GREY)
+def _head(page: Page, title: str) -> None:
+    page.write(MARGIN, title, 9, BODY, ink=GREY)
     width = page.lettering.width(words.RESEARCH_USE, 9, bold=True)
     page.write(WIDTH - MARGIN - width, words.RESEARCH_USE, 9, width + 1, bold=True)
     page.y -= 15

@@ -27,6 +27,7 @@ COMPARED_AGAIN = (
     "The date of this scan, or another scan of the patient, has changed: this result replaces the"
     " one before; mask and pictures are as before."
 )
+CORRECTED = "The mask was corrected by {name}."
 DATE_ENTERED = "The date was entered by a person: the file does not say when it was acquired."
 WHY_REVISED = ("late_files", "judged_again", "compared_again")  # codes: of one revision alone
 GROWTH_TITLE = "FLAIR abnormality (whole tumor): volume over time"
@@ -126,9 +127,10 @@ def moment_words(moment: str | None) -> str:
 
 
 def network_words(report: dict[str, Any]) -> str:
-    """Which network judged, with which weights."""
-    used = report["model"]
-    return f"{used['name']}, weights {(used['weights_sha256'] or NOT_KNOWN)[:HASH_CHARACTERS]}"
+    """Which network judged, with which weights; of a corrected mask, that it was so before."""
+    used, mask = report["model"], report.get("mask")
+    said = f"{used['name']}, weights {(used['weights_sha256'] or NOT_KNOWN)[:HASH_CHARACTERS]}"
+    return f"{said}; then corrected by {mask['by']}" if mask else said
 
 
 def spacing_words(report: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ OF_LESION = (
 )
 COLUMNS = (
     *("patient", "scan", "revision", "acquired_at", "date_source", "kind", "spacing_mm"),
-    *("network", "weights_sha256", "threshold"),
+    *("network", "weights_sha256", "threshold", "mask"),
     *OF_SCAN,
     *("volume_ml_low", "volume_ml_high", "quality"),
     *("change_prior_scan", *(f"change_{name}" for name in OF_CHANGE)),
@@ -76,6 +76,7 @@ def _scan(report: dict[str, Any], naming: Naming) -> dict[str, object]:
         "network": used["name"],
         "weights_sha256": used["weights_sha256"],
         "threshold": used["threshold"],
+        "mask": "network" if report.get("mask") is None else "corrected",
         **{name: report.get(name) for name in OF_SCAN},
         "volume_ml_low": limits[0],
         "volume_ml_high": limits[1],

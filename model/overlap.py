@@ -1,4 +1,4 @@
-"""Overlap of two masks: all that training itself has to measure, with numpy alone."""
+"""Overlap of two masks, with numpy alone, so that training can run where nothing else is."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,0 +1,105 @@
+"""How often and how far people agree with the network: the site's own accuracy, as values."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+
+from daemon.index.agreement import CorrectedMask, Count
+from daemon.index.reviews import Decision
+
+FEW = 10  # reviews, or corrected masks, below which no share or limit is told
+LIMITS = 1.96  # standard deviations to either side hold 95 % of a normal distribution
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the network's masks in one month, or of one network; median Dice of the
+    corrected ones alone, None without any: an accepted mask agrees by definition."""
+
+    name: str
+    accepted: int
+    rejected: int
+    needs_correction: int
+    corrected: int
+    dice: float | None
+
+    @property
+    def reviewed(self) -> int:
+        """Masks on which somebody has said anything."""
+        return self.accepted + self.rejected + self.needs_correction + self.corrected
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The network's volume less the person's, in ml: mean, and the limits between which 95 % of
+    such differences lie (Bland and Altman, Lancet 1986; 327: 307); None where they are few."""
+
+    count: int
+    mean: float
+    limits: tuple[float, float] | None
+
+
+def by_month(words: list[Count], corrected: list[CorrectedMask]) -> list[Tally]:
+    """A tally a month in which anything was said, latest first."""
+    return _tallies(words, corrected, lambda word: word.month, lambda mask: mask.at[:7])[::-1]
+
+
+def by_network(words: list[Count], corrected: list[CorrectedMask]) -> list[Tally]:
+    """A tally for each network, by the SHA-256 of its weights; '' where that was not noted."""
+    return _tallies(words, corrected, lambda word: word.weights, lambda mask: mask.weights)
+
+
+def overall(words: list[Count], corrected: list[CorrectedMask]) -> Tally:
+    """All of it in one tally."""
+    return _tally("", words, corrected)
+
+
+def difference_of(corrected: Iterable[CorrectedMask]) -> Difference | None:
+    """How far the volumes of corrected masks differ; None without any that has a volume."""
+    ml = [
+        mask.model_ml - mask.corrected_ml
+        for mask in corrected
+        if mask.model_ml is not None and mask.corrected_ml is not None
+    ]
+    if not ml:
+        return None
+    mean = fmean(ml)
+    if len(ml) < FEW:
+        return Difference(len(ml), mean, None)
+    reach = LIMITS * stdev(ml)
+    return Difference(len(ml), mean, (mean - reach, mean + reach))
+
+
+def worst(corrected: Iterable[CorrectedMask], count: int) -> list[CorrectedMask]:
+    """The corrected masks that the network's agreed with least."""
+    return sorted(corrected, key=lambda mask: (mask.dice, mask.at))[:count]
+
+
+def _tallies(
+    words: list[Count],
+    corrected: list[CorrectedMask],
+    of_word: Callable[[Count], str],
+    of_mask: Callable[[CorrectedMask], str],
+) -> list[Tally]:
+    groups: dict[str, tuple[list[Count], list[CorrectedMask]]] = defaultdict(lambda: ([], []))
+    for word in words:
+        groups[of_word(word)][0].append(word)
+    for mask in corrected:
+        groups[of_mask(mask)][1].append(mask)
+    return [_tally(name, *groups[name]) for name in sorted(groups)]
+
+
+def _tally(name: str, words: list[Count], corrected: list[CorrectedMask]) -> Tally:
+    counts = {
+        decision: sum(word.count for word in words if word.decision is decision)
+        for decision in Decision
+    }
+    return Tally(
+        name,
+        counts[Decision.ACCEPTED],
+        counts[Decision.REJECTED],
+        counts[Decision.NEEDS_CORRECTION],
+        len(corrected),
+        median(mask.dice for mask in corrected) if corrected else None,
+    )
