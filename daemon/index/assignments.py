@@ -1,4 +1,4 @@
-"""Scans of `unassigned` that people gave to patients: said in the records, mirrored in the index."""
+"""Scans of `unassigned` that people gave to patients: in the records, mirrored in the index."""
 
 import sqlite3
 from collections.abc import Iterable

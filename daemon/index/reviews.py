@@ -1,5 +1,7 @@
 """What people said of published scans; it belongs to the records, and no rebuild touches it."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,3 +61,14 @@ async def last_decision(records: Database, scan_id: str, revision: int) -> Decis
         (scan_id, revision),
     )
     return Decision(row["decision"]) if row else None
+
+
+async def last_reviews(records: Database, scan_ids: Iterable[str]) -> dict[str, Review]:
+    """What was said last of each of these scans, by scan_id; without those of which nothing was."""
+    rows = await records.rows(
+        "SELECT scan_id, revision, decision, comment, reviewer, at FROM reviews WHERE review_id IN"
+        " (SELECT max(review_id) FROM reviews WHERE scan_id IN (SELECT value FROM json_each(?))"
+        " GROUP BY scan_id)",
+        (json.dumps(list(scan_ids)),),
+    )
+    return {row[0]: Review(row[0], row[1], Decision(row[2]), *row[3:]) for row in rows}
