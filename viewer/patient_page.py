@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 from aiohttp import web
@@ -114,10 +115,9 @@ def change_line(change: PatientChange) -> ChangeLine:
 
 
 def _scan_lines(scans: list[ScanRow], reviews: dict[str, Review]) -> list[ScanLine]:
-    older = [*scans[1:], None]
     return [
         _scan_line(scan, before, reviews.get(scan.scan_id))
-        for scan, before in zip(scans, older, strict=True)
+        for scan, before in zip_longest(scans, scans[1:])
     ]
 
 

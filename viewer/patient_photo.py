@@ -1,4 +1,4 @@
-"""The photo of a patient: sent in a form, drawn anew in another process, shown by an opaque id."""
+"""The photo of a patient: sent in a form, drawn anew in another process, and shown."""
 
 from aiohttp import BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -8,10 +8,11 @@ from daemon.names import UNASSIGNED
 from daemon.small_photo import NoPhoto, small_photo
 from viewer.keys import RECORDS, SESSION
 from viewer.lookups import asked_patient
-from viewer.pages import check_csrf, render
+from viewer.pages import STALE_FORM, check_csrf, render
 from viewer.patient_signing import last_name, required_name
 
 LARGEST = 10 * 2**20  # bytes
+FORM = "multipart/form-data"
 CHUNK = 2**16  # bytes
 MOST_WORD = 1000  # bytes: a form's short fields
 TOO_LARGE = "The photo is larger than 10 megabytes and was not kept."
@@ -40,8 +41,9 @@ async def take_photo(request: web.Request) -> web.StreamResponse:
 
 
 async def send_photo(request: web.Request) -> web.StreamResponse:
-    """`GET /photos/{photo_id}`: the small picture of a patient who is not deleted."""
-    jpeg = await find_photo(request.app[RECORDS], request.match_info["photo_id"])
+    """`GET /patients/{patient_key}/photo.jpg`: the small picture."""
+    patient = await asked_patient(request)
+    jpeg = await find_photo(request.app[RECORDS], patient.photo_id)
     if jpeg is None:
         raise web.HTTPNotFound(text="There is no such photo.")
     return web.Response(body=jpeg, headers={hdrs.CONTENT_TYPE: "image/jpeg"})
@@ -51,6 +53,8 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
     """The short fields and the file of the form; nothing is kept of one that is too large."""
     form: dict[str, str] = {}
     content = b""
+    if request.content_type != FORM:
+        raise web.HTTPForbidden(text=STALE_FORM)
     try:
         reader = await request.multipart()
         while (part := await reader.next()) is not None:

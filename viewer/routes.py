@@ -39,7 +39,7 @@ ROUTES = (
     web.get("/patients/{patient_key}/delete", show_delete),
     web.post("/patients/{patient_key}/delete", delete_patient),
     web.post("/patients/{patient_key}/undelete", undo),
-    web.get("/photos/{photo_id}", send_photo),
+    web.get("/patients/{patient_key}/photo.jpg", send_photo),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
     web.post("/scans/{scan_id}/date", change_date),

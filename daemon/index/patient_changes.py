@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from daemon.index.database import Database, now
 
 SCANNER = ""  # stands where no person entered it, but DICOM tags told it
+_NOT_DELETED = (
+    "NOT EXISTS (SELECT 1 FROM deleted_patients d WHERE d.patient_key ="
+    " patient_changes.patient_key AND patient_changes.at <= d.deleted_at)"
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,10 @@ async def note_changes(
 async def changes_of(
     records: Database, patient_key: str, after_version: int = 0
 ) -> list[PatientChange]:
-    """What changed in a record after this version of it, oldest first."""
+    """What changed in a record after this version of it, oldest first; not what was deleted."""
     rows = await records.rows(
         "SELECT version, at, entered_by, field, before, after FROM patient_changes"
-        " WHERE patient_key = ? AND version > ? ORDER BY change",
+        f" WHERE patient_key = ? AND version > ? AND {_NOT_DELETED} ORDER BY change",
         (patient_key, after_version),
     )
     return [PatientChange(*row) for row in rows]
@@ -55,7 +59,8 @@ async def changes_of(
 async def fields_by_people(records: Database, patient_key: str) -> set[str]:
     """The fields that a person has ever entered, changed or emptied."""
     rows = await records.rows(
-        "SELECT DISTINCT field FROM patient_changes WHERE patient_key = ? AND entered_by != ?",
+        "SELECT DISTINCT field FROM patient_changes"
+        f" WHERE patient_key = ? AND entered_by != ? AND {_NOT_DELETED}",
         (patient_key, SCANNER),
     )
     return {str(row["field"]) for row in rows}

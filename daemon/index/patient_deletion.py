@@ -36,9 +36,6 @@ class Deletion:
 
 async def delete_patient(records: Database, patient: Patient, who: str) -> None:
     """Take what was entered out of the record and keep it aside; the patient is hidden."""
-    moment = datetime.now(UTC)
-    at = moment.isoformat(timespec="milliseconds")
-    until = (moment + timedelta(days=UNDO_DAYS)).isoformat(timespec="milliseconds")
     blanks = "".join(f"{name} = '', " for name in KEPT)
     async with records.transaction():
         current = await find_patient(records, patient.patient_key)
@@ -46,6 +43,9 @@ async def delete_patient(records: Database, patient: Patient, who: str) -> None:
             return
         kept = {name: getattr(current, name) for name in KEPT}
         await _note(records, current, who, LISTED, DELETED)
+        moment = datetime.now(UTC)
+        at = moment.isoformat(timespec="milliseconds")
+        until = (moment + timedelta(days=UNDO_DAYS)).isoformat(timespec="milliseconds")
         await records.change(
             "INSERT INTO deleted_patients"
             " (patient_key, patient_id, record, deleted_by, deleted_at, erase_at)"
