@@ -11,7 +11,7 @@ from daemon.history import judged_revision
 from daemon.index.identities import is_in_conflict
 from daemon.index.patient_changes import PatientChange, changes_of, from_scanner
 from daemon.index.patient_deletion import Deletion, deletion_of
-from daemon.index.patients import Patient
+from daemon.index.queue import has_open_drop
 from daemon.index.reviews import Review, last_reviews
 from daemon.index.scans import ScanRow, scans_of_patient
 from daemon.names import UNASSIGNED
@@ -31,12 +31,13 @@ from viewer.patient_words import (
     SCANNER,
     change_words,
     day_words,
-    growth_points,
+    growth_rows,
     left_out,
     place_words,
     summary,
 )
 from viewer.reviewing import SAID
+from viewer.scan_files import with_pictures
 from viewer.wording import KINDS, age, found_size
 
 LABELS = {field.name: field.label for field in FIELDS} | {"entry": "Record", "photo_id": "Photo"}
@@ -79,7 +80,9 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
     index, records = request.app[INDEX], request.app[RECORDS]
     scans = await scans_of_patient(index, patient.patient_id)
     reviews = await last_reviews(records, [scan.scan_id for scan in scans])
+    pictured = await with_pictures(request, scans)
     changes = await changes_of(records, patient.patient_key)
+    growth = growth_rows(scans, patient)
     in_doubt = await is_in_conflict(index, patient.patient_id)
     values = {
         "title": "Patient",
@@ -87,10 +90,11 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
         "summary": summary(scans),
-        "points": growth_points(scans),
-        "events": _events(patient),
+        "is_open": await has_open_drop(index, patient.patient_id),
+        "growth": growth,
+        "points": sum(not row.label for row in growth),
         "left_out": left_out(scans),
-        "lines": _scan_lines(scans, reviews),
+        "lines": _scan_lines(scans, reviews, pictured),
         "groups": GROUPS,
         "entered": asdict(patient),
         "told": from_scanner(changes),
@@ -114,14 +118,18 @@ def change_line(change: PatientChange) -> ChangeLine:
     )
 
 
-def _scan_lines(scans: list[ScanRow], reviews: dict[str, Review]) -> list[ScanLine]:
+def _scan_lines(
+    scans: list[ScanRow], reviews: dict[str, Review], pictured: set[str]
+) -> list[ScanLine]:
     return [
-        _scan_line(scan, before, reviews.get(scan.scan_id))
+        _scan_line(scan, before, reviews.get(scan.scan_id), scan.scan_id in pictured)
         for scan, before in zip_longest(scans, scans[1:])
     ]
 
 
-def _scan_line(scan: ScanRow, before: ScanRow | None, review: Review | None) -> ScanLine:
+def _scan_line(
+    scan: ScanRow, before: ScanRow | None, review: Review | None, has_picture: bool
+) -> ScanLine:
     report: dict[str, Any] = scan.report
     kind = report["input"]["kind"]
     change = report.get("change") or {}
@@ -139,7 +147,7 @@ def _scan_line(scan: ScanRow, before: ScanRow | None, review: Review | None) -> 
         change_words(report),
         _reviewed(report, review),
         change.get("prior_scan_id") or previous,
-        scan.removed_at is None,
+        has_picture,
     )
 
 
@@ -147,13 +155,6 @@ def _reviewed(report: dict[str, Any], review: Review | None) -> str:
     if review is None or review.revision != judged_revision(report):
         return "Not yet"
     return f"{SAID[review.decision]} by {review.reviewer}"
-
-
-def _events(patient: Patient) -> list[tuple[str, str, str]]:
-    """Label, ISO day and day in words of what is marked on the curve."""
-    treatment = f"Treatment: {patient.treatment_type}" if patient.treatment_type else "Treatment"
-    named = (("Diagnosis", patient.diagnosis_date), (treatment, patient.treatment_start))
-    return [(label, day, day_words(day)) for label, day in named if day]
 
 
 def _kept_words(deletion: Deletion | None) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from daemon.history import Point, date_of, point_of
+from daemon.index.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.sentences import FINDING_WORDS, NOT_KNOWN, SIDES, size_words
 
@@ -14,15 +15,19 @@ SCANNER = "the scanner"
 
 
 @dataclass(frozen=True)
-class GrowthPoint:
-    """One scan of the growth curve. at: ISO 8601; low, high: the range in ml, or None."""
+class GrowthRow:
+    """One scan of the growth curve, or an event that is marked on it, which has a label.
 
-    scan_id: str
+    at: ISO 8601; low, high: the range in ml, or None where it is not known.
+    """
+
     at: str
     day: str
-    ml: float
-    low: float | None
-    high: float | None
+    label: str = ""
+    scan_id: str = ""
+    ml: float = 0.0
+    low: float | None = None
+    high: float | None = None
 
 
 def day_words(moment: str | None) -> str:
@@ -73,10 +78,13 @@ def summary(scans: list[ScanRow]) -> str:
     return ", ".join(part for part in [*parts, change_words(last.report)] if part) + "."
 
 
-def growth_points(scans: Iterable[ScanRow]) -> list[GrowthPoint]:
-    """The scans with a date and a volume, oldest first."""
-    found = [point for scan in scans if (point := point_of(scan.report, scan.folder))]
-    return [_growth_point(point) for point in sorted(found, key=lambda point: point.at)]
+def growth_rows(scans: Iterable[ScanRow], patient: Patient) -> list[GrowthRow]:
+    """The scans with a date and a volume, and what people entered to be marked, oldest first."""
+    points = [point for scan in scans if (point := point_of(scan.report, scan.folder))]
+    treatment = f"Treatment: {patient.treatment_type}" if patient.treatment_type else "Treatment"
+    events = (("Diagnosis", patient.diagnosis_date), (treatment, patient.treatment_start))
+    rows = [GrowthRow(day, day_words(day), label) for label, day in events if day]
+    return sorted([*map(_growth_row, points), *rows], key=lambda row: row.at)
 
 
 def left_out(scans: Iterable[ScanRow]) -> list[str]:
@@ -84,10 +92,10 @@ def left_out(scans: Iterable[ScanRow]) -> list[str]:
     return [_why_not(scan) for scan in scans if point_of(scan.report, scan.folder) is None]
 
 
-def _growth_point(point: Point) -> GrowthPoint:
+def _growth_row(point: Point) -> GrowthRow:
     low, high = point.report.get("volume_ml_range") or (None, None)
     ml = float(point.report["volume_ml"])
-    return GrowthPoint(point.scan_id, point.at, day_words(point.at), ml, low, high)
+    return GrowthRow(point.at, day_words(point.at), "", point.scan_id, ml, low, high)
 
 
 def _why_not(scan: ScanRow) -> str:

@@ -15,6 +15,7 @@ from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.pages import read_form, render
 from viewer.patient_signing import last_name, required_name
 from viewer.patient_words import day_words
+from viewer.scan_files import with_pictures
 from viewer.wording import KINDS, found_size
 
 MOST = 50  # scans and assignments on the page
@@ -88,13 +89,14 @@ async def _patient(request: web.Request, typed: str) -> Patient | None:
 async def _page(request: web.Request, wrong: str) -> web.Response:
     index, records = request.app[INDEX], request.app[RECORDS]
     scans = await unassigned_scans(index, MOST)
+    pictured = await with_pictures(request, scans)
     given = (await assignments(records))[:MOST]
     known = await patients_by_id(records, {each.patient_id for each in given})
     choices = await list_patients(records, limit=MOST_CHOICES)
     values: dict[str, Any] = {
         "title": "Unassigned scans",
         "section": "patients",
-        "lines": [_line(scan) for scan in scans],
+        "lines": [_line(scan, scan.scan_id in pictured) for scan in scans],
         "count": await count_unassigned(index),
         "given": [
             _given_line(each, known.get(each.patient_id), await find_scan(index, each.target))
@@ -107,14 +109,12 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
     return render(request, "patient_unassigned.html", values, 400 if wrong else 200)
 
 
-def _line(scan: ScanRow) -> UnassignedLine:
+def _line(scan: ScanRow, has_picture: bool) -> UnassignedLine:
     kind, size = scan.report["input"]["kind"], found_size(scan.report)
     acquired = f"acquired {day_words(scan.acquired_at)}" if scan.acquired_at else "without a date"
     parts = [KINDS.get(kind, kind), acquired, FINDING_WORDS[scan.finding], size]
     words = ", ".join(part for part in parts if part)
-    return UnassignedLine(
-        scan.scan_id, words, moment_words(scan.published_at), scan.removed_at is None
-    )
+    return UnassignedLine(scan.scan_id, words, moment_words(scan.published_at), has_picture)
 
 
 def _given_line(each: Assignment, patient: Patient | None, target: ScanRow | None) -> GivenLine:

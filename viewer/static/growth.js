@@ -44,14 +44,19 @@ function options(place, points, events) {
     height: HEIGHT,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
     cursor: { show: false },
+    padding: [null, 40, null, null],
     scales: {
       x: { range: [Math.min(...times) - margin, Math.max(...times) + margin] },
       y: { range: [0, top] },
     },
-    axes: [axis(), { ...axis(), label: "ml", size: 56 }],
+    axes: [{ ...axis(), space: 90, values: (_, times) => times.map(dayWords) }, { ...axis(), label: "ml", size: 56 }],
     series: [{}, { stroke: color("--pico-primary"), width: 2, points: { show: true, size: 8, fill: color("--pico-primary") } }],
     hooks: { draw: [(plot) => drawRanges(plot, points), (plot) => drawEvents(plot, events)] },
   };
+}
+
+function dayWords(at) {
+  return new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }
 
 function axis() {
