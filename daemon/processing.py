@@ -9,6 +9,8 @@ from typing import Any
 
 from daemon import leaving, work
 from daemon.corrected import correct
+from daemon.assigning import came_by_drop
+from daemon.deleting import come_again
 from daemon.drops import OF_PUBLISHED, Drop, DropKind, State
 from daemon.following import compare_again, past_of
 from daemon.index import ledger
@@ -45,8 +47,12 @@ NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
 
 async def process(job: Job) -> State:
     """Take one drop to its end; the state that it reached. All errors of a scan end here."""
+    drop = job.queued.drop
     try:
-        return await _process(job)
+        state = await _process(job)
+        if state is not State.WAITING and drop.kind not in OF_PUBLISHED:
+            await come_again(job.index, job.records, [drop.patient_id])
+        return state
     except ledger.LeaseLost:
         log.warning("lease_lost", extra={"drop": job.queued.drop_id})
         return State.WAITING
@@ -172,6 +178,7 @@ async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
 
 async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
     await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids)
+    await came_by_drop(job.index, job.records, scan_id, job.queued.drop)
     log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
     return State.DUPLICATE
 
@@ -231,6 +238,7 @@ async def _enter(
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
     dicom_ids = intake.dicom_ids
     await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
+    await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
         told = asdict(intake.identities[0])
         del told["patient_id"]

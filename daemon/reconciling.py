@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon import leaving
+from daemon.deleting import come_again
 from daemon.drops import OF_PUBLISHED, Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.inbox import Listing, NameRules, look_through
 from daemon.index import ledger
@@ -151,7 +152,9 @@ class Reconciler:
 
     async def _enter(self, drops: list[Drop]) -> None:
         numbers = await ledger.add_drops(self._index, drops)
-        await ensure_patients(self._records, {drop.patient_id for drop in drops})
+        patients = {drop.patient_id for drop in drops}
+        await ensure_patients(self._records, patients)
+        await come_again(self._index, self._records, patients)
         for number, drop in zip(numbers, drops, strict=True):
             log.info("seen", extra={"drop": number, "kind": drop.kind, "files": len(drop.files)})
 

@@ -37,6 +37,7 @@ from daemon.retention import Retention
 from daemon.running_scans import RunningScans
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
+from daemon.upkeep import Upkeep
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
 
@@ -83,6 +84,7 @@ class Service:
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
         self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
+        self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
         self._changed = asyncio.Event()
         self._tally = _Tally()
@@ -97,6 +99,7 @@ class Service:
             log.warning("resumed", extra={"drops": cut_off})
         await ensure_patients(self._records, await patient_ids(self._index))
         await queue_dated(self._index, self._records)
+        await self._upkeep.begin()
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon
@@ -141,6 +144,7 @@ class Service:
         self._changed.clear()
         self._copies.look()
         self._retention.look()
+        await self._upkeep.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look()
         await settle(self._index, self._records)

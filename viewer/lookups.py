@@ -4,9 +4,15 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from daemon.index.assignments import assignment_of, is_taken_back
+from daemon.index.patient_deletion import deletion_of
 from daemon.index.patients import Patient, ensure_patients, find_patient, patients_by_id
 from daemon.index.scans import ScanRow, find_scan
+from daemon.names import UNASSIGNED
 from viewer.keys import INDEX, RECORDS
+from viewer.patient_words import day_words
+
+TAKEN_BACK = "This scan was given to a patient by mistake, and that was taken back."
 
 
 async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> dict[str, Patient]:
@@ -20,16 +26,46 @@ async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> di
 
 
 async def asked_patient(request: web.Request) -> Patient:
-    """The patient of the address, or HTTPNotFound."""
+    """The patient of the address, or HTTPNotFound; HTTPGone for one who was deleted."""
     patient = await find_patient(request.app[RECORDS], request.match_info["patient_key"])
     if patient is None:
         raise web.HTTPNotFound(text="There is no such patient.")
+    await _refuse_deleted(request, patient)
     return patient
 
 
 async def asked_scan(request: web.Request) -> ScanRow:
-    """The newest revision of the scan of the address, or HTTPNotFound."""
+    """The newest revision of the scan of the address, or HTTPNotFound.
+
+    HTTPGone if its patient was deleted, or if it was given to the patient by mistake. A scan of
+    `unassigned` that was given to a patient leads there.
+    """
     scan = await find_scan(request.app[INDEX], request.match_info["scan_id"])
     if scan is None:
         raise web.HTTPNotFound(text="There is no such scan.")
+    patient = (await patients_by_id(request.app[RECORDS], [scan.patient_id])).get(scan.patient_id)
+    if patient is not None:
+        await _refuse_deleted(request, patient)
+    if await is_taken_back(request.app[INDEX], scan.scan_id):
+        raise web.HTTPGone(text=TAKEN_BACK)
+    if scan.patient_id == UNASSIGNED:
+        await _lead_on(request, scan)
     return scan
+
+
+async def _lead_on(request: web.Request, scan: ScanRow) -> None:
+    """To the same page of the scan that it became, once that is there."""
+    given = await assignment_of(request.app[RECORDS], scan.scan_id)
+    if given is None or await find_scan(request.app[INDEX], given.target) is None:
+        return
+    if request.method != "GET":
+        raise web.HTTPConflict(text="This scan was given to a patient; please open it there.")
+    raise web.HTTPSeeOther(request.path.replace(scan.scan_id, given.target, 1))
+
+
+async def _refuse_deleted(request: web.Request, patient: Patient) -> None:
+    if not patient.deleted_at:
+        return
+    kept = await deletion_of(request.app[RECORDS], patient.patient_key)
+    until = f"; it can be undone until {day_words(kept.erase_at)}" if kept else ""
+    raise web.HTTPGone(text=f"This patient was deleted{until}.")

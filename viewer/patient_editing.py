@@ -1,55 +1,111 @@
-"""The forms that change patients: a new one, and what is entered about one."""
+"""The forms that change patients: a new one, and what is entered about one, by two at once too."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 from aiohttp import web
 
-from daemon.index.patients import Patient, add_patient, change_patient
+from daemon.index.patient_changes import changes_of
+from daemon.index.patient_deletion import deletion_of
+from daemon.index.patients import Patient, add_patient, change_patient, patients_by_id
 from daemon.names import UNASSIGNED, folder_name
 from viewer.keys import RECORDS
 from viewer.lookups import asked_patient
-from viewer.pages import read_form, render
+from viewer.pages import LONGEST_NAME, read_form, render
 from viewer.patient_fields import GROUPS, SHORT, entered, faults
+from viewer.patient_page import ChangeLine, change_line
+from viewer.patient_signing import NO_NAME, last_name, signed
+from viewer.patient_words import day_words
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was typed beside what others saved meanwhile; theirs: their changes, in words."""
+
+    values: dict[str, str]
+    theirs: list[ChangeLine] = field(default_factory=list)
 
 
 async def show_new(request: web.Request) -> web.StreamResponse:
     """`GET /patients/new`: an empty form."""
-    return _form(request, {}, [])
+    return _form(request, Merged({}), [])
 
 
 async def add(request: web.Request) -> web.StreamResponse:
     """`POST /patients`: enter a patient, or show the form again with what is wrong."""
     form = await read_form(request)
-    values = entered(form)
+    values, who = entered(form), signed(request, form)
     typed_id = form.get("patient_id", "").strip()
-    wrong = [*_id_faults(typed_id), *faults(values, date.today())]
-    kept = {**values, "patient_id": typed_id}
+    wrong = [*_id_faults(typed_id), *faults(values, date.today()), *([] if who else [NO_NAME])]
+    kept = Merged({**values, "patient_id": typed_id})
     if wrong:
         return _form(request, kept, wrong)
-    patient = await add_patient(request.app[RECORDS], folder_name(typed_id), values)
+    patient = await add_patient(request.app[RECORDS], folder_name(typed_id), values, who)
     if patient is None:
-        return _form(request, kept, ["There is a patient with this ID already."])
+        return _form(request, kept, [await _why_taken(request, folder_name(typed_id))])
     raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
 
 
 async def show_edit(request: web.Request) -> web.StreamResponse:
     """`GET /patients/{patient_key}/edit`: the form with what is entered."""
-    patient = await asked_patient(request)
-    return _form(request, asdict(patient), [], patient)
+    patient = await _editable(request)
+    return _form(request, Merged(asdict(patient)), [], patient)
 
 
 async def change(request: web.Request) -> web.StreamResponse:
-    """`POST /patients/{patient_key}`: replace what is entered, or show what is wrong."""
+    """`POST /patients/{patient_key}`: replace what is entered, or show what is wrong.
+
+    If somebody else saved the record meanwhile, the form comes back with what they changed: it
+    holds their values in the fields that this person left alone, and this person's in the others.
+    """
     form = await read_form(request)
-    patient = await asked_patient(request)
-    values = entered(form)
-    wrong = faults(values, date.today())
+    patient = await _editable(request)
+    values, who = entered(form), signed(request, form)
+    version = _version(form)
+    wrong = [*faults(values, date.today()), *([] if who else [NO_NAME])]
     if wrong:
-        return _form(request, values, wrong, patient)
-    await change_patient(request.app[RECORDS], patient.patient_key, values)
-    raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
+        return _form(request, Merged(values), wrong, patient, version)
+    records = request.app[RECORDS]
+    if await change_patient(records, patient.patient_key, version, values, who):
+        raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
+    patient = await _editable(request)
+    return _form(request, await _merged(request, patient, values, version), [], patient)
+
+
+async def _merged(
+    request: web.Request, patient: Patient, values: dict[str, str], version: int
+) -> Merged:
+    changes = await changes_of(request.app[RECORDS], patient.patient_key, version)
+    before: dict[str, str] = {}
+    for each in changes:
+        before.setdefault(each.field, each.before)
+    now = asdict(patient)
+    merged = {
+        name: now[name] if before.get(name) == value else value for name, value in values.items()
+    }
+    return Merged(merged, [change_line(each) for each in changes])
+
+
+async def _editable(request: web.Request) -> Patient:
+    patient = await asked_patient(request)
+    if patient.patient_id == UNASSIGNED:
+        raise web.HTTPNotFound(text="There is no such patient.")
+    return patient
+
+
+def _version(form: dict[str, str]) -> int:
+    typed = form.get("version", "")
+    return int(typed) if typed.isdecimal() and len(typed) < 10 else 0
+
+
+async def _why_taken(request: web.Request, patient_id: str) -> str:
+    found = (await patients_by_id(request.app[RECORDS], [patient_id])).get(patient_id)
+    deletion = await deletion_of(request.app[RECORDS], found.patient_key) if found else None
+    if found is None or not found.deleted_at or deletion is None:
+        return "There is a patient with this ID already."
+    until = day_words(deletion.erase_at)
+    return f"The patient with this ID was deleted; see Deleted patients to undo it until {until}."
 
 
 def _id_faults(typed_id: str) -> list[str]:
@@ -63,16 +119,25 @@ def _id_faults(typed_id: str) -> list[str]:
 
 
 def _form(
-    request: web.Request, values: dict[str, Any], wrong: list[str], patient: Patient | None = None
+    request: web.Request,
+    merged: Merged,
+    wrong: list[str],
+    patient: Patient | None = None,
+    version: int | None = None,
 ) -> web.Response:
-    """The form: for a new patient, or for the one that is given."""
-    page = {
+    """The form: for a new patient, or for the one that is given, as it was at this version."""
+    page: dict[str, Any] = {
         "title": "Edit patient" if patient else "New patient",
         "section": "patients",
         "patient": patient,
+        "version": version if version is not None or patient is None else patient.version,
         "groups": GROUPS,
         "id_limit": SHORT,
-        "values": values,
+        "name_limit": LONGEST_NAME,
+        "last_name": last_name(request),
+        "values": merged.values,
+        "theirs": merged.theirs,
         "wrong": wrong,
     }
-    return render(request, "patient_form.html", page, 400 if wrong else 200)
+    status = 409 if merged.theirs else 400 if wrong else 200
+    return render(request, "patient_form.html", page, status)

@@ -1,10 +1,14 @@
 """The fields of a patient's form: their labels, limits, and what is wrong with what was typed."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-SHORT, LONG = 200, 4000
+from viewer.wording import OLDEST
+
+SHORT, LONG = 200, 4000  # characters
+PAST = ("birth_date", "diagnosis_date")  # a treatment may be planned
 
 
 class Kind(StrEnum):
@@ -83,14 +87,22 @@ FIELDS = tuple(field for group in GROUPS for field in group.fields)
 
 
 def entered(form: dict[str, str]) -> dict[str, str]:
-    """What was typed, by field, without blanks around it; line ends as one character."""
-    return {field.name: form.get(field.name, "").replace("\r\n", "\n").strip() for field in FIELDS}
+    """What was typed, by field, without blanks around it and without control characters."""
+    return {field.name: _plain(field, form.get(field.name, "")) for field in FIELDS}
 
 
 def faults(values: dict[str, str], today: date) -> list[str]:
     """One sentence for each field that cannot be taken as it is."""
     found = (_fault(field, values[field.name], today) for field in FIELDS)
     return [fault for fault in found if fault]
+
+
+def _plain(field: Field, typed: str) -> str:
+    """Line ends are one character, and stay in long fields alone."""
+    kept = "\n" if field.kind is Kind.LONG else ""
+    text = typed.replace("\r\n", "\n")
+    characters = (c if c in kept or unicodedata.category(c) != "Cc" else " " for c in text)
+    return "".join(characters).strip()
 
 
 def _fault(field: Field, value: str, today: date) -> str:
@@ -110,6 +122,8 @@ def _date_fault(field: Field, value: str, today: date) -> str:
         return f"{field.label} must be a date such as 1970-12-31."
     if day.isoformat() != value:  # fromisoformat also takes 19701231 and week dates
         return f"{field.label} must be a date such as 1970-12-31."
-    if field.name == "birth_date" and day > today:
+    if field.name in PAST and day > today:
         return f"{field.label} lies in the future."
+    if day.year < today.year - OLDEST:
+        return f"{field.label} lies more than {OLDEST} years back."
     return ""

@@ -1,87 +1,131 @@
-"""The pages that show patients: the list by name, and one patient with the history of scans."""
+"""The list of patients: searched by name or ID, in any of three orders, a page at a time."""
 
 from dataclasses import dataclass
 from datetime import date
 
 from aiohttp import web
 
-from daemon.index.identities import is_in_conflict
-from daemon.index.patients import Patient, find_patient, list_patients
-from daemon.index.scans import ScanRow, scans_of_patient
-from daemon.outputs.sentences import FINDING_WORDS, IDENTITY_CONFLICT, moment_words
-from viewer.keys import INDEX, RECORDS
-from viewer.lookups import asked_patient
-from viewer.pages import render
-from viewer.patient_fields import GROUPS
-from viewer.wording import KINDS, age, found_side, found_size
+from daemon.index.assignments import count_unassigned
+from daemon.index.database import Database
+from daemon.index.patient_deletion import deletions
+from daemon.index.patient_listing import (
+    Order,
+    ScanCount,
+    count_patients,
+    found_ids,
+    ids_by_last_scan,
+    page_of_patients,
+    scan_counts,
+)
+from daemon.index.patients import Patient, find_patient, patients_by_id
+from viewer.keys import INDEX, RECORDS, SESSION
+from viewer.pages import read_form, render
+from viewer.patient_words import day_words
+from viewer.searching import recall, remember
+from viewer.wording import age
 
 PAGE = 50
+LONGEST_SEARCH = 200  # characters
+NO_SCAN = ScanCount(0, "")
+ORDERS = {Order.NAME: "Name", Order.ID: "ID", Order.LAST_SCAN: "Last scan"}
 
 
 @dataclass(frozen=True)
-class HistoryLine:
-    """One scan in a patient's history, in words."""
+class PatientLine:
+    """One patient in the list, in words."""
 
-    scan_id: str
-    acquired: str
-    kind: str
-    finding: str
-    size: str
-    side: str
+    patient: Patient
+    age: int | None
+    scans: int
+    last: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for; key: of the search in this session, '' for none."""
+
+    order: Order
+    key: str
+    text: str
+    after: Patient | None
+
+
+async def search_patients(request: web.Request) -> web.StreamResponse:
+    """`POST /patients/search`: keep what was typed in the session and show what it finds."""
+    form = await read_form(request)
+    text = form.get("text", "")[:LONGEST_SEARCH].strip()
+    order = form.get("order", "")
+    key = remember(request[SESSION], text) if text else ""
+    raise web.HTTPSeeOther(list_address(order if order in list(Order) else Order.NAME, key))
 
 
 async def show_patients(request: web.Request) -> web.StreamResponse:
-    """`/patients`: a page of all patients by name."""
-    records = request.app[RECORDS]
-    after = await _asked_after(request)
-    start = (after.name, after.patient_id) if after else ("", "")
-    found = await list_patients(records, start, PAGE + 1)
+    """`/patients`: a page of the patients, all or those whom a search finds."""
+    asked = await _asked(request)
+    index, records = request.app[INDEX], request.app[RECORDS]
+    found = await _found(index, records, asked)
     shown, today = found[:PAGE], date.today()
+    counts = await scan_counts(index, [patient.patient_id for patient in shown])
     values = {
         "title": "Patients",
         "section": "patients",
-        "patients": [(patient, age(patient.birth_date, today)) for patient in shown],
-        "is_first": after is None,
-        "next_key": shown[-1].patient_key if len(found) > PAGE else None,
+        "lines": [
+            _line(patient, counts.get(patient.patient_id, NO_SCAN), today) for patient in shown
+        ],
+        "text": asked.text,
+        "order": asked.order,
+        "orders": [(each, label, list_address(each, asked.key)) for each, label in ORDERS.items()],
+        "count": await count_patients(records, asked.text),
+        "unassigned": await count_unassigned(index),
+        "deleted": len(await deletions(records)),
+        "first": list_address(asked.order, asked.key) if asked.after else "",
+        "following": list_address(asked.order, asked.key, shown[-1].patient_key)
+        if len(found) > PAGE
+        else "",
     }
     return render(request, "patients.html", values)
 
 
-async def show_patient(request: web.Request) -> web.StreamResponse:
-    """`/patients/{patient_key}`: what people entered, and the scans."""
-    patient = await asked_patient(request)
-    scans = await scans_of_patient(request.app[INDEX], patient.patient_id)
-    values = {
-        "title": "Patient",
-        "section": "patients",
-        "patient": patient,
-        "age": age(patient.birth_date, date.today()),
-        "groups": GROUPS,
-        "history": [history_line(scan) for scan in scans],
-        "in_doubt": IDENTITY_CONFLICT
-        if await is_in_conflict(request.app[INDEX], patient.patient_id)
-        else "",
-    }
-    return render(request, "patient.html", values)
+def list_address(order: str, key: str = "", after: str = "") -> str:
+    """The address of a page of the list; no name and no ID is in it."""
+    plain = {"order": "" if order == Order.NAME else order, "search": key, "after": after}
+    query = "&".join(f"{name}={value}" for name, value in plain.items() if value)
+    return f"/patients?{query}" if query else "/patients"
 
 
-def history_line(scan: ScanRow) -> HistoryLine:
-    """A scan as a line of its patient's history."""
-    kind = scan.report["input"]["kind"]
-    return HistoryLine(
-        scan.scan_id,
-        moment_words(scan.acquired_at),
-        KINDS.get(kind, kind),
-        FINDING_WORDS[scan.finding],
-        found_size(scan.report),
-        found_side(scan.report),
-    )
+async def _found(index: Database, records: Database, asked: Asked) -> list[Patient]:
+    """One more than a page, so that it is known whether another follows."""
+    if asked.order is not Order.LAST_SCAN:
+        return await page_of_patients(records, asked.text, asked.order, asked.after, PAGE + 1)
+    among = await found_ids(records, asked.text) if asked.text else None
+    after = None
+    if asked.after is not None:
+        patient_id = asked.after.patient_id
+        counts = await scan_counts(index, [patient_id])
+        after = (counts.get(patient_id, NO_SCAN).last, patient_id)
+    ids = await ids_by_last_scan(index, among, after, PAGE + 1)
+    known = await patients_by_id(records, ids)
+    return [known[each] for each in ids if each in known and not known[each].deleted_at]
+
+
+def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
+    last = day_words(counted.last) if counted.last else ""
+    return PatientLine(patient, age(patient.birth_date, today), counted.count, last)
+
+
+async def _asked(request: web.Request) -> Asked:
+    order, key = request.query.get("order", Order.NAME), request.query.get("search", "")
+    text = recall(request[SESSION], key) if key else ""
+    after = await _asked_after(request)
+    if order not in list(Order) or text is None:
+        raise web.HTTPNotFound(text="There is no such list; please search again.")
+    return Asked(Order(order), key, text, after)
 
 
 async def _asked_after(request: web.Request) -> Patient | None:
     """The last patient of the page before; names and ids stay out of the address."""
     key = request.query.get("after", "")
     patient = await find_patient(request.app[RECORDS], key) if key else None
-    if key and patient is None:
+    if key and (patient is None or patient.deleted_at):
         raise web.HTTPNotFound(text="There is no such page of the list.")
     return patient

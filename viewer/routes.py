@@ -8,11 +8,15 @@ from viewer.correcting import show_corrections, take_correction
 from viewer.dating import change_date
 from viewer.health import healthz
 from viewer.metrics import send_metrics
+from viewer.patient_deleting import delete_patient, show_delete, show_deleted, undo
 from viewer.patient_editing import add, change, show_edit, show_new
-from viewer.patients import show_patient, show_patients
 from viewer.reviewing import review, show_next
+from viewer.patient_page import show_patient
+from viewer.patient_photo import send_photo, show_photo_form, take_photo
+from viewer.patients import search_patients, show_patients
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
+from viewer.unassigned import give_scan, show_unassigned, take_scan_back
 from viewer.upload_page import show_upload, take_upload
 from viewer.worklist import show_worklist
 
@@ -24,9 +28,20 @@ ROUTES = (
     web.get("/patients", show_patients),
     web.post("/patients", add),
     web.get("/patients/new", show_new),
+    web.post("/patients/search", search_patients),
+    web.get("/patients/unassigned", show_unassigned),
+    web.post("/patients/unassigned", give_scan),
+    web.post("/patients/unassigned/back", take_scan_back),
+    web.get("/patients/deleted", show_deleted),
     web.get("/patients/{patient_key}", show_patient),
     web.post("/patients/{patient_key}", change),
     web.get("/patients/{patient_key}/edit", show_edit),
+    web.get("/patients/{patient_key}/photo", show_photo_form),
+    web.post("/patients/{patient_key}/photo", take_photo),
+    web.get("/patients/{patient_key}/delete", show_delete),
+    web.post("/patients/{patient_key}/delete", delete_patient),
+    web.post("/patients/{patient_key}/undelete", undo),
+    web.get("/patients/{patient_key}/photo.jpg", send_photo),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
     web.get("/scans/{scan_id}/corrections", show_corrections),

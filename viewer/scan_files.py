@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,3 +79,13 @@ def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
 def present_roles(outbox: Path, scan: ScanRow) -> dict[str, Role]:
     """The roles whose files this scan has, by name."""
     return {name: role for name, role in ROLES.items() if find_file(outbox, scan, role)}
+
+
+async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[str]:
+    """The scan_ids of those that have an overlay to show; one may be gone, or never have been."""
+    outbox, role = request.app[SETTINGS].daemon.outbox, ROLES["overlay.png"]
+
+    def look() -> set[str]:
+        return {scan.scan_id for scan in scans if find_file(outbox, scan, role)}
+
+    return await asyncio.to_thread(look)

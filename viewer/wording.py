@@ -14,6 +14,7 @@ KINDS = sentences.KINDS | {
     "compare": "Compared again",
     "correct": "Corrected mask",
 }
+OLDEST = 130  # years
 UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
 STATES = {
     State.WAITING: "Waiting",
@@ -42,8 +43,10 @@ def found_side(report: dict[str, Any]) -> str:
 
 
 def age(birth_date: str, today: date) -> int | None:
-    """Full years since an ISO birth date; None if it is not known."""
-    if not birth_date:
+    """Full years since an ISO birth date; None if it is not known or cannot be right."""
+    try:
+        born = date.fromisoformat(birth_date)
+    except ValueError:
         return None
-    born = date.fromisoformat(birth_date)
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return years if 0 <= years <= OLDEST else None

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiosqlite
 
+from daemon.index.folding import fold
 from daemon.index.migrations import INDEX, RECORDS
 from model.errors import GliowatchError
 
@@ -101,6 +102,7 @@ async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
             path, timeout=BUSY_SECONDS, isolation_level=None
         ) as connection:
             connection.row_factory = aiosqlite.Row
+            await connection.create_function("fold", 1, fold, deterministic=True)
             database = Database(connection)
             await _prepare(connection, database, steps)
             yield database

@@ -119,6 +119,31 @@ INDEX: tuple[str, ...] = (
     CREATE INDEX scans_by_month ON scans (substr(published_at, 1, 7))
         WHERE revision = 1 AND finding != 'not_judged';
     """,
+    """
+    CREATE TABLE hidden_patients (      -- deleted by a person: the records said so first
+        patient_id TEXT PRIMARY KEY
+    ) WITHOUT ROWID;
+    CREATE TABLE given_scans (          -- what people gave to a patient, as the records say
+        scan_id TEXT NOT NULL,          -- of the scan in `unassigned`
+        patient_id TEXT NOT NULL,
+        target TEXT NOT NULL,           -- scan_id of the same content under the patient
+        is_given INTEGER NOT NULL,      -- 0: taken back
+        is_hidden INTEGER NOT NULL,     -- 1: the target is there by that mistake alone
+        PRIMARY KEY (scan_id, patient_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX given_targets ON given_scans (target);
+    CREATE VIEW standing_scans AS SELECT * FROM scans WHERE NOT EXISTS
+        (SELECT 1 FROM given_scans g WHERE g.target = scans.scan_id AND g.is_hidden);
+    CREATE VIEW shown_scans AS SELECT * FROM standing_scans s WHERE NOT EXISTS
+        (SELECT 1 FROM hidden_patients h WHERE h.patient_id = s.patient_id) AND NOT EXISTS
+        (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
+            WHERE g.scan_id = s.scan_id AND g.is_given);
+    CREATE VIEW shown_drops AS SELECT * FROM drops d WHERE NOT EXISTS
+        (SELECT 1 FROM hidden_patients h WHERE h.patient_id = d.patient_id) AND NOT EXISTS
+        (SELECT 1 FROM given_scans g WHERE g.target = d.scan_id AND g.is_hidden) AND NOT EXISTS
+        (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
+            WHERE g.scan_id = d.scan_id AND g.is_given);
+    """,
 )
 
 RECORDS: tuple[str, ...] = (
@@ -194,5 +219,54 @@ RECORDS: tuple[str, ...] = (
     );
     CREATE INDEX corrections_by_scan ON corrections (scan_id, at);
     CREATE INDEX corrections_by_model_mask ON corrections (scan_id, model_revision);
+    """,
+    """
+    ALTER TABLE patients ADD COLUMN photo_id TEXT NOT NULL DEFAULT '';   -- opaque; '' = none
+    ALTER TABLE patients ADD COLUMN version INTEGER NOT NULL DEFAULT 1;  -- grows with each change
+    ALTER TABLE patients ADD COLUMN deleted_at TEXT NOT NULL DEFAULT ''; -- '' = not deleted
+    CREATE INDEX patients_by_name ON patients (name = '', name COLLATE NOCASE, patient_id)
+        WHERE deleted_at = '';
+    CREATE UNIQUE INDEX patients_by_photo ON patients (photo_id) WHERE photo_id != '';
+    CREATE TABLE photos (photo_id TEXT PRIMARY KEY, jpeg BLOB NOT NULL);
+    CREATE TABLE deleted_patients (     -- what was entered about them, until it is erased
+        deletion INTEGER PRIMARY KEY,
+        patient_key TEXT NOT NULL,
+        patient_id TEXT NOT NULL,
+        record TEXT NOT NULL,           -- JSON: every field that was entered, and the photo
+        deleted_by TEXT NOT NULL,
+        deleted_at TEXT NOT NULL,
+        erase_at TEXT NOT NULL
+    );
+    CREATE INDEX deletions_by_patient ON deleted_patients (patient_key);
+    CREATE TABLE patient_changes (
+        change INTEGER PRIMARY KEY,
+        patient_key TEXT NOT NULL,
+        version INTEGER NOT NULL,       -- of the record after it
+        at TEXT NOT NULL,
+        entered_by TEXT NOT NULL,       -- '' = DICOM tags told it
+        field TEXT NOT NULL,
+        before TEXT NOT NULL,
+        after TEXT NOT NULL
+    );
+    CREATE INDEX changes_by_patient ON patient_changes (patient_key, change);
+    CREATE TRIGGER changes_stay_as_they_are BEFORE UPDATE ON patient_changes
+        BEGIN SELECT RAISE(ABORT, 'a change is never changed'); END;
+    CREATE TRIGGER changes_stay BEFORE DELETE ON patient_changes
+        WHEN NOT EXISTS (SELECT 1 FROM deleted_patients d
+            WHERE d.patient_key = OLD.patient_key AND OLD.at <= d.deleted_at)
+        BEGIN SELECT RAISE(ABORT, 'a change is never forgotten'); END;
+    CREATE TABLE assignments (          -- scans of `unassigned` that people gave to a patient
+        assignment INTEGER PRIMARY KEY,
+        scan_id TEXT NOT NULL,
+        patient_id TEXT NOT NULL,
+        target TEXT NOT NULL,           -- scan_id of the same content under the patient
+        was_there INTEGER NOT NULL,     -- 1: the patient had that scan without the assignment
+        given_by TEXT NOT NULL,
+        given_at TEXT NOT NULL,
+        placed_at TEXT NOT NULL DEFAULT '',         -- when its files lay in the inbox
+        taken_back_by TEXT NOT NULL DEFAULT '',
+        taken_back_at TEXT NOT NULL DEFAULT ''
+    );
+    CREATE UNIQUE INDEX one_patient_a_scan ON assignments (scan_id) WHERE taken_back_at = '';
     """,
 )

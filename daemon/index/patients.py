@@ -2,10 +2,12 @@
 
 import secrets
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 
 from daemon.index.database import Database, now
+from daemon.index.patient_changes import SCANNER, fields_by_people, note_changes
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,7 @@ class Patient:
     """One patient's record. patient_key is random and stands in URLs; dates are ISO 8601 or ''.
 
     patient_id is the name of the patient's folder in inbox and outbox, and never changes.
+    version grows with every change; what was entered about a deleted one lies elsewhere.
     """
 
     patient_key: str
@@ -37,14 +40,17 @@ class Patient:
     treatment_response: str = ""
     created_at: str = ""
     updated_at: str = ""
+    photo_id: str = ""
+    version: int = 1
+    deleted_at: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(Patient))
-ENTERED = tuple(
-    name
-    for name in COLUMNS
-    if name not in ("patient_key", "patient_id", "created_at", "updated_at")
+_NOT_ENTERED = (
+    *("patient_key", "patient_id", "created_at", "updated_at"),
+    *("photo_id", "version", "deleted_at"),
 )
+ENTERED = tuple(name for name in COLUMNS if name not in _NOT_ENTERED)
 
 
 async def ensure_patients(records: Database, patient_ids: Iterable[str]) -> None:
@@ -58,47 +64,86 @@ async def ensure_patients(records: Database, patient_ids: Iterable[str]) -> None
         )
 
 
-async def fill_patient(records: Database, patient_id: str, told: dict[str, str]) -> None:
-    """What DICOM files tell of a patient, where nobody has entered anything yet."""
-    fills = ", ".join(f"{name} = iif({name} = '', ?, {name})" for name in told)
+async def fill_patient(records: Database, patient_id: str, told: Mapping[str, str]) -> None:
+    """What DICOM files tell of a patient, in empty fields that no person has ever touched."""
     async with records.transaction():
-        await records.change(
-            f"UPDATE patients SET {fills} WHERE patient_id = ?", [*told.values(), patient_id]
-        )
+        row = await records.row("SELECT * FROM patients WHERE patient_id = ?", (patient_id,))
+        if row is None:
+            return
+        patient = patient_of_row(row)
+        taken = await fields_by_people(records, patient.patient_key)
+        values = {name: _printable(value) for name, value in told.items() if name not in taken}
+        fills = {name: value for name, value in values.items() if value and not row[name]}
+        await write_fields(records, patient, fills, SCANNER)
 
 
 async def add_patient(
-    records: Database, patient_id: str, entered: dict[str, str]
+    records: Database, patient_id: str, entered: Mapping[str, str], who: str = "not told"
 ) -> Patient | None:
-    """Enter a new patient; None if there is one of this id already."""
+    """Enter a new patient; None if there is one of this id already.
+
+    One who was deleted, and whose record is erased, may be entered anew.
+    """
     moment = now()
-    patient = Patient(_new_key(), patient_id, created_at=moment, updated_at=moment)
-    patient = replace(patient, **{name: entered.get(name, "") for name in ENTERED})
-    marks = ", ".join("?" * len(COLUMNS))
+    new = Patient(_new_key(), patient_id, created_at=moment, updated_at=moment, version=0)
     async with records.transaction():
-        row = await records.row(
-            f"INSERT OR IGNORE INTO patients ({', '.join(COLUMNS)}) VALUES ({marks})"
-            " RETURNING patient_key",
-            [getattr(patient, name) for name in COLUMNS],
+        erased = await records.row(
+            "SELECT * FROM patients WHERE patient_id = ? AND deleted_at != '' AND patient_key"
+            " NOT IN (SELECT patient_key FROM deleted_patients)",
+            (patient_id,),
         )
-    return patient if row else None
+        if erased is not None:
+            new = patient_of_row(erased)
+            await show_again(records, new.patient_key)
+        elif not await _insert(records, new):
+            return None
+        filled = {name: entered.get(name, "") for name in ENTERED}
+        await write_fields(records, new, filled, who)
+        return await find_patient(records, new.patient_key)
 
 
-async def change_patient(records: Database, patient_key: str, entered: dict[str, str]) -> bool:
-    """Replace what people entered about a patient; False if there is no such patient."""
-    assignments = ", ".join(f"{name} = ?" for name in ENTERED)
+async def change_patient(
+    records: Database, patient_key: str, version: int, entered: Mapping[str, str], who: str
+) -> bool:
+    """Replace what people entered, if nobody has changed the record since this version of it."""
     async with records.transaction():
-        changed = await records.change(
-            f"UPDATE patients SET {assignments}, updated_at = ? WHERE patient_key = ?",
-            [*(entered.get(name, "") for name in ENTERED), now(), patient_key],
-        )
-    return changed > 0
+        patient = await find_patient(records, patient_key)
+        if patient is None or patient.deleted_at or patient.version != version:
+            return False
+        filled = {name: entered.get(name, "") for name in ENTERED}
+        await write_fields(records, patient, filled, who)
+    return True
+
+
+async def write_fields(
+    records: Database, patient: Patient, values: Mapping[str, str], who: str
+) -> None:
+    """Set those of the fields that differ, and note who did it; inside a transaction."""
+    changed = {
+        name: (getattr(patient, name), value)
+        for name, value in values.items()
+        if getattr(patient, name) != value
+    }
+    version = patient.version + 1
+    if not changed and patient.version > 0:
+        return
+    assignments = "".join(f"{name} = ?, " for name in changed)
+    await records.change(
+        f"UPDATE patients SET {assignments}version = ?, updated_at = ? WHERE patient_key = ?",
+        [*(after for _, after in changed.values()), version, now(), patient.patient_key],
+    )
+    await note_changes(records, patient.patient_key, version, who, changed)
+
+
+async def show_again(records: Database, patient_key: str) -> None:
+    """A deleted patient is listed again, as a plain entry; inside a transaction."""
+    await records.change("UPDATE patients SET deleted_at = '' WHERE patient_key = ?", [patient_key])
 
 
 async def find_patient(records: Database, patient_key: str) -> Patient | None:
-    """The patient with this key, or None."""
+    """The patient with this key, deleted or not, or None."""
     row = await records.row("SELECT * FROM patients WHERE patient_key = ?", (patient_key,))
-    return _patient(row) if row else None
+    return patient_of_row(row) if row else None
 
 
 async def patients_by_id(records: Database, ids: Iterable[str]) -> dict[str, Patient]:
@@ -106,7 +151,7 @@ async def patients_by_id(records: Database, ids: Iterable[str]) -> dict[str, Pat
     wanted = sorted(set(ids))
     marks = ", ".join("?" * len(wanted))
     rows = await records.rows(f"SELECT * FROM patients WHERE patient_id IN ({marks})", wanted)
-    return {row["patient_id"]: _patient(row) for row in rows}
+    return {row["patient_id"]: patient_of_row(row) for row in rows}
 
 
 async def list_patients(
@@ -114,16 +159,31 @@ async def list_patients(
 ) -> list[Patient]:
     """A page of patients by name, then id: those that come after the pair (name, patient_id)."""
     rows = await records.rows(
-        "SELECT * FROM patients WHERE (name, patient_id) > (?, ?)"
+        "SELECT * FROM patients WHERE (name, patient_id) > (?, ?) AND deleted_at = ''"
         " ORDER BY name, patient_id LIMIT ?",
         (*after, limit),
     )
-    return [_patient(row) for row in rows]
+    return [patient_of_row(row) for row in rows]
+
+
+async def _insert(records: Database, patient: Patient) -> bool:
+    row = await records.row(
+        "INSERT OR IGNORE INTO patients (patient_key, patient_id, created_at, updated_at, version)"
+        " VALUES (?, ?, ?, ?, 0) RETURNING patient_key",
+        (patient.patient_key, patient.patient_id, patient.created_at, patient.updated_at),
+    )
+    return row is not None
 
 
 def _new_key() -> str:
     return secrets.token_urlsafe(12)
 
 
-def _patient(row: sqlite3.Row) -> Patient:
+def _printable(value: str) -> str:
+    """Without control characters, which a header may hold and no name does."""
+    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in value).strip()
+
+
+def patient_of_row(row: sqlite3.Row) -> Patient:
+    """A row of patients with all its columns."""
     return Patient(**{name: row[name] for name in COLUMNS})

@@ -198,3 +198,13 @@ async def _set(index: Database, name: str, value: int) -> None:
 
 async def _each(index: Database, sql: str, drop_ids: Iterable[int], *values: str) -> int:
     return sum([await index.change(sql, (drop_id, *values)) for drop_id in drop_ids])
+
+
+async def has_open_drop(index: Database, patient_id: str) -> bool:
+    """Whether files of a patient wait or are being judged."""
+    row = await index.row(
+        "SELECT 1 FROM drops WHERE patient_id = ? AND state IN ('waiting', 'running')"
+        " AND kind NOT IN ('again', 'compare')",
+        (patient_id,),
+    )
+    return row is not None

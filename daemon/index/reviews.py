@@ -1,5 +1,7 @@
 """What people said of published scans; it belongs to the records, and no rebuild touches it."""
 
+import json
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,11 +62,9 @@ async def add_review(
 async def reviews_of(records: Database, scan_id: str) -> list[Review]:
     """All that was said of a scan's revisions, latest first."""
     rows = await records.rows(
-        "SELECT scan_id, revision, decision, comment, reviewer, at, reason, drawn_by, review_id"
-        " FROM reviews WHERE scan_id = ? ORDER BY review_id DESC",
-        (scan_id,),
+        f"SELECT {_COLUMNS} FROM reviews WHERE scan_id = ? ORDER BY review_id DESC", (scan_id,)
     )
-    return [Review(row[0], row[1], Decision(row[2]), *row[3:]) for row in rows]
+    return [_review(row) for row in rows]
 
 
 async def last_decision(records: Database, scan_id: str, revision: int) -> Decision | None:
@@ -85,3 +85,19 @@ async def reviewed_masks(records: Database, scan_ids: Iterable[str]) -> set[tupl
         f"SELECT DISTINCT scan_id, revision FROM reviews WHERE scan_id IN ({marks})", wanted
     )
     return {(row["scan_id"], row["revision"]) for row in rows}
+async def last_reviews(records: Database, scan_ids: Iterable[str]) -> dict[str, Review]:
+    """What was said last of each of these scans, by scan_id; without those of which nothing was."""
+    rows = await records.rows(
+        f"SELECT {_COLUMNS} FROM reviews WHERE review_id IN"
+        " (SELECT max(review_id) FROM reviews WHERE scan_id IN (SELECT value FROM json_each(?))"
+        " GROUP BY scan_id)",
+        (json.dumps(list(scan_ids)),),
+    )
+    return {row["scan_id"]: _review(row) for row in rows}
+
+
+_COLUMNS = "scan_id, revision, decision, comment, reviewer, at, reason, drawn_by, review_id"
+
+
+def _review(row: sqlite3.Row) -> Review:
+    return Review(row[0], row[1], Decision(row[2]), *row[3:])

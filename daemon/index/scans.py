@@ -125,7 +125,7 @@ async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> Sca
 async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -> list[ScanRow]:
     """A patient's scans, newest revisions only, latest acquisition first; undated ones last."""
     rows = await index.rows(
-        "SELECT s.* FROM scans s WHERE s.patient_id = ? AND s.revision ="
+        "SELECT s.* FROM standing_scans s WHERE s.patient_id = ? AND s.revision ="
         " (SELECT max(revision) FROM scans WHERE scan_id = s.scan_id)"
         " ORDER BY s.acquired_at DESC NULLS LAST, s.published_at DESC LIMIT ?",
         (patient_id, limit),
@@ -134,9 +134,11 @@ async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -
 
 
 async def patients_with_content(index: Database, content_sha256: str) -> set[str]:
-    """The patients under whom a scan of this content is filed."""
+    """The patients under whom a scan of this content is filed; not what was given away, or back."""
     rows = await index.rows(
-        "SELECT DISTINCT patient_id FROM scans WHERE content_sha256 = ?", (content_sha256,)
+        "SELECT DISTINCT patient_id FROM standing_scans s WHERE content_sha256 = ? AND NOT EXISTS"
+        " (SELECT 1 FROM given_scans g WHERE g.scan_id = s.scan_id AND g.is_given)",
+        (content_sha256,),
     )
     return {str(row["patient_id"]) for row in rows}
 
@@ -153,9 +155,9 @@ async def worklist(
     """A page of drops, newest first: those with a drop_id below `before`, in one state or all."""
     rows = await index.rows(
         "SELECT d.drop_id, d.patient_id AS filed_under, d.kind, d.state, d.rested, d.reason,"
-        " d.seen_at, d.ended_at, s.*, EXISTS (SELECT 1 FROM scans o WHERE"
+        " d.seen_at, d.ended_at, s.*, EXISTS (SELECT 1 FROM shown_scans o WHERE"
         " o.content_sha256 = s.content_sha256 AND o.patient_id != s.patient_id) AS filed_twice"
-        " FROM drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
+        " FROM shown_drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
         " AND s.revision = (SELECT max(revision) FROM scans WHERE scan_id = d.scan_id)"
         " WHERE d.kind != 'loose' AND d.drop_id < coalesce(?, 9223372036854775807)"
         " AND (? IS NULL OR d.state = ?) ORDER BY d.drop_id DESC LIMIT ?",

@@ -1,0 +1,103 @@
+"""Deleting a patient with a typed confirmation, the page of deleted ones, and undoing it."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from daemon.deleting import bring_back, delete
+from daemon.index.patient_deletion import UNDO_DAYS, deletions
+from daemon.index.queue import has_open_drop
+from daemon.index.scans import scans_of_patient
+from daemon.names import UNASSIGNED
+from viewer.keys import INDEX, RECORDS, SETTINGS
+from viewer.lookups import asked_patient
+from viewer.pages import read_form, render
+from viewer.patient_signing import last_name, required_name
+from viewer.patient_words import day_words
+
+WRONG_ID = "This is not the patient's ID; nothing was deleted."
+
+
+@dataclass(frozen=True)
+class DeletedLine:
+    """One patient who was deleted, in words."""
+
+    patient_key: str
+    patient_id: str
+    name: str
+    deleted: str
+    until: str
+
+
+async def show_delete(request: web.Request) -> web.StreamResponse:
+    """`GET /patients/{patient_key}/delete`: what will happen, and the form that asks for the ID."""
+    return await _form(request, "")
+
+
+async def delete_patient(request: web.Request) -> web.StreamResponse:
+    """`POST /patients/{patient_key}/delete`: hide the patient, if the ID was typed right."""
+    form = await read_form(request)
+    patient = await asked_patient(request)
+    if patient.patient_id == UNASSIGNED:
+        raise web.HTTPNotFound(text="There is no such patient.")
+    if _plain(form.get("typed_id", "")) != _plain(patient.patient_id):
+        return await _form(request, WRONG_ID)
+    who = required_name(request, form)
+    await delete(request.app[INDEX], request.app[RECORDS], patient, who)
+    raise web.HTTPSeeOther("/patients/deleted")
+
+
+async def show_deleted(request: web.Request) -> web.StreamResponse:
+    """`GET /patients/deleted`: who was deleted, by whom, and until when that can be undone."""
+    found = await deletions(request.app[RECORDS])
+    values = {
+        "title": "Deleted patients",
+        "section": "patients",
+        "days": UNDO_DAYS,
+        "last_name": last_name(request),
+        "lines": [
+            DeletedLine(
+                each.patient_key,
+                each.patient_id,
+                each.record.get("name", ""),
+                f"{day_words(each.deleted_at)} by {each.deleted_by}",
+                day_words(each.erase_at),
+            )
+            for each in found
+        ],
+    }
+    return render(request, "patient_deleted.html", values)
+
+
+async def undo(request: web.Request) -> web.StreamResponse:
+    """`POST /patients/{patient_key}/undelete`: bring back what had been entered."""
+    form = await read_form(request)
+    who, key = required_name(request, form), request.match_info["patient_key"]
+    if not await bring_back(request.app[INDEX], request.app[RECORDS], key, who):
+        raise web.HTTPNotFound(text="There is nothing left to bring back.")
+    raise web.HTTPSeeOther(f"/patients/{key}")
+
+
+async def _form(request: web.Request, wrong: str) -> web.Response:
+    patient = await asked_patient(request)
+    if patient.patient_id == UNASSIGNED:
+        raise web.HTTPNotFound(text="There is no such patient.")
+    index, daemon = request.app[INDEX], request.app[SETTINGS].daemon
+    values = {
+        "title": "Delete patient",
+        "section": "patients",
+        "patient": patient,
+        "scans": len(await scans_of_patient(index, patient.patient_id)),
+        "is_open": await has_open_drop(index, patient.patient_id),
+        "retention": daemon.keep_days > 0 or daemon.keep_gb > 0,
+        "days": UNDO_DAYS,
+        "last_name": last_name(request),
+        "wrong": wrong,
+    }
+    return render(request, "patient_delete.html", values, 400 if wrong else 200)
+
+
+def _plain(text: str) -> str:
+    """A typed ID as it is compared: blanks around and the way an accent is written do not count."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
