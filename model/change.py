@@ -41,6 +41,7 @@ class Change:
     Percent are of the earlier value: None where that is 0. new_lesions: numbers of lesions in
     the later scan that the earlier one has not; gone_lesions: the other way round.
     differs: in what the two were measured differently: "scale", "spacing", "plane", "network".
+    to_earlier: 4x4, RAS mm of the later scan to those of the earlier one.
     ranges_overlap: whether both volumes may be the same, as far as their ranges tell.
     """
 
@@ -53,8 +54,13 @@ class Change:
     new_lesions: tuple[int, ...] | None
     gone_lesions: tuple[int, ...] | None
     differs: tuple[str, ...]
-    registered: bool
+    to_earlier: Affine | None
     ranges_overlap: bool | None
+
+    @property
+    def registered(self) -> bool:
+        """Whether the two heads were brought into line."""
+        return self.to_earlier is not None
 
     @property
     def comparable(self) -> bool:
@@ -90,7 +96,7 @@ def compare(
         new_ones,
         gone_ones,
         differs,
-        in_line is not None,
+        None if in_line is None else in_line.to_other,
         _overlap(earlier.volume_range, later.volume_range),
     )
 
