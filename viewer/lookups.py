@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from daemon.index.patients import Patient, ensure_patients, find_patient, patients_by_id
+from daemon.index.revisions import revisions_of
 from daemon.index.scans import ScanRow, find_scan
 from viewer.keys import INDEX, RECORDS
 
@@ -33,3 +34,22 @@ async def asked_scan(request: web.Request) -> ScanRow:
     if scan is None:
         raise web.HTTPNotFound(text="There is no such scan.")
     return scan
+
+
+async def asked_revisions(request: web.Request) -> tuple[ScanRow, list[ScanRow]]:
+    """The revision that `?revision=` names, else the newest, and all of them, newest first."""
+    all_of_them = await revisions_of(request.app[INDEX], request.match_info["scan_id"])
+    if not all_of_them:
+        raise web.HTTPNotFound(text="There is no such scan.")
+    asked = request.query.get("revision")
+    if asked is None:
+        return all_of_them[0], all_of_them
+    found = [scan for scan in all_of_them if str(scan.revision) == asked]
+    if not found:
+        raise web.HTTPNotFound(text="This scan has no such revision.")
+    return found[0], all_of_them
+
+
+async def asked_revision(request: web.Request) -> ScanRow:
+    """The revision of the scan that the address names, else the newest, or HTTPNotFound."""
+    return (await asked_revisions(request))[0]

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from viewer.access import enter
+from viewer.compare_page import show_compare
 from viewer.dating import change_date
 from viewer.health import healthz
 from viewer.metrics import send_metrics
@@ -10,7 +11,9 @@ from viewer.patient_editing import add, change, show_edit, show_new
 from viewer.patients import show_patient, show_patients
 from viewer.reviewing import review
 from viewer.scan_files import send_file
-from viewer.scan_page import show_scan
+from viewer.scan_page import show_scan, tell_newest
+from viewer.scan_zip import send_zip
+from viewer.slices import send_slice
 from viewer.upload_page import show_upload, take_upload
 from viewer.worklist import show_worklist
 
@@ -25,10 +28,14 @@ ROUTES = (
     web.get("/patients/{patient_key}", show_patient),
     web.post("/patients/{patient_key}", change),
     web.get("/patients/{patient_key}/edit", show_edit),
+    web.get("/patients/{patient_key}/compare", show_compare),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
     web.post("/scans/{scan_id}/date", change_date),
+    web.get("/scans/{scan_id}/newest", tell_newest),
     web.get("/scans/{scan_id}/files/{role}", send_file),
+    web.get("/scans/{scan_id}/all.zip", send_zip),
+    web.get("/scans/{scan_id}/slices/{number}.png", send_slice),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
 )
