@@ -17,7 +17,7 @@ from viewer.scan_prior import align
 from viewer.scan_view import VIEW_WINDOWS, View, view_of
 from viewer.wording import age
 
-ROWS = ("Volume", "Size", "Diameters", "Side", "Lobe", "Midline", "Lesions")
+ROWS = ("Volume", "Size", "Range", "Diameters", "Side", "Lobe", "Midline", "Lesions")
 NOT_COMPARED = "These two scans were not compared with each other: the numbers stand side by side."
 
 

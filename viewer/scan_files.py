@@ -20,7 +20,8 @@ from viewer.lookups import asked_revision
 
 PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
 DICOM, PDF, BYTES = "application/dicom", "application/pdf", "application/octet-stream"
-IMAGE = "image.nii"  # the dropped NIfTI file, packed or not, for the canvas
+IMAGE = "image.nii"  # the dropped NIfTI file, packed or not
+CANVAS = "canvas"  # group of what the page does not list, since it stands there already
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Held:
-    """A file that a scan has, under its role. shown: whether the page lists it."""
+    """A file that a scan has, under its role. group: of many of a kind, what they are."""
 
     role: Role
     path: Path
-    shown: bool = True
+    group: str = ""
 
 
 async def send_file(request: web.Request) -> web.StreamResponse:
@@ -96,11 +97,20 @@ def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
     return {held.role.name: held for held in there if held.path.is_file()}
 
 
+def listed_files(held: dict[str, Held]) -> list[tuple[str, list[Role]]]:
+    """What a page lists: each group with its files, first those of a kind of their own."""
+    groups: dict[str, list[Role]] = {}
+    for each in held.values():
+        groups.setdefault(each.group, []).append(each.role)
+    groups.pop(CANVAS, None)
+    return list(groups.items())
+
+
 def _numbered(folder: Path, word: str, ending: str, content_type: str, label: str) -> list[Held]:
     """Files whose names no address may show, by number, in the order of their names."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [
-        Held(Role(f"{word}-{number}{ending}", content_type, f"{label} {number}"), path)
+        Held(Role(f"{word}-{number}{ending}", content_type, f"{label} {number}"), path, f"{label}s")
         for number, path in enumerate(files, 1)
     ]
 
@@ -108,4 +118,4 @@ def _numbered(folder: Path, word: str, ending: str, content_type: str, label: st
 def _image(source: Path) -> list[Held]:
     """The one NIfTI file that was dropped, for the canvas; none if it lies in an archive."""
     found = [path for path in source.rglob("*") if kind_by_name(path.name) is Kind.NIFTI]
-    return [Held(Role(IMAGE, BYTES, "Image"), path, shown=False) for path in found[:1]]
+    return [Held(Role(IMAGE, BYTES, "Image"), path, CANVAS) for path in found[:1]]

@@ -27,7 +27,7 @@ from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.pages import render
 from viewer.reviewing import DECISIONS, review_lines
 from viewer.scan_facts import facts, lesion_line, notes_beside
-from viewer.scan_files import Held, held_files
+from viewer.scan_files import Held, held_files, listed_files
 from viewer.scan_prior import align, prior_of
 from viewer.scan_revisions import revision_lines
 from viewer.scan_view import VIEW_WINDOWS, view_of
@@ -94,10 +94,10 @@ def _found(scan: ScanRow) -> dict[str, Any]:
 
 
 def _files(scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
-    listed = [each.role for each in held.values() if each.shown]
     return {
         "query": f"?revision={scan.revision}",
-        "roles": {role.name: role for role in listed},
+        "roles": {name: each.role for name, each in held.items()},
+        "files": listed_files(held),
         "pictures": [(name, alt) for name, alt in PICTURES if name in held],
     }
 

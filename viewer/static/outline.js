@@ -5,33 +5,36 @@ export const COLORS = { R: [0, 255], G: [0, 210], B: [0, 0], A: [0, 255], I: [0,
 
 // A shader in NiiVue's own terms (names of uniforms and of texPos are its). overlayOutlineWidth:
 // of the outline in pixels of the screen, 0 for filled; overlayAlphaShader: how opaque it is.
-// fwidth is 0 along the axis across the slice, so that only neighbours in the plane count.
+// NiiVue wants each uniform on a line of its own. Steps of a pixel stay within the slice's plane.
 export const SHADER = `#version 300 es
 precision highp int;
 precision highp float;
-uniform highp sampler3D volume, overlay;
-uniform float overlayOutlineWidth, overlayAlphaShader, overlays, opacity;
+uniform highp sampler3D volume;
+uniform highp sampler3D overlay;
+uniform float overlayOutlineWidth;
+uniform float overlayAlphaShader;
+uniform float overlays;
+uniform float opacity;
 in vec3 texPos;
 out vec4 color;
-float marked(vec3 at) { return step(0.5, texture(overlay, at).a); }
-float nearby(vec3 at, float pixels) {
-  vec3 across = dFdx(texPos) * pixels;
-  vec3 down = dFdy(texPos) * pixels;
-  vec3 lean = 0.7 * across;
-  vec3 drop = 0.7 * down;
-  return marked(at + across) + marked(at - across) + marked(at + down) + marked(at - down)
-    + marked(at + lean + drop) + marked(at + lean - drop)
-    + marked(at - lean + drop) + marked(at - lean - drop);
+float marked(vec3 at) { return step(0.5, textureLod(overlay, at, 0.0).a); }
+bool isNear(vec3 across, vec3 down) {
+  vec3 lean = 0.7 * (across + down);
+  vec3 drop = 0.7 * (across - down);
+  return marked(texPos + across) + marked(texPos - across) + marked(texPos + down)
+    + marked(texPos - down) + marked(texPos + lean) + marked(texPos - lean)
+    + marked(texPos + drop) + marked(texPos - drop) > 0.0;
 }
 void main() {
-  vec4 grey = texture(volume, texPos);
-  color = vec4(grey.rgb, opacity);
-  float here = marked(texPos);
-  float close = nearby(texPos, overlayOutlineWidth);
-  float rim = nearby(texPos, overlayOutlineWidth + 1.5);
+  vec3 across = dFdx(texPos);
+  vec3 down = dFdy(texPos);
+  color = vec4(texture(volume, texPos).rgb, opacity);
   if (overlays < 1.0 || overlayAlphaShader == 0.0) return;
-  vec3 yellow = vec3(${COLORS.R[1] / 255}.0, ${(COLORS.G[1] / 255).toFixed(4)}, 0.0);
-  if (overlayOutlineWidth == 0.0) color.rgb = mix(grey.rgb, yellow, here * overlayAlphaShader);
-  else if (here == 0.0 && close > 0.0) color.rgb = yellow;
-  else if (here == 0.0 && rim > 0.0) color.rgb = vec3(0.0);
+  vec3 yellow = vec3(1.0, ${(COLORS.G[1] / 255).toFixed(4)}, 0.0);
+  bool inside = marked(texPos) > 0.0;
+  float width = overlayOutlineWidth;
+  if (width == 0.0) color.rgb = mix(color.rgb, yellow, inside ? overlayAlphaShader : 0.0);
+  else if (inside) return;
+  else if (isNear(width * across, width * down)) color.rgb = yellow;
+  else if (isNear((width + 1.5) * across, (width + 1.5) * down)) color.rgb = vec3(0.0);
 }`;

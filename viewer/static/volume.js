@@ -26,6 +26,8 @@ export class Volume {
       sagittalNoseLeft: view.nose_left,
       isOrientationTextVisible: view.letters,
       dragAndDropEnabled: false,
+      showAllOrientationMarkers: true,
+      fontMinPx: 18,
       crosshairWidth: 0,
       multiplanarShowRender: 0,
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
