@@ -112,9 +112,7 @@ async def _doubts(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     return {"doubts": doubts}
 
 
-async def _canvas(
-    request: web.Request, scan: ScanRow, held: dict[str, Held]
-) -> dict[str, Any]:
+async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
     """The scan for the canvas, and the one before it, to be shown beside it."""
     settings, index = request.app[SETTINGS], request.app[INDEX]
     nose_left = settings.viewer.sagittal_nose_left

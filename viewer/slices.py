@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-from daemon.slicing import MARKS, WINDOWS, Look, draw_slice
+from daemon.slicing import MARKS, WINDOWS, Look, NoSuchSlice, draw_slice
 from daemon.slots import Allowance, Slot, WorkerFailed
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_revision
@@ -78,6 +78,8 @@ async def send_slice(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="This scan has no files any more.")
     try:
         content = await request.app[SLICES].picture(folder, asked_look(request))
+    except NoSuchSlice as error:
+        raise web.HTTPNotFound(text=str(error)) from None
     except WorkerFailed:
         raise web.HTTPServiceUnavailable(text="This slice could not be drawn.") from None
     return web.Response(body=content, headers={hdrs.CONTENT_TYPE: "image/png"})

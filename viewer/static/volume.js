@@ -55,22 +55,28 @@ export class Volume {
     this.onmeasure = () => {};
     this.brightness = brightnessOf(volume);
     this.volume = volume;
-    [volume.cal_min, volume.cal_max] = windowOf(this.brightness, 1);
+    this.preset = 1;
+    [volume.cal_min, volume.cal_max] = windowOf(this.brightness, this.preset);
     glass.setSliceType(this.ownPlane());
-    glass.addVolume(volume);
-    if (marks) this.addMarks(marks);
+    this.load(volume, marks);
     glass.onLocationChange = () => this.onmove();
     glass.onDragRelease = (drag) => this.measuring && this.onmeasure(drag.mmLength);
     this.marks("outline", 1);
     this.show(view.slice);
   }
 
-  addMarks(marks) {
+  // Each change of a volume sends all of them to the graphics card, so both come at once.
+  load(volume, marks) {
+    this.glass.setCustomSliceShader(SHADER);
+    if (!marks) {
+      this.glass.addVolume(volume);
+      return;
+    }
     this.glass.addColormap(COLORMAP, COLORS);
     Object.assign(marks, { cal_min: 0, cal_max: 1 });
     marks.colormap = COLORMAP;
+    this.glass.volumes = [volume];
     this.glass.addVolume(marks);
-    this.glass.setCustomSliceShader(SHADER);
   }
 
   ownPlane() {
@@ -116,6 +122,8 @@ export class Volume {
   }
 
   window(preset) {
+    if (preset === this.preset) return;
+    this.preset = preset;
     [this.volume.cal_min, this.volume.cal_max] = windowOf(this.brightness, preset);
     this.glass.updateGLVolume();
   }
