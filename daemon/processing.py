@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon import leaving, work
-from daemon.corrected import correct
 from daemon.assigning import came_by_drop
+from daemon.corrected import correct
 from daemon.deleting import come_again
 from daemon.drops import OF_PUBLISHED, Drop, DropKind, State
 from daemon.following import compare_again, past_of

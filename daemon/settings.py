@@ -108,6 +108,9 @@ class ViewerSettings(_Table):
     token: SecretStr = SecretStr("")
     max_upload_mb: int = Field(default=2000, ge=1)
     metrics_token: SecretStr = SecretStr("")
+    sagittal_nose_left: bool = True
+    slice_seconds: float = Field(default=60.0, gt=0)
+    slice_memory_mb: int = Field(default=4000, ge=100)
 
 
 class TrainingSettings(_Table):

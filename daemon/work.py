@@ -17,6 +17,7 @@ from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
+from daemon.outputs.report_slices import slices_object
 from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.change_rules import CHANGE_RULES, ChangeRules
@@ -152,6 +153,7 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
     if segmentation is not None:
         show(volume, segmentation, report, staging, intake)
     seen = seen_again(volume, segmentation)

@@ -44,6 +44,7 @@ class Change:
     the later scan that the earlier one has not; gone_lesions: the other way round.
     differs: in what the two were measured differently: "scale", "spacing", "plane", "network",
     or "corrected" if a person corrected the mask of one of them alone.
+    to_earlier: 4x4, RAS mm of the later scan to those of the earlier one.
     ranges_overlap: whether both volumes may be the same, as far as their ranges tell.
     """
 
@@ -56,8 +57,13 @@ class Change:
     new_lesions: tuple[int, ...] | None
     gone_lesions: tuple[int, ...] | None
     differs: tuple[str, ...]
-    registered: bool
+    to_earlier: Affine | None
     ranges_overlap: bool | None
+
+    @property
+    def registered(self) -> bool:
+        """Whether the two heads were brought into line."""
+        return self.to_earlier is not None
 
     @property
     def comparable(self) -> bool:
@@ -93,7 +99,7 @@ def compare(
         new_ones,
         gone_ones,
         differs,
-        in_line is not None,
+        None if in_line is None else in_line.to_other,
         _overlap(earlier.volume_range, later.volume_range),
     )
 

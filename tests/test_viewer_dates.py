@@ -90,6 +90,6 @@ async def test_the_change_and_the_curve_stand_on_the_page(tmp_path: Path) -> Non
         await house.add_scan("P1", "s1", {"growth.png": PNG, "overlay.png": PNG}, change=change)
         page = await house.page("/scans/s1")
         assert "FLAIR change vs prior of 2024-01-31 (61 days): +3.0 ml." in page
-        assert 'src="/scans/s1/files/growth.png"' in page
+        assert 'src="/scans/s1/files/growth.png?revision=1"' in page
         answer = await house.client.get("/scans/s1/files/growth.png")
         assert (answer.status, answer.content_type) == (200, "image/png")

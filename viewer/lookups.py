@@ -7,6 +7,7 @@ from aiohttp import web
 from daemon.index.assignments import assignment_of, is_taken_back
 from daemon.index.patient_deletion import deletion_of
 from daemon.index.patients import Patient, ensure_patients, find_patient, patients_by_id
+from daemon.index.revisions import revisions_of
 from daemon.index.scans import ScanRow, find_scan
 from daemon.names import UNASSIGNED
 from viewer.keys import INDEX, RECORDS
@@ -69,3 +70,24 @@ async def _refuse_deleted(request: web.Request, patient: Patient) -> None:
     kept = await deletion_of(request.app[RECORDS], patient.patient_key)
     until = f"; it can be undone until {day_words(kept.erase_at)}" if kept else ""
     raise web.HTTPGone(text=f"This patient was deleted{until}.")
+
+
+async def asked_revisions(request: web.Request) -> tuple[ScanRow, list[ScanRow]]:
+    """The revision that `?revision=` names, else the newest, and all of them, newest first.
+
+    Raises as `asked_scan` does.
+    """
+    newest = await asked_scan(request)
+    all_of_them = await revisions_of(request.app[INDEX], newest.scan_id)
+    asked = request.query.get("revision")
+    if asked is None:
+        return newest, all_of_them
+    found = [scan for scan in all_of_them if str(scan.revision) == asked]
+    if not found:
+        raise web.HTTPNotFound(text="This scan has no such revision.")
+    return found[0], all_of_them
+
+
+async def asked_revision(request: web.Request) -> ScanRow:
+    """The revision of the scan that the address names, else the newest, or HTTPNotFound."""
+    return (await asked_revisions(request))[0]

@@ -4,18 +4,21 @@ from aiohttp import web
 
 from viewer.access import enter
 from viewer.agreement import show_agreement
+from viewer.compare_page import show_compare
 from viewer.correcting import show_corrections, take_correction
 from viewer.dating import change_date
 from viewer.health import healthz
 from viewer.metrics import send_metrics
 from viewer.patient_deleting import delete_patient, show_delete, show_deleted, undo
 from viewer.patient_editing import add, change, show_edit, show_new
-from viewer.reviewing import review, show_next
 from viewer.patient_page import show_patient
 from viewer.patient_photo import send_photo, show_photo_form, take_photo
 from viewer.patients import search_patients, show_patients
+from viewer.reviewing import review, show_next
 from viewer.scan_files import send_file
-from viewer.scan_page import show_scan
+from viewer.scan_page import show_scan, tell_newest
+from viewer.scan_zip import send_zip
+from viewer.slices import send_slice
 from viewer.unassigned import give_scan, show_unassigned, take_scan_back
 from viewer.upload_page import show_upload, take_upload
 from viewer.worklist import show_worklist
@@ -42,6 +45,7 @@ ROUTES = (
     web.post("/patients/{patient_key}/delete", delete_patient),
     web.post("/patients/{patient_key}/undelete", undo),
     web.get("/patients/{patient_key}/photo.jpg", send_photo),
+    web.get("/patients/{patient_key}/compare", show_compare),
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
     web.get("/scans/{scan_id}/corrections", show_corrections),
@@ -49,7 +53,10 @@ ROUTES = (
     web.get("/review/next", show_next),
     web.get("/agreement", show_agreement),
     web.post("/scans/{scan_id}/date", change_date),
+    web.get("/scans/{scan_id}/newest", tell_newest),
     web.get("/scans/{scan_id}/files/{role}", send_file),
+    web.get("/scans/{scan_id}/all.zip", send_zip),
+    web.get("/scans/{scan_id}/slices/{number}.png", send_slice),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
 )

@@ -1,4 +1,7 @@
-"""A scan's published files: the fixed table of those that a browser may have, and sending one."""
+"""A scan's published files: the fixed table of those that a browser may have, and sending one.
+
+Addresses name roles, never files: `seg.nii.gz`, or `source-3` for the third dropped file.
+"""
 
 import asyncio
 import os
@@ -9,12 +12,17 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from daemon.index.scans import ScanRow
+from daemon.intake import SOURCE
 from daemon.outputs.sentences import MOST_LESIONS as MOST
+from model.reading.kinds import kind_by_name
+from model.volume import Kind
 from viewer.keys import SETTINGS
-from viewer.lookups import asked_scan
+from viewer.lookups import asked_revision
 
 PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
-DICOM, PDF = "application/dicom", "application/pdf"
+DICOM, PDF, BYTES = "application/dicom", "application/pdf", "application/octet-stream"
+IMAGE = "image.nii"  # the dropped NIfTI file, packed or not
+CANVAS = "canvas"  # group of what the page does not list, since it stands there already
 
 
 @dataclass(frozen=True)
@@ -51,41 +59,74 @@ ROLES = {
 }
 
 
+@dataclass(frozen=True)
+class Held:
+    """A file that a scan has, under its role. group: of many of a kind, what they are."""
+
+    role: Role
+    path: Path
+    group: str = ""
+
+
 async def send_file(request: web.Request) -> web.StreamResponse:
     """`/scans/{scan_id}/files/{role}`: a picture inline, anything else as a download."""
-    role = ROLES.get(request.match_info["role"])
-    if role is None:
-        raise web.HTTPNotFound(text="There is no such file.")
-    scan = await asked_scan(request)
+    scan = await asked_revision(request)
     outbox = request.app[SETTINGS].daemon.outbox
-    file = await asyncio.to_thread(find_file, outbox, scan, role)
+    held = await asyncio.to_thread(held_files, outbox, scan)
+    file = held.get(request.match_info["role"])
     if file is None:
         raise web.HTTPNotFound(text="This scan has no such file.")
-    place = "inline" if role.is_picture else "attachment"
+    place = "inline" if file.role.is_picture else "attachment"
     headers = {
-        hdrs.CONTENT_TYPE: role.content_type,
-        hdrs.CONTENT_DISPOSITION: f'{place}; filename="{scan.scan_id}_{role.name}"',
+        hdrs.CONTENT_TYPE: file.role.content_type,
+        hdrs.CONTENT_DISPOSITION: f'{place}; filename="{scan.scan_id}_{file.role.name}"',
     }
-    return web.FileResponse(file, headers=headers)
+    return web.FileResponse(file.path, headers=headers)
 
 
-def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
-    """Where a scan's file lies, or None if it has none; never outside the outbox."""
-    file = outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}"
-    inside = file.resolve().is_relative_to(outbox.resolve())
-    return file if inside and file.is_file() else None
+def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
+    """All files of a scan by their role's name; none outside the outbox."""
+    folder = outbox / os.fsdecode(scan.folder)
+    named = [
+        *(Held(role, folder / f"{scan.scan_id}_{role.name}") for role in ROLES.values()),
+        *_numbered(folder / f"{scan.scan_id}_overlay", "capture", ".dcm", DICOM, "Overlay capture"),
+        *_numbered(folder / SOURCE, "source", "", BYTES, "Dropped file"),
+        *_image(folder / SOURCE),
+    ]
+    root = outbox.resolve()
+    there = (held for held in named if held.path.resolve().is_relative_to(root))
+    return {held.role.name: held for held in there if held.path.is_file()}
 
 
-def present_roles(outbox: Path, scan: ScanRow) -> dict[str, Role]:
-    """The roles whose files this scan has, by name."""
-    return {name: role for name, role in ROLES.items() if find_file(outbox, scan, role)}
+def listed_files(held: dict[str, Held]) -> list[tuple[str, list[Role]]]:
+    """What a page lists: each group with its files, first those of a kind of their own."""
+    groups: dict[str, list[Role]] = {}
+    for each in held.values():
+        groups.setdefault(each.group, []).append(each.role)
+    groups.pop(CANVAS, None)
+    return list(groups.items())
+
+
+def _numbered(folder: Path, word: str, ending: str, content_type: str, label: str) -> list[Held]:
+    """Files whose names no address may show, by number, in the order of their names."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        Held(Role(f"{word}-{number}{ending}", content_type, f"{label} {number}"), path, f"{label}s")
+        for number, path in enumerate(files, 1)
+    ]
+
+
+def _image(source: Path) -> list[Held]:
+    """The one NIfTI file that was dropped, for the canvas; none if it lies in an archive."""
+    found = [path for path in source.rglob("*") if kind_by_name(path.name) is Kind.NIFTI]
+    return [Held(Role(IMAGE, BYTES, "Image"), path, CANVAS) for path in found[:1]]
 
 
 async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[str]:
     """The scan_ids of those that have an overlay to show; one may be gone, or never have been."""
-    outbox, role = request.app[SETTINGS].daemon.outbox, ROLES["overlay.png"]
+    outbox = request.app[SETTINGS].daemon.outbox
 
     def look() -> set[str]:
-        return {scan.scan_id for scan in scans if find_file(outbox, scan, role)}
+        return {scan.scan_id for scan in scans if "overlay.png" in held_files(outbox, scan)}
 
     return await asyncio.to_thread(look)

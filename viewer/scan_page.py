@@ -1,7 +1,6 @@
-"""The page of one scan: whose it is, what was found, the pictures, the numbers, the files."""
+"""The page of one scan: whose it is, what was found, the canvas, the numbers, the files."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -9,36 +8,32 @@ from aiohttp import web
 
 from daemon.history import wants_date
 from daemon.index.identities import is_in_conflict
+from daemon.index.patients import Patient
 from daemon.index.scan_dates import entered_date
-from daemon.index.scans import patients_with_content
+from daemon.index.scans import ScanRow, patients_with_content, scans_of_patient
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
     MOST_LESIONS,
-    NOT_KNOWN,
     RANGE_MEANING,
-    SIDES,
-    confidence_words,
-    diameter_words,
     finding_sentence,
-    lesion_size,
     moment_words,
-    place_words,
-    range_words,
-    size_words,
     study_words,
 )
 from viewer.dating import date_words
 from viewer.keys import INDEX, RECORDS, SETTINGS
-from viewer.lookups import asked_scan, known_patients
+from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.pages import render
 from viewer.reviewing import review_values
-from viewer.scan_files import present_roles
+from viewer.scan_facts import facts, lesion_line, notes_beside
+from viewer.scan_files import Held, held_files, listed_files
+from viewer.scan_prior import align, prior_of
+from viewer.scan_revisions import revision_lines
+from viewer.scan_view import VIEW_WINDOWS, view_of
 from viewer.technical import technical_lines
 from viewer.wording import age
 
 PICTURES = (
-    ("overlay.png", "The slice with the largest area"),
     ("planes.png", "Three planes, through the largest lesion if there is one"),
     *((f"lesion{number}.png", f"Lesion {number}") for number in range(1, MOST_LESIONS + 1)),
     ("montage.png", "All slices with tumor and their neighbours"),
@@ -46,71 +41,104 @@ PICTURES = (
 )
 
 
-@dataclass(frozen=True)
-class LesionLine:
-    """One row of the lesions' table, in words; slices are counted from 1."""
-
-    number: int
-    size: str
-    diameters: str
-    side: str
-    place: str
-    largest_slice: str
-    mean_probability: str
-
-
 async def show_scan(request: web.Request) -> web.StreamResponse:
-    """`/scans/{scan_id}`: the newest revision of a scan."""
-    scan = await asked_scan(request)
+    """`/scans/{scan_id}`: the newest revision of a scan, or the one that `?revision=` names."""
+    scan, revisions = await asked_revisions(request)
     patients = await known_patients(request, [scan.patient_id])
-    patient, report = patients[scan.patient_id], scan.report
     outbox = request.app[SETTINGS].daemon.outbox
-    filed_under = await patients_with_content(request.app[INDEX], scan.content_sha256)
-    in_doubt = await is_in_conflict(request.app[INDEX], scan.patient_id)
-    entered = await entered_date(request.app[RECORDS], scan.scan_id)
-    roles = await asyncio.to_thread(present_roles, outbox, scan)
+    held = await asyncio.to_thread(held_files, outbox, scan)
     values = {
         "title": "Scan",
         "section": "worklist",
         "scan": scan,
-        "patient": patient,
-        "age": age(patient.birth_date, date.today()),
-        "acquired": moment_words(scan.acquired_at),
-        "wants_date": wants_date(report),
-        "date_entered": (entered.acquired_on if entered else ""),
-        "date_words": date_words(report, entered),
-        "change": (report.get("change") or {}).get("words", ""),
-        "study": study_words(scan.study_date, scan.accession),
-        "sentence": finding_sentence(report),
-        "doubts": [
-            *([FILED_TWICE] if len(filed_under) > 1 else []),
-            *([IDENTITY_CONFLICT] if in_doubt else []),
-        ],
-        "size": size_words(report) if report["finding"] != "not_judged" else "",
-        "size_range": range_words(report),
-        "range_meaning": RANGE_MEANING,
-        "confidence": confidence_words(report),
-        "lesions": [lesion_line(lesion) for lesion in report["lesions"]],
-        "notes": [note["message"] for note in report["quality"]],
-        "roles": roles,
-        "pictures": [(name, alt) for name, alt in PICTURES if name in roles],
-        "series": report["input"].get("series", []),
-        "technical": technical_lines(report),
-        "removed": moment_words(scan.removed_at) if scan.removed_at else "",
-        **await review_values(request, scan),
+        "newest": revisions[0].revision,
+        "revisions": revision_lines(revisions),
+        **_whose(patients[scan.patient_id]),
+        **_found(scan),
+        **_files(scan, held),
+        **await _doubts(request, scan),
+        **await _canvas(request, scan, held),
+        **await _said(request, scan),
     }
     return render(request, "scan.html", values)
 
 
-def lesion_line(lesion: dict[str, Any]) -> LesionLine:
-    """One lesion of a report as a row."""
-    probability, largest = lesion.get("mean_probability"), lesion.get("largest_slice")
-    return LesionLine(
-        lesion["id"],
-        lesion_size(lesion),
-        diameter_words(lesion),
-        SIDES[lesion["side"]],
-        place_words(lesion),
-        NOT_KNOWN if largest is None else str(largest + 1),
-        NOT_KNOWN if probability is None else f"{probability:.2f}",
-    )
+async def tell_newest(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/newest`: for an open page, which revision counts now."""
+    scan = await asked_scan(request)
+    return web.json_response({"revision": scan.revision, "removed": scan.removed_at is not None})
+
+
+def _whose(patient: Patient) -> dict[str, Any]:
+    return {"patient": patient, "age": age(patient.birth_date, date.today())}
+
+
+def _found(scan: ScanRow) -> dict[str, Any]:
+    report = scan.report
+    notes, more = notes_beside(report)
+    return {
+        "acquired": moment_words(scan.acquired_at),
+        "study": study_words(scan.study_date, scan.accession),
+        "sentence": finding_sentence(report),
+        "facts": facts(report),
+        "range_meaning": RANGE_MEANING if report.get("volume_ml_range") else "",
+        "notes_beside": notes,
+        "notes_more": more,
+        "notes": [note["message"] for note in report["quality"]],
+        "lesions": [lesion_line(report, lesion) for lesion in report["lesions"]],
+        "series": report["input"].get("series", []),
+        "technical": technical_lines(report),
+        "removed": moment_words(scan.removed_at) if scan.removed_at else "",
+    }
+
+
+def _files(scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
+    return {
+        "query": f"?revision={scan.revision}",
+        "roles": {name: each.role for name, each in held.items()},
+        "files": listed_files(held),
+        "pictures": [(name, alt) for name, alt in PICTURES if name in held],
+    }
+
+
+async def _doubts(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What a report alone can't know: that patients were mixed up."""
+    index = request.app[INDEX]
+    filed_under = await patients_with_content(index, scan.content_sha256)
+    doubts = [FILED_TWICE] if len(filed_under) > 1 else []
+    if await is_in_conflict(index, scan.patient_id):
+        doubts.append(IDENTITY_CONFLICT)
+    return {"doubts": doubts}
+
+
+async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
+    """The scan for the canvas, and the one before it, to be shown beside it."""
+    settings, index = request.app[SETTINGS], request.app[INDEX]
+    nose_left = settings.viewer.sagittal_nose_left
+    others = await scans_of_patient(index, scan.patient_id)
+    prior = prior_of(scan, others)
+    prior_view = None
+    if prior is not None:
+        prior_held = await asyncio.to_thread(held_files, settings.daemon.outbox, prior)
+        prior_view = view_of(prior, prior_held, nose_left)
+    return {
+        "view": view_of(scan, held, nose_left),
+        "prior": prior,
+        "prior_acquired": moment_words(prior.acquired_at) if prior else "",
+        "prior_view": prior_view,
+        "alignment": align(scan, prior) if prior else None,
+        "can_compare": len(others) > 1,
+        "windows": VIEW_WINDOWS,
+    }
+
+
+async def _said(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What people entered about the scan: reviews and its date."""
+    report = scan.report
+    entered = await entered_date(request.app[RECORDS], scan.scan_id)
+    return {
+        "wants_date": wants_date(report),
+        "date_entered": entered.acquired_on if entered else "",
+        "date_words": date_words(report, entered),
+        **await review_values(request, scan),
+    }

@@ -22,6 +22,7 @@ from viewer.keys import INDEX, RECORDS, SESSIONS, SETTINGS
 from viewer.routes import ROUTES
 from viewer.sessions import Sessions
 from viewer.signing import NAMES
+from viewer.slices import open_slices
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -40,6 +41,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app[NAMES] = {}
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_databases)
+    app.cleanup_ctx.append(open_slices)
     app.add_routes(ROUTES)
     app.router.add_static("/static", HERE / "static")
     loader = jinja2.FileSystemLoader(HERE / "templates")

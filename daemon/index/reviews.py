@@ -85,6 +85,8 @@ async def reviewed_masks(records: Database, scan_ids: Iterable[str]) -> set[tupl
         f"SELECT DISTINCT scan_id, revision FROM reviews WHERE scan_id IN ({marks})", wanted
     )
     return {(row["scan_id"], row["revision"]) for row in rows}
+
+
 async def last_reviews(records: Database, scan_ids: Iterable[str]) -> dict[str, Review]:
     """What was said last of each of these scans, by scan_id; without those of which nothing was."""
     rows = await records.rows(

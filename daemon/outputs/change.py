@@ -3,6 +3,7 @@
 from typing import Any
 
 from model.change import Change
+from model.volume import Affine
 
 DIFFERS_WORDS = {
     "scale": "a file does not declare its millimetres",
@@ -33,6 +34,7 @@ def change_object(
         "comparable": change.comparable,
         "measured_differently": list(change.differs),
         "registered": change.registered,
+        "to_prior_ras_mm": _matrix(change.to_earlier),
     }
     return told | {"words": change_sentence(told)}
 
@@ -75,6 +77,10 @@ def _percent(value: float | None) -> str:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
+
+
+def _matrix(affine: Affine | None) -> list[list[float]] | None:
+    return None if affine is None else [[round(float(value), 6) for value in row] for row in affine]
 
 
 def _listed(numbers: tuple[int, ...] | None) -> list[int] | None:

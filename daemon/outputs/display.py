@@ -28,6 +28,7 @@ _PLANES: dict[str, tuple[tuple[str, str, str], Letters]] = {
     "R": (("P", "I", "R"), ("A", "P", "S", "I")),
 }
 AXIAL, CORONAL, SAGITTAL = "S", "A", "R"
+PLANES_BY_AXIS = {AXIAL: "axial", CORONAL: "coronal", SAGITTAL: "sagittal"}
 
 
 @dataclass(frozen=True)

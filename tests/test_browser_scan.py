@@ -1,0 +1,176 @@
+"""The scan's page in a real browser: what is seen lies where it was judged, and can be worked with."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from tests.browser import Browsing, chromium, served
+from tests.published import Given
+from tests.scan_phantoms import make_hospital
+
+SHOWN = ".view[data-shown]"
+LARGEST = "Slice 18 of 30, tumor"
+WITHOUT_WEBGL = """
+const all = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+  return kind === "webgl2" ? null : all.call(this, kind, ...more);
+};"""
+Place = tuple[float, float]
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Given]]:
+    """A hospital of published phantoms."""
+    folder = tmp_path_factory.mktemp("phantoms") / "hospital"
+    return folder, make_hospital(folder)
+
+
+@pytest.fixture(scope="module")
+def browsing(scans: tuple[Path, dict[str, Given]]) -> Iterator[Browsing]:
+    """A browser on it."""
+    with chromium() as browser, served(scans[0]) as site:
+        yield Browsing(browser, site)
+
+
+def address(given: Given) -> str:
+    return f"/scans/{given.scan_id}"
+
+
+def yellow(picture: Image.Image) -> Place:
+    """The middle of the mask's colour, from the picture's middle."""
+    red, green, blue = np.asarray(picture.convert("RGB"), int).transpose(2, 0, 1)
+    rows, columns = np.nonzero((red > 200) & (green > 150) & (green < 240) & (blue < 90))
+    return columns.mean() + 0.5 - picture.width / 2, rows.mean() + 0.5 - picture.height / 2
+
+
+def seen(page: Page, part: str = ".stage") -> Image.Image:
+    return Image.open(io.BytesIO(page.locator(part).first.screenshot()))
+
+
+def test_the_mask_lies_where_the_overlay_shows_it_however_the_scan_is_stored(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    folder, by_name = scans
+    with browsing.page(address(by_name["RAS"])) as page:
+        for name, given in by_name.items():
+            if given.patient != "P1":
+                continue
+            page.goto(browsing.site.url + address(given))
+            page.wait_for_selector(SHOWN)
+            figure = page.locator(".view")
+            assert figure.get_attribute("data-drawn") == "canvas", name
+            print(f"{name}: drawn after {figure.get_attribute('data-shown')} ms")
+            canvas = seen(page)
+            drawn = folder / "outbox" / "P1" / given.scan_id / f"{given.scan_id}_overlay.png"
+            with Image.open(drawn) as framed:
+                overlay = framed.crop((0, 0, framed.width, framed.height - 26))
+            scale = min(canvas.width / overlay.width, canvas.height / overlay.height)
+            expected, there = yellow(overlay), yellow(canvas)
+            assert np.allclose(np.array(there) / scale, expected, atol=8), name
+            side = "side not known" if name == "no position" else "on the patient's right"
+            assert side in page.locator("h1").inner_text(), name
+            assert name == "PIR" or there[0] < 0, name  # the patient's right is on the left
+
+
+def test_a_reader_scrolls_changes_the_look_and_measures(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    with browsing.page(address(scans[1]["RAS"])) as page:
+        page.wait_for_selector(SHOWN)
+        where = page.locator(".where")
+        assert where.inner_text() == LARGEST
+        assert page.locator(".strip rect").count() == int(scans[1]["RAS"].mask.any((0, 1)).sum())
+        page.keyboard.press("ArrowUp")
+        assert where.inner_text().startswith("Slice 19 of 30")
+        page.locator(".glass").hover()
+        page.mouse.wheel(0, 120)
+        page.wait_for_function("!document.querySelector('.where').textContent.includes('19')")
+        page.locator("input.slice").fill("1")
+        assert where.inner_text() == "Slice 1 of 30"
+        page.locator("tr.lesion").click()
+        assert where.inner_text() == LARGEST
+        outlined = np.asarray(seen(page), int)
+        page.keyboard.press("o")
+        filled = np.asarray(seen(page), int)
+        page.keyboard.press("o")
+        hidden = np.asarray(seen(page), int)
+        assert (filled != hidden).any(axis=2).sum() > 2 * (outlined != filled).any(axis=2).sum() / 3
+        page.keyboard.press("3")
+        assert np.asarray(seen(page), int).mean() < 0.9 * hidden.mean()
+        page.keyboard.press("m")
+        box = page.locator(".stage").bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 50, y, steps=3)
+        page.mouse.up()
+        told = page.locator(".told").inner_text()
+        length = re.fullmatch(r"Length of the line: ([\d.]+) mm", told)
+        assert length is not None, told
+        mm_of_a_pixel = 54 * 4.0 / box["height"]  # the picture's height fills the stage
+        assert float(length[1]) == pytest.approx(50 * mm_of_a_pixel, rel=0.05)
+        page.keyboard.press("p")
+        assert page.locator("[name=planes]").get_attribute("aria-pressed") == "true"
+
+
+def test_without_webgl2_the_server_draws_the_slices(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    with browsing.page("/patients", "dark") as page:
+        page.add_init_script(WITHOUT_WEBGL)
+        for name in ("PIR", "picture"):
+            page.goto(browsing.site.url + address(scans[1][name]))
+            page.wait_for_selector(SHOWN)
+            assert page.locator(".view").get_attribute("data-drawn") == "pictures"
+            page.wait_for_function("document.querySelector('.still').naturalWidth > 0")
+            with page.expect_response(lambda answer: "marks=fill" in answer.url) as drawn:
+                page.keyboard.press("o")
+            assert drawn.value.status == 200
+        assert page.locator(".scroller").is_hidden()  # one slice has nothing to scroll
+        page.keyboard.press("m")
+        assert "no scale" in page.locator(".told").inner_text()
+    with browsing.page(address(scans[1]["RAS"]), java_script_enabled=True) as page:
+        assert page.locator(".pictures img").count() >= 2
+
+
+def test_two_scans_scroll_together_by_place(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    by_name = scans[1]
+    with browsing.page(address(by_name["later"])) as page:
+        page.wait_for_selector(SHOWN)
+        page.keyboard.press("c")
+        page.wait_for_selector(".prior " + SHOWN)
+        assert page.locator(".told").inner_text().startswith("Aligned")
+        page.keyboard.press("ArrowDown")
+        texts = page.locator(".where").all_inner_texts()
+        assert texts == ["Slice 17 of 30, tumor"] * 2
+        page.get_by_text("Compare with another scan").click()
+        page.wait_for_selector(".side-2 " + SHOWN)
+        page.wait_for_selector(".side-1 " + SHOWN)
+        page.locator(".side-1 input.slice").fill("10")
+        assert page.locator(".side-2 .where").inner_text().startswith("Slice 10 of 30")
+        assert "366 days" in page.locator(".between").inner_text()
+
+
+def test_a_long_report_of_a_hostile_name_prints_on_one_page_and_hears_of_a_newer_one(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    with browsing.page(address(scans[1]["again"])) as page:
+        page.wait_for_selector(SHOWN)
+        assert "<img onerror=alert(1)>" in page.locator(".identity").inner_text()
+        assert "27 more" in page.locator(".facts").inner_text()
+        assert page.locator("#quality li").count() == 30
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
+        assert page.locator(".come").is_hidden()
+        page.locator(".scan-page").evaluate("page => { page.dataset.newest = '1'; }")
+        page.goto(page.url + "?revision=1")
+        page.wait_for_selector(SHOWN)
+        assert "was superseded" in page.locator(".wrong").first.inner_text()

@@ -1,0 +1,21 @@
+// Two scans side by side: both canvases, scrolled together.
+
+import { link } from "./link.js";
+import { Tools } from "./tools.js";
+import { openView } from "./view.js";
+
+const pair = document.querySelector(".pair");
+const figures = [...pair.querySelectorAll(".view[data-view]")];
+const scenes = await Promise.all(figures.map(openView));
+const open = figures.map((figure, at) => ({ figure, scene: scenes[at] }));
+new Tools(document.querySelector(".tools"), document.querySelector(".told"), () => [...scenes].reverse());
+
+if (open.length === 2) {
+  const [earlier, later] = open;
+  const matrix = JSON.parse(pair.dataset.matrix);
+  link(later, earlier, matrix);
+  if (matrix && !(earlier.scene.place && later.scene.place)) {
+    pair.querySelector(".aligned").textContent =
+      "Linked by their share of the slices: aligning the pictures needs WebGL2.";
+  }
+}

@@ -1,0 +1,82 @@
+// The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
+
+import { link } from "./link.js";
+import { Tools } from "./tools.js";
+import { openView } from "./view.js";
+
+const page = document.querySelector(".scan-page");
+const figure = page.querySelector(".views > .view[data-view]");
+
+if (figure) openView(figure).then(begin);
+watchForNewer();
+letPrint();
+
+function begin(scene) {
+  const open = [{ figure, scene }];
+  const bar = page.querySelector(".tools");
+  const tools = new Tools(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
+  for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
+  if (tools.at("beside")) letBeside(tools, open);
+}
+
+// The number of a lesion's slice becomes a button; a click anywhere on the row does the same.
+function letJump(row, scene) {
+  const slice = Number(row.dataset.slice);
+  const centre = JSON.parse(row.dataset.centre);
+  const cell = row.querySelector(".jump");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = cell.textContent;
+  button.setAttribute("aria-label", `Show slice ${cell.textContent}`);
+  cell.replaceChildren(button);
+  row.addEventListener("click", () => {
+    if (centre && scene.place) scene.goTo(centre, slice);
+    else scene.show(slice);
+    figure.scrollIntoView({ block: "nearest" });
+  });
+}
+
+function letBeside(tools, open) {
+  const holder = page.querySelector(".prior");
+  let part = null;
+  tools.onToggle("beside", (scene, wanted) => {
+    holder.hidden = !wanted;
+    holder.parentElement.classList.toggle("two", wanted);
+    if (!wanted) {
+      part?.();
+      open.length = 1;
+      return "";
+    }
+    openPrior(holder, open, tools).then((parting) => { part = parting; });
+    return holder.dataset.words;
+  });
+}
+
+let prior = null;
+async function openPrior(holder, open, tools) {
+  if (!prior) {
+    holder.append(holder.querySelector("template").content.cloneNode(true));
+    const figure = holder.querySelector(".view");
+    prior = { figure, scene: await openView(figure) };
+  }
+  open[1] = prior;
+  tools.adopt(prior.scene);
+  return link(open[0], prior, JSON.parse(holder.dataset.matrix));
+}
+
+// The page stays as it is: what someone reads must not change under the eyes.
+function watchForNewer() {
+  const { scan, newest } = page.dataset;
+  window.addEventListener("gliowatch:changed", async () => {
+    const answer = await fetch(`/scans/${scan}/newest`);
+    if (!answer.ok) return;
+    const { revision } = await answer.json();
+    page.querySelector(".come").hidden = revision <= Number(newest);
+  }, true);
+}
+
+function letPrint() {
+  const button = page.querySelector("button.print");
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}

@@ -1,0 +1,70 @@
+// One scan on a page: its canvas, or pictures where that cannot be, with slider and wheel.
+
+import { Slices } from "./slices.js";
+import { Volume, fetchFiles } from "./volume.js";
+
+const parsed = new Promise((resolve) => {
+  if (document.readyState !== "loading" && window.niivue) resolve();
+  else document.addEventListener("DOMContentLoaded", resolve);
+});
+
+// Open the scan of a figure (see scan_canvas.html); what it gives is a Volume or a Slices.
+export async function openView(figure) {
+  const view = JSON.parse(figure.dataset.view);
+  const scene = (view.image && (await canvasScene(figure, view))) || pictureScene(figure, view);
+  joinSlider(figure, scene);
+  figure.dataset.shown = String(Math.round(performance.now()));
+  return scene;
+}
+
+async function canvasScene(figure, view) {
+  const canvas = figure.querySelector(".glass");
+  const files = fetchFiles(view);
+  files.catch(() => {}); // told below
+  await parsed;
+  canvas.hidden = false;
+  try {
+    const scene = await Volume.open(canvas, view, files);
+    await new Promise(requestAnimationFrame);
+    figure.querySelector(".still").hidden = true;
+    figure.dataset.drawn = "canvas";
+    return scene;
+  } catch (error) {
+    console.warn("Slices are drawn by the server:", error.message);
+    canvas.hidden = true;
+    return null;
+  }
+}
+
+function pictureScene(figure, view) {
+  const scene = new Slices(figure.querySelector(".still"), view);
+  figure.dataset.drawn = "pictures";
+  figure.querySelector(".stage").addEventListener("wheel", (event) => {
+    event.preventDefault();
+    step(scene, event.deltaY < 0 ? 1 : -1);
+  }, { passive: false });
+  return scene;
+}
+
+// Scroll by some slices, as far as there are any.
+export function step(scene, by) {
+  const slice = Math.min(scene.count - 1, Math.max(0, scene.slice + by));
+  if (slice !== scene.slice) scene.show(slice);
+}
+
+function joinSlider(figure, scene) {
+  const slider = figure.querySelector(".slice");
+  const where = figure.querySelector(".where");
+  const { areas } = JSON.parse(figure.dataset.view);
+  const tell = () => {
+    slider.value = scene.slice + 1;
+    const mark = areas[scene.slice] ? ", tumor" : "";
+    where.textContent = `Slice ${scene.slice + 1} of ${scene.count}${mark}`;
+    slider.setAttribute("aria-valuetext", where.textContent);
+    figure.dispatchEvent(new Event("moved"));
+  };
+  slider.addEventListener("input", () => scene.show(slider.value - 1));
+  scene.onmove = tell;
+  figure.querySelector(".scroller").hidden = scene.count < 2;
+  tell();
+}
