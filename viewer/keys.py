@@ -10,11 +10,13 @@ from viewer.sessions import Session, Sessions
 
 if TYPE_CHECKING:
     from viewer.live import Live
+    from viewer.thumbnails import Thumbnails
 
 SETTINGS = web.AppKey("settings", Settings)
 INDEX = web.AppKey("index", Database)
 RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both
 LIVE: "web.AppKey[Live]" = web.AppKey("live")
+THUMBNAILS: "web.AppKey[Thumbnails]" = web.AppKey("thumbnails")
 SESSIONS = web.AppKey("sessions", Sessions)
 SESSION = web.RequestKey("session", Session)

@@ -13,8 +13,10 @@ from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
 from viewer.searching import search
+from viewer.thumbnails import send_thumbnail
 from viewer.upload_page import show_upload, take_upload
-from viewer.worklist import show_worklist
+from viewer.worklist import show_rows, show_worklist
+from viewer.worklist_next import show_next
 
 ROUTES = (
     web.get("/healthz", healthz),
@@ -23,6 +25,8 @@ ROUTES = (
     web.get("/live", stream),
     web.post("/searches", search),
     web.get("/", show_worklist),
+    web.get("/worklist/rows", show_rows),
+    web.get("/next", show_next),
     web.get("/patients", show_patients),
     web.post("/patients", add),
     web.get("/patients/new", show_new),
@@ -33,6 +37,7 @@ ROUTES = (
     web.post("/scans/{scan_id}/reviews", review),
     web.post("/scans/{scan_id}/date", change_date),
     web.get("/scans/{scan_id}/files/{role}", send_file),
+    web.get("/scans/{scan_id}/thumb.png", send_thumbnail),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
 )

@@ -19,10 +19,11 @@ from model.errors import GliowatchError
 from viewer.access import guard
 from viewer.faults import show_faults
 from viewer.headers import add_headers
-from viewer.keys import INDEX, JOINED, RECORDS, SESSIONS, SETTINGS
+from viewer.keys import INDEX, JOINED, RECORDS, SESSIONS, SETTINGS, THUMBNAILS
 from viewer.live import end_streams, live_pages
 from viewer.routes import ROUTES
 from viewer.sessions import Sessions
+from viewer.thumbnails import Thumbnails
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -38,6 +39,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = settings
     app[SESSIONS] = Sessions(token)
+    app[THUMBNAILS] = Thumbnails()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages))
     app.on_shutdown.append(end_streams)

@@ -1,5 +1,7 @@
 """The shape of both databases as lists of steps: steps are only ever added at the end."""
 
+from daemon.index.worklist_shape import WORKLIST
+
 INDEX: tuple[str, ...] = (
     """
     CREATE TABLE drops (
@@ -115,6 +117,7 @@ INDEX: tuple[str, ...] = (
     ALTER TABLE scans ADD COLUMN removed_at TEXT;   -- when retention took the files away
     CREATE INDEX scans_by_age ON scans (published_at, scan_id) WHERE removed_at IS NULL;
     """,
+    WORKLIST,
 )
 
 RECORDS: tuple[str, ...] = (
@@ -166,5 +169,8 @@ RECORDS: tuple[str, ...] = (
     );
     CREATE INDEX scan_dates_by_scan ON scan_dates (scan_id, entry);
     CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    """
+    CREATE UNIQUE INDEX patients_by_name ON patients (name, patient_id);
     """,
 )
