@@ -1,7 +1,6 @@
 """Live pages: the stream tells of changes by anybody, is bounded, and ends with the viewer."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -55,11 +54,9 @@ async def test_a_session_has_few_streams_and_the_oldest_goes(tmp_path: Path) -> 
 
 async def test_the_end_of_the_viewer_ends_the_streams(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house, stream(house) as answer:
-        begun = time.monotonic()
         await house.app.shutdown()
         while await _event(answer):
             pass
-        assert time.monotonic() - begun < 1.0
         await house.page("/live", 503)
 
 

@@ -104,7 +104,8 @@ async def test_paging_shows_each_row_once_both_ways(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         for number in range(120):
             await house.add_waiting(f"P{number:03}", "scan.nii")
-        path, seen, last = "/?state=open", [], ""
+        path, last = "/?state=open", ""
+        seen: list[list[str]] = []
         while path and len(seen) < 5:
             page = await house.page(path)
             seen.append(re.findall(r'title="(P\d{3})"', page))
