@@ -1,13 +1,10 @@
-"""What people think of a mask: who drew it, what was decided on it, and which one is next."""
+"""What people think of a mask: who drew it and what was decided on it."""
 
 from typing import Any
 
 from daemon.history import judged_revision
 from daemon.index.database import Database
-from daemon.index.listing import latest_masks
-from daemon.index.reviews import PERSON, Decision, last_decision, reviewed_masks
-
-FURTHEST = 1000  # scans back in which the next one to review is looked for
+from daemon.index.reviews import PERSON, Decision, last_decision
 
 
 def is_corrected(report: dict[str, Any]) -> bool:
@@ -27,18 +24,3 @@ async def decision_on(records: Database, report: dict[str, Any]) -> Decision | N
     """
     said = await last_decision(records, report["scan_id"], judged_revision(report))
     return Decision.ACCEPTED if said is None and is_corrected(report) else said
-
-
-async def next_unreviewed(index: Database, records: Database, after: str) -> str | None:
-    """The scan_id of the next scan whose mask nobody has looked at, newest first, then round.
-
-    after: the scan that was looked at last. None if there is no other among the newest FURTHEST.
-    """
-    masks = await latest_masks(index, FURTHEST)
-    known = await reviewed_masks(records, (mask.scan_id for mask in masks))
-    place = next((n for n, mask in enumerate(masks) if mask.scan_id == after), -1)
-    for mask in (*masks[place + 1 :], *masks[: place + 1]):
-        is_new = not mask.is_corrected and (mask.scan_id, mask.revision) not in known
-        if is_new and mask.scan_id != after:
-            return mask.scan_id
-    return None

@@ -107,6 +107,8 @@ class ViewerSettings(_Table):
     port: int = Field(default=8737, ge=0, le=65535)
     token: SecretStr = SecretStr("")
     max_upload_mb: int = Field(default=2000, ge=1)
+    night_begins: int = Field(default=18, ge=0, le=23)
+    recent_days: int = Field(default=7, ge=1)
     metrics_token: SecretStr = SecretStr("")
     sagittal_nose_left: bool = True
     slice_seconds: float = Field(default=60.0, gt=0)

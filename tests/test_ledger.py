@@ -8,7 +8,7 @@ import pytest
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index import ledger, queue
 from daemon.index.database import Database, DatabaseError, now, open_index
-from daemon.index.scans import ScanRow, find_scan, patients_with_content, worklist
+from daemon.index.scans import ScanRow, find_scan, patients_with_content
 
 
 @pytest.fixture
@@ -79,17 +79,6 @@ async def test_the_same_name_may_be_dropped_again_after_it_ended(index: Database
         await ledger.reject(index, await claimed(index), "No.")
     states = await ledger.count_states(index)
     assert states[State.REJECTED] == 2
-
-
-async def test_the_worklist_is_paged_and_filtered(index: Database) -> None:
-    ids = [(await ledger.add_drops(index, [a_drop(f"{n}.nii")]))[0] for n in range(5)]
-    await ledger.mark_rested(index, ids[:1])
-    await ledger.reject(index, await claimed(index), "No.")
-    page = await worklist(index, limit=2)
-    assert [row.drop_id for row in page] == [ids[4], ids[3]]
-    assert [row.drop_id for row in await worklist(index, before=ids[3], limit=9)] == ids[2::-1]
-    rejected = await worklist(index, state=State.REJECTED)
-    assert [(row.drop_id, row.reason) for row in rejected] == [(ids[0], "No.")]
 
 
 async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:

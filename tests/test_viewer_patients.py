@@ -18,7 +18,9 @@ NURSE = {"entered_by": "N. Urse"}
 
 async def search(house: House, text: str, order: str = "name") -> str:
     """Search as the form does; the page, whose address must not hold what was typed."""
-    status, where = await house.post("/patients/search", {"text": text, "order": order})
+    status, where = await house.post(
+        "/searches", {"text": text, "back": f"/patients?order={order}"}
+    )
     assert status == 303
     assert text not in where
     return await house.page(where)
@@ -150,7 +152,7 @@ async def test_search_order_and_pages(tmp_path: Path) -> None:
         ids = re.findall(r">(\w+)</span></td>", await house.page("/patients?order=id"))
         assert ids[:2] == ["P00", "P01"]
         assert "No patient has this name" in await search(house, "%_'\"")
-        assert "search again" in await house.page("/patients?search=another-session", 404)
+        assert "search again" in await house.page("/patients?q=another-session", 404)
 
 
 async def test_unknown_patients(tmp_path: Path) -> None:

@@ -19,13 +19,12 @@ from daemon.index.patient_listing import (
 )
 from daemon.index.patients import Patient, find_patient, patients_by_id
 from viewer.keys import INDEX, RECORDS, SESSION
-from viewer.pages import read_form, render
+from viewer.pages import render
 from viewer.patient_words import day_words
-from viewer.searching import recall, remember
+from viewer.searching import recall
 from viewer.wording import age
 
 PAGE = 50
-LONGEST_SEARCH = 200  # characters
 NO_SCAN = ScanCount(0, "")
 ORDERS = {Order.NAME: "Name", Order.ID: "ID", Order.LAST_SCAN: "Last scan"}
 
@@ -50,15 +49,6 @@ class Asked:
     after: Patient | None
 
 
-async def search_patients(request: web.Request) -> web.StreamResponse:
-    """`POST /patients/search`: keep what was typed in the session and show what it finds."""
-    form = await read_form(request)
-    text = form.get("text", "")[:LONGEST_SEARCH].strip()
-    order = form.get("order", "")
-    key = remember(request[SESSION], text) if text else ""
-    raise web.HTTPSeeOther(list_address(order if order in list(Order) else Order.NAME, key))
-
-
 async def show_patients(request: web.Request) -> web.StreamResponse:
     """`/patients`: a page of the patients, all or those whom a search finds."""
     asked = await _asked(request)
@@ -73,6 +63,7 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
             _line(patient, counts.get(patient.patient_id, NO_SCAN), today) for patient in shown
         ],
         "text": asked.text,
+        "back": list_address(asked.order),
         "order": asked.order,
         "orders": [(each, label, list_address(each, asked.key)) for each, label in ORDERS.items()],
         "count": await count_patients(records, asked.text),
@@ -88,7 +79,7 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
 
 def list_address(order: str, key: str = "", after: str = "") -> str:
     """The address of a page of the list; no name and no ID is in it."""
-    plain = {"order": "" if order == Order.NAME else order, "search": key, "after": after}
+    plain = {"order": "" if order == Order.NAME else order, "q": key, "after": after}
     query = "&".join(f"{name}={value}" for name, value in plain.items() if value)
     return f"/patients?{query}" if query else "/patients"
 
@@ -114,7 +105,7 @@ def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
 
 
 async def _asked(request: web.Request) -> Asked:
-    order, key = request.query.get("order", Order.NAME), request.query.get("search", "")
+    order, key = request.query.get("order", Order.NAME), request.query.get("q", "")
     text = recall(request[SESSION], key) if key else ""
     after = await _asked_after(request)
     if order not in list(Order) or text is None:

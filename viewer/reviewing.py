@@ -11,7 +11,7 @@ from daemon.index.reviews import Decision, Review, add_review, reviews_of
 from daemon.index.revisions import revisions_of
 from daemon.index.scans import ScanRow
 from daemon.outputs.sentences import moment_words
-from daemon.reviewing import drawn_by, is_corrected, next_unreviewed
+from daemon.reviewing import drawn_by, is_corrected
 from viewer.correcting import correction_values
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan, known_patients
@@ -125,16 +125,6 @@ async def review(request: web.Request) -> web.StreamResponse:
         request.app[RECORDS], scan.scan_id, about[0], decision, comment, name, reason, about[1]
     )
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}?saved=1#review")
-
-
-async def show_next(request: web.Request) -> web.StreamResponse:
-    """`/review/next?after=`: on to the next scan that nobody has reviewed."""
-    after = request.query.get("after", "")
-    found = await next_unreviewed(request.app[INDEX], request.app[RECORDS], after)
-    if found is not None:
-        raise web.HTTPSeeOther(f"/scans/{found}")
-    values = {"title": "Nothing to review", "section": "worklist"}
-    return render(request, "all_reviewed.html", values)
 
 
 def statement(review: Review, judged: int) -> Statement:

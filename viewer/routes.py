@@ -8,30 +8,37 @@ from viewer.compare_page import show_compare
 from viewer.correcting import show_corrections, take_correction
 from viewer.dating import change_date
 from viewer.health import healthz
+from viewer.live import stream
 from viewer.metrics import send_metrics
 from viewer.patient_deleting import delete_patient, show_delete, show_deleted, undo
 from viewer.patient_editing import add, change, show_edit, show_new
 from viewer.patient_page import show_patient
 from viewer.patient_photo import send_photo, show_photo_form, take_photo
-from viewer.patients import search_patients, show_patients
-from viewer.reviewing import review, show_next
+from viewer.patients import show_patients
+from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan, tell_newest
 from viewer.scan_zip import send_zip
+from viewer.searching import search
 from viewer.slices import send_slice
+from viewer.thumbnails import send_thumbnail
 from viewer.unassigned import give_scan, show_unassigned, take_scan_back
 from viewer.upload_page import show_upload, take_upload
-from viewer.worklist import show_worklist
+from viewer.worklist import show_rows, show_worklist
+from viewer.worklist_next import show_next
 
 ROUTES = (
     web.get("/healthz", healthz),
     web.get("/metrics", send_metrics),
     web.get("/enter", enter),
+    web.get("/live", stream),
+    web.post("/searches", search),
     web.get("/", show_worklist),
+    web.get("/worklist/rows", show_rows),
+    web.get("/next", show_next),
     web.get("/patients", show_patients),
     web.post("/patients", add),
     web.get("/patients/new", show_new),
-    web.post("/patients/search", search_patients),
     web.get("/patients/unassigned", show_unassigned),
     web.post("/patients/unassigned", give_scan),
     web.post("/patients/unassigned/back", take_scan_back),
@@ -50,13 +57,13 @@ ROUTES = (
     web.post("/scans/{scan_id}/reviews", review),
     web.get("/scans/{scan_id}/corrections", show_corrections),
     web.post("/scans/{scan_id}/corrections", take_correction),
-    web.get("/review/next", show_next),
     web.get("/agreement", show_agreement),
     web.post("/scans/{scan_id}/date", change_date),
     web.get("/scans/{scan_id}/newest", tell_newest),
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/scans/{scan_id}/all.zip", send_zip),
     web.get("/scans/{scan_id}/slices/{number}.png", send_slice),
+    web.get("/scans/{scan_id}/thumb.png", send_thumbnail),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
 )

@@ -124,9 +124,16 @@ def _image(source: Path) -> list[Held]:
 
 async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[str]:
     """The scan_ids of those that have an overlay to show; one may be gone, or never have been."""
-    outbox = request.app[SETTINGS].daemon.outbox
+    outbox, role = request.app[SETTINGS].daemon.outbox, ROLES["overlay.png"]
 
     def look() -> set[str]:
-        return {scan.scan_id for scan in scans if "overlay.png" in held_files(outbox, scan)}
+        return {scan.scan_id for scan in scans if find_file(outbox, scan, role)}
 
     return await asyncio.to_thread(look)
+
+
+def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
+    """Where one of ROLES lies, or None if the scan has none; never outside the outbox."""
+    path = outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}"
+    inside = path.resolve().is_relative_to(outbox.resolve())
+    return path if inside and path.is_file() else None

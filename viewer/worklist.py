@@ -1,123 +1,127 @@
-"""The worklist: every drop, newest first, with its state and what was found."""
+"""The worklist: one row a scan, what came last night, and what has changed while it is open."""
 
-import re
-from dataclasses import dataclass, replace
+from typing import Any
 
 from aiohttp import web
 
-from daemon.drops import State
-from daemon.index.ledger import count_states
-from daemon.index.patients import Patient
-from daemon.index.scans import WorkRow, worklist
-from daemon.outputs.sentences import FILED_TWICE, FINDING_WORDS, moment_words
-from viewer.keys import INDEX
+from daemon.index.worklist import is_empty, newest_mark, worklist_rows
+from daemon.index.worklist_filters import MOST_FOUND
+from daemon.index.worklist_pages import Asked, count_changed, page_of
+from daemon.index.worklist_people import catch_up
+from viewer.keys import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.lookups import known_patients
 from viewer.pages import render
-from viewer.wording import KINDS, STATES, UNREAD, found_side, found_size, state_words
+from viewer.searching import GONE, recall
+from viewer.worklist_address import NUMBER, Address, asked_of, read_address
+from viewer.worklist_standing import standing
+from viewer.worklist_words import FINDINGS, FLAGS, SIDES, Line, line_of
 
 PAGE = 50
-REFRESH_SECONDS = 10
-MESSAGES = {
-    "1": "1 file received; the scan appears here once it has rested.",
-    "many": "{count} files received; the scan appears here once it has rested.",
+MOST_NEWS = 100
+COLUMNS = {
+    "patient": "Patient",
+    "date": "Scan date",
+    "state": "State",
+    "finding": "Finding",
+    "volume": "Volume",
+    "side": "Side, lobe",
+    "change": "Change",
+    "flags": "Flags",
+    "reviewer": "Review",
 }
-DIGITS = re.compile(r"[0-9]{1,15}")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of the table, in words."""
-
-    patient_key: str
-    patient: str
-    kind: str
-    arrived: str
-    state: State
-    state_words: str
-    reason: str
-    scan_id: str = ""
-    finding: str = ""
-    size: str = ""
-    side: str = ""
-    acquired: str = ""
-    notes: tuple[str, ...] = ()
-    has_picture: bool = False
+ALL_REVIEWED = "There is no other scan here that nobody has reviewed."
+TOO_MANY = f"More than {MOST_FOUND} patients match, and not all are shown; please type more."
 
 
 async def show_worklist(request: web.Request) -> web.StreamResponse:
-    """`/`: one page of drops, all or in one state."""
-    state, before = _asked_state(request), _asked_number(request, "before")
-    index = request.app[INDEX]
-    counts = await count_states(index)
-    rows = await worklist(index, state, before, PAGE + 1)
-    shown = rows[:PAGE]
-    patients = await known_patients(request, (row.patient_id for row in shown))
-    moving = before is None and counts[State.WAITING] + counts[State.RUNNING] > 0
+    """`/`: a page of rows. Empty fields, as a form sends them, are taken out of the address."""
+    address = read_address(request)
+    if any(value == "" for value in request.query.values()):
+        raise web.HTTPSeeOther(address.link())
+    await catch_up(request.app[JOINED], request.app[RECORDS])
+    mark = await newest_mark(request.app[JOINED])
+    asked = await asked_of(request, address)
     values = {
         "title": "Worklist",
         "section": "worklist",
-        "lines": [line(row, patients[row.patient_id]) for row in shown],
-        "counts": [(each, STATES[each], counts[each]) for each in State],
-        "chosen": state,
-        "is_first": before is None,
-        "older": shown[-1].drop_id if len(rows) > PAGE else None,
-        "refresh": REFRESH_SECONDS if moving else None,
-        "message": _message(request),
+        "address": address,
+        "here": address.link(after=address.after, before=address.before),
+        "columns": COLUMNS.items(),
+        "sorted_by": COLUMNS.get(address.sort, "arrival").lower(),
+        "findings": FINDINGS,
+        "sides": SIDES,
+        "flags": FLAGS,
+        "mark": mark,
+        "search": recall(request[SESSION], address.q) or "",
+        "is_gone": asked is None,
+        "message": _message(request, asked),
+        "recent_days": request.app[SETTINGS].viewer.recent_days,
+        "is_empty": await is_empty(request.app[JOINED]),
+        **(await _page(request, address, asked)),
+        **(await standing(request)),
     }
     return render(request, "worklist.html", values)
 
 
-def line(row: WorkRow, patient: Patient) -> Line:
-    """A row of the index as a line of the table."""
-    start = Line(
-        patient.patient_key,
-        patient.name or patient.patient_id,
-        KINDS.get(row.kind, row.kind) if row.scan else UNREAD.get(row.kind, KINDS[row.kind]),
-        moment_words(row.seen_at),
-        row.state,
-        state_words(row.state, row.rested),
-        row.reason or "",
-    )
-    if row.scan is None:
-        return start
-    report = row.scan.report
-    return replace(
-        start,
-        scan_id=row.scan.scan_id,
-        finding=FINDING_WORDS[row.scan.finding],
-        size=found_size(report),
-        side=found_side(report),
-        acquired=moment_words(row.scan.acquired_at),
-        notes=_notes(row),
-        has_picture=row.scan.removed_at is None,
-    )
-
-
-def _notes(row: WorkRow) -> tuple[str, ...]:
-    """The report's doubts, and one that a report cannot have: a later twin of another patient."""
-    assert row.scan is not None, "only a published scan has notes"
-    messages = tuple(str(note["message"]) for note in row.scan.report["quality"])
-    said = any(note["code"] == "filed_twice" for note in row.scan.report["quality"])
-    return (*messages, FILED_TWICE) if row.filed_twice and not said else messages
-
-
-def _asked_state(request: web.Request) -> State | None:
-    asked = request.query.get("state", "")
-    if asked and asked not in list(State):
-        raise web.HTTPNotFound(text="There is no such list.")
-    return State(asked) if asked else None
-
-
-def _asked_number(request: web.Request, name: str) -> int | None:
-    asked = request.query.get(name, "")
-    if asked and not DIGITS.fullmatch(asked):
+async def show_rows(request: web.Request) -> web.StreamResponse:
+    """`/worklist/rows?ids=…&since=…`: the rows of an open page as they are now, and what is new."""
+    address, ids = read_address(request), request.query.get("ids", "").split(",")
+    since = request.query.get("since", "")
+    numbers = [int(each) for each in ids if NUMBER.fullmatch(each)][: 2 * PAGE]
+    if not NUMBER.fullmatch(since):
         raise web.HTTPNotFound(text="There is no such page of the list.")
-    return int(asked) if asked else None
+    joined = request.app[JOINED]
+    await catch_up(joined, request.app[RECORDS])
+    lines = await lines_of(request, numbers)
+    asked = await asked_of(request, address)
+    changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
+    values = {
+        "lines": lines,
+        "gone": sorted(set(numbers) - {line.row_id for line in lines}),
+        "news": len(changed),
+        "most_news": MOST_NEWS,
+        **(await standing(request)),
+    }
+    return render(request, "worklist_rows.html", values)
 
 
-def _message(request: web.Request) -> str:
-    """What to say after an upload; the address carries only the number, never a text."""
-    count = _asked_number(request, "received")
-    if not count:
+async def lines_of(request: web.Request, row_ids: list[int]) -> list[Line]:
+    """These rows in words, in this order."""
+    rows = await worklist_rows(request.app[JOINED], row_ids)
+    patients = await known_patients(request, (row.patient_id for row in rows))
+    return [line_of(row, patients[row.patient_id]) for row in rows]
+
+
+async def _page(request: web.Request, address: Address, asked: Asked | None) -> dict[str, Any]:
+    """The lines, and the rows before and after which the pages beside this one lie."""
+    found = await page_of(request.app[JOINED], asked, PAGE + 1) if asked else []
+    shown = found[-PAGE:] if address.before else found[:PAGE]
+    more = len(found) > PAGE
+    has_later = bool(address.before) or more
+    has_earlier = more if address.before else bool(address.after)
+    return {
+        "lines": await lines_of(request, shown),
+        "earlier": shown[0] if shown and has_earlier else None,
+        "later": shown[-1] if shown and has_later else None,
+    }
+
+
+async def _changed(request: web.Request, asked: Asked, since: int) -> set[int]:
+    return await count_changed(request.app[JOINED], asked.filters, since, MOST_NEWS)
+
+
+def _message(request: web.Request, asked: Asked | None) -> str:
+    """What to say after something else; the address carries a number or a word, never a text."""
+    if asked is None:
+        return GONE
+    if asked.filters.patients is not None and len(asked.filters.patients) >= MOST_FOUND:
+        return TOO_MANY
+    if request.query.get("said") == "reviewed":
+        return ALL_REVIEWED
+    count = request.query.get("received", "")
+    if count and not NUMBER.fullmatch(count):
+        raise web.HTTPNotFound(text="There is no such list.")
+    if not count or int(count) == 0:
         return ""
-    return MESSAGES["1" if count == 1 else "many"].format(count=count)
+    files = "1 file" if int(count) == 1 else f"{int(count)} files"
+    return f"{files} received; the scan appears here once it has rested."

@@ -84,15 +84,22 @@ async def enter_scan(index: Database, scan: ScanRow, dicom_ids: Iterable[str]) -
 
 
 async def enter_ended(index: Database, drop: EndedDrop) -> None:
-    """A drop that must have been, since its files lie where ended drops' files lie."""
+    """A drop that must have been, since its files lie where ended drops' files lie.
+
+    When it was seen is lost; that of a scan was before this was published.
+    """
     moment = now()
     async with index.transaction():
+        first = await index.row(
+            "SELECT min(published_at) AS at FROM scans WHERE scan_id = ?", (drop.scan_id,)
+        )
+        seen_at = first["at"] if first and first["at"] else moment
         drop_id = await index.change(
             "INSERT INTO drops (unit, patient_id, kind, state, scan_id, reason, seen_at, ended_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(drop.unit, drop.patient_id, drop.kind, drop.state),
-                *(drop.scan_id, drop.reason, moment, moment),
+                *(drop.scan_id, drop.reason, seen_at, moment),
             ),
         )
         await index.change_many(

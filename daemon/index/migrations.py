@@ -1,5 +1,7 @@
 """The shape of both databases as lists of steps: steps are only ever added at the end."""
 
+from daemon.index.worklist_shape import WORKLIST
+
 INDEX: tuple[str, ...] = (
     """
     CREATE TABLE drops (
@@ -144,6 +146,7 @@ INDEX: tuple[str, ...] = (
         (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
             WHERE g.scan_id = d.scan_id AND g.is_given);
     """,
+    WORKLIST,
 )
 
 RECORDS: tuple[str, ...] = (
@@ -268,5 +271,8 @@ RECORDS: tuple[str, ...] = (
         taken_back_at TEXT NOT NULL DEFAULT ''
     );
     CREATE UNIQUE INDEX one_patient_a_scan ON assignments (scan_id) WHERE taken_back_at = '';
+    """,
+    """
+    CREATE UNIQUE INDEX patients_in_order ON patients (name, patient_id);
     """,
 )

@@ -77,16 +77,6 @@ async def last_decision(records: Database, scan_id: str, revision: int) -> Decis
     return Decision(row["decision"]) if row else None
 
 
-async def reviewed_masks(records: Database, scan_ids: Iterable[str]) -> set[tuple[str, int]]:
-    """scan_id and revision of every mask of these scans of which something was said."""
-    wanted = list(scan_ids)
-    marks = ", ".join("?" * len(wanted))
-    rows = await records.rows(
-        f"SELECT DISTINCT scan_id, revision FROM reviews WHERE scan_id IN ({marks})", wanted
-    )
-    return {(row["scan_id"], row["revision"]) for row in rows}
-
-
 async def last_reviews(records: Database, scan_ids: Iterable[str]) -> dict[str, Review]:
     """What was said last of each of these scans, by scan_id; without those of which nothing was."""
     rows = await records.rows(

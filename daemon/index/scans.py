@@ -1,11 +1,10 @@
-"""Published scans: what was found, for the worklist, a patient's history and the scan page."""
+"""Published scans: what was found, for a patient's history and the scan page."""
 
 import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.drops import State
 from daemon.history import date_of
 from daemon.index.database import Database
 from daemon.index.figures import count_scan
@@ -32,22 +31,6 @@ class ScanRow:
     accession: str = ""
     study_date: str = ""
     removed_at: str | None = None  # when retention took its files away
-
-
-@dataclass(frozen=True)
-class WorkRow:
-    """One line of the worklist: a drop, with its scan once that is published."""
-
-    drop_id: int
-    patient_id: str
-    kind: str
-    state: State
-    rested: bool
-    reason: str | None
-    seen_at: str
-    ended_at: str | None
-    scan: ScanRow | None
-    filed_twice: bool  # the same content is filed under another patient as well
 
 
 def row_of_report(report: dict[str, Any], folder: bytes, published_at: str) -> ScanRow:
@@ -147,37 +130,6 @@ async def patient_ids(index: Database) -> set[str]:
     """Every patient under whom a drop or a scan is filed."""
     rows = await index.rows("SELECT patient_id FROM drops UNION SELECT patient_id FROM scans")
     return {str(row["patient_id"]) for row in rows}
-
-
-async def worklist(
-    index: Database, state: State | None = None, before: int | None = None, limit: int = 50
-) -> list[WorkRow]:
-    """A page of drops, newest first: those with a drop_id below `before`, in one state or all."""
-    rows = await index.rows(
-        "SELECT d.drop_id, d.patient_id AS filed_under, d.kind, d.state, d.rested, d.reason,"
-        " d.seen_at, d.ended_at, s.*, EXISTS (SELECT 1 FROM shown_scans o WHERE"
-        " o.content_sha256 = s.content_sha256 AND o.patient_id != s.patient_id) AS filed_twice"
-        " FROM shown_drops d LEFT JOIN scans s ON s.scan_id = d.scan_id"
-        " AND s.revision = (SELECT max(revision) FROM scans WHERE scan_id = d.scan_id)"
-        " WHERE d.kind != 'loose' AND d.drop_id < coalesce(?, 9223372036854775807)"
-        " AND (? IS NULL OR d.state = ?) ORDER BY d.drop_id DESC LIMIT ?",
-        (before, state, state, limit),
-    )
-    return [
-        WorkRow(
-            row["drop_id"],
-            row["filed_under"],
-            row["kind"],
-            State(row["state"]),
-            bool(row["rested"]),
-            row["reason"],
-            row["seen_at"],
-            row["ended_at"],
-            scan_of_row(row) if row["scan_id"] else None,
-            bool(row["filed_twice"]),
-        )
-        for row in rows
-    ]
 
 
 def scan_of_row(row: sqlite3.Row) -> ScanRow:

@@ -1,0 +1,181 @@
+"""Pages of the worklist: any filters, in any order, from any row on, in a bounded number of steps.
+
+A filter that leaves few rows is asked first, and these are sorted; else the index of the order
+is walked until a page is full. Which of the two is found out by counting up to FEW rows.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from daemon.index.database import Database
+from daemon.index.worklist_filters import Condition, Filters, always, conditions_of
+
+FEW = 5000  # rows that are sorted in a few milliseconds
+
+
+@dataclass(frozen=True)
+class Order:
+    """By what the list is sorted. keys: not null where the value is known; others come last."""
+
+    keys: tuple[str, ...]
+    unknown: str = ""  # the condition of rows that have no such value
+    table: str = "worklist w INDEXED BY {index}"
+    index: str = ""
+    rest: tuple[str, ...] = ("w.row_id",)  # by what the rows without a value are sorted
+
+
+_BY_PATIENT = (
+    "records.patients p INDEXED BY patients_in_order"
+    " CROSS JOIN worklist w INDEXED BY worklist_by_patient ON w.patient_id = p.patient_id"
+)
+
+
+def _by(column: str, index: str) -> Order:
+    return Order((f"w.{column}", "w.row_id"), f"w.{column} IS NULL", index=f"worklist_by_{index}")
+
+
+USUAL = "urgency"
+ORDERS = {
+    USUAL: Order(
+        ("w.urgency", "w.growth_order", "w.arrived_at", "w.row_id"), index="worklist_by_urgency"
+    ),
+    "patient": Order(
+        ("p.name", "p.patient_id", "w.row_id"),
+        "p.name = ''",
+        _BY_PATIENT,
+        rest=("p.patient_id", "w.row_id"),
+    ),
+    "date": _by("acquired_at", "acquired"),
+    "state": Order(("w.state", "w.row_id"), index="worklist_by_state"),
+    "finding": _by("finding", "finding"),
+    "volume": _by("volume_ml", "volume"),
+    "side": _by("side", "side"),
+    "change": _by("growth", "growth"),
+    "flags": Order(("w.flags", "w.row_id"), index="worklist_by_flags"),
+    "reviewer": _by("reviewer", "reviewer"),
+    "arrived": Order(("w.arrived_at", "w.row_id"), index="worklist_by_arrived"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which page: order is a name of ORDERS; place: the row after or before which it begins."""
+
+    filters: Filters
+    order: str = USUAL
+    is_ascending: bool = False
+    place: int | None = None
+    is_backward: bool = False
+
+
+async def page_of(joined: Database, asked: Asked, limit: int) -> list[int]:
+    """The row_ids that follow the place, in the order of the list; going back, those before it.
+
+    At most `limit`; a place that is gone begins the list anew.
+    """
+    few = await _few(joined, asked.filters)
+    place = await _place(joined, asked)
+    found: list[int] = []
+    for sql, values in _segments(asked, few, place):
+        rows = await joined.rows(f"{sql} LIMIT ?", (*values, limit - len(found)))
+        found += [int(row["row_id"]) for row in rows]
+        if len(found) >= limit:
+            break
+    return found[::-1] if asked.is_backward else found
+
+
+async def count_changed(joined: Database, filters: Filters, since: int, most: int) -> set[int]:
+    """The rows of a list that are new or have changed since this mark, up to so many."""
+    where = _where([*conditions_of(filters), always(filters), Condition("w.mark > ?")])
+    rows = await joined.rows(
+        f"SELECT row_id FROM worklist w INDEXED BY worklist_by_mark {where[0]} LIMIT ?",
+        (*where[1], since, most),
+    )
+    return {int(row["row_id"]) for row in rows}
+
+
+async def _few(joined: Database, filters: Filters) -> str | None:
+    """The fewest rows that any one of the filters leaves, as JSON; None if each leaves many."""
+    best: list[int] | None = None
+    for condition in conditions_of(filters):
+        rows = await joined.rows(
+            f"SELECT row_id FROM worklist w WHERE {condition.sql} LIMIT ?",
+            (*condition.values, FEW + 1),
+        )
+        if len(rows) <= FEW and (best is None or len(rows) < len(best)):
+            best = [row["row_id"] for row in rows]
+    return None if best is None else json.dumps(best)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A row's values in the order: of its keys, or of the rest if it has no value."""
+
+    values: tuple[object, ...]
+    is_unknown: bool
+
+
+async def _place(joined: Database, asked: Asked) -> _Place | None:
+    if asked.place is None:
+        return None
+    order = ORDERS[asked.order]
+    columns = ", ".join((*order.keys, f"({order.unknown or 0})", *order.rest))
+    row = await joined.row(
+        f"SELECT {columns} FROM worklist w"
+        " LEFT JOIN records.patients p ON p.patient_id = w.patient_id WHERE w.row_id = ?",
+        (asked.place,),
+    )
+    if row is None:
+        return None
+    values, count = tuple(row), len(order.keys)
+    return _Place(values[count + 1 :] if values[count] else values[:count], bool(values[count]))
+
+
+def _segments(
+    asked: Asked, few: str | None, place: _Place | None
+) -> Iterator[tuple[str, list[object]]]:
+    """The queries that give the page, in turn: rows with the value, then those without."""
+    order = ORDERS[asked.order]
+    known = f"NOT ({order.unknown})" if order.unknown else "1"
+    parts = [(known, order.keys, False)]
+    if order.unknown:
+        parts.append((order.unknown, order.rest, True))
+    upward = asked.is_ascending != asked.is_backward
+    for condition, keys, is_unknown in parts[:: -1 if asked.is_backward else 1]:
+        passed = place is not None and place.is_unknown != is_unknown
+        if passed and (is_unknown == asked.is_backward):
+            continue  # this part lies wholly on the other side of the place
+        start = place if place is not None and not passed else None
+        yield _query(asked, order, few, condition, keys, upward, start)
+
+
+def _query(
+    asked: Asked,
+    order: Order,
+    few: str | None,
+    part: str,
+    keys: tuple[str, ...],
+    upward: bool,
+    start: _Place | None,
+) -> tuple[str, list[object]]:
+    conditions = [Condition(part), always(asked.filters), *conditions_of(asked.filters)]
+    where, values = _where(conditions)
+    if start is not None:
+        sign = ">" if upward else "<"
+        where += f" AND ({', '.join(keys)}) {sign} ({', '.join('?' * len(keys))})"
+    table, first = order.table.format(index=order.index), list[object]()
+    if few is not None:
+        table = "json_each(?) few CROSS JOIN worklist w ON w.row_id = few.value"
+        table += " LEFT JOIN records.patients p ON p.patient_id = w.patient_id"
+        first = [few]
+    direction = "ASC" if upward else "DESC"
+    sort = ", ".join(f"{key} {direction}" for key in keys)
+    sql = f"SELECT w.row_id FROM {table} {where} ORDER BY {sort}"
+    return sql, [*first, *values, *(start.values if start else ())]
+
+
+def _where(conditions: list[Condition]) -> tuple[str, list[object]]:
+    """WHERE with all of them, and their values."""
+    values = [value for condition in conditions for value in condition.values]
+    return "WHERE " + " AND ".join(f"({each.sql})" for each in conditions), list(values)

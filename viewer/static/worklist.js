@@ -1,0 +1,54 @@
+// The worklist while it is open: rows change in place, new ones are told above, j and k move over them.
+
+const table = document.getElementById("worklist");
+const button = document.getElementById("show-news");
+const rows = () => [...(table?.tBodies[0].rows ?? [])];
+const seen = new Map(rows().map((row) => [row.id, row.outerHTML]));
+
+async function refresh() {
+  const ids = rows().map((row) => row.id.slice("row-".length)).join(",");
+  const address = new URL(button.dataset.rows, location.href);
+  address.searchParams.set("ids", ids);
+  address.searchParams.set("since", document.body.dataset.mark);
+  const answer = await fetch(address).catch(() => null); // without a line live.js says so
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const row of fresh.querySelectorAll("tbody tr")) change(row);
+  fill("standing", fresh);
+  tell(fresh.getElementById("news").textContent.trim());
+}
+
+function change(fresh) {
+  const old = document.getElementById(fresh.id);
+  if (!old || seen.get(fresh.id) === fresh.outerHTML) return;
+  seen.set(fresh.id, fresh.outerHTML);
+  const wasInside = old.contains(document.activeElement);
+  const wasOpen = old.querySelector("details")?.open;
+  old.replaceWith(document.adoptNode(fresh));
+  if (wasOpen) fresh.querySelector("details")?.setAttribute("open", "");
+  if (wasInside) fresh.querySelector("a.open, a")?.focus();
+}
+
+function fill(id, fresh) {
+  const [old, now] = [document.getElementById(id), fresh.getElementById(id)];
+  if (old.textContent === now.textContent || old.contains(document.activeElement)) return;
+  old.replaceChildren(...now.childNodes);
+}
+
+function tell(words) {
+  const news = document.getElementById("news");
+  if (news.textContent !== words) news.textContent = words;
+  button.hidden = words === "";
+}
+
+function move(step) {
+  const all = rows();
+  const here = all.findIndex((row) => row.contains(document.activeElement));
+  const next = here < 0 ? (step > 0 ? 0 : all.length - 1) : here + step;
+  all[Math.max(0, Math.min(next, all.length - 1))]?.querySelector("a.open, a")?.focus();
+}
+
+button.addEventListener("click", () => { location.assign(button.dataset.list); });
+document.querySelector('[data-key="j"]').addEventListener("click", () => move(1));
+document.querySelector('[data-key="k"]').addEventListener("click", () => move(-1));
+document.body.addEventListener("gliowatch:changed", refresh);

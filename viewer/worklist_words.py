@@ -1,0 +1,155 @@
+"""One row of the worklist in words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.index.patients import Patient
+from daemon.index.worklist import Row
+from daemon.names import UNASSIGNED
+from daemon.outputs.sentences import FILED_TWICE, moment_words
+from daemon.outputs.sentences import SIDES as REPORTED_SIDES
+from viewer.nights import clock_words, local_words
+from viewer.reviewing import SAID
+from viewer.wording import found_size
+
+STATES = {
+    "failed": "Failed",
+    "review": "Needs review",
+    "running": "Running",
+    "copying": "Being copied",
+    "waiting": "Waiting",
+    "done": "Done",
+    "duplicate": "Duplicate",
+}
+FINDINGS = {
+    "tumor": "FLAIR abnormality",
+    "no_tumor": "None found",
+    "not_judged": "Not judged",
+}
+SIDES = {name: words for name, words in REPORTED_SIDES.items() if name != "unknown"}
+FLAGS = {
+    "identity_conflict": "Patient in doubt",
+    "filed_twice": "Filed under two patients",
+    "low_confidence": "Low confidence",
+    "several_places": "Several places",
+    "slices_missing": "Slices missing",
+    "missing_voxels": "Voxels without a value",
+    "uneven_spacing": "Uneven slices",
+    "no_flair": "No FLAIR in the study",
+    "sequence_unknown": "Sequence not known",
+    "units_unknown": "Unit of length not known",
+    "orientation_unknown": "Sides not known",
+    "date_unknown": "Date not known",
+    "late_files": "Files came later",
+    "judged_again": "Judged again",
+    "compared_again": "Compared again",
+}
+ARRIVED = {"recent": "", "night": "Last night", "all": "Any time"}
+FROM_NOTHING = "from nothing measurable"
+FIRST, NOT_COMPARED = "First scan", "Not compared"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of the volume: short for the eye, whole for the ear."""
+
+    short: str
+    words: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table. state: a key of STATES; patient: as people know the patient."""
+
+    row_id: int
+    patient_key: str
+    patient: str
+    patient_id: str
+    acquired: str
+    arrived: str
+    state: str
+    state_words: str
+    reason: str
+    scan_id: str
+    finding: str = ""
+    size: str = ""
+    place: str = ""
+    change: Change | None = None
+    flags: tuple[str, ...] = ()
+    review: str = ""
+    has_picture: bool = False
+
+
+def line_of(row: Row, patient: Patient) -> Line:
+    """A row of the index as a line of the table."""
+    report = row.report
+    return Line(
+        row.row_id,
+        patient.patient_key,
+        patient.name,
+        patient.patient_id,
+        moment_words(row.acquired_at) if report else "",
+        local_words(row.arrived_at),
+        row.state,
+        _state_words(row),
+        row.reason or "",
+        row.scan_id or "",
+        FINDINGS[report["finding"]] if report else "",
+        found_size(report) if report else "",
+        _place(report) if report else "",
+        _change(row, report) if report else None,
+        _flags(row, report) if report else (),
+        _review(row) if report else "",
+        row.has_picture,
+    )
+
+
+def _state_words(row: Row) -> str:
+    words = STATES[row.state]
+    if row.state == "running" and row.started_at:
+        return f"{words} since {clock_words(row.started_at)}"
+    return f"{words}, being judged again" if row.is_again else words
+
+
+def _place(report: dict[str, Any]) -> str:
+    """Side of the largest lesion, and the lobe that holds most of it where that is known."""
+    if not report["lesions"]:
+        return ""
+    first = report["lesions"][0]
+    lobe = next(iter(first.get("lobes") or {}), "")
+    return ", ".join(part for part in (REPORTED_SIDES[first["side"]], lobe) if part)
+
+
+def _change(row: Row, report: dict[str, Any]) -> Change | None:
+    """Against the patient's scan before; '' where nothing was judged."""
+    if report["finding"] == "not_judged":
+        return None
+    change = report["change"]
+    if change is None:
+        is_first = row.is_first and row.patient_id != UNASSIGNED
+        words = FIRST if is_first else NOT_COMPARED
+        return Change(words, words)
+    note = "" if change.get("comparable", True) else "measured differently"
+    percent, ml = change["volume_percent"], change["volume_ml"]
+    amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
+    if float(amount.split()[0]) == 0:
+        return Change("= same size", "Same size as before", note)
+    sign, verb = ("▲", "Grew") if ml > 0 else ("▼", "Shrank")
+    return Change(f"{sign} {amount}", f"{verb} by {amount}", note)
+
+
+def _flags(row: Row, report: dict[str, Any]) -> tuple[str, ...]:
+    """The report's doubts; a later twin of another patient, and a judgement that failed."""
+    messages = tuple(str(note["message"]) for note in report["quality"])
+    said = any(note["code"] == "filed_twice" for note in report["quality"])
+    twice = (FILED_TWICE,) if row.filed_twice and not said else ()
+    again = (f"Judging it again failed: {row.reason}",) if row.reason else ()
+    return (*again, *messages, *twice)
+
+
+def _review(row: Row) -> str:
+    if not row.decision:
+        return "Not reviewed"
+    said = {str(decision): words for decision, words in SAID.items()}[row.decision]
+    return f"{said}: {row.reviewer}"
