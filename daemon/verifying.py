@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daemon.drops import State
+from daemon.holding import count_held
 from daemon.inbox import Listing, NameRules, identify, look_through
 from daemon.index.database import open_index, open_records
 from daemon.index.holdings import HeldFile, faults_of, held_files, held_folders
@@ -88,7 +89,9 @@ async def _compare(settings: Settings) -> Account:
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
         *_of_aside(daemon.inbox, held),
     ]
-    return Account(_counted(held, listing), tuple(sorted(set(differences))))
+    not_sent = await asyncio.to_thread(count_held, daemon.inbox)
+    files = _counted(held, listing) | {"not_sent_yet": not_sent}
+    return Account(files, tuple(sorted(set(differences))))
 
 
 def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:

@@ -2,6 +2,9 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +20,20 @@ from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
 MAX_VOXELS = 150_000_000  # 512 x 512 x 570: 0.6 GB as float32
 MAX_EXTENSION_BYTES = 8_000_000  # header extensions and padding that a real file may carry
 UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+CHUNK = 1 << 20
+LONGEST_HEADER = 544  # bytes, of NIfTI-2 with the mark of its extensions
+CUT_OFF = "The file is shorter than its header says: it was cut off."
+UNITS_UNKNOWN = Note("units_unknown", "The file does not say its unit of length; mm are assumed.")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A volume's grid as its header tells: voxels along i, j, k, and the affine to RAS mm."""
+
+    shape: tuple[int, int, int]
+    affine: Affine
+    scale: Scale
+    sides_known: bool
 
 
 @np.errstate(all="ignore")  # what overflows in a hostile header is refused right after
@@ -27,31 +44,58 @@ def read_nifti(path: Path) -> Volume:
     sides are not known. Raises UnreadableScan with the reason.
     """
     image = load_image(path)
-    shape = _three_axes(image.shape)
-    affine, sides_known = _affine(image)
-    voxels, notes = _voxels(image, shape)
-    unit = _unit(image)
-    scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
-    affine[:3] *= UNITS.get(unit, 1.0)
-    _check_geometry(affine)
-    if scale is Scale.ASSUMED:
-        notes += (
-            Note("units_unknown", "The file does not say its unit of length; mm are assumed."),
-        )
-    if not sides_known:
+    grid = _geometry(image.header)
+    voxels, notes = _voxels(image, grid.shape)
+    if grid.scale is Scale.ASSUMED:
+        notes += (UNITS_UNKNOWN,)
+    if not grid.sides_known:
         notes += (
             Note("orientation_unknown", "The file does not say which side is left or right."),
         )
-    return Volume(voxels, affine, Kind.NIFTI, scale, sides_known, _description(image), notes=notes)
+    about = (Kind.NIFTI, grid.scale, grid.sides_known, _description(image))
+    return Volume(voxels, grid.affine, *about, notes=notes)
+
+
+@np.errstate(all="ignore")
+def geometry_of(path: Path) -> Geometry:
+    """The grid of a NIfTI file, whose voxels are counted but not kept. Raises UnreadableScan."""
+    with _opened(path) as stream:
+        start = stream.read(LONGEST_HEADER)
+        header, end = _header(start)
+        count = len(start)
+        while count < end and (chunk := stream.read(min(CHUNK, end - count))):
+            count += len(chunk)
+    if count < end:
+        raise UnreadableScan(CUT_OFF)
+    return _geometry(header)
+
+
+def _geometry(header: nib.Nifti1Header) -> Geometry:
+    """The sform, else the qform; sides are not known where the file declares neither."""
+    shape = _three_axes(tuple(int(length) for length in header.get_data_shape()))
+    sides_known = bool(int(header["sform_code"]) or int(header["qform_code"]))
+    affine = np.array(header.get_best_affine(), dtype=np.float64)
+    unit = _unit(header)
+    affine[:3] *= UNITS.get(unit, 1.0)
+    _check_geometry(affine)
+    scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
+    return Geometry(shape, affine, scale, sides_known)
 
 
 def load_image(path: Path) -> nib.Nifti1Image:
     """A NIfTI-1 or -2 image held wholly in memory, its size checked against its header first."""
+    with _opened(path) as stream:
+        return _parse(stream)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The unpacked bytes of a file; what damage makes the libraries raise becomes a sentence."""
     try:
         with path.open("rb") as start:
             packed = start.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            return _parse(stream)  # type: ignore[arg-type]
+            yield stream  # type: ignore[misc]
     except EOFError:
         raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
     except (zlib.error, gzip.BadGzipFile):
@@ -61,7 +105,23 @@ def load_image(path: Path) -> nib.Nifti1Image:
 
 
 def _parse(stream: BinaryIO) -> nib.Nifti1Image:
-    start = stream.read(544)
+    start = stream.read(LONGEST_HEADER)
+    header, end = _header(start)
+    kind = _image_class(start)
+    size = kind.header_class.template_dtype.itemsize
+    limit = end + MAX_EXTENSION_BYTES
+    start = start[:size] + bytes(len(start[size : size + 4])) + start[size + 4 :]  # no extensions
+    content = start + stream.read(limit + 1 - len(start))
+    if len(content) > limit:
+        raise UnreadableScan("The file holds far more data than its header says.")
+    if len(content) < end:
+        raise UnreadableScan(CUT_OFF)
+    image: nib.Nifti1Image = kind.from_bytes(content)
+    return image
+
+
+def _header(start: bytes) -> tuple[nib.Nifti1Header, int]:
+    """The header in a file's first bytes, and where the data that it claims end."""
     kind = _image_class(start)
     size = kind.header_class.template_dtype.itemsize
     header = kind.header_class(start[:size], check=False)
@@ -69,15 +129,7 @@ def _parse(stream: BinaryIO) -> nib.Nifti1Image:
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_EXTENSION_BYTES:
         raise UnreadableScan("The NIfTI header is damaged: its data offset makes no sense.")
-    limit = offset + needed + MAX_EXTENSION_BYTES
-    start = start[:size] + bytes(len(start[size : size + 4])) + start[size + 4 :]  # no extensions
-    content = start + stream.read(limit + 1 - len(start))
-    if len(content) > limit:
-        raise UnreadableScan("The file holds far more data than its header says.")
-    if len(content) < offset + needed:
-        raise UnreadableScan("The file is shorter than its header says: it was cut off.")
-    image: nib.Nifti1Image = kind.from_bytes(content)
-    return image
+    return header, offset + needed
 
 
 def _image_class(start: bytes) -> type[nib.Nifti1Image]:
@@ -117,17 +169,10 @@ def _three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-def _affine(image: nib.Nifti1Image) -> tuple[Affine, bool]:
-    """The sform, else the qform; the flag is False where the file declares neither."""
-    known = bool(int(image.header["sform_code"]) or int(image.header["qform_code"]))
-    affine = np.array(image.affine, dtype=np.float64)
-    return affine, known
-
-
-def _unit(image: nib.Nifti1Image) -> str:
+def _unit(header: nib.Nifti1Header) -> str:
     """The declared unit of length; "unknown" for a code that NIfTI does not know."""
     try:
-        return str(image.header.get_xyzt_units()[0])
+        return str(header.get_xyzt_units()[0])
     except KeyError:
         return "unknown"
 
