@@ -89,10 +89,8 @@ class Held:
         Raises NotHeld when nothing is there to be sent.
         """
         self._touch()
-        for place, _, names in os.walk(self.folder):
-            for name in names:
-                if name.endswith(PART):  # it is still on its way, or was given up
-                    (Path(place) / name).unlink(missing_ok=True)
+        for half in self.folder.rglob(f"*{PART}"):  # still on its way, or given up
+            half.unlink(missing_ok=True)
         if not any(names for _, _, names in os.walk(self.folder)):
             raise NotHeld("There is no file to send.")
         sync_tree(self.folder)
@@ -112,16 +110,18 @@ class Held:
         try:
             os.utime(self.root)
         except FileNotFoundError:
-            raise NotHeld("This upload is not there any more: please choose the files again.") from (
-                None
-            )
+            raise NotHeld(
+                "This upload is not there any more: please choose the files again."
+            ) from (None)
 
     def _safe(self, claimed_path: str) -> tuple[Path, str]:
         """Folder and name for a file: never hidden, never waited for, never elsewhere."""
         *folders, name = claimed_path.replace("\\", "/").split("/")
         kept = [file_name(each)[:LONGEST_FOLDER] for each in folders if each.strip(". ")]
         short = [each.encode()[:LONGEST_FOLDER].decode("utf-8", "ignore") for each in kept]
-        place = self.folder.joinpath(*(visible(each, self._rules) for each in short[-MOST_FOLDERS:]))
+        place = self.folder.joinpath(
+            *(visible(each, self._rules) for each in short[-MOST_FOLDERS:])
+        )
         return place, visible(file_name(name), self._rules)
 
 

@@ -85,7 +85,8 @@ class _Viewer:
 
     def _start(self) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=self._serve, args=self._values, daemon=True)
+        # no daemonic process: the viewer has a worker of its own, which opens what is uploaded
+        process = context.Process(target=self._serve, args=self._values)
         process.start()
         return process
 

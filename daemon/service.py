@@ -36,6 +36,7 @@ from daemon.retention import Retention
 from daemon.running_scans import RunningScans
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
+from daemon.spacing import queue_spaced
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
 
@@ -96,6 +97,7 @@ class Service:
             log.warning("resumed", extra={"drops": cut_off})
         await ensure_patients(self._records, await patient_ids(self._index))
         await queue_dated(self._index, self._records)
+        await queue_spaced(self._index, self._records)
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon

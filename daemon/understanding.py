@@ -23,12 +23,14 @@ from model.volume import Kind, Scan
 
 @dataclass(frozen=True)
 class Understood:
-    """One scan of an upload. key: opaque; label: what its file or folder is called.
+    """One scan of an upload. key: opaque; group: the same for all of one zip file; label: what its
+    file or folder is called.
 
     glance is None where it cannot be read, and fault says why; patients: whom DICOM files name.
     """
 
     key: str
+    group: str
     drop: Drop
     label: str
     glance: Glance | None
@@ -40,7 +42,7 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
     """Each scan of a drop below `root`; one that cannot be read says so."""
     try:
         with tempfile.TemporaryDirectory(dir=root) as scratch:
-            studies = (drop,)
+            studies: tuple[Drop, ...] = (drop,)
             if drop.kind in (DropKind.DICOM, DropKind.ZIP):
                 studies = part_by_study(root, drop, Path(scratch))
             return tuple(_one(root, study, rules, Path(scratch)) for study in studies)
@@ -50,7 +52,7 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
 
 def not_understood(drop: Drop, fault: str) -> Understood:
     """A drop that cannot be read."""
-    return Understood(_key(drop), drop, _label(drop), None, fault)
+    return Understood(_key(drop.unit), _group(drop), drop, _label(drop), None, fault)
 
 
 def content_of(root: Path, drop: Drop) -> str:
@@ -65,9 +67,8 @@ def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Understood
     try:
         scan = scan_of(_paths(root, drop, scratch))
         patients = named_in(scan.files).identities if scan.kind is Kind.DICOM else ()
-        return Understood(
-            _key(drop), drop, _label(drop), _glance(scan, rules), patients=patients
-        )
+        told = (_key(drop.unit), _group(drop), drop, _label(drop), _glance(scan, rules))
+        return Understood(*told, patients=patients)
     except UnreadableScan as error:
         return not_understood(drop, str(error))
 
@@ -92,8 +93,12 @@ def _paths(root: Path, drop: Drop, scratch: Path) -> list[Path]:
     return list(members_of(drop, unpack(paths[0], folder)))
 
 
-def _key(drop: Drop) -> str:
-    return hashlib.sha256(drop.unit).hexdigest()[:12]
+def _key(unit: bytes) -> str:
+    return hashlib.sha256(unit).hexdigest()[:12]
+
+
+def _group(drop: Drop) -> str:
+    return _key(drop.place if drop.kind is DropKind.ZIP else drop.unit)
 
 
 def _label(drop: Drop) -> str:

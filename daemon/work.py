@@ -26,6 +26,7 @@ from model.lobes import lobes_of
 from model.marked import Marked
 from model.reading.dicom_identity import Identity, named_in
 from model.reading.dicom_sequence import RULES, FlairRules
+from model.reading.scaling import with_spacing
 from model.reading.scan import read
 from model.segmentation import Rules, Segmentation
 from model.volume import Kind, Note, Volume
@@ -70,14 +71,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
         model.least_flair,
         model.save_probabilities,
         model.threads,
-        FlairRules(
-            model.flair_names,
-            model.other_names,
-            model.never_names,
-            model.contrast_names,
-            model.inversion_ms,
-            model.shortest_echo_ms,
-        ),
+        model.flair_rules,
         explain,
         ChangeRules(
             model.same_spacing_ratio,
@@ -132,7 +126,7 @@ def judge_into(
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
-    volume = read(intake.scan, rules.flair)
+    volume = with_spacing(read(intake.scan, rules.flair), past.spacing)
     volume = replace(volume, notes=(*volume.notes, *notes))
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
@@ -152,6 +146,8 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    spacing = None if volume.file_affine is None else past.spacing
+    report["spacing_entered"] = spacing.numbers if spacing else None
     if segmentation is not None:
         _show(volume, segmentation, report, staging, intake)
     seen = _seen(volume, segmentation)

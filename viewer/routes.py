@@ -12,6 +12,9 @@ from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
 from viewer.upload_page import show_upload, take_upload
+from viewer.upload_receiving import begin, give_up, look, take
+from viewer.upload_sending import send, show_whose
+from viewer.upload_sent import show_sent
 from viewer.worklist import show_worklist
 
 ROUTES = (
@@ -31,4 +34,11 @@ ROUTES = (
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
+    web.get("/upload/sent", show_sent),
+    web.post("/upload/held", begin),
+    web.put("/upload/held/{upload}/files", take),
+    web.post("/upload/held/{upload}/look", look),
+    web.post("/upload/held/{upload}/whose", show_whose),
+    web.post("/upload/held/{upload}/send", send),
+    web.post("/upload/held/{upload}/cancel", give_up),
 )

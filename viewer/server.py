@@ -21,6 +21,7 @@ from viewer.headers import add_headers
 from viewer.keys import INDEX, RECORDS, SESSIONS, SETTINGS
 from viewer.routes import ROUTES
 from viewer.sessions import Sessions
+from viewer.upload_desk import keep_desk
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -38,6 +39,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app[SESSIONS] = Sessions(token)
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_databases)
+    app.cleanup_ctx.append(keep_desk)
     app.add_routes(ROUTES)
     app.router.add_static("/static", HERE / "static")
     loader = jinja2.FileSystemLoader(HERE / "templates")

@@ -13,7 +13,7 @@ from model.reading.dicom_places import place
 from model.reading.dicom_sequence import RULES, FlairRules, Sequence
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.dicom_times import acquired_at
-from model.reading.nifti import MAX_VOXELS
+from model.reading.nifti_header import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
 DAMAGED_HEADERS = "The headers of the DICOM files are damaged."

@@ -11,7 +11,7 @@ from model.reading.dicom_places import Placed, place
 from model.reading.dicom_sequence import FlairRules, Sequence
 from model.reading.dicom_series import Stack, stacks_of
 from model.reading.dicom_times import acquired_at
-from model.reading.nifti import geometry_of
+from model.reading.nifti_header import geometry_of
 from model.reading.pictures import read_picture
 from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths
 
