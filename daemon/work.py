@@ -146,8 +146,7 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
-    spacing = None if volume.file_affine is None else past.spacing
-    report["spacing_entered"] = spacing.numbers if spacing else None
+    report["spacing_entered"] = _spacing_used(volume, past)
     if segmentation is not None:
         _show(volume, segmentation, report, staging, intake)
     seen = _seen(volume, segmentation)
@@ -156,6 +155,11 @@ def judge_into(
     write_report(report, _named(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
+
+
+def _spacing_used(volume: Volume, past: Past) -> list[float | None] | None:
+    """What a person entered, if it counts: a file's own spacing goes before it."""
+    return None if volume.file_affine is None or past.spacing is None else past.spacing.numbers
 
 
 def compare_into(

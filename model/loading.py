@@ -15,8 +15,8 @@ from model.errors import WeightsError
 from model.framing import SEED, Preparation
 from model.network import Network
 from model.unet import SEED_SHAPE, UNet, UNetShape
+from model.weights_about import SHIPPED
 
-SHIPPED = "flair_unet.safetensors"
 MEMBERS = "members"  # key of the header: how many networks the file holds
 MOST_MEMBERS, MOST_PIXELS = 32, 4096
 

@@ -6,8 +6,8 @@ from daemon.condition import last_sign_of_life
 from daemon.outputs.sentences import moment_words
 from viewer.keys import INDEX, SETTINGS
 
-NEVER = "The daemon has not run yet: what you send waits in the inbox until it does."
-STOPPED = "The daemon has not run since {since} (UTC): what you send waits until it does."
+NEVER = "Nothing is judged: the daemon has not run yet. What you send waits until it does."
+STOPPED = "Nothing is judged: the daemon has stopped, last seen {since} (UTC). What you send waits."
 
 
 async def stopped_sentence(request: web.Request) -> str:

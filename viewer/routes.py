@@ -11,6 +11,8 @@ from viewer.patients import show_patient, show_patients
 from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
+from viewer.system_actions import act
+from viewer.system_page import show_moving, show_system
 from viewer.upload_page import show_upload, take_upload
 from viewer.upload_receiving import begin, give_up, look, take
 from viewer.upload_sending import send, show_whose
@@ -32,6 +34,9 @@ ROUTES = (
     web.post("/scans/{scan_id}/reviews", review),
     web.post("/scans/{scan_id}/date", change_date),
     web.get("/scans/{scan_id}/files/{role}", send_file),
+    web.get("/system", show_system),
+    web.get("/system/queue", show_moving),
+    web.post("/system", act),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
     web.get("/upload/sent", show_sent),

@@ -10,7 +10,7 @@ from daemon.index.patients import Patient, find_patient, list_patients, patients
 from daemon.names import UNASSIGNED, folder_name
 from viewer.keys import RECORDS, SESSION
 from viewer.upload_desk import Upload
-from viewer.upload_words import fault_words, scan_words, series_lines
+from viewer.upload_words import fault_words, scan_words, series_lines, series_title
 
 if TYPE_CHECKING:
     from daemon.understanding import Understood
@@ -32,6 +32,7 @@ class ScanLine:
     words: str
     readable: bool
     fault: str
+    series_title: str
     series: tuple[str, ...]
     sent: bool
     wants_date: bool
@@ -134,6 +135,7 @@ def lines_of(scans: tuple["Understood", ...], send: set[str] | None) -> list[Sca
                 scan_words(scan),
                 glance is not None,
                 fault_words(scan),
+                series_title(scan),
                 series_lines(scan),
                 glance is not None if send is None else scan.group in send,
                 glance is not None and glance.acquired_at is None,

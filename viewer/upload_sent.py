@@ -18,8 +18,8 @@ from viewer.lookups import known_patients
 from viewer.upload_desk import DESK, Sent
 from viewer.wording import STATES
 
-RESTING = "Resting: it is judged when nothing has changed for a moment"
-NOT_SEEN = "Arrived: the daemon has not seen it yet"
+RESTING = "Resting until it is complete"
+NOT_SEEN = "Arrived, not seen yet"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,13 @@ def series_lines(scan: "Understood") -> tuple[str, ...]:
     return (*lines[:MOST_SERIES], *([f"{more} more series, not taken."] if more > 0 else []))
 
 
+def series_title(scan: "Understood") -> str:
+    """How many series a study has, and the one that is taken."""
+    series = scan.glance.series if scan.glance else ()
+    taken = [each.description or "(no description)" for each in series if each.chosen]
+    return f"{len(series)} series in this study; taken: {taken[0] if taken else 'none'}"
+
+
 def _dicom(glance: "Glance") -> str:
     columns, rows, slices = glance.shape
     kind = [glance.modality or "DICOM", *(["FLAIR"] if glance.says_flair else [])]
