@@ -92,11 +92,17 @@ async def folder_of(path: Path) -> Folder:
 
 
 async def last_nights(index: Database, now: datetime) -> list[Night]:
-    """The last nights, from noon to noon of local time, the newest first. now: with its zone."""
+    """The last nights, from noon to noon of local time, the newest first.
+
+    Empty ones before the first that brought something are left out. now: with its zone.
+    """
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     newest = noon if now >= noon else noon - timedelta(days=1)
     begins = [newest - timedelta(days=back) for back in range(NIGHTS)]
-    return await nights(index, [(_utc(day), _utc(day + timedelta(days=1))) for day in begins])
+    found = await nights(index, [(_utc(day), _utc(day + timedelta(days=1))) for day in begins])
+    while len(found) > 1 and not (found[-1].received or found[-1].done or found[-1].failed):
+        found.pop()
+    return found
 
 
 def _utc(moment: datetime) -> str:

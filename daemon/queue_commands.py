@@ -22,7 +22,7 @@ DONE = {
     "urgent": "Urgent now: {count}.",
     "retry": "Back in the inbox: {count}.",
     "reprocess": "To be judged again: {count}.",
-    "now": "To begin as they are: {count}.",
+    "now": "Begin without resting any longer: {count}.",
 }
 
 

@@ -145,21 +145,21 @@ def judge_into(
     }
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = _occasion(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
-    report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
-    report["spacing_entered"] = _spacing_used(volume, past)
+    report = build_report(volume, judgement.findings, model, occasion)
+    report = with_lobes(report, lobes) | _spacing_used(volume, past)
     if segmentation is not None:
         _show(volume, segmentation, report, staging, intake)
-    seen = _seen(volume, segmentation)
-    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
+    add_past(report, _seen(volume, segmentation), staging, outbox, past, rules.change, rules.flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _named(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
 
 
-def _spacing_used(volume: Volume, past: Past) -> list[float | None] | None:
+def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
     """What a person entered, if it counts: a file's own spacing goes before it."""
-    return None if volume.file_affine is None or past.spacing is None else past.spacing.numbers
+    entered = None if volume.file_affine is None else past.spacing
+    return {"spacing_entered": entered.numbers if entered else None}
 
 
 def compare_into(

@@ -11,6 +11,7 @@ from viewer.patients import show_patient, show_patients
 from viewer.reviewing import review
 from viewer.scan_files import send_file
 from viewer.scan_page import show_scan
+from viewer.spacing import change_spacing
 from viewer.system_actions import act
 from viewer.system_page import show_moving, show_system
 from viewer.upload_page import show_upload, take_upload
@@ -33,6 +34,7 @@ ROUTES = (
     web.get("/scans/{scan_id}", show_scan),
     web.post("/scans/{scan_id}/reviews", review),
     web.post("/scans/{scan_id}/date", change_date),
+    web.post("/scans/{scan_id}/spacing", change_spacing),
     web.get("/scans/{scan_id}/files/{role}", send_file),
     web.get("/system", show_system),
     web.get("/system/queue", show_moving),

@@ -35,6 +35,7 @@ from viewer.lookups import asked_scan, known_patients
 from viewer.pages import render
 from viewer.reviewing import DECISIONS, review_lines
 from viewer.scan_files import present_roles
+from viewer.spacing import spacing_values
 from viewer.technical import technical_lines
 from viewer.wording import age
 
@@ -101,6 +102,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
         "decisions": DECISIONS,
         "reviews": review_lines(said, judged_revision(report)),
+        **await spacing_values(request, scan),
     }
     return render(request, "scan.html", values)
 

@@ -112,7 +112,7 @@ def _waiting(counts: Counts) -> str:
 
 
 def _left(now: Condition) -> list[str]:
-    if not now.counts.waiting + now.counts.running:
+    if not (now.counts.waiting + now.counts.running) or not is_well(now):
         return []
     if now.minutes_left is None:
         return [f"time left {NOT_SURE}"]
