@@ -1,5 +1,6 @@
-"""The size of pixels that a person enters: kept, taken by the next judgement, told in its report."""
+"""The size of pixels that a person enters: kept, judged with, and told in the report."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -8,20 +9,23 @@ import numpy as np
 from PIL import Image
 
 from daemon.index.database import open_index, open_records
+from daemon.index.ledger import open_units
 from daemon.index.scans import find_scan, scans_of_patient
 from daemon.index.spacings import add_spacing
+from daemon.service import run_daemon
 from daemon.settings import Settings
-from daemon.spacing import enter_spacing
+from daemon.spacing import enter_spacing, queue_spaced
+from model.reading.nifti import load_image
 from model.reading.scaling import Spacing, with_spacing
 from model.reading.scan import read, scan_at
-from tests.conftest import FRONTAL, drain, reports
+from tests.conftest import FRONTAL, reports
 
 SIZES = Spacing(0.9, 0.8, 5.5)
 
 
 def _without_unit(path: Path) -> Path:
     """The frontal sample as an export that forgot its scale: 1 mm nominal, unit unknown."""
-    image = nib.load(FRONTAL)
+    image = load_image(FRONTAL)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
     bare = nib.Nifti1Image(np.asarray(image.dataobj)[::2, ::2], affine)
     bare.header.set_xyzt_units(0)
@@ -48,9 +52,9 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     (inbox / "A").mkdir()
     bare = _without_unit(tmp_path / "bare.nii.gz")
     shutil.copy(bare, inbox / "A")
-    grey = np.asarray(nib.load(FRONTAL).dataobj)[:, :, 12].T
+    grey = np.asarray(load_image(FRONTAL).dataobj)[:, :, 12].T
     Image.fromarray((grey / grey.max() * 255).astype(np.uint8)).save(inbox / "A" / "slice.png")
-    assert drain(tmp_path).returncode == 0
+    assert await run_daemon(hospital, True, asyncio.Event()) == 0
     assert {report["spacing_entered"] for report in reports(hospital)} == {None}
     async with (
         open_index(hospital.daemon.index) as index,
@@ -60,7 +64,7 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
         await enter_spacing(index, records, scans["nifti"], SIZES, "Ada")
         # as if the daemon had been killed before it was queued: the start finds it
         await add_spacing(records, scans["image"].scan_id, Spacing(0.9, 0.8), "Ada")
-    assert drain(tmp_path).returncode == 0
+    assert await run_daemon(hospital, True, asyncio.Event()) == 0
     async with open_index(hospital.daemon.index) as index:
         volume = await find_scan(index, scans["nifti"].scan_id)
         picture = await find_scan(index, scans["image"].scan_id)
@@ -77,7 +81,11 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     area = picture.report["area_mm2"]
     assert abs(area - picture.report["volume_voxels"] * 0.72) < 0.01
     assert "spacing_entered" in {note["code"] for note in picture.report["quality"]}
-    mask = nib.load(outbox / "A" / f"{volume.scan_id}-r2" / f"{volume.scan_id}_seg.nii.gz")
-    assert np.allclose(mask.affine, nib.load(bare).affine)
-    assert drain(tmp_path).returncode == 0  # nothing is judged a third time
-    assert len(reports(hospital)) == 4
+    mask = load_image(outbox / "A" / f"{volume.scan_id}-r2" / f"{volume.scan_id}_seg.nii.gz")
+    assert np.allclose(mask.affine, load_image(bare).affine)
+    async with (
+        open_index(hospital.daemon.index) as index,
+        open_records(hospital.daemon.records) as records,
+    ):
+        await queue_spaced(index, records)  # as the next start does: nothing is left to do
+        assert await open_units(index) == set()
