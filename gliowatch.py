@@ -128,6 +128,7 @@ class QueueAction(StrEnum):
     RETRY = "retry"
     REPROCESS = "reprocess"
     URGENT = "urgent"
+    NOW = "now"
 
 
 @app.command("queue")
@@ -139,7 +140,7 @@ def change_queue(
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """List, pause, resume, cancel, retry, reprocess or hurry; the daemon may run meanwhile."""
+    """List, pause, resume, cancel, retry, reprocess, hurry or begin now, beside the daemon."""
     from daemon.queue_commands import run_queue_command
 
     typer.echo(run_queue_command(_load(settings), action.value, scans or []))

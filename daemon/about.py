@@ -11,6 +11,12 @@ PACKAGES = ("openvino", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aioht
 OPTIONAL = ("torch", "monai")  # the extra `train`
 
 
+def versions() -> dict[str, str]:
+    """Of gliowatch, Python and the packages that count; none of them is loaded for it."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"gliowatch": version("gliowatch"), "Python": platform.python_version(), **packages}
+
+
 def about(settings: Settings) -> dict[str, Any]:
     """Everything that a bug report should hold. Secrets are shown as stars."""
     from model.loading import load_network

@@ -18,6 +18,7 @@ from daemon.history import (
     judged_revision,
     point_of,
     prior_of,
+    spacing_in,
     wants_date,
 )
 from daemon.intake import SOURCE, Earlier, one_scan
@@ -35,6 +36,7 @@ from model.marked import Marked
 from model.reading.dicom_identity import Identity
 from model.reading.dicom_sequence import FlairRules
 from model.reading.nifti import read_nifti
+from model.reading.scaling import with_spacing
 from model.reading.scan import read
 from model.registration import register
 from model.volume import Note, Volume
@@ -173,7 +175,8 @@ def _published(point: Point, folder: Path, staging: Path, flair: FlairRules) -> 
         drawn = read_nifti(folder / f"{point.scan_id}_seg.nii.gz")
         mask = (drawn.voxels > 0).astype("uint8")
         volume = judged_volume(point.scan_id, point.report, folder, staging, flair)
-        return volume, Marked(mask, drawn.affine)
+        is_entered = volume.file_affine is not None  # the mask lies on the file's own affine
+        return volume, Marked(mask, volume.affine if is_entered else drawn.affine)
 
     return seen
 
@@ -192,4 +195,4 @@ def judged_volume(
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
         files = files_before(folder / SOURCE, Path(unpacked), study.get("uid"))
         scan, _, _ = one_scan([(path, "") for path in files])
-        return read(scan, flair)
+        return with_spacing(read(scan, flair), spacing_in(report))

@@ -25,8 +25,13 @@ async def enter_date(
     """
     if not wants_date(scan.report):
         raise WrongDate("The file itself says when this scan was acquired.")
-    await add_date(records, scan.scan_id, _checked(typed.strip(), today), who)
+    await add_date(records, scan.scan_id, checked_day(typed, today), who)
     await queue_comparison(index, scan.scan_id, scan.patient_id)
+
+
+async def note_date(records: Database, scan_id: str, typed: str, who: str, today: date) -> None:
+    """Note the date of a scan that is still to be judged. Raises WrongDate."""
+    await add_date(records, scan_id, checked_day(typed, today), who)
 
 
 async def queue_dated(index: Database, records: Database) -> None:
@@ -39,7 +44,9 @@ async def queue_dated(index: Database, records: Database) -> None:
             await queue_comparison(index, scan_id, scan.patient_id)
 
 
-def _checked(typed: str, today: date) -> str:
+def checked_day(typed: str, today: date) -> str:
+    """What was typed as an ISO 8601 date, '' as it is. Raises WrongDate."""
+    typed = typed.strip()
     if not typed:
         return ""
     try:

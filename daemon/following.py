@@ -13,6 +13,7 @@ from daemon.index.histories import points_of
 from daemon.index.queue import count_done
 from daemon.index.scan_dates import entered_date
 from daemon.index.scans import ScanRow, find_scan, row_of_report
+from daemon.index.spacings import entered_spacing
 from daemon.intake import Earlier
 from daemon.job import Job
 from daemon.publishing import publish, published_report, revision_folder
@@ -25,7 +26,12 @@ async def past_of(job: Job, scan_id: str, patient_folder: bytes) -> Past:
     patient_id = job.queued.drop.patient_id
     points = await points_of(job.index, patient_id, patient_folder, scan_id)
     entered = await entered_date(job.records, scan_id)
-    return Past(points, (entered.acquired_on or None) if entered else None)
+    spacing = await entered_spacing(job.records, scan_id)
+    return Past(
+        points,
+        (entered.acquired_on or None) if entered else None,
+        spacing.spacing if spacing else None,
+    )
 
 
 async def compare_again(job: Job, staging: Path) -> State:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from model.reading.scaling import Spacing
+
 IN_DOUBT = "identity_conflict"
 DAY_SECONDS = 86400.0
 
@@ -32,11 +34,12 @@ class Past:
     """What is known beside the files when a scan is judged.
 
     points: the patient's other scans that may be compared; date_entered: the date that a person
-    gave for this one, ISO 8601.
+    gave for this one, ISO 8601; spacing: the size of its pixels, if a person gave that.
     """
 
     points: tuple[Point, ...] = ()
     date_entered: str | None = None
+    spacing: Spacing | None = None
 
 
 def point_of(report: dict[str, Any], folder: bytes) -> Point | None:
@@ -56,6 +59,12 @@ def date_of(report: dict[str, Any]) -> str | None:
 def wants_date(report: dict[str, Any]) -> bool:
     """Whether the files themselves do not say when the scan was acquired."""
     return report.get("input", {}).get("acquired_at") is None
+
+
+def spacing_in(report: dict[str, Any]) -> Spacing | None:
+    """The spacing with which a published scan was judged, if a person entered it."""
+    numbers = report.get("spacing_entered")
+    return Spacing(*numbers) if numbers else None
 
 
 def judged_revision(report: dict[str, Any]) -> int:

@@ -153,22 +153,30 @@ def hash_file(path: Path) -> str:
 
 
 def one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
+    """The scan that files are, the hashes that make its id, and those of its DICOM pictures.
+
+    A DICOM picture is hashed as it shows, since two exports of one image differ in their bytes.
+    """
+    scan = scan_of([path for path, _ in files])
+    if scan.kind is not Kind.DICOM:
+        return scan, [digest for path, digest in files if path == scan.files[0]], frozenset()
+    dicom = [each for each in files if is_dicom(each[0])]
+    told = pictures_of(dicom)
+    return scan, sorted(told) or [digest for _, digest in dicom or files], told
+
+
+def scan_of(files: list[Path]) -> Scan:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
-    Files that are no DICOM are given on beside it: the reader says what they mean. A DICOM
-    picture is hashed as it shows, since two exports of one image differ in their bytes.
+    Files that are no DICOM are given on beside it: the reader says what they mean. Raises
+    UnreadableScan where there are several scans.
     """
-    single = [each for each in files if kind_by_name(each[0].name) is not Kind.DICOM]
-    dicom = [each for each in files if is_dicom(each[0])]
-    if len(single) == 1 and not dicom:
-        path, digest = single[0]
-        return Scan(kind_by_name(path.name), (path,)), [digest], frozenset()
+    single = [path for path in files if kind_by_name(path.name) is not Kind.DICOM]
+    if len(single) == 1 and not any(is_dicom(path) for path in files):
+        return Scan(kind_by_name(single[0].name), (single[0],))
     if single:
         raise UnreadableScan("There is more than one scan in it: one file, one scan.")
-    paths = tuple(path for path, _ in files)
-    told = pictures_of(dicom)
-    digests = sorted(told) or [digest for _, digest in dicom or files]
-    return Scan(Kind.DICOM, paths), digests, told
+    return Scan(Kind.DICOM, tuple(files))
 
 
 def pictures_of(dicom: list[Hashed]) -> frozenset[str]:

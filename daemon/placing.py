@@ -27,7 +27,7 @@ class Upload:
     def open(self, claimed_name: str) -> BinaryIO:
         """A stream for the next file, to be ended with `close`; its name is made safe."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._free(self._visible(file_name(claimed_name)))
+        target = self._free(visible(file_name(claimed_name), self._rules))
         self._targets.append(target)
         return Path(f"{target}{PART}").open("xb")
 
@@ -52,14 +52,15 @@ class Upload:
         if self._folder.exists() and not any(self._folder.iterdir()):
             self._folder.rmdir()
 
-    def _visible(self, name: str) -> str:
-        """A name that the daemon takes for a scan, not for one that waits or is ignored."""
-        encoded = os.fsencode(name)
-        hidden = self._rules.is_waiting(encoded) or self._rules.is_ignored(encoded)
-        return f"{name}_" if hidden else name
-
     def _free(self, name: str) -> Path:
         taken = {target.name for target in self._targets}
         stem, dot, ending = name.partition(".")
         numbered = (name if n == 1 else f"{stem}-{n}{dot}{ending}" for n in range(1, 10**6))
         return self._folder / next(choice for choice in numbered if choice not in taken)
+
+
+def visible(name: str, rules: NameRules) -> str:
+    """A name that the daemon takes for a scan, not for one that waits or is ignored."""
+    encoded = os.fsencode(name)
+    hidden = rules.is_waiting(encoded) or rules.is_ignored(encoded)
+    return f"{name}_" if hidden else name

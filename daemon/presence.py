@@ -31,6 +31,11 @@ async def is_here(inbox: Path, index: Database) -> bool:
     return number is not None and number == await queue.switch(index, SWITCH)
 
 
+async def is_away(inbox: Path, index: Database) -> bool:
+    """Whether the index knows an inbox, and this folder is another one."""
+    return bool(await queue.switch(index, SWITCH)) and not await is_here(inbox, index)
+
+
 def _read(inbox: Path) -> int | None:
     try:
         return int((inbox / MARK).read_text())

@@ -32,6 +32,7 @@ from daemon.opening import FilesChanged
 from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
 from daemon.publishing import publish, published_report, revision_folder, staging_folder
 from daemon.slots import WorkerFailed
+from daemon.spacing import is_spaced_anew, queue_if_spaced
 from daemon.studies import part_by_study
 from model.errors import GliowatchError
 from model.volume import Note
@@ -142,7 +143,8 @@ async def _judge_again(job: Job, staging: Path) -> State:
         return await _reject(job, "The scan that was to be judged again is not in the outbox.")
     used = scan.report["model"]
     weights = await job.in_worker(work.warm_up, job.rules)
-    if (used["weights_sha256"], used["threshold"]) == (weights, job.rules.threshold):
+    is_as_before = (used["weights_sha256"], used["threshold"]) == (weights, job.rules.threshold)
+    if is_as_before and not await is_spaced_anew(job.records, scan):
         return await _duplicate(job, scan_id)
     earlier = Earlier(scan_id, scan.revision, folder)
     intake = await job.in_worker(work.receive_again, staging, earlier, scan.study_uid)
@@ -163,7 +165,9 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     told = (notes, outbox, past, entered)
     report = await job.in_worker(work.judge_into, staging, patient_id, intake, job.rules, *told)
     publish(staging, outbox / folder)
-    return await _enter(job, intake, folder, report, State.DONE, "done")
+    state = await _enter(job, intake, folder, report, State.DONE, "done")
+    await queue_if_spaced(job.index, job.records, intake.scan_id)
+    return state
 
 
 async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:

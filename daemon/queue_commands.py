@@ -8,19 +8,21 @@ from pathlib import Path
 from daemon.drops import QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index
+from daemon.index.lines import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.leaving import come_back
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
 SCAN_ID_CHARACTERS = 20
-
+MOST_RETRIED = 500  # at a time
 
 DONE = {
     "cancel": "Cancelled: {count}.",
     "urgent": "Urgent now: {count}.",
     "retry": "To be tried again: {count}.",
     "reprocess": "To be judged again: {count}.",
+    "now": "Begin without resting any longer: {count}.",
 }
 
 
@@ -55,6 +57,17 @@ async def make_urgent(index: Database, names: Iterable[str]) -> int:
     return await queue.make_urgent(index, await numbers_of(index, names))
 
 
+async def begin_now(index: Database, names: Iterable[str]) -> int:
+    """Scans that still rest begin as they are; how many it were."""
+    return await queue.rest_no_longer(index, await numbers_of(index, names))
+
+
+async def retry_all(index: Database, inbox: Path) -> int:
+    """The newest rejected scans, MOST_RETRIED at most, go back into the inbox; how many."""
+    numbers = await failed_numbers(index, MOST_RETRIED)
+    return await retry(index, inbox, [str(number) for number in numbers])
+
+
 async def retry(index: Database, inbox: Path, names: Iterable[str]) -> int:
     """The files of rejected scans go back into the inbox, where they are new; how many scans.
 
@@ -87,6 +100,11 @@ async def reprocess(index: Database, names: Iterable[str]) -> int:
     return count
 
 
+async def reprocess_older(index: Database, weights_sha256: str) -> int:
+    """Every scan that other weights judged is judged again; how many."""
+    return await queue.judge_older_again(index, weights_sha256)
+
+
 async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:
     """Drops by scan_id, or by their number in the worklist. Raises UnknownScan."""
     numbers: list[int] = []
@@ -103,7 +121,7 @@ async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:
 
 def run_queue_command(settings: Settings, action: str, names: list[str]) -> str:
     """Do what the command line asks; one line or more for the terminal. Raises UnknownScan."""
-    needs_names = action in ("cancel", "retry", "reprocess", "urgent")
+    needs_names = action in ("cancel", "retry", "reprocess", "urgent", "now")
     if needs_names != bool(names):
         words = "Name the scans, by id or by number." if needs_names else "It takes no scans."
         raise UnknownScan(words)
@@ -121,6 +139,7 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
         acts: dict[str, Callable[[], Awaitable[int]]] = {
             "cancel": lambda: cancel(index, names),
             "urgent": lambda: make_urgent(index, names),
+            "now": lambda: begin_now(index, names),
             "retry": lambda: retry(index, settings.daemon.inbox, names),
             "reprocess": lambda: reprocess(index, names),
         }

@@ -17,7 +17,7 @@ from daemon.index.database import Database
 from daemon.index.heartbeats import RECONCILE, beat
 from daemon.index.holdings import rejected_lately
 from daemon.index.patients import ensure_patients
-from daemon.index.queue import forget_rejected
+from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.names import URGENT
 from daemon.presence import is_here
 from daemon.resting import Resting
@@ -128,14 +128,17 @@ class Reconciler:
     async def _note(self, drops: list[Drop], known: dict[bytes, QueuedDrop]) -> None:
         """Enter what is new, and mark as ready what has rested: many at once in a transaction."""
         new, ready = [], []
+        at_once = await wanted_at_once(self._index)
         for drop in drops:
             queued = known.get(drop.unit)
-            has_rested = self._has_rested(drop)
+            is_wanted = queued is not None and queued.drop_id in at_once
+            has_rested = self._has_rested(drop) or is_wanted
+            is_disturbed = drop.unit in self.unfinished and not is_wanted
             if queued is None:
                 new.append(drop)
             elif queued.state is State.WAITING and queued.drop.files != drop.files:
                 await ledger.change_files(self._index, queued.drop_id, drop)
-            elif queued.state is State.WAITING and queued.rested and drop.unit in self.unfinished:
+            elif queued.state is State.WAITING and queued.rested and is_disturbed:
                 await ledger.disturb(self._index, queued.drop_id)
             elif queued.state is State.WAITING and not queued.rested and has_rested:
                 ready.append(queued.drop_id)

@@ -85,8 +85,8 @@ class _Viewer:
 
     def _start(self) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
-        # Not a daemonic one: those may have no children, and slices are drawn in one. It ends
-        # with this process all the same, since it watches for that.
+        # Not a daemonic one: those may have no children, and slices are drawn and uploads opened
+        # in some. It ends with this process all the same, since it watches for that.
         process = context.Process(target=self._serve, args=self._values)
         process.start()
         return process

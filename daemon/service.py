@@ -37,6 +37,7 @@ from daemon.retention import Retention
 from daemon.running_scans import RunningScans
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
+from daemon.spacing import queue_spaced
 from daemon.upkeep import Upkeep
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
@@ -100,6 +101,7 @@ class Service:
         await ensure_patients(self._records, await patient_ids(self._index))
         await queue_dated(self._index, self._records)
         await self._upkeep.begin()
+        await queue_spaced(self._index, self._records)
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon

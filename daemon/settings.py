@@ -17,7 +17,7 @@ from pydantic_settings import (
 from daemon.slots import Allowance
 from model.change_rules import CHANGE_RULES as SAME
 from model.errors import GliowatchError
-from model.reading.dicom_sequence import RULES
+from model.reading.dicom_sequence import RULES, FlairRules
 
 FILE_NAME = "settings.toml"
 
@@ -98,6 +98,18 @@ class ModelSettings(_Table):
     shortest_days: float = Field(default=SAME.shortest_days, ge=0)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
+
+    @property
+    def flair_rules(self) -> FlairRules:
+        """How the FLAIR among the series of a DICOM study is told."""
+        return FlairRules(
+            self.flair_names,
+            self.other_names,
+            self.never_names,
+            self.contrast_names,
+            self.inversion_ms,
+            self.shortest_echo_ms,
+        )
 
 
 class ViewerSettings(_Table):

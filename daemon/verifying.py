@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon.correcting import file_of, kept_files
 from daemon.drops import State
+from daemon.holding import count_held
 from daemon.inbox import Listing, NameRules, identify, look_through
 from daemon.index.corrections import Correction, all_corrections
 from daemon.index.database import open_index, open_records
@@ -92,7 +93,9 @@ async def _compare(settings: Settings) -> Account:
         *_of_aside(daemon.inbox, held),
         *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
     ]
-    return Account(_counted(held, listing), tuple(sorted(set(differences))))
+    not_sent = await asyncio.to_thread(count_held, daemon.inbox)
+    files = _counted(held, listing) | {"not_sent_yet": not_sent}
+    return Account(files, tuple(sorted(set(differences))))
 
 
 def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:

@@ -27,6 +27,7 @@ from model.lobes import lobes_of
 from model.marked import Marked
 from model.reading.dicom_identity import Identity, named_in
 from model.reading.dicom_sequence import RULES, FlairRules
+from model.reading.scaling import with_spacing
 from model.reading.scan import read
 from model.segmentation import Rules, Segmentation
 from model.volume import Kind, Note, Volume
@@ -71,14 +72,7 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
         model.least_flair,
         model.save_probabilities,
         model.threads,
-        FlairRules(
-            model.flair_names,
-            model.other_names,
-            model.never_names,
-            model.contrast_names,
-            model.inversion_ms,
-            model.shortest_echo_ms,
-        ),
+        model.flair_rules,
         explain,
         ChangeRules(
             model.same_spacing_ratio,
@@ -133,7 +127,7 @@ def judge_into(
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
-    volume = read(intake.scan, rules.flair)
+    volume = with_spacing(read(intake.scan, rules.flair), past.spacing)
     volume = replace(volume, notes=(*volume.notes, *notes))
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
@@ -153,6 +147,7 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    report |= _spacing_used(volume, past)
     report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
     if segmentation is not None:
         show(volume, segmentation, report, staging, intake)
@@ -162,6 +157,12 @@ def judge_into(
     write_report(report, whose(patient_id, intake, entered), staging)
     sync_tree(staging)
     return report
+
+
+def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
+    """What a person entered, if it counts: a file's own spacing goes before it."""
+    entered = None if volume.file_affine is None else past.spacing
+    return {"spacing_entered": entered.numbers if entered else None}
 
 
 def compare_into(

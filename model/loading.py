@@ -6,9 +6,8 @@ from pathlib import Path
 from model.engine import Engine, best_device
 from model.errors import WeightsError
 from model.network import Network
+from model.weights_about import SHIPPED
 from model.weights_file import Member, Weights, read_weights
-
-SHIPPED = "flair_unet.safetensors"
 
 
 def load_network(weights: Path | None = None, device: str = "", threads: int = 0) -> Network:

@@ -79,6 +79,7 @@ class Volume:
     series: of a DICOM study, all that was there, the chosen one among them.
     sources: of a DICOM series, where each slice along the third axis came from; None for one
         that was missing and filled in.
+    file_affine: the file's own affine, where a person's spacing stands in `affine`; else None.
     """
 
     voxels: FloatArray
@@ -92,6 +93,7 @@ class Volume:
     notes: tuple[Note, ...] = ()
     series: tuple[SeriesSeen, ...] = ()
     sources: tuple[SourceSlice | None, ...] = ()
+    file_affine: Affine | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

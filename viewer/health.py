@@ -2,11 +2,9 @@
 
 from aiohttp import web
 
+from daemon.condition import GRACE_SECONDS, MISSED_LOOKS
 from daemon.index.heartbeats import RECONCILE, is_alive
 from viewer.keys import INDEX, SETTINGS
-
-MISSED_LOOKS = 3
-GRACE_SECONDS = 60.0  # for a start, or for a scan that the next look waits for
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:

@@ -21,9 +21,15 @@ from viewer.scan_page import show_scan, tell_newest
 from viewer.scan_zip import send_zip
 from viewer.searching import search
 from viewer.slices import send_slice
+from viewer.spacing import change_spacing
+from viewer.system_actions import act
+from viewer.system_page import show_moving, show_system
 from viewer.thumbnails import send_thumbnail
 from viewer.unassigned import give_scan, show_unassigned, take_scan_back
 from viewer.upload_page import show_upload, take_upload
+from viewer.upload_receiving import begin, give_up, look, take
+from viewer.upload_sending import send, show_whose
+from viewer.upload_sent import show_sent
 from viewer.worklist import show_rows, show_worklist
 from viewer.worklist_next import show_next
 
@@ -64,6 +70,17 @@ ROUTES = (
     web.get("/scans/{scan_id}/all.zip", send_zip),
     web.get("/scans/{scan_id}/slices/{number}.png", send_slice),
     web.get("/scans/{scan_id}/thumb.png", send_thumbnail),
+    web.post("/scans/{scan_id}/spacing", change_spacing),
+    web.get("/system", show_system),
+    web.get("/system/queue", show_moving),
+    web.post("/system", act),
     web.get("/upload", show_upload),
     web.post("/upload", take_upload),
+    web.get("/upload/sent", show_sent),
+    web.post("/upload/held", begin),
+    web.put("/upload/held/{upload}/files", take),
+    web.post("/upload/held/{upload}/look", look),
+    web.post("/upload/held/{upload}/whose", show_whose),
+    web.post("/upload/held/{upload}/send", send),
+    web.post("/upload/held/{upload}/cancel", give_up),
 )

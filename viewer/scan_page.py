@@ -30,6 +30,7 @@ from viewer.scan_files import Held, held_files, listed_files
 from viewer.scan_prior import align, prior_of
 from viewer.scan_revisions import revision_lines
 from viewer.scan_view import VIEW_WINDOWS, view_of
+from viewer.spacing import spacing_values
 from viewer.technical import technical_lines
 from viewer.wording import age
 
@@ -59,6 +60,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await _doubts(request, scan),
         **await _canvas(request, scan, held),
         **await _said(request, scan),
+        **await spacing_values(request, scan),
     }
     return render(request, "scan.html", values)
 

@@ -26,6 +26,7 @@ from viewer.sessions import Sessions
 from viewer.signing import NAMES
 from viewer.slices import open_slices
 from viewer.thumbnails import Thumbnails
+from viewer.upload_desk import keep_desk
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -44,7 +45,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app[NAMES] = {}
     app[THUMBNAILS] = Thumbnails()
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.extend((_databases, live_pages, open_slices))
+    app.cleanup_ctx.extend((_databases, live_pages, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)
     app.add_routes(ROUTES)
     app.router.add_static("/static", HERE / "static")

@@ -1,22 +1,24 @@
-"""The upload form, and what comes after it: a word on the worklist, or the form again."""
+"""The upload page, and its plain form for a browser without scripts."""
+
+from typing import Any
 
 from aiohttp import web
 
 from daemon.inbox import NameRules
-from daemon.index.patients import find_patient, list_patients
+from daemon.index.patients import find_patient
 from daemon.names import UNASSIGNED
 from viewer.keys import RECORDS, SETTINGS
 from viewer.pages import render
-from viewer.uploading import Place, receive
+from viewer.upload_form import choices
+from viewer.upload_sent import sent_lines
+from viewer.uploading import MEGABYTE, Place, receive
 
-MOST_PATIENTS = 500
 NO_FILE = "No file was chosen."
-MEGABYTE = 10**6
 
 
 async def show_upload(request: web.Request) -> web.StreamResponse:
-    """`GET /upload`: the form; `?patient=` chooses a patient beforehand."""
-    return await _form(request, "", 200)
+    """`GET /upload`: the page; `?patient=` chooses a patient beforehand."""
+    return await _page(request, {}, 200)
 
 
 async def take_upload(request: web.Request) -> web.StreamResponse:
@@ -36,19 +38,25 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
     rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
     count = await receive(request, Place(daemon.inbox, rules, limit), folder_of)
     if count == 0:
-        return await _form(request, NO_FILE, 400)
+        return await _page(request, {"plain_wrong": NO_FILE}, 400)
     raise web.HTTPSeeOther(f"/?received={count}")
 
 
-async def _form(request: web.Request, wrong: str, status: int) -> web.Response:
-    patients = await list_patients(request.app[RECORDS], limit=MOST_PATIENTS)
+async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
+    """The page with a form that could not be sent yet."""
+    return await _page(request, form, 400)
+
+
+async def _page(request: web.Request, more: dict[str, Any], status: int) -> web.Response:
+    chosen = request.query.get("patient", UNASSIGNED)
     values = {
         "title": "Upload",
         "section": "upload",
-        "patients": [patient for patient in patients if patient.patient_id != UNASSIGNED],
+        "patients": await choices(request, chosen),
         "unassigned": UNASSIGNED,
-        "chosen": request.query.get("patient", UNASSIGNED),
+        "chosen": chosen,
         "max_mb": request.app[SETTINGS].viewer.max_upload_mb,
-        "wrong": wrong,
+        **await sent_lines(request),
+        **more,
     }
     return render(request, "upload.html", values, status)

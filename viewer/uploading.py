@@ -16,6 +16,7 @@ from viewer.pages import STALE_FORM, check_csrf
 
 CHUNK = 1 << 18  # bytes
 FRAME = 1 << 16  # bytes: what a form adds around its files, at most
+MEGABYTE = 10**6
 MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
 FolderOf = Callable[[str], Awaitable[str]]
@@ -33,9 +34,9 @@ class Place:
 class Meter:
     """Counts the bytes of an upload and stops it with HTTP 413 above its limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, count: int = 0) -> None:
         self._limit = limit
-        self._count = 0
+        self._count = count
 
     def add(self, count: int) -> None:
         """Count what has arrived."""
@@ -45,7 +46,7 @@ class Meter:
 
     def announce(self, length: int | None) -> None:
         """Refuse at once what says itself that it is too large."""
-        if length is not None and length > self._limit + FRAME:
+        if length is not None and self._count + length > self._limit + FRAME:
             raise self.too_large()
 
     def too_large(self) -> web.HTTPException:

@@ -30,9 +30,9 @@ async def change_files(index: Database, drop_id: int, drop: Drop) -> None:
     """A waiting drop's files have changed, so it must rest anew."""
     async with index.transaction():
         await index.change(
-            "UPDATE drops SET rested = 0, kind = ?, urgent = max(urgent, ?), arrived_ns = ?"
-            " WHERE drop_id = ?",
-            (drop.kind, drop.urgent, _arrived(drop), drop_id),
+            "UPDATE drops SET rested = 0, kind = ?, urgent = max(urgent, ?), arrived_ns = ?,"
+            " touched = ? WHERE drop_id = ?",
+            (drop.kind, drop.urgent, _arrived(drop), time.time(), drop_id),
         )
         await index.change("DELETE FROM files WHERE drop_id = ?", (drop_id,))
         await _add_files(index, drop_id, drop.files)
@@ -42,8 +42,8 @@ async def mark_rested(index: Database, drop_ids: Iterable[int]) -> None:
     """These waiting drops have rested: the queue may hand them out."""
     async with index.transaction():
         await index.change_many(
-            "UPDATE drops SET rested = 1 WHERE drop_id = ? AND state = 'waiting'",
-            [(drop_id,) for drop_id in drop_ids],
+            "UPDATE drops SET rested = 1, rested_at = ? WHERE drop_id = ? AND state = 'waiting'",
+            [(now(), drop_id) for drop_id in drop_ids],
         )
 
 
@@ -51,7 +51,8 @@ async def disturb(index: Database, drop_id: int) -> None:
     """A waiting drop must rest anew: something beside it is still being copied."""
     async with index.transaction():
         await index.change(
-            "UPDATE drops SET rested = 0 WHERE drop_id = ? AND state = 'waiting'", (drop_id,)
+            "UPDATE drops SET rested = 0, touched = ? WHERE drop_id = ? AND state = 'waiting'",
+            (time.time(), drop_id),
         )
 
 
@@ -234,9 +235,12 @@ async def _end(
 async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:
     """A waiting drop with its files; its drop_id."""
     drop_id = await index.change(
-        "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at, arrived_ns)"
-        " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?)",
-        (drop.unit, drop.patient_id, drop.kind, rested, drop.urgent, seen_at, _arrived(drop)),
+        "INSERT INTO drops (unit, patient_id, kind, state, rested, urgent, seen_at, arrived_ns,"
+        " touched, rested_at) VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?)",
+        (
+            *(drop.unit, drop.patient_id, drop.kind, rested, drop.urgent, seen_at),
+            *(_arrived(drop), time.time(), now() if rested else None),
+        ),
     )
     await _add_files(index, drop_id, drop.files)
     return drop_id

@@ -147,6 +147,15 @@ INDEX: tuple[str, ...] = (
             WHERE g.scan_id = d.scan_id AND g.is_given);
     """,
     WORKLIST,
+    """
+    ALTER TABLE drops ADD COLUMN touched REAL NOT NULL DEFAULT 0;   -- Unix seconds: last change
+    ALTER TABLE drops ADD COLUMN rested_at TEXT;                    -- when it was at rest
+    ALTER TABLE drops ADD COLUMN at_once INTEGER NOT NULL DEFAULT 0;  -- a wish: rest no longer
+    CREATE INDEX drops_by_seen ON drops (seen_at);
+    CREATE INDEX drops_by_end ON drops (ended_at) WHERE ended_at IS NOT NULL;
+    CREATE INDEX scans_by_weights
+        ON scans (json_extract(report, '$.model.weights_sha256'), scan_id, revision);
+    """,
 )
 
 RECORDS: tuple[str, ...] = (
@@ -274,5 +283,17 @@ RECORDS: tuple[str, ...] = (
     """,
     """
     CREATE UNIQUE INDEX patients_in_order ON patients (name, patient_id);
+    """,
+    """
+    CREATE TABLE scan_spacings (        -- how large pixels are, where the file does not say
+        entry INTEGER PRIMARY KEY,      -- the newest one of a scan counts
+        scan_id TEXT NOT NULL,
+        across_mm REAL,                 -- NULL = taken back
+        down_mm REAL,
+        between_mm REAL,                -- between slices; NULL for a single picture
+        entered_by TEXT NOT NULL,
+        entered_at TEXT NOT NULL
+    );
+    CREATE INDEX scan_spacings_by_scan ON scan_spacings (scan_id, entry);
     """,
 )

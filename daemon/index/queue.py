@@ -11,6 +11,11 @@ LONGEST_DELAY = 3600.0  # seconds until a retry; one further away means that the
 FAIR_TURN = 4  # every so many claims the oldest drop is next, so that none waits for ever
 CANCELLED = "It was cancelled."
 LEASE_SECONDS = 60.0
+_WEIGHTS = "json_extract(report, '$.model.weights_sha256')"  # as the index on it says
+_OLDER = (
+    f"({_WEIGHTS} < ?1 OR {_WEIGHTS} > ?1) AND removed_at IS NULL AND revision ="
+    " (SELECT max(revision) FROM scans newer WHERE newer.scan_id = scans.scan_id)"
+)
 _OTHER_WORK = (
     "SELECT 1 FROM drops o WHERE o.patient_id = drops.patient_id AND o.state = 'waiting'"
     " AND o.rested AND o.kind != 'compare'"
@@ -35,7 +40,7 @@ async def claim_next(
         moment = time.time()
         row = await index.row(
             "UPDATE drops SET state = 'running', attempts = attempts + 1, started_at = ?,"
-            " owner = ?, token = token + 1, lease_until = ?, cancelled = 0"
+            " owner = ?, token = token + 1, lease_until = ?, cancelled = 0, at_once = 0"
             " WHERE drop_id = (SELECT drop_id FROM drops WHERE state = 'waiting' AND rested"
             " AND (not_before <= ? OR not_before > ?) AND (urgent OR NOT ?) AND patient_id"
             " NOT IN (SELECT patient_id FROM drops WHERE state = 'running')"
@@ -98,6 +103,22 @@ async def make_urgent(index: Database, drop_ids: Iterable[int]) -> int:
         )
 
 
+async def rest_no_longer(index: Database, drop_ids: Iterable[int]) -> int:
+    """A wish that the daemon's next look grants: these begin as they are; how many still rested."""
+    async with index.transaction():
+        return await _each(
+            index,
+            "UPDATE drops SET at_once = 1 WHERE drop_id = ? AND state = 'waiting' AND NOT rested",
+            drop_ids,
+        )
+
+
+async def wanted_at_once(index: Database) -> set[int]:
+    """The waiting drops that somebody wants to begin as they are."""
+    rows = await index.rows("SELECT drop_id FROM drops WHERE state = 'waiting' AND at_once")
+    return {int(row["drop_id"]) for row in rows}
+
+
 async def cancel(index: Database, drop_ids: Iterable[int]) -> int:
     """Waiting drops are rejected, running ones are marked for the daemon; how many it were."""
     numbers = list(drop_ids)
@@ -125,6 +146,24 @@ async def judge_again(index: Database, scan_id: str, patient_id: str) -> bool:
             (unit, patient_id, DropKind.AGAIN, now(), scan_id),
         )
     return added is not None
+
+
+async def judge_older_again(index: Database, weights_sha256: str) -> int:
+    """Queue every scan whose newest revision other weights judged; how many were not queued yet."""
+    async with index.transaction():
+        rows = await index.rows(
+            "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at, scan_id)"
+            " SELECT CAST(char(0) || scan_id AS BLOB), patient_id, ?2, 'waiting', 1, ?3, scan_id"
+            f" FROM scans WHERE {_OLDER} ON CONFLICT DO NOTHING RETURNING drop_id",
+            (weights_sha256, DropKind.AGAIN, now()),
+        )
+    return len(rows)
+
+
+async def count_older(index: Database, weights_sha256: str) -> int:
+    """How many scans other weights judged last, and still have their files."""
+    row = await index.row(f"SELECT count(*) AS n FROM scans WHERE {_OLDER}", (weights_sha256,))
+    return int(row["n"]) if row else 0
 
 
 async def rejected(index: Database, drop_id: int) -> list[tuple[bytes, bytes | None]] | None:

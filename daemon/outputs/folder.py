@@ -30,12 +30,13 @@ def write_files(
     if segmentation is None:
         return
     save_montage(shown, folder / f"{scan_id}_montage.png")
+    affine = volume.affine if volume.file_affine is None else volume.file_affine
     if volume.kind is Kind.IMAGE:
         save_picture_mask(segmentation.mask, folder / f"{scan_id}_seg.png")
     else:
-        save_mask(segmentation.mask, volume.affine, folder / f"{scan_id}_seg.nii.gz")
+        save_mask(segmentation.mask, affine, folder / f"{scan_id}_seg.nii.gz")
     if save_probabilities:
-        save_probability(segmentation.probability, volume.affine, folder / f"{scan_id}_prob.nii.gz")
+        save_probability(segmentation.probability, affine, folder / f"{scan_id}_prob.nii.gz")
 
 
 def write_views(

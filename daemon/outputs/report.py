@@ -13,7 +13,7 @@ from model.findings import Finding, Findings
 from model.lobes import Lobes
 from model.midline import MidlineShift
 from model.reading.dicom_identity import Study
-from model.volume import Scale, Volume
+from model.volume import Kind, Scale, Volume
 
 SCHEMA = "gliowatch/report/1"
 
@@ -140,13 +140,19 @@ def _input(volume: Volume, occasion: Occasion) -> dict[str, Any]:
         "files": occasion.files,
         "sha256": occasion.input_sha256,
         "shape": list(volume.shape),
-        "spacing_mm": [round(mm, 4) for mm in volume.spacing] if has_scale else None,
+        "spacing_mm": _spacing(volume) if has_scale else None,
         "orientation": codes if volume.sides_known else None,
         "description": volume.description,
         "acquired_at": volume.acquired_at,
         **({"study": asdict(occasion.study)} if occasion.study else {}),
         **({"series": [asdict(each) for each in volume.series]} if volume.series else {}),
     }
+
+
+def _spacing(volume: Volume) -> list[float | None]:
+    """mm along i, j, k; a picture has no third one."""
+    told: list[float | None] = [round(mm, 4) for mm in volume.spacing]
+    return [*told[:2], None] if volume.kind is Kind.IMAGE else told
 
 
 def pixel_mm2(volume: Volume) -> float:

@@ -136,6 +136,8 @@ def network_words(report: dict[str, Any]) -> str:
 def spacing_words(report: dict[str, Any]) -> str:
     """The voxel's size along the file's own axes."""
     spacing = report["input"]["spacing_mm"]
-    if not spacing or None in spacing:
+    told = [value for value in spacing or [] if value is not None]  # a picture has two
+    if not told:
         return NOT_KNOWN
-    return f"{' x '.join(f'{value:.2f}' for value in spacing)} mm"
+    by = ", entered by a person" if report.get("spacing_entered") else ""
+    return f"{' x '.join(f'{value:.2f}' for value in told)} mm{by}"

@@ -103,7 +103,9 @@ def _lesion(lesion: dict[str, Any]) -> dict[str, object]:
 
 
 def _joined(values: list[Any] | None, between: str) -> str | None:
-    return None if values is None else between.join(str(value) for value in values)
+    if values is None:
+        return None
+    return between.join(str(value) for value in values if value is not None)
 
 
 def _cell(value: object) -> object:

@@ -13,7 +13,7 @@ from model.reading.dicom_places import place
 from model.reading.dicom_sequence import RULES, FlairRules, Sequence
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.dicom_times import acquired_at
-from model.reading.nifti import MAX_VOXELS
+from model.reading.nifti_header import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
 DAMAGED_HEADERS = "The headers of the DICOM files are damaged."
@@ -55,8 +55,8 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
         raise UnreadableScan("The DICOM files are of more than one study: one study, one scan.")
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
-    volume, taken, failed = _first_volume(chosen or _to_look_at(candidates))
-    seen = tuple(_seen(each, taken if chosen else None, failed) for each in candidates)
+    volume, taken, failed = _first_volume(chosen or to_look_at(candidates))
+    seen = tuple(seen_as(each, taken if chosen else None, failed) for each in candidates)
     notes = volume.notes
     if not chosen:
         only = candidates[0].unfit if len(candidates) == 1 else None
@@ -72,7 +72,7 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     return replace(volume, series=seen, notes=notes)
 
 
-def _to_look_at(candidates: list[Candidate]) -> list[Candidate]:
+def to_look_at(candidates: list[Candidate]) -> list[Candidate]:
     """All of them, MR with most slices first: something to show when nothing is judged."""
     return sorted(candidates, key=lambda each: (each.unfit is not None, each.rank[-2]))
 
@@ -151,7 +151,8 @@ def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
     return full
 
 
-def _seen(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> SeriesSeen:
+def seen_as(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> SeriesSeen:
+    """One candidate as a line of the study's list; failed: why some of them make no volume."""
     header = candidate.stack.header
     is_chosen = candidate is chosen
     number = number_of(header, "SeriesNumber")

@@ -1,22 +1,25 @@
-"""NIfTI files: the header is judged before any voxel is read, so a hostile one costs nothing."""
+"""NIfTI files: the header first, then the voxels, never more of them than it says."""
 
-import gzip
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 
 from model.errors import UnreadableScan
-from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
+from model.reading.nifti_header import (
+    CUT_OFF,
+    LONGEST_HEADER,
+    MAX_EXTENSION_BYTES,
+    geometry,
+    header_in,
+    image_class,
+    opened,
+)
+from model.volume import FloatArray, Kind, Note, Scale, Volume
 
-MAX_VOXELS = 150_000_000  # 512 x 512 x 570: 0.6 GB as float32
-MAX_EXTENSION_BYTES = 8_000_000  # header extensions and padding that a real file may carry
-UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+NO_SIDES = Note("orientation_unknown", "The file does not say which side is left or right.")
+UNITS_UNKNOWN = Note("units_unknown", "The file does not say its unit of length; mm are assumed.")
 
 
 @np.errstate(all="ignore")  # what overflows in a hostile header is refused right after
@@ -27,117 +30,36 @@ def read_nifti(path: Path) -> Volume:
     sides are not known. Raises UnreadableScan with the reason.
     """
     image = load_image(path)
-    shape = _three_axes(image.shape)
-    affine, sides_known = _affine(image)
-    voxels, notes = _voxels(image, shape)
-    unit = _unit(image)
-    scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
-    affine[:3] *= UNITS.get(unit, 1.0)
-    _check_geometry(affine)
-    if scale is Scale.ASSUMED:
-        notes += (
-            Note("units_unknown", "The file does not say its unit of length; mm are assumed."),
-        )
-    if not sides_known:
-        notes += (
-            Note("orientation_unknown", "The file does not say which side is left or right."),
-        )
-    return Volume(voxels, affine, Kind.NIFTI, scale, sides_known, _description(image), notes=notes)
+    grid = geometry(image.header)
+    voxels, notes = _voxels(image, grid.shape)
+    if grid.scale is Scale.ASSUMED:
+        notes += (UNITS_UNKNOWN,)
+    if not grid.sides_known:
+        notes += (NO_SIDES,)
+    about = (Kind.NIFTI, grid.scale, grid.sides_known, _description(image))
+    return Volume(voxels, grid.affine, *about, notes=notes)
 
 
 def load_image(path: Path) -> nib.Nifti1Image:
     """A NIfTI-1 or -2 image held wholly in memory, its size checked against its header first."""
-    try:
-        with path.open("rb") as start:
-            packed = start.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            return _parse(stream)  # type: ignore[arg-type]
-    except EOFError:
-        raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
-    except (zlib.error, gzip.BadGzipFile):
-        raise UnreadableScan("The compressed file is damaged.") from None
-    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError):
-        raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
+    with opened(path) as stream:
+        return _parse(stream)
 
 
 def _parse(stream: BinaryIO) -> nib.Nifti1Image:
-    start = stream.read(544)
-    kind = _image_class(start)
+    start = stream.read(LONGEST_HEADER)
+    _, end = header_in(start)
+    kind = image_class(start)
     size = kind.header_class.template_dtype.itemsize
-    header = kind.header_class(start[:size], check=False)
-    needed = _data_bytes(header)
-    offset = int(header.get_data_offset())
-    if not 0 <= offset <= MAX_EXTENSION_BYTES:
-        raise UnreadableScan("The NIfTI header is damaged: its data offset makes no sense.")
-    limit = offset + needed + MAX_EXTENSION_BYTES
+    limit = end + MAX_EXTENSION_BYTES
     start = start[:size] + bytes(len(start[size : size + 4])) + start[size + 4 :]  # no extensions
     content = start + stream.read(limit + 1 - len(start))
     if len(content) > limit:
         raise UnreadableScan("The file holds far more data than its header says.")
-    if len(content) < offset + needed:
-        raise UnreadableScan("The file is shorter than its header says: it was cut off.")
+    if len(content) < end:
+        raise UnreadableScan(CUT_OFF)
     image: nib.Nifti1Image = kind.from_bytes(content)
     return image
-
-
-def _image_class(start: bytes) -> type[nib.Nifti1Image]:
-    if not start:
-        raise UnreadableScan("The file is empty.")
-    if len(start) >= 348 and start[344:347] == b"n+1":
-        return nib.Nifti1Image
-    if len(start) >= 540 and start[4:7] == b"n+2":
-        return nib.Nifti2Image
-    raise UnreadableScan("The file is not a NIfTI image, whatever its name says.")
-
-
-def _data_bytes(header: nib.Nifti1Header) -> int:
-    """Bytes of voxel data that the header claims, refused when no head scan is that large."""
-    shape = [int(length) for length in header.get_data_shape()]
-    if not shape or min(shape) < 1:
-        raise UnreadableScan("The NIfTI header describes a volume without voxels.")
-    count = 1
-    for length in shape:
-        count *= length
-    if count > MAX_VOXELS:
-        raise UnreadableScan(
-            f"The volume is too large: {count:,} voxels, and {MAX_VOXELS:,} are allowed."
-        )
-    return count * int(header.get_data_dtype().itemsize)
-
-
-def _three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) == 2:
-        shape = (*shape, 1)
-    if len(shape) != 3:
-        raise UnreadableScan(f"Expected one 3D volume, found {len(shape)} dimensions.")
-    if sorted(shape)[1] < 2:
-        raise UnreadableScan("The volume is a single line of voxels, not a picture.")
-    return shape[0], shape[1], shape[2]
-
-
-def _affine(image: nib.Nifti1Image) -> tuple[Affine, bool]:
-    """The sform, else the qform; the flag is False where the file declares neither."""
-    known = bool(int(image.header["sform_code"]) or int(image.header["qform_code"]))
-    affine = np.array(image.affine, dtype=np.float64)
-    return affine, known
-
-
-def _unit(image: nib.Nifti1Image) -> str:
-    """The declared unit of length; "unknown" for a code that NIfTI does not know."""
-    try:
-        return str(image.header.get_xyzt_units()[0])
-    except KeyError:
-        return "unknown"
-
-
-def _check_geometry(affine: Affine) -> None:
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnreadableScan("The position of the voxels in the NIfTI header is not valid.")
-    lengths = np.linalg.norm(affine[:3, :3], axis=0)
-    if lengths.min() < 0.01 or lengths.max() > 100:
-        raise UnreadableScan("The voxel size in the NIfTI header is not that of a head scan.")
 
 
 def _voxels(

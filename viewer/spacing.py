@@ -1,0 +1,58 @@
+"""The size of a scan's pixels where its file does not tell it: the form on its page."""
+
+from typing import Any
+
+from aiohttp import web
+
+from daemon.history import spacing_in
+from daemon.index.scans import ScanRow
+from daemon.index.spacings import EnteredSpacing, entered_spacing
+from daemon.outputs.sentences import moment_words
+from daemon.spacing import WrongSpacing, enter_spacing, spacing_of, wants_spacing
+from viewer.keys import INDEX, RECORDS
+from viewer.lookups import asked_scan
+from viewer.pages import LONGEST_NAME, read_form
+
+FIELDS = ("across", "down", "between")
+
+
+async def change_spacing(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/spacing`: note it; all fields empty take it back."""
+    form = await read_form(request)
+    scan = await asked_scan(request)
+    name = form.get("entered_by", "").strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise web.HTTPBadRequest(text="Please give your name, in at most 100 characters.")
+    across, down, between = (form.get(field, "") for field in FIELDS)
+    try:
+        spacing = spacing_of((across, down, between), _is_picture(scan))
+        await enter_spacing(request.app[INDEX], request.app[RECORDS], scan, spacing, name)
+    except WrongSpacing as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+
+
+async def spacing_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What the form's template needs."""
+    entered = await entered_spacing(request.app[RECORDS], scan.scan_id)
+    numbers = entered.spacing.numbers if entered and entered.spacing else (None, None, None)
+    return {
+        "wants_spacing": wants_spacing(scan.report) and not scan.removed_at,
+        "is_picture": _is_picture(scan),
+        "spacing_typed": ["" if number is None else f"{number:g}" for number in numbers],
+        "spacing_words": _words(scan.report, entered),
+    }
+
+
+def _is_picture(scan: ScanRow) -> bool:
+    return bool(scan.report["input"]["kind"] == "image")
+
+
+def _words(report: dict[str, Any], entered: EnteredSpacing | None) -> str:
+    """Who entered it, and whether the result has it already."""
+    if entered is None:
+        return ""
+    by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
+    said = f"Entered {by}" if entered.spacing else f"Taken back {by}"
+    is_in = spacing_in(report) == entered.spacing
+    return f"{said}." if is_in else f"{said}; the result that has it comes soon."
