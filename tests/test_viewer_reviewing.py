@@ -98,7 +98,7 @@ async def test_the_next_unreviewed_scan_is_one_that_nobody_looked_at(tmp_path: P
             await house.add_scan(f"P{number}", f"scan{number}")
         await house.add_scan("P4", "scan4", finding="not_judged", lesions=[])
         await house.post("/scans/scan2/reviews", RIGHT)
-        for here, there in (("scan1", "scan3"), ("scan3", "scan1"), ("", "scan1")):
+        for here, there in (("scan1", "scan3"), ("scan3", "scan1"), ("", "scan3")):
             answer = await house.client.get(f"/next?after={here}", allow_redirects=False)
             assert answer.headers["Location"] == f"/scans/{there}"
         for number in (1, 3):
