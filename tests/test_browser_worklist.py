@@ -41,7 +41,7 @@ def picture() -> bytes:
 
 
 async def publish(folder: Path, patient: str, scan_id: str, **changes: Any) -> None:
-    """A scan that was judged: its drop, its folder, its row."""
+    """A scan that was judged: its drop, its folder, its row; without a picture if not judged."""
     async with open_index(folder / "index.sqlite") as index:
         path = f"{patient}/{scan_id}.nii.gz".encode()
         drop = Drop(path, patient, DropKind.NIFTI, True, (DroppedFile(path, 1, 1, 1),))
@@ -51,7 +51,8 @@ async def publish(folder: Path, patient: str, scan_id: str, **changes: Any) -> N
         assert claim is not None
         place = folder / "outbox" / patient / scan_id
         place.mkdir(parents=True)
-        (place / f"{scan_id}_overlay.png").write_bytes(picture())
+        if changes.get("finding") != "not_judged":
+            (place / f"{scan_id}_overlay.png").write_bytes(picture())
         await ledger.finish(index, claim, scan_row(patient, scan_id, **changes), {})
 
 
@@ -82,7 +83,7 @@ async def fill(folder: Path) -> None:
         lesions=[left],
         change=grown | {"volume_percent": -7.0, "volume_ml": -1.0},
     )
-    await publish(folder, "IMG", "i1", finding="no_tumor", lesions=[], volume_ml=0.0)
+    await publish(folder, "IMG", "i1", finding="not_judged", lesions=[], volume_ml=None)
     await publish(folder, "LONG", "l1", quality=[LOW])
     await fail(folder, "B" * 200, "broken.nii")
 
@@ -131,6 +132,7 @@ def test_names_of_the_world_are_text_in_light_and_dark(browsing: Browsing) -> No
                 assert page.get_by_role("link", name=name, exact=True).count() == 1
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert page.locator("tr.failed").inner_text().count("ends in the middle") == 1
+            assert page.locator("tr", has_text=IMG).inner_text().startswith("No picture")
             thumb = page.locator(".thumb img").first
             page.wait_for_function("e => e.naturalWidth === 96", arg=thumb.element_handle())
 

@@ -231,5 +231,5 @@ async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) ->
         )
         async with index.transaction():
             await add_scan(index, replace(scan_row("Q", "t"), removed_at="2026"))
-        rows = {row.scan_id: row.has_picture for row in await now.rows()}
-        assert rows == {"s": True, "t": False, None: False}
+        rows = {row.scan_id: row.folder for row in await now.rows()}
+        assert rows == {"s": b"P/s", "t": None, None: None}

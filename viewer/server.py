@@ -17,6 +17,7 @@ from daemon.logs import log_to_stderr
 from daemon.settings import Settings
 from model.errors import GliowatchError
 from viewer.access import guard
+from viewer.catching_up import catching_up
 from viewer.faults import show_faults
 from viewer.headers import add_headers
 from viewer.keys import INDEX, JOINED, RECORDS, SESSIONS, SETTINGS, THUMBNAILS
@@ -45,7 +46,7 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app[NAMES] = {}
     app[THUMBNAILS] = Thumbnails()
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.extend((_databases, live_pages, open_slices, keep_desk))
+    app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)
     app.add_routes(ROUTES)
     app.router.add_static("/static", HERE / "static")

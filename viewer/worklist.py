@@ -1,16 +1,20 @@
 """The worklist: one row a scan, what came last night, and what has changed while it is open."""
 
+import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from daemon.index.worklist import is_empty, newest_mark, worklist_rows
+from daemon.index.worklist import Row, is_empty, newest_mark, worklist_rows
 from daemon.index.worklist_filters import MOST_FOUND
 from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from viewer.keys import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.lookups import known_patients
 from viewer.pages import render
+from viewer.scan_files import ROLES
 from viewer.searching import GONE, recall
 from viewer.worklist_address import NUMBER, Address, asked_of, read_address
 from viewer.worklist_standing import standing
@@ -89,7 +93,19 @@ async def lines_of(request: web.Request, row_ids: list[int]) -> list[Line]:
     """These rows in words, in this order."""
     rows = await worklist_rows(request.app[JOINED], row_ids)
     patients = await known_patients(request, (row.patient_id for row in rows))
-    return [line_of(row, patients[row.patient_id]) for row in rows]
+    outbox = request.app[SETTINGS].daemon.outbox
+    pictured = await asyncio.to_thread(_pictured, outbox, rows)
+    return [line_of(row, patients[row.patient_id], row.row_id in pictured) for row in rows]
+
+
+def _pictured(outbox: Path, rows: list[Row]) -> set[int]:
+    """The rows whose overlay is in the outbox."""
+    name = ROLES["overlay.png"].name
+    return {
+        row.row_id
+        for row in rows
+        if row.folder and (outbox / os.fsdecode(row.folder) / f"{row.scan_id}_{name}").is_file()
+    }
 
 
 async def _page(request: web.Request, address: Address, asked: Asked | None) -> dict[str, Any]:

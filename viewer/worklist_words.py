@@ -81,7 +81,7 @@ class Line:
     has_picture: bool = False
 
 
-def line_of(row: Row, patient: Patient) -> Line:
+def line_of(row: Row, patient: Patient, has_picture: bool) -> Line:
     """A row of the index as a line of the table."""
     report = row.report
     return Line(
@@ -101,7 +101,7 @@ def line_of(row: Row, patient: Patient) -> Line:
         _change(row, report) if report else None,
         _flags(row, report) if report else (),
         _review(row) if report else "",
-        row.has_picture,
+        has_picture,
     )
 
 

@@ -18,7 +18,8 @@ class Row:
     """One line of the worklist: a scan, or files that are none yet. Moments: UTC, ISO 8601.
 
     state: copying, waiting, running, failed, duplicate, review (a person should look) or done.
-    scan_id: of a duplicate that of the scan it repeats. report: of the newest revision.
+    scan_id: of a duplicate that of the scan it repeats. report: of the newest revision; folder:
+    its place below the outbox, None once retention has taken the files away.
     is_first: no other scan of the patient is older, or could be.
     """
 
@@ -34,7 +35,7 @@ class Row:
     decision: str
     reviewer: str | None
     report: dict[str, Any] | None
-    has_picture: bool
+    folder: bytes | None
     is_first: bool
     is_again: bool  # queued for another judgement
     filed_twice: bool
@@ -77,7 +78,7 @@ async def is_empty(joined: Database) -> bool:
 _ROWS = """
     SELECT w.row_id, w.state, w.patient_id, w.arrived_at, w.acquired_at, w.decision, w.reviewer,
         w.trouble, coalesce(w.scan_id, d.scan_id) AS scan_id, d.kind, d.reason, d.started_at,
-        s.report, s.removed_at,
+        s.report, s.folder, s.removed_at,
         NOT EXISTS (SELECT 1 FROM worklist o WHERE o.patient_id = w.patient_id
             AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)
@@ -106,7 +107,7 @@ def _row(row: sqlite3.Row) -> Row:
         row["decision"],
         row["reviewer"],
         json.loads(row["report"]) if row["report"] else None,
-        row["report"] is not None and row["removed_at"] is None,
+        None if row["removed_at"] else row["folder"],
         bool(row["is_first"]),
         bool(row["is_again"]),
         bool(row["filed_twice"]),

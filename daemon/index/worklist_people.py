@@ -17,16 +17,16 @@ AT_ONCE = 500  # rows of one transaction: the daemon writes to the index as well
 async def catch_up(joined: Database, records: Database) -> bool:
     """Look up the newest rows that need it, AT_ONCE at most; whether any was left or looked up.
 
-    Quick where nothing is new. On a disk that is full the rows stay as they are: the list can
-    still be read.
+    Quick where nothing is new. On a disk that is full the rows stay as they are, and the list
+    can still be read; a database that cannot be read is told by whatever reads it next.
     """
-    newest, todo = await _newest_review(joined), await _to_look_up(joined)
-    if newest <= await switch(joined, REVIEWS_SEEN) and not todo:
-        return False
     try:
+        newest, todo = await _newest_review(joined), await _to_look_up(joined)
+        if newest <= await switch(joined, REVIEWS_SEEN) and not todo:
+            return False
         await ensure_patients(records, {row["patient_id"] for row in todo if row["is_new"]})
         await _look_up(joined, newest)
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:
         return False
     return True
 
