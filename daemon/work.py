@@ -156,8 +156,7 @@ def judge_into(
     report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
     if segmentation is not None:
         _show(volume, segmentation, report, staging, intake)
-    seen = _seen(volume, segmentation)
-    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
+    add_past(report, _seen(volume, segmentation), staging, outbox, past, rules.change, rules.flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _named(patient_id, intake, entered), staging)
     sync_tree(staging)

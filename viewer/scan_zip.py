@@ -68,7 +68,7 @@ class _Drain(RawIOBase):
 def zipped(folder: Path, files: list[Path]) -> Iterator[bytes]:
     """The bytes of a zip of these files, stored as they are, named by their paths in `folder`."""
     drain = _Drain()
-    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
             name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
             with archive.open(name, "w", force_zip64=True) as entry, file.open("rb") as content:
