@@ -75,7 +75,7 @@ def publish_folder(outbox: Path, given: Given) -> ScanRow:
 
 
 async def publish(settings_folder: Path, scans: list[Given]) -> None:
-    """Publish scans into a hospital's outbox and index; its daemon must not be running."""
+    """Publish scans into a hospital's outbox and index."""
     outbox = settings_folder / "outbox"
     rows = [publish_folder(outbox, given) for given in scans]
     async with open_index(settings_folder / "index.sqlite") as index:

@@ -62,7 +62,7 @@ def others(folder: Path) -> dict[str, Given]:
     grey = np.clip(HEAD.voxels[::-1, ::-1, middle].T, 0, 255).astype(np.uint8)
     Image.fromarray(grey).save(folder / "picture.png")
     flat = HEAD.lesion[::-1, ::-1, middle : middle + 1]
-    raised = head(LESION, radius=16, centre=(0, 0, SHIFT))
+    raised = head(LESION, radius=16, centre=(0, 0, SHIFT), shape=(44, 54, 36))
     earlier = write_nifti(folder / "earlier.nii.gz", HEAD.voxels, HEAD.affine)
     later = write_nifti(folder / "later.nii.gz", raised.voxels, raised.affine)
     notes = [{"code": "n", "message": f"Doubt {n}. " + 20 * "A long doubt. "} for n in range(30)]
@@ -80,7 +80,7 @@ def others(folder: Path) -> dict[str, Given]:
 
 
 def change() -> dict[str, object]:
-    """What a report says of a head that only lies higher than before."""
+    """What a report says of a head that only lies higher than before, in more slices."""
     to_prior = np.eye(4)
     to_prior[2, 3] = -SHIFT
     return {

@@ -1,8 +1,11 @@
-"""The scan's page in a real browser: what is seen lies where it was judged, and can be worked with."""
+"""The scan's page in a real browser: what is seen lies where it was judged; reading, comparing."""
 
+import asyncio
 import io
 import re
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +14,17 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser import Browsing, chromium, served
-from tests.published import Given
-from tests.scan_phantoms import make_hospital
+from tests.published import Given, publish
+from tests.scan_phantoms import REVISED, make_hospital
 
 SHOWN = ".view[data-shown]"
-LARGEST = "Slice 18 of 30, tumor"
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+LARGEST = "Slice 17 of 30, tumor"
 WITHOUT_WEBGL = """
 const all = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return kind === "webgl2" ? null : all.call(this, kind, ...more);
 };"""
-Place = tuple[float, float]
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +45,14 @@ def address(given: Given) -> str:
     return f"/scans/{given.scan_id}"
 
 
-def yellow(picture: Image.Image) -> Place:
-    """The middle of the mask's colour, from the picture's middle."""
+def yellow(picture: Image.Image) -> tuple[float, float, int]:
+    """The middle of the mask's colour, from the picture's middle, and of how many pixels."""
     red, green, blue = np.asarray(picture.convert("RGB"), int).transpose(2, 0, 1)
     rows, columns = np.nonzero((red > 200) & (green > 150) & (green < 240) & (blue < 90))
-    return columns.mean() + 0.5 - picture.width / 2, rows.mean() + 0.5 - picture.height / 2
+    if not len(rows):
+        return 0.0, 0.0, 0
+    x, y = columns.mean() + 0.5 - picture.width / 2, rows.mean() + 0.5 - picture.height / 2
+    return x, y, len(rows)
 
 
 def seen(page: Page, part: str = ".stage") -> Image.Image:
@@ -65,17 +71,19 @@ def test_the_mask_lies_where_the_overlay_shows_it_however_the_scan_is_stored(
             page.wait_for_selector(SHOWN)
             figure = page.locator(".view")
             assert figure.get_attribute("data-drawn") == "canvas", name
-            print(f"{name}: drawn after {figure.get_attribute('data-shown')} ms")
+            shown, painted = figure.get_attribute("data-shown"), page.evaluate(FIRST_PAINT)
+            sys.stdout.write(f"{name}: picture after {painted:.0f} ms, canvas after {shown} ms\n")
             canvas = seen(page)
             drawn = folder / "outbox" / "P1" / given.scan_id / f"{given.scan_id}_overlay.png"
             with Image.open(drawn) as framed:
                 overlay = framed.crop((0, 0, framed.width, framed.height - 26))
             scale = min(canvas.width / overlay.width, canvas.height / overlay.height)
             expected, there = yellow(overlay), yellow(canvas)
-            assert np.allclose(np.array(there) / scale, expected, atol=8), name
+            assert np.allclose(np.array(there[:2]) / scale, expected[:2], atol=8), name
             side = "side not known" if name == "no position" else "on the patient's right"
             assert side in page.locator("h1").inner_text(), name
-            assert name == "PIR" or there[0] < 0, name  # the patient's right is on the left
+            if name not in ("PIR", "no position"):  # the one is sagittal, of the other nobody knows
+                assert there[0] < 0, name  # the patient's right is on the left
 
 
 def test_a_reader_scrolls_changes_the_look_and_measures(
@@ -87,22 +95,23 @@ def test_a_reader_scrolls_changes_the_look_and_measures(
         assert where.inner_text() == LARGEST
         assert page.locator(".strip rect").count() == int(scans[1]["RAS"].mask.any((0, 1)).sum())
         page.keyboard.press("ArrowUp")
-        assert where.inner_text().startswith("Slice 19 of 30")
+        assert where.inner_text().startswith("Slice 18 of 30")
         page.locator(".glass").hover()
         page.mouse.wheel(0, 120)
-        page.wait_for_function("!document.querySelector('.where').textContent.includes('19')")
+        page.wait_for_function("!document.querySelector('.where').textContent.includes('Slice 18')")
         page.locator("input.slice").fill("1")
         assert where.inner_text() == "Slice 1 of 30"
         page.locator("tr.lesion").click()
         assert where.inner_text() == LARGEST
-        outlined = np.asarray(seen(page), int)
+        outlined = yellow(seen(page))[2]
         page.keyboard.press("o")
-        filled = np.asarray(seen(page), int)
+        page.locator("[name=opacity]").fill("100")
+        filled = yellow(seen(page))[2]
         page.keyboard.press("o")
-        hidden = np.asarray(seen(page), int)
-        assert (filled != hidden).any(axis=2).sum() > 2 * (outlined != filled).any(axis=2).sum() / 3
+        plain = seen(page)
+        assert filled > 2 * outlined > 0 == yellow(plain)[2]
         page.keyboard.press("3")
-        assert np.asarray(seen(page), int).mean() < 0.9 * hidden.mean()
+        assert np.asarray(seen(page), int).mean() < 0.9 * np.asarray(plain, int).mean()
         page.keyboard.press("m")
         box = page.locator(".stage").bounding_box()
         assert box is not None
@@ -136,8 +145,6 @@ def test_without_webgl2_the_server_draws_the_slices(
         assert page.locator(".scroller").is_hidden()  # one slice has nothing to scroll
         page.keyboard.press("m")
         assert "no scale" in page.locator(".told").inner_text()
-    with browsing.page(address(scans[1]["RAS"]), java_script_enabled=True) as page:
-        assert page.locator(".pictures img").count() >= 2
 
 
 def test_two_scans_scroll_together_by_place(
@@ -149,28 +156,33 @@ def test_two_scans_scroll_together_by_place(
         page.keyboard.press("c")
         page.wait_for_selector(".prior " + SHOWN)
         assert page.locator(".told").inner_text().startswith("Aligned")
-        page.keyboard.press("ArrowDown")
+        page.locator(".views > .view input.slice").fill("13")
         texts = page.locator(".where").all_inner_texts()
-        assert texts == ["Slice 17 of 30, tumor"] * 2
+        assert [text.split(",")[0] for text in texts] == ["Slice 10 of 30", "Slice 13 of 36"]
         page.get_by_text("Compare with another scan").click()
         page.wait_for_selector(".side-2 " + SHOWN)
         page.wait_for_selector(".side-1 " + SHOWN)
         page.locator(".side-1 input.slice").fill("10")
-        assert page.locator(".side-2 .where").inner_text().startswith("Slice 10 of 30")
+        assert page.locator(".side-2 .where").inner_text().startswith("Slice 13 of 36")
         assert "366 days" in page.locator(".between").inner_text()
 
 
 def test_a_long_report_of_a_hostile_name_prints_on_one_page_and_hears_of_a_newer_one(
     browsing: Browsing, scans: tuple[Path, dict[str, Given]]
 ) -> None:
-    with browsing.page(address(scans[1]["again"])) as page:
+    again = scans[1]["again"]
+    with browsing.page(address(again)) as page:
         page.wait_for_selector(SHOWN)
         assert "<img onerror=alert(1)>" in page.locator(".identity").inner_text()
         assert "27 more" in page.locator(".facts").inner_text()
         assert page.locator("#quality li").count() == 30
         assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
         assert page.locator(".come").is_hidden()
-        page.locator(".scan-page").evaluate("page => { page.dataset.newest = '1'; }")
+        newer = Given("P9", REVISED, again.dropped, again.kind, again.mask, 3)
+        with ThreadPoolExecutor() as beside:  # Playwright has a loop of its own in this thread
+            beside.submit(asyncio.run, publish(scans[0], [newer])).result()
+        page.evaluate("document.dispatchEvent(new Event('gliowatch:changed'))")
+        page.locator(".come").wait_for(state="visible")
         page.goto(page.url + "?revision=1")
         page.wait_for_selector(SHOWN)
         assert "was superseded" in page.locator(".wrong").first.inner_text()

@@ -63,6 +63,8 @@ async def test_every_file_leaves_under_a_role_and_the_zip_holds_all_of_them(tmp_
         (folder / "escape.txt").symlink_to("/etc/passwd")
         page = await house.page(f"/scans/{scan.scan_id}")
         assert "صورة" not in page
+        for picture in ("overlay", "planes", "montage"):  # they are there without any script
+            assert f'src="/scans/{scan.scan_id}/files/{picture}.png?revision=1"' in page
         dropped = scan.dropped.read_bytes()
         for role, content in (
             ("source-1", dropped),

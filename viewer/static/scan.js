@@ -66,8 +66,8 @@ async function openPrior(holder, open, tools) {
 
 // The page stays as it is: what someone reads must not change under the eyes.
 function watchForNewer() {
-  const { scan, newest } = page.dataset;
   window.addEventListener("gliowatch:changed", async () => {
+    const { scan, newest } = page.dataset;
     const answer = await fetch(`/scans/${scan}/newest`);
     if (!answer.ok) return;
     const { revision } = await answer.json();
