@@ -51,7 +51,8 @@ class MaskUpload:
         if not self._ending:
             raise WrongForm(NO_FORM)
         self._folder = outbox / CORRECTIONS / scan_id
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.parent.mkdir(exist_ok=True)  # never the outbox itself: it may be away
+        self._folder.mkdir(exist_ok=True)
         self._part = self._folder / f"{secrets.token_hex(8)}{PART}"
         self._stream = self._part.open("xb")
         self._digest = hashlib.sha256()

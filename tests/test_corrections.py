@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -16,7 +18,7 @@ from daemon.correcting import settle
 from daemon.index.database import open_index, open_records
 from daemon.settings import Settings, load_settings
 from tests.browser import copy_hospital
-from tests.conftest import drain, gliowatch, hospital_in, reports
+from tests.conftest import gliowatch, hospital_in, reports
 from tests.corrections import (
     block,
     drop_picture,
@@ -26,10 +28,12 @@ from tests.corrections import (
     newest,
     on_record,
     published,
+    run,
     save,
     send,
 )
 from tests.test_crashes import wait_for
+from tests.test_histories import by_day, drop_dicom, folder_of, priors
 
 Start = Callable[[Path], "subprocess.Popen[bytes]"]
 ML = 5.0 / 1000  # of a voxel of the small scan
@@ -55,11 +59,6 @@ def hospital(judged_once: Path, tmp_path: Path) -> Settings:
 def judged(hospital: Settings) -> dict[str, str]:
     """The scan_id by patient."""
     return {str(report["patient_id"]): str(report["scan_id"]) for report in reports(hospital)}
-
-
-def run(hospital: Settings, code: int = 0) -> None:
-    done = drain(hospital.daemon.inbox.parent)
-    assert done.returncode == code, done.stderr
 
 
 def codes(report: dict[str, Any]) -> list[str]:
@@ -112,8 +111,8 @@ def test_masks_become_revisions_with_the_persons_numbers_and_leave_as_cases(
 def judge_again_on_top(hospital: Settings, scan_id: str) -> None:
     """The network's new mask is the newest, and the corrected one stays in its revision."""
     assert gliowatch(hospital, "queue", "reprocess", scan_id).returncode == 0
-    done = drain(hospital.daemon.inbox.parent, GLIOWATCH_MODEL__THRESHOLD="0.4")
-    assert done.returncode == 0, done.stderr
+    other = hospital.model.model_copy(update={"threshold": 0.4})
+    run(hospital.model_copy(update={"model": other}))
     assert published(hospital, "P") == ["", "-r2", "-r3", "-r4"]
     _, report = newest(hospital, scan_id)
     assert "mask" not in report
@@ -198,3 +197,29 @@ def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
         told = "SELECT count(*) FROM drops WHERE kind = 'correct' AND state = 'done'"
         assert index.execute(told).fetchone() == (1,)
     assert gliowatch(hospital, "verify").returncode == 0
+
+
+def test_what_follows_is_compared_with_the_corrected_volume(
+    hospital: Settings, tmp_path: Path
+) -> None:
+    for day in ("2024-03-01", "2024-05-01"):
+        drop_dicom(hospital, day)
+    run(hospital)
+    ((first,), (*_, before)) = (by_day(hospital)[month] for month in ("2024-03", "2024-05"))
+    drawn = nib.Nifti1Image.from_filename(next(folder_of(hospital, first).glob("*_seg.nii.gz")))
+    mask = np.zeros(drawn.shape, np.uint8)
+    mask[30:40, 30:40, 2:4] = 1
+    nib.save(nib.Nifti1Image(mask, drawn.affine, drawn.header), tmp_path / "m.nii.gz")
+    send(hospital, first["scan_id"], tmp_path / "m.nii.gz")
+    run(hospital)
+    found = by_day(hospital)
+    corrected, after = found["2024-03"][-1], found["2024-05"][-1]
+    assert priors([before, after]) == ["2024-03 r1", "2024-03 r2"]
+    grown = after["volume_ml"] - corrected["volume_ml"]
+    assert after["change"]["volume_ml"] == pytest.approx(grown, abs=1e-3)
+    assert after["change"]["measured_differently"] == ["corrected"]
+    assert "a person corrected one of the masks" in after["change"]["words"]
+    folder = folder_of(hospital, corrected)
+    seg = pydicom.dcmread(folder / f"{corrected['scan_id']}_seg.dcm")
+    assert seg.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert (folder / f"{corrected['scan_id']}_sr.dcm").is_file()

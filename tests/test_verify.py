@@ -151,7 +151,7 @@ def test_what_people_change_in_the_queue(hospital: Settings) -> None:
     assert gliowatch(hospital, "queue", "resume").returncode == 0
     assert drain(inbox.parent).returncode == 1
     assert reasons(hospital)["a.png"] == "It was cancelled."
-    assert gliowatch(hospital, "queue", "retry", "1", "2").stdout == "Back in the inbox: 2.\n"
+    assert gliowatch(hospital, "queue", "retry", "1", "2").stdout == "To be tried again: 2.\n"
     assert left_in_inbox(hospital) == ["P/bad.nii", "Q/a.png"]
     assert reasons(hospital) == {}
     assert drain(inbox.parent).returncode == 1

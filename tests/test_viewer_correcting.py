@@ -102,6 +102,17 @@ async def test_a_form_that_cannot_be_taken_leaves_nothing_behind(
         assert await corrections_of(house.app[RECORDS], SCAN) == []
 
 
+async def test_an_outbox_that_is_away_is_told_and_not_made_anew(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        await house.add_scan("P1", SCAN)
+        outbox = house.settings.daemon.outbox
+        outbox.rename(tmp_path / "away")
+        status, text = await send(house, RIGHT)
+        assert status == 503
+        assert "full or away" in text
+        assert not outbox.exists()
+
+
 async def test_a_scan_that_was_not_judged_has_no_mask_to_correct(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", SCAN, finding="not_judged", lesions=[], volume_ml=None)

@@ -22,6 +22,7 @@ MEGABYTE = 10**6
 LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
 LONGEST_COMMENT = 2000  # characters
 DAMAGED = "The upload arrived damaged and was not kept."
+NO_ROOM = "The mask could not be kept: the outbox's disk is full or away."
 NO_FILE = "Please choose the file with the corrected mask."
 TOO_LONG = f"The comment is longer than {LONGEST_COMMENT} characters."
 NO_MASK = "This scan was not judged: it has no mask that could be corrected."
@@ -90,6 +91,10 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text=DAMAGED) from None
     except WrongForm as error:
         raise web.HTTPBadRequest(text=str(error)) from None
+    except ConnectionError:
+        raise
+    except OSError:
+        raise web.HTTPServiceUnavailable(text=NO_ROOM) from None
     seen = fields.get("revision", "")
     await enter_correction(
         request.app[INDEX],
