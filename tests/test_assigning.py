@@ -35,6 +35,8 @@ def by_patient(settings: Settings) -> dict[str, dict[str, object]]:
 
 async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
     phantom = head()
+    polling = hospital.daemon.model_copy(update={"watch": "polling"})
+    hospital = hospital.model_copy(update={"daemon": polling})
     write_nifti(hospital.daemon.inbox / "loose.nii.gz", phantom.voxels, phantom.affine)
     async with (
         running_daemon(hospital),
@@ -72,7 +74,8 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
         back = {"assignment": number[1]} | NURSE
         assert (await house.post("/patients/unassigned/back", back))[0] == 303
         assert "by mistake" in await house.page(f"/scans/{target}", 410)
-        assert target not in await house.page("/") + await house.page(f"/patients/{keys['wrong']}")
+        for path in ("/", f"/patients/{keys['wrong']}"):
+            assert target not in await house.page(path), path
         assert scan_id in await house.page("/patients/unassigned")
 
         chosen["patient_id"] = "right"
@@ -83,11 +86,15 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
         assert len(told) == 3
         assert not any("filed_twice" in each for each in told)
 
+        wrong = f"/patients/{keys['wrong']}"  # deleted; then the same scan is really dropped there
+        assert (await house.post(f"{wrong}/delete", {"typed_id": "wrong"} | NURSE))[0] == 303
+        assert "was deleted" in await house.page(wrong, 410)
         (hospital.daemon.inbox / "wrong" / "mine.nii.gz").write_bytes(
             next(hospital.daemon.outbox.glob(f"wrong/{target}/source/*.gz")).read_bytes()
         )
         await until(lambda: any((hospital.daemon.inbox / ".duplicates").rglob("mine.nii.gz")))
-        assert target in await house.page(f"/patients/{keys['wrong']}")  # it was dropped as well
+        for path in (wrong, f"/scans/{target}", "/"):
+            assert target in await house.page(path), path
     assert (await asyncio.to_thread(gliowatch, hospital, "verify")).returncode == 0
 
 

@@ -11,6 +11,7 @@ from aiohttp import FormData
 from PIL import Image
 
 from daemon.deleting import come_again
+from daemon.index.listing import every_scan
 from daemon.index.patient_changes import changes_of
 from daemon.index.patient_deletion import erase_due
 from daemon.index.patients import fill_patient, find_patient
@@ -67,10 +68,13 @@ async def test_what_the_scanner_told_is_marked_and_never_overwrites_people(tmp_p
         emptied = {"name": "as entered", "birth_date": "", "gender": "Male"}
         typed = emptied | NURSE | await version(house, key)
         assert (await house.post(f"/patients/{key}", typed))[0] == 303
-        await fill_patient(records, "P1", told | {"gender": "Fe\0male"})
+        await fill_patient(records, "P1", told | {"gender": "Female"})
         patient = await find_patient(records, key)
         assert patient is not None
         assert (patient.name, patient.birth_date, patient.gender) == ("as entered", "", "Male")
+        other = await house.add_patient("P2")
+        await fill_patient(records, "P2", {"name": "Doe,\0Jane\x1b[2J\n"})
+        assert "Doe, Jane [2J</h1>" in await house.page(f"/patients/{other}")
         assert (await house.page(f"/patients/{key}")).count("(from the scanner)") == 1
 
 
@@ -92,6 +96,7 @@ async def test_deleted_is_hidden_everywhere_and_comes_back_whole(tmp_path: Path)
             assert "Ada" not in page, path
             assert "scan1" not in page, path
         assert "No patient has this name" in await search(house, "ada")
+        assert [scan async for scan in every_scan(house.app[INDEX])] == []  # none is exported
         assert (
             "was deleted; see" in (await house.post("/patients", {"patient_id": "P1"} | NURSE))[1]
         )
