@@ -6,6 +6,7 @@ from typing import Any
 from daemon.drops import State
 from daemon.outputs import sentences
 from daemon.outputs.sentences import SIDES, size_words
+from daemon.outputs.where_words import main_lobe
 
 KINDS = sentences.KINDS | {
     "zip": "Zip",
@@ -38,8 +39,11 @@ def found_size(report: dict[str, Any]) -> str:
 
 
 def found_side(report: dict[str, Any]) -> str:
-    """The side of the largest lesion, or ''."""
-    return SIDES[report["lesions"][0]["side"]] if report["lesions"] else ""
+    """Side and lobe of the largest lesion, as far as they are known, or ''."""
+    if not report["lesions"]:
+        return ""
+    lesion = report["lesions"][0]
+    return ", ".join(part for part in (SIDES[lesion["side"]], main_lobe(lesion)) if part)
 
 
 def age(birth_date: str, today: date) -> int | None:

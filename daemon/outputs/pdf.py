@@ -88,7 +88,7 @@ def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
 
 
 def _finding(page: Page, report: dict[str, Any]) -> None:
-    page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 4, bold=True)
+    page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 5, bold=True)
     page.y -= 8
 
 
