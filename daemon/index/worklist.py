@@ -51,8 +51,8 @@ async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
 async def count_arrived(joined: Database, since: str) -> dict[str, int]:
     """How many rows in each state arrived from this moment on."""
     rows = await joined.rows(
-        "SELECT state, count(*) AS n FROM worklist w WHERE arrived_at >= ?"
-        f" AND {SHOWN} GROUP BY state",
+        "SELECT state, count(*) AS n FROM worklist w INDEXED BY worklist_by_arrived"
+        f" WHERE arrived_at >= ? AND {SHOWN} GROUP BY state",
         (since,),
     )
     return {row["state"]: int(row["n"]) for row in rows}

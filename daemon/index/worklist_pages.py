@@ -4,14 +4,13 @@ A filter that leaves few rows is asked first, and these are sorted; else the ind
 is walked until a page is full. Which of the two is found out by counting up to FEW rows.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon.index.database import Database
 from daemon.index.worklist_filters import Condition, Filters, always, conditions_of
 
-FEW = 5000  # rows that are sorted in a few milliseconds
+FEW = 20_000  # rows that are looked up and sorted in some milliseconds
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,17 @@ async def count_changed(joined: Database, filters: Filters, since: int, most: in
     return {int(row["row_id"]) for row in rows}
 
 
-async def _few(joined: Database, filters: Filters) -> str | None:
-    """The fewest rows that any one of the filters leaves, as JSON; None if each leaves many."""
-    best: list[int] | None = None
+async def _few(joined: Database, filters: Filters) -> Condition | None:
+    """The filter that leaves the fewest rows; None if each of them leaves many."""
+    best, least = None, FEW + 1
     for condition in conditions_of(filters):
-        rows = await joined.rows(
-            f"SELECT row_id FROM worklist w WHERE {condition.sql} LIMIT ?",
-            (*condition.values, FEW + 1),
+        row = await joined.row(
+            f"SELECT count(*) AS n FROM (SELECT 1 FROM worklist w WHERE {condition.sql} LIMIT ?)",
+            (*condition.values, least),
         )
-        if len(rows) <= FEW and (best is None or len(rows) < len(best)):
-            best = [row["row_id"] for row in rows]
-    return None if best is None else json.dumps(best)
+        if row and row["n"] < least:
+            best, least = condition, int(row["n"])
+    return best
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ async def _place(joined: Database, asked: Asked) -> _Place | None:
 
 
 def _segments(
-    asked: Asked, few: str | None, place: _Place | None
+    asked: Asked, few: Condition | None, place: _Place | None
 ) -> Iterator[tuple[str, list[object]]]:
     """The queries that give the page, in turn: rows with the value, then those without."""
     order = ORDERS[asked.order]
@@ -153,7 +152,7 @@ def _segments(
 def _query(
     asked: Asked,
     order: Order,
-    few: str | None,
+    few: Condition | None,
     part: str,
     keys: tuple[str, ...],
     upward: bool,
@@ -166,9 +165,12 @@ def _query(
         where += f" AND ({', '.join(keys)}) {sign} ({', '.join('?' * len(keys))})"
     table, first = order.table.format(index=order.index), list[object]()
     if few is not None:
-        table = "json_each(?) few CROSS JOIN worklist w ON w.row_id = few.value"
-        table += " LEFT JOIN records.patients p ON p.patient_id = w.patient_id"
-        first = [few]
+        table = (
+            f"(SELECT row_id FROM worklist w WHERE {few.sql} LIMIT {FEW}) few"
+            " CROSS JOIN worklist w ON w.row_id = few.row_id"
+            " LEFT JOIN records.patients p ON p.patient_id = w.patient_id"
+        )
+        first = list(few.values)
     direction = "ASC" if upward else "DESC"
     sort = ", ".join(f"{key} {direction}" for key in keys)
     sql = f"SELECT w.row_id FROM {table} {where} ORDER BY {sort}"
