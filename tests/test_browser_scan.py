@@ -59,14 +59,20 @@ def seen(page: Page, part: str = ".stage") -> Image.Image:
     return Image.open(io.BytesIO(page.locator(part).first.screenshot()))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("RAS", "LPS", "PIR", "oblique"),
+        ("micron", "no position", "two positions", "whole numbers"),
+    ],
+)
 def test_the_mask_lies_where_the_overlay_shows_it_however_the_scan_is_stored(
-    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]], names: tuple[str, ...]
 ) -> None:
     folder, by_name = scans
-    with browsing.page(address(by_name["RAS"])) as page:
-        for name, given in by_name.items():
-            if given.patient != "P1":
-                continue
+    with browsing.page("/patients") as page:
+        for name in names:
+            given = by_name[name]
             page.goto(browsing.site.url + address(given))
             page.wait_for_selector(SHOWN)
             figure = page.locator(".view")

@@ -72,8 +72,7 @@ async def send_file(request: web.Request) -> web.StreamResponse:
     """`/scans/{scan_id}/files/{role}`: a picture inline, anything else as a download."""
     scan = await asked_revision(request)
     outbox = request.app[SETTINGS].daemon.outbox
-    held = await asyncio.to_thread(held_files, outbox, scan)
-    file = held.get(request.match_info["role"])
+    file = await asyncio.to_thread(held_file, outbox, scan, request.match_info["role"])
     if file is None:
         raise web.HTTPNotFound(text="This scan has no such file.")
     place = "inline" if file.role.is_picture else "attachment"
@@ -84,17 +83,34 @@ async def send_file(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file.path, headers=headers)
 
 
+def held_file(outbox: Path, scan: ScanRow, name: str) -> Held | None:
+    """The file with this role's name, without a look at all others where that can be."""
+    if name in ROLES:
+        return _inside(outbox, [_named(outbox, scan, ROLES[name])]).get(name)
+    return held_files(outbox, scan).get(name)
+
+
 def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
     """All files of a scan by their role's name; none outside the outbox."""
     folder = outbox / os.fsdecode(scan.folder)
-    named = [
-        *(Held(role, folder / f"{scan.scan_id}_{role.name}") for role in ROLES.values()),
-        *_numbered(folder / f"{scan.scan_id}_overlay", "capture", ".dcm", DICOM, "Overlay capture"),
+    captures = folder / f"{scan.scan_id}_overlay"
+    files = [
+        *(_named(outbox, scan, role) for role in ROLES.values()),
+        *_numbered(captures, "capture", ".dcm", DICOM, "Overlay capture"),
         *_numbered(folder / SOURCE, "source", "", BYTES, "Dropped file"),
         *_image(folder / SOURCE),
     ]
+    return _inside(outbox, files)
+
+
+def _named(outbox: Path, scan: ScanRow, role: Role) -> Held:
+    return Held(role, outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}")
+
+
+def _inside(outbox: Path, files: list[Held]) -> dict[str, Held]:
+    """Those that are there, and lead nowhere else."""
     root = outbox.resolve()
-    there = (held for held in named if held.path.resolve().is_relative_to(root))
+    there = (held for held in files if held.path.resolve().is_relative_to(root))
     return {held.role.name: held for held in there if held.path.is_file()}
 
 

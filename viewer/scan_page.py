@@ -11,6 +11,7 @@ from daemon.index.identities import is_in_conflict
 from daemon.index.patients import Patient
 from daemon.index.scan_dates import entered_date
 from daemon.index.scans import ScanRow, patients_with_content, scans_of_patient
+from daemon.names import UNASSIGNED
 from daemon.outputs.sentences import (
     FILED_TWICE,
     IDENTITY_CONFLICT,
@@ -129,7 +130,7 @@ async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) ->
         "prior_acquired": moment_words(prior.acquired_at) if prior else "",
         "prior_view": prior_view,
         "alignment": align(scan, prior) if prior else None,
-        "can_compare": len(others) > 1,
+        "can_compare": len(others) > 1 and scan.patient_id != UNASSIGNED,
         "windows": VIEW_WINDOWS,
     }
 

@@ -1,6 +1,6 @@
 // Two scans side by side: both canvases, scrolled together.
 
-import { link } from "./link.js";
+import { link, linkWords } from "./link.js";
 import { Tools } from "./tools.js";
 import { openView } from "./view.js";
 
@@ -14,8 +14,6 @@ if (open.length === 2) {
   const [earlier, later] = open;
   const matrix = JSON.parse(pair.dataset.matrix);
   link(later, earlier, matrix);
-  if (matrix && !(earlier.scene.place && later.scene.place)) {
-    pair.querySelector(".aligned").textContent =
-      "Linked by their share of the slices: aligning the pictures needs WebGL2.";
-  }
+  const words = linkWords(later, earlier, matrix, pair.dataset.words);
+  pair.querySelector(".aligned").textContent = words;
 }

@@ -1,5 +1,12 @@
 // Two scans that scroll together: by place where they were brought into line, else by share.
 
+const NEEDS_WEBGL = "Linked by their share of the slices: aligning the pictures needs WebGL2.";
+
+// What to say of two scans that are linked. words: how the server calls it.
+export function linkWords(later, earlier, matrix, words) {
+  return matrix && !(later.scene.place && earlier.scene.place) ? NEEDS_WEBGL : words;
+}
+
 // later, earlier: { figure, scene }; matrix: RAS mm of the later scan to those of the earlier.
 // Gives back a function that parts them again.
 export function link(later, earlier, matrix) {

@@ -1,6 +1,6 @@
 // The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
 
-import { link } from "./link.js";
+import { link, linkWords } from "./link.js";
 import { Tools } from "./tools.js";
 import { openView } from "./view.js";
 
@@ -48,7 +48,7 @@ function letBeside(tools, open) {
       return "";
     }
     openPrior(holder, open, tools).then((parting) => { part = parting; });
-    return holder.dataset.words;
+    return "";
   });
 }
 
@@ -61,7 +61,9 @@ async function openPrior(holder, open, tools) {
   }
   open[1] = prior;
   tools.adopt(prior.scene);
-  return link(open[0], prior, JSON.parse(holder.dataset.matrix));
+  const matrix = JSON.parse(holder.dataset.matrix);
+  tools.tell(linkWords(open[0], prior, matrix, holder.dataset.words));
+  return link(open[0], prior, matrix);
 }
 
 // The page stays as it is: what someone reads must not change under the eyes.

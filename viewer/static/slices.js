@@ -12,6 +12,7 @@ export class Slices {
     this.look = { marks: "outline", opacity: 40, window: 1 };
     this.onmove = () => {};
     this.onmeasure = () => {};
+    picture.addEventListener("error", () => { picture.alt = "This slice could not be drawn."; });
     this.draw();
   }
 
