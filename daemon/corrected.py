@@ -21,6 +21,7 @@ from model.errors import MaskError
 log = logging.getLogger(__name__)
 
 NOT_THERE = "The scan of this corrected mask is not in the outbox any more."
+NOT_KEPT = "The file with the corrected mask is gone: send it again."
 NOT_JUDGED = "This scan was not judged: it has no mask that could be corrected."
 NOT_ON_RECORD = "This corrected mask is not on record any more: send it again."
 
@@ -48,6 +49,8 @@ async def _revised(job: Job, staging: Path, correction: Correction) -> ScanRow |
     revisions = await revisions_of(job.index, correction.scan_id)
     if not revisions or not (outbox / os.fsdecode(revisions[0].folder)).is_dir():
         raise MaskError(NOT_THERE)
+    if not file_of(outbox, correction).is_file():
+        raise MaskError(NOT_KEPT)
     newest = revisions[0]
     folder = revision_folder(os.path.dirname(newest.folder), newest.scan_id, newest.revision + 1)
     report = published_report(outbox, folder, newest.scan_id)
