@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +58,11 @@ class Held:
                 continue
         raise NotHeld("There are too many files of one name.")
 
+    def write(self, stream: BinaryIO, chunk: bytes) -> None:
+        """More of a file has come; while that goes on the upload is nobody's old one."""
+        stream.write(chunk)
+        self._touch()
+
     def keep(self, stream: BinaryIO, target: Path) -> None:
         """The file has arrived whole: bring it to the disk and name it."""
         with stream:
@@ -74,14 +79,13 @@ class Held:
         self._touch()
         return look_through(self.root, self._rules)
 
-    def size(self) -> int:
-        """Bytes that it holds, half files too."""
-        return sum(_size(Path(place) / n) for place, _, names in os.walk(self.root) for n in names)
-
-    def leave_out(self, paths: Iterable[bytes]) -> None:
-        """These files are not to be sent."""
-        for path in paths:
-            (self.root / os.fsdecode(path)).unlink(missing_ok=True)
+    def keep_only(self, paths: Container[bytes]) -> None:
+        """Of its files, by their paths below `root`, only these are to be sent."""
+        root = os.fsencode(self.root)
+        for place, _, names in os.walk(os.fsencode(self.folder)):
+            for path in (os.path.join(place, name) for name in names):
+                if os.path.relpath(path, root) not in paths:
+                    os.unlink(path)
 
     def send(self, patient_id: str) -> Path:
         """All files become drops of this patient at once; their folder below the inbox.
@@ -89,8 +93,6 @@ class Held:
         Raises NotHeld when nothing is there to be sent.
         """
         self._touch()
-        for half in self.folder.rglob(f"*{PART}"):  # still on its way, or given up
-            half.unlink(missing_ok=True)
         if not any(names for _, _, names in os.walk(self.folder)):
             raise NotHeld("There is no file to send.")
         sync_tree(self.folder)
@@ -151,10 +153,3 @@ def clear_held(inbox: Path, kept_seconds: float = KEPT_SECONDS) -> None:
 def count_held(inbox: Path) -> int:
     """How many files wait to be sent."""
     return sum(len(names) for _, _, names in os.walk(inbox / HOLDING))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # it was just given its name
-        return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from daemon.drops import Drop, DropKind
 from daemon.intake import hash_content, hash_file, one_scan, scan_of
 from daemon.names import readable
+from daemon.opening import FilesChanged
 from daemon.studies import members_of, part_by_study
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
@@ -46,8 +47,10 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
             if drop.kind in (DropKind.DICOM, DropKind.ZIP):
                 studies = part_by_study(root, drop, Path(scratch))
             return tuple(_one(root, study, rules, Path(scratch)) for study in studies)
-    except UnreadableScan as error:
+    except (UnreadableScan, FilesChanged) as error:
         return (not_understood(drop, str(error)),)
+    except OSError:  # sent or given up meanwhile, or no room to unpack
+        return (not_understood(drop, "It could not be read just now."),)
 
 
 def not_understood(drop: Drop, fault: str) -> Understood:

@@ -184,14 +184,17 @@ async def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
         status, text = await house.post(f"/upload/held/{upload}/send", {"patient": "unassigned"})
         assert status == 400
         assert "Please choose at least one scan." in text
-        for _ in range(MOST_HELD - 1):
-            await begin(house)
+        uploads = [await begin(house) for _ in range(3)]  # the oldest went for the last
+        place = house.settings.daemon.inbox / HOLDING
+        assert sorted(uploads) == sorted(os.listdir(place))
+        for number in range(MOST_HELD - 2):
+            (place / str(number)).mkdir()
         headers = {"X-CSRF-Token": house.csrf}
         answer = await house.client.post("/upload/held", headers=headers)
         assert answer.status == 429
         assert "Too many uploads" in await answer.text()
         async with open_house(tmp_path, max_upload_mb=1) as other:  # another start takes all away
-            assert (await put(other, upload, "c.nii", b"1"))[0] == 404
+            assert (await put(other, uploads[0], "c.nii", b"1"))[0] == 404
             assert house.in_inbox() == []
 
 

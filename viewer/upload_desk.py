@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # pydicom and nibabel come with it, and only who looks needs 
     from daemon.understanding import Understood
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
+MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
 MOST_SENT = 20  # uploads that a person sees the state of
@@ -64,6 +65,10 @@ class Desk:
 
     async def begin(self, session: str) -> Upload:
         """A new upload of a session. Raises NotHeld, OSError."""
+        own = [upload for upload in self.uploads.values() if upload.session == session]
+        if len(own) >= MOST_OPEN:  # it was left without being sent or given up
+            self.forget(own[0])
+            await asyncio.to_thread(own[0].held.cancel)
         held = await asyncio.to_thread(hold, self.settings.daemon.inbox, self.rules)
         upload = Upload(held, session)
         self.uploads[held.name] = upload

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import aiohttp_jinja2
 from aiohttp import web
 
+from daemon.beginning import has_room
 from daemon.holding import NotHeld
 from viewer.keys import SESSION
 from viewer.pages import CSRF_HEADER, check_csrf
@@ -19,6 +20,7 @@ from viewer.uploading import CHUNK, MEGABYTE, Meter
 NAME_HEADER = "X-File-Path"  # percent-encoded: names of files stand in no address
 LONGEST_NAME = 4000  # characters, encoded
 STALLED_SECONDS = 60.0  # without a byte
+FULL = "The disk of the inbox is too full for this file: please tell the administrator."
 STALLED = "Nothing came for a minute: this file was not kept. Please try it again."
 
 
@@ -42,6 +44,7 @@ async def take(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="The name of this file is missing or too long.")
     meter = Meter(request.app[DESK].settings.viewer.max_upload_mb * MEGABYTE, upload.received)
     meter.announce(request.content_length)
+    await _refuse_when_full(request)
     try:
         stream, target = await asyncio.to_thread(upload.held.open, unquote(name))
     except NotHeld as error:
@@ -81,6 +84,14 @@ def _check(request: web.Request) -> None:
     check_csrf(request[SESSION], request.headers.get(CSRF_HEADER, ""))
 
 
+async def _refuse_when_full(request: web.Request) -> None:
+    """What arrives must leave the disk the reserve that the daemon needs to judge at all."""
+    daemon = request.app[DESK].settings.daemon
+    needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
+    if not await asyncio.to_thread(has_room, daemon.inbox, needed):
+        raise web.HTTPInsufficientStorage(text=FULL)
+
+
 async def _receive(
     request: web.Request, upload: Upload, meter: Meter, stream: BinaryIO, target: Path
 ) -> None:
@@ -92,8 +103,10 @@ async def _receive(
                 count += len(chunk)
                 upload.received += len(chunk)
                 meter.add(len(chunk))
-                await asyncio.to_thread(stream.write, chunk)
+                await asyncio.to_thread(upload.held.write, stream, chunk)
             await asyncio.to_thread(upload.held.keep, stream, target)
+    except NotHeld as error:  # it was given up meanwhile
+        raise web.HTTPNotFound(text=str(error)) from None
     except BaseException:
         upload.received -= count
         await asyncio.to_thread(upload.held.drop, target)

@@ -108,8 +108,7 @@ async def _send(
     patient = await _patient(request, form)
     for each in told:
         await _note(request, upload, patient, each, who)
-    left_out = _files(scan for scan in upload.scans if scan.group not in chosen) - _files(scans)
-    await asyncio.to_thread(upload.held.leave_out, left_out)
+    await asyncio.to_thread(upload.held.keep_only, _files(scans))
     folder = await asyncio.to_thread(upload.held.send, patient.patient_id)
     desk = request.app[DESK]
     desk.forget(upload)
