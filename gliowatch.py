@@ -28,6 +28,10 @@ SettingsFile = Annotated[
 OutFolder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
 ]
+DataFolder = Annotated[
+    Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
+]
+SplitFile = Annotated[Path | None, typer.Option(exists=True, help="JSON with lists of patients")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
@@ -105,9 +109,7 @@ def segment(
 @app.command()
 def measure(
     mask: Annotated[Path, typer.Argument(metavar="MASK.nii.gz", exists=True, dir_okay=False)],
-    scan: Annotated[
-        Path | None, typer.Option(exists=True, help="the scan that the mask belongs to")
-    ] = None,
+    scan: Annotated[Path | None, typer.Option(exists=True, help="the mask's scan")] = None,
     json: AsJson = False,
 ) -> None:
     """Measure a binary mask: volume, diameters, side."""
@@ -206,8 +208,7 @@ def copy_records(settings: SettingsFile = None) -> None:
 @records_app.command("restore")
 def restore_records(
     file: Annotated[
-        Path | None,
-        typer.Argument(exists=True, dir_okay=False, help="else the newest good copy"),
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="else the newest good copy")
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
@@ -219,27 +220,18 @@ def restore_records(
 
 @app.command()
 def train(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
-    ],
+    data: DataFolder,
     out: OutFolder,
-    recipe: Annotated[
-        Recipe, typer.Option(help="ours, the demo's, or the gate that refuses")
-    ] = Recipe.STANDARD,
-    split: Annotated[
-        Path | None, typer.Option(exists=True, help="JSON with lists of patients")
-    ] = None,
+    recipe: Annotated[Recipe, typer.Option(help="ours, the demo's, the gate's")] = Recipe.STANDARD,
+    split: SplitFile = None,
     fold: Annotated[
-        int | None,
-        typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0 leaves out none"),
+        int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
     ] = None,
     start: Annotated[
-        Path | None,
-        typer.Option("--from", exists=True, help="fine-tune these weights"),
+        Path | None, typer.Option("--from", exists=True, help="fine-tune these weights")
     ] = None,
     again: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN", exists=True, help="one more round after that ended run"),
+        Path | None, typer.Option(metavar="RUN", exists=True, help="a round after that ended run")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
@@ -261,12 +253,8 @@ def train(
 
 @app.command()
 def evaluate(
-    data: Annotated[
-        Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
-    ],
-    split: Annotated[
-        Path | None, typer.Option(exists=True, help="JSON with lists of patients")
-    ] = None,
+    data: DataFolder,
+    split: SplitFile = None,
     subset: Annotated[str | None, typer.Option(help="which list of the split file")] = None,
     weights: Annotated[
         Path | None, typer.Option(exists=True, help="safetensors; else those shipped")
@@ -287,6 +275,19 @@ def evaluate(
     model, seed = loaded.model, loaded.training.seed if out_of_fold else None
     rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
     evaluate_visibly(data, split, subset, weights, rules, (json_file, page), seed, typer.echo)
+
+
+@app.command()
+def bench(
+    scan: Annotated[Path | None, typer.Option(exists=True, help="else made-up scans")] = None,
+    training: Annotated[bool, typer.Option("--training", help="the training step as well")] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure the speed on this machine, as ratios of one run."""
+    from daemon.bench import bench_visibly
+    from training.bench import common_rows, training_rows
+
+    bench_visibly(scan, common_rows, training_rows if training else None, json, typer.echo)
 
 
 def _load(settings: Path | None) -> "Settings":

@@ -44,7 +44,7 @@ def _or_reason(
 def _segment(
     scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
 ) -> Judged:
-    drop = _as_drop(scan, patient_id)
+    drop = as_drop(scan, patient_id)
     intake = receive(scan.parent, drop, staging)
     report = judge_into(staging, patient_id, intake, rules)
     folder = target / intake.scan_id
@@ -53,7 +53,8 @@ def _segment(
     return Judged(scan.name, report, folder, None)
 
 
-def _as_drop(scan: Path, patient_id: str) -> Drop:
+def as_drop(scan: Path, patient_id: str) -> Drop:
+    """A file, or a folder of DICOM files, as if it had been dropped. Raises UnreadableScan."""
     if not scan.exists():
         raise UnreadableScan("There is no such file or folder.")
     if scan.is_file():

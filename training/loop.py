@@ -91,6 +91,11 @@ class Training:
             report(Progress(state.step, self._share(state), mean, speed, validation))
         return state.best
 
+    def steps(self, share: float) -> Callable[[], float]:
+        """A run's next step at each call, as at that share of it, to be timed; its loss."""
+        state = self._start(resume=False)
+        return lambda: self._step(state, share)
+
     def _start(self, resume: bool) -> _State:
         torch.manual_seed(self._limits.seed)
         net = self._method.shape.build()

@@ -1,0 +1,37 @@
+"""What `gliowatch bench` found, as lines for a terminal."""
+
+from collections.abc import Callable
+from typing import Any
+
+from daemon.bench_targets import COMMON, COMMON_MISSING
+
+Say = Callable[[str], object]
+
+
+def print_bench(content: dict[str, Any], say: Say) -> None:
+    """Machine, then for each scan its stages in milliseconds and the ratios with their targets."""
+    say(", ".join(f"{name} {value}" for name, value in content["machine"].items()))
+    for scan in content["scans"]:
+        say("")
+        say(
+            f"{scan['scan']}: {scan['slices']} slices, {scan['judged_slices']} of them judged;"
+            f" GEMM {scan['gemm_gflop_per_s']} GFLOP/s"
+        )
+        _print_part(scan, say)
+    if COMMON not in {row["name"] for scan in content["scans"] for row in scan["rows"]}:
+        say(COMMON_MISSING)
+    if "training" in content:
+        say("")
+        say("training")
+        _print_part(content["training"], say)
+
+
+def _print_part(part: dict[str, Any], say: Say) -> None:
+    say(f"  {'ms':>46}  {'middle half':>20}  rounds")
+    for row in part["rows"]:
+        spread = f"{1000 * row['low']:.1f} to {1000 * row['high']:.1f}"
+        say(f"  {row['name']:36}{1000 * row['median']:10.1f}  {spread:>20}  {row['rounds']}")
+    for ratio in part["ratios"]:
+        bound, target = ("at least", "at_least") if "at_least" in ratio else ("at most", "at_most")
+        word = "met" if ratio["met"] else "MISSED"
+        say(f"  {ratio['what']}: {ratio['value']}, {bound} {ratio[target]} wanted: {word}")
