@@ -58,16 +58,6 @@ async def test_counts_and_filters(tmp_path: Path) -> None:
             assert page.count(f'class="state {state}"') == page.count('class="state') == int(count)
 
 
-async def test_it_refreshes_only_while_something_moves(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
-        await house.add_scan("P1", "scan1")
-        assert 'http-equiv="refresh"' not in await house.page("/")
-        await house.add_waiting("P1", "soon.nii")
-        assert 'content="10;url=/"' in await house.page("/")
-        assert 'content="10;url=/?state=done"' in await house.page("/?state=done")
-        assert 'http-equiv="refresh"' not in await house.page("/?before=99")
-
-
 async def test_paging_shows_each_drop_once(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         for number in range(120):

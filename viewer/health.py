@@ -11,7 +11,12 @@ GRACE_SECONDS = 60.0  # for a start, or for a scan that the next look waits for
 
 async def healthz(request: web.Request) -> web.StreamResponse:
     """`ok`, or 503 and `not ok`."""
-    every = request.app[SETTINGS].daemon.reconcile_seconds
-    if await is_alive(request.app[INDEX], RECONCILE, MISSED_LOOKS * every + GRACE_SECONDS):
+    if await is_daemon_alive(request.app):
         return web.Response(text="ok")
     return web.Response(text="not ok", status=503)
+
+
+async def is_daemon_alive(app: web.Application) -> bool:
+    """Whether the daemon has looked through the inbox within the time that a look may take."""
+    every = app[SETTINGS].daemon.reconcile_seconds
+    return await is_alive(app[INDEX], RECONCILE, MISSED_LOOKS * every + GRACE_SECONDS)

@@ -12,13 +12,15 @@ import jinja2
 from aiohttp import web
 
 from daemon.index.database import open_index, open_records
+from daemon.index.joined import open_joined
 from daemon.logs import log_to_stderr
 from daemon.settings import Settings
 from model.errors import GliowatchError
 from viewer.access import guard
 from viewer.faults import show_faults
 from viewer.headers import add_headers
-from viewer.keys import INDEX, RECORDS, SESSIONS, SETTINGS
+from viewer.keys import INDEX, JOINED, RECORDS, SESSIONS, SETTINGS
+from viewer.live import end_streams, live_pages
 from viewer.routes import ROUTES
 from viewer.sessions import Sessions
 
@@ -37,7 +39,8 @@ def make_app(settings: Settings, token: str) -> web.Application:
     app[SETTINGS] = settings
     app[SESSIONS] = Sessions(token)
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.append(_databases)
+    app.cleanup_ctx.extend((_databases, live_pages))
+    app.on_shutdown.append(end_streams)
     app.add_routes(ROUTES)
     app.router.add_static("/static", HERE / "static")
     loader = jinja2.FileSystemLoader(HERE / "templates")
@@ -83,4 +86,6 @@ async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         app[INDEX], app[RECORDS] = index, records
-        yield
+        async with open_joined(daemon.index, daemon.records) as joined:
+            app[JOINED] = joined
+            yield

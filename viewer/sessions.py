@@ -2,17 +2,21 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MOST_SESSIONS = 1000
 
 
 @dataclass(frozen=True)
 class Session:
-    """One browser that came through the link. csrf: stands in each of its forms."""
+    """One browser that came through the link. csrf: stands in each of its forms.
+
+    searches: what was typed into search boxes, by opaque key (`viewer/searching.py`).
+    """
 
     key: str
     csrf: str
+    searches: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 class Sessions:

@@ -16,7 +16,6 @@ from viewer.pages import render
 from viewer.wording import KINDS, STATES, UNREAD, found_side, found_size, state_words
 
 PAGE = 50
-REFRESH_SECONDS = 10
 MESSAGES = {
     "1": "1 file received; the scan appears here once it has rested.",
     "many": "{count} files received; the scan appears here once it has rested.",
@@ -52,7 +51,6 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     rows = await worklist(index, state, before, PAGE + 1)
     shown = rows[:PAGE]
     patients = await known_patients(request, (row.patient_id for row in shown))
-    moving = before is None and counts[State.WAITING] + counts[State.RUNNING] > 0
     values = {
         "title": "Worklist",
         "section": "worklist",
@@ -61,7 +59,6 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "chosen": state,
         "is_first": before is None,
         "older": shown[-1].drop_id if len(rows) > PAGE else None,
-        "refresh": REFRESH_SECONDS if moving else None,
         "message": _message(request),
     }
     return render(request, "worklist.html", values)
