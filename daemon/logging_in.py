@@ -1,6 +1,6 @@
 """A login: throttled, checked, noted in the audit, and a session at its end."""
 
-from daemon.index.accounts import Account, find_account, password_hash_of
+from daemon.index.accounts import Account, find_account
 from daemon.index.audit import Action, note
 from daemon.index.database import Database
 from daemon.index.login_links import use_link
@@ -29,7 +29,7 @@ async def log_in(
             f"There were too many failed logins; please wait {round(wait) + 1} seconds."
         )
     account = await find_account(records, name)
-    kept = await password_hash_of(records, name)
+    kept = account.password_hash if account and account.enabled else ""
     if not await passwords.is_right(password, kept) or account is None:
         await note_failure(records, subjects)
         await note(records, account.name if account else NOBODY, Action.LOGIN_REFUSED)

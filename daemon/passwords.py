@@ -35,16 +35,16 @@ class Passwords:
         async with self._turn:
             return await asyncio.to_thread(HASHER.hash, password)
 
-    async def is_right(self, password: str, kept: str | None) -> bool:
+    async def is_right(self, password: str, kept: str) -> bool:
         """Whether `password` made the hash `kept`.
 
-        None, for an account that there is not, takes as long as a wrong password does.
+        '', for an account that there is not, takes as long as a wrong password does.
         """
         async with self._turn:
             if not self._of_nobody:
                 self._of_nobody = await asyncio.to_thread(HASHER.hash, "nobody's password")
             right = await asyncio.to_thread(_verify, kept or self._of_nobody, password[:LONGEST])
-        return right and kept is not None
+        return right and kept != ""
 
 
 def check_strength(password: str, account_name: str) -> None:

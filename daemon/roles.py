@@ -32,6 +32,11 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+def roles_up_to(role: Role) -> list[Role]:
+    """The roles whose rights an account of this role has too."""
+    return [each for each in Role if RIGHTS[each] <= RIGHTS[role]]
+
+
 def may(role: Role, right: Right) -> bool:
     """Whether an account of this role has the right."""
     return right in RIGHTS[role]

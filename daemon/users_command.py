@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.index import accounts
 from daemon.index.audit import Action, note
 from daemon.index.database import Database, open_records
+from daemon.index.login_links import add_link
 from daemon.passwords import Passwords
 from daemon.roles import Role
 from daemon.settings import Settings
@@ -52,10 +53,24 @@ async def _run(settings: Settings, wish: Wish, ask_password: Callable[[], str]) 
         return await _change(records, account, wish, ask_password)
 
 
-async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -> str:
-    name = wish.name.strip()
+def checked_name(typed: str) -> str:
+    """A name for a new account. Raises AccountFault."""
+    name = typed.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise AccountFault(f"The name of an account has 1 to {LONGEST_NAME} letters or digits.")
+    return name
+
+
+async def link_for(records: Database, name: str, role: Role, seconds: float) -> str:
+    """The secret of a link that lets in once as this account, which is made if there is none."""
+    account = await accounts.add_account(records, name, name, role, "")
+    account = account or await accounts.find_account(records, name)
+    assert account is not None, "it was made just now, or before"
+    return await add_link(records, account.account_id, seconds)
+
+
+async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -> str:
+    name = checked_name(wish.name)
     if await accounts.find_account(records, name):
         raise AccountFault("There is an account of this name already.")
     kept = await Passwords().hash(ask_password(), name)

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.copying import make_copy
 from daemon.index import accounts
-from daemon.index.api_tokens import add_token, find_token, list_tokens, revoke_token
+from daemon.index.api_tokens import add_token, find_token, revoke_token, tokens_of
 from daemon.index.audit import Action, note, page_of_audit
 from daemon.index.database import Database, open_records
 from daemon.index.login_links import add_link
@@ -69,9 +69,9 @@ def test_weak_passwords_are_refused_with_a_sentence(password: str) -> None:
 
 
 async def test_the_hash_is_argon2id_of_rfc_9106(records: Database) -> None:
-    kept = await accounts.password_hash_of(records, "ADA")
-    assert kept is not None
-    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert (await account(records, "ADA")).password_hash.startswith(
+        "$argon2id$v=19$m=65536,t=3,p=4$"
+    )
 
 
 async def test_a_login_gives_a_session_and_stands_in_the_audit(records: Database) -> None:
@@ -168,7 +168,7 @@ async def test_a_token_ends_after_its_day_and_when_it_is_revoked(records: Databa
     token = await add_token(records, number, "script", Role.READER, today)
     assert await find_token(records, token, today + timedelta(days=1)) is None
     assert await find_token(records, "glw_guess", today) is None
-    [listed] = await list_tokens(records)
+    [listed] = await tokens_of(records, number)
     assert await revoke_token(records, listed.token_id)
     assert not await revoke_token(records, listed.token_id)
     assert await find_token(records, token, today) is None

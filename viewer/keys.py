@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from daemon.index.database import Database
+from daemon.passwords import Passwords
 from daemon.settings import Settings
 from viewer.sessions import Session, Sessions
 
 if TYPE_CHECKING:
+    from viewer.auditing import Seen
+    from viewer.doors import Door
     from viewer.live import Live
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -16,5 +19,8 @@ INDEX = web.AppKey("index", Database)
 RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both
 LIVE: "web.AppKey[Live]" = web.AppKey("live")
+SEEN: "web.AppKey[Seen]" = web.AppKey("seen")
+DOORS: "web.AppKey[dict[tuple[str, str], Door]]" = web.AppKey("doors")
+PASSWORDS = web.AppKey("passwords", Passwords)
 SESSIONS = web.AppKey("sessions", Sessions)
 SESSION = web.RequestKey("session", Session)

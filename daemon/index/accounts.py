@@ -1,7 +1,7 @@
 """Accounts of the viewer, in the records; disabled, never deleted, since the audit names them."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.index.database import Database, now
 from daemon.roles import Role
@@ -17,9 +17,10 @@ class Account:
     role: Role
     enabled: bool
     created_at: str
+    password_hash: str = field(default="", repr=False)  # argon2id; "" = none yet
 
 
-COLUMNS = "account_id, name, full_name, role, enabled, created_at"
+COLUMNS = "account_id, name, full_name, role, enabled, created_at, password_hash"
 
 
 async def add_account(
@@ -51,14 +52,6 @@ async def list_accounts(records: Database, limit: int = 1000) -> list[Account]:
     """All accounts by name, at most `limit`."""
     rows = await records.rows(f"SELECT {COLUMNS} FROM accounts ORDER BY name LIMIT ?", (limit,))
     return [_account(row) for row in rows]
-
-
-async def password_hash_of(records: Database, name: str) -> str | None:
-    """The hash of an enabled account's password, or None."""
-    row = await records.row(
-        "SELECT password_hash FROM accounts WHERE name = ? AND enabled", (name,)
-    )
-    return str(row["password_hash"]) if row else None
 
 
 async def set_password(records: Database, account_id: int, password_hash: str) -> None:
@@ -105,4 +98,5 @@ def _account(row: sqlite3.Row) -> Account:
         Role(row["role"]),
         bool(row["enabled"]),
         row["created_at"],
+        row["password_hash"],
     )

@@ -49,9 +49,11 @@ async def find_token(records: Database, secret: str, today: date) -> ApiToken | 
     return _token(row) if row else None
 
 
-async def list_tokens(records: Database, limit: int = 1000) -> list[ApiToken]:
-    """All tokens, newest first."""
-    rows = await records.rows(f"{_TOKENS} ORDER BY t.token_id DESC LIMIT ?", (limit,))
+async def tokens_of(records: Database, account_id: int, limit: int = 200) -> list[ApiToken]:
+    """The tokens of an account, newest first."""
+    rows = await records.rows(
+        f"{_TOKENS} WHERE t.account_id = ? ORDER BY t.token_id DESC LIMIT ?", (account_id, limit)
+    )
     return [_token(row) for row in rows]
 
 
