@@ -148,6 +148,51 @@ def change_queue(
     typer.echo(run_queue_command(_load(settings), action.value, scans or []))
 
 
+class UserAction(StrEnum):
+    """What may be done with accounts."""
+
+    LIST = "list"
+    ADD = "add"
+    DISABLE = "disable"
+    ENABLE = "enable"
+    RESET = "reset"
+    ROLE = "role"
+
+
+class UserRole(StrEnum):
+    """What an account is for."""
+
+    READER = "reader"
+    UPLOADER = "uploader"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+@app.command("users")
+def change_users(
+    action: Annotated[UserAction, typer.Argument(help="reset gives a new password")],
+    name: Annotated[str, typer.Argument(help="what is typed at the login")] = "",
+    full_name: Annotated[str, typer.Option("--name", help="what reviews are signed with")] = "",
+    role: Annotated[UserRole, typer.Option(help="of a new account; next one of role")] = (
+        UserRole.READER
+    ),
+    settings: SettingsFile = None,
+) -> None:
+    """Accounts of the viewer: list, add, disable, enable, new password, other role."""
+    from daemon.roles import Role
+    from daemon.users_command import Wish, run_users_command
+
+    wish = Wish(action.value, name, full_name, Role(role.value))
+    typer.echo(run_users_command(_load(settings), wish, _ask_password))
+
+
+def _ask_password() -> str:
+    """From a terminal, twice and unseen; else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 @app.command("verify")
 def verify_all(
     rebuild: Annotated[

@@ -3,9 +3,9 @@
 Run from the repository's folder; everything happens in its folder `demo/`.
 """
 
+import asyncio
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -14,14 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from daemon.inbox import NameRules, look_through
+from daemon.index.database import open_records
 from daemon.outputs.sentences import RESEARCH_USE, finding_sentence
-from daemon.running import AddressTaken, entry_link, usable_port
+from daemon.roles import Role
+from daemon.running import AddressTaken, usable_port
+from daemon.settings import load_settings
+from daemon.users_command import link_for
 
 DEMO = Path("demo").resolve()
 SAMPLES = Path("samples") / "inbox"
 SETTINGS = Path("settings.toml")
 HOST, PORT = "127.0.0.1", 8737
 WAIT_SECONDS = 120
+LINK_SECONDS = 3600.0
 
 
 def main() -> int:
@@ -29,16 +34,16 @@ def main() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     shutil.copytree(SAMPLES, DEMO / "inbox")
     shutil.copy(SETTINGS, DEMO)
-    port, token = _port(), secrets.token_urlsafe(24)
+    port, token = _port(), asyncio.run(_link())
     began = time.monotonic()
-    run = _start(port, token)
+    run = _start(port)
     try:
         report = _first_report(run)
         if report is None:
             print("gliowatch ended before a result was there; its log stands above.")
             return 1
         seconds = time.monotonic() - began
-        link = f"{entry_link(HOST, port, token)}&next=/scans/{report['scan_id']}"
+        link = f"http://{HOST}:{port}/enter?token={token}&next=/scans/{report['scan_id']}"
         _tell(report, seconds, link)
         return run.wait()
     except KeyboardInterrupt:
@@ -48,11 +53,17 @@ def main() -> int:
         run.wait()
 
 
-def _start(port: int, token: str) -> "subprocess.Popen[bytes]":
+async def _link() -> str:
+    """The secret of a link that lets in once, as an account that only the demo has."""
+    records = load_settings(DEMO / SETTINGS.name).daemon.records
+    async with open_records(records) as opened:
+        return await link_for(opened, "demo", Role.ADMIN, LINK_SECONDS)
+
+
+def _start(port: int) -> "subprocess.Popen[bytes]":
     environment = os.environ | {
         "GLIOWATCH_DAEMON__REST_SECONDS": "1",
         "GLIOWATCH_VIEWER__PORT": str(port),
-        "GLIOWATCH_VIEWER__TOKEN": token,
     }
     command = [sys.executable, "-m", "gliowatch", "run", "--settings", str(DEMO / "settings.toml")]
     print(f"Dropped {_count()} scans into {DEMO / 'inbox'}; starting gliowatch ...", flush=True)
@@ -73,7 +84,10 @@ def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, Any] | None:
 def _tell(report: dict[str, Any], seconds: float, link: str) -> None:
     print(f"\nFirst result after {seconds:.1f} s. {finding_sentence(report)} {RESEARCH_USE}")
     print(f"Results: {DEMO / 'outbox'}")
-    print(f"Open this link in a browser (Ctrl-C ends the demo):\n\n    {link}\n", flush=True)
+    print(
+        f"Open this link in a browser: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",
+        flush=True,
+    )
 
 
 def _count() -> int:

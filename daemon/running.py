@@ -5,18 +5,17 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.context import SpawnProcess
 
-from pydantic import SecretStr
-
+from daemon.index.accounts import list_accounts
+from daemon.index.database import open_records
 from daemon.logs import log_to_stderr
 from daemon.service import run_daemon
-from daemon.settings import Settings, SettingsError
+from daemon.settings import Settings, SettingsError, ViewerSettings
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
@@ -29,34 +28,42 @@ class AddressTaken(GliowatchError):
 MIN_TOKEN = 16
 LONGEST_PAUSE_SECONDS = 30.0
 PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
-Serve = Callable[[Settings, str], None]
+Serve = Callable[[Settings], None]
 
 
 def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], object]) -> int:
     """Work until Ctrl-C or SIGTERM; with `once`, drain the inbox without a viewer.
 
-    `say` gets the one link that opens the viewer. The exit code: 1 if a scan was rejected in a
+    `say` gets the viewer's address. The exit code: 1 if a scan was rejected in a
     run with `once`, else 0. Raises GliowatchError when it cannot begin.
     """
     log_to_stderr()
     if once:
         return asyncio.run(_work(settings, True, None))
-    settings, token = _with_address(settings)
-    say(entry_link(settings.viewer.host, settings.viewer.port, token))
-    asyncio.run(_work(settings, False, _Viewer(serve, settings, token)))
+    settings = _with_address(settings)
+    say(f"The pages are at {address_of(settings.viewer)}")
+    if not asyncio.run(_has_accounts(settings)):
+        say("Nobody can log in yet: gliowatch users add NAME --role admin")
+    asyncio.run(_work(settings, False, _Viewer(serve, settings)))
     return 0
 
 
-def entry_link(host: str, port: int, token: str) -> str:
-    """The address that lets its owner into the viewer."""
-    return f"http://{host}:{port}/enter?token={token}"
+def address_of(viewer: ViewerSettings) -> str:
+    """Where the pages are, for a browser on this machine."""
+    host = f"[{viewer.host}]" if ":" in viewer.host else viewer.host
+    return f"{'https' if viewer.tls_certificate else 'http'}://{host}:{viewer.port}/"
+
+
+async def _has_accounts(settings: Settings) -> bool:
+    async with open_records(settings.daemon.records) as records:
+        return any(each.enabled for each in await list_accounts(records))
 
 
 class _Viewer:
     """The viewer's process, started again when it ends by itself."""
 
-    def __init__(self, serve: Serve, settings: Settings, token: str) -> None:
-        self._values = (settings, token)
+    def __init__(self, serve: Serve, settings: Settings) -> None:
+        self._settings = settings
         self._serve = serve
 
     @asynccontextmanager
@@ -87,7 +94,7 @@ class _Viewer:
         context = multiprocessing.get_context("spawn")
         # Not a daemonic one: those may have no children, and slices are drawn and uploads opened
         # in some. It ends with this process all the same, since it watches for that.
-        process = context.Process(target=self._serve, args=self._values)
+        process = context.Process(target=self._serve, args=(self._settings,))
         process.start()
         return process
 
@@ -117,16 +124,13 @@ def _end_at_once() -> None:
     os._exit(0)
 
 
-def _with_address(settings: Settings) -> tuple[Settings, str]:
-    """The settings with a real port, and the token of the printed link."""
-    token = settings.viewer.token.get_secret_value() or secrets.token_urlsafe(24)
-    if len(token) < MIN_TOKEN:
-        raise SettingsError(f"viewer.token must have {MIN_TOKEN} characters or more.")
+def _with_address(settings: Settings) -> Settings:
+    """The settings with a real port. Raises SettingsError, AddressTaken."""
     if 0 < len(settings.viewer.metrics_token.get_secret_value()) < MIN_TOKEN:
         raise SettingsError(f"viewer.metrics_token must have {MIN_TOKEN} characters or more.")
     port = usable_port(settings.viewer.host, settings.viewer.port)
-    viewer = settings.viewer.model_copy(update={"port": port, "token": SecretStr(token)})
-    return settings.model_copy(update={"viewer": viewer}), token
+    viewer = settings.viewer.model_copy(update={"port": port})
+    return settings.model_copy(update={"viewer": viewer})
 
 
 def usable_port(host: str, port: int) -> int:

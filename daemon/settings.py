@@ -117,7 +117,12 @@ class ViewerSettings(_Table):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8737, ge=0, le=65535)
-    token: SecretStr = SecretStr("")
+    idle_minutes: float = Field(default=15, gt=0)
+    session_hours: float = Field(default=12, gt=0)
+    tls_certificate: str = ""
+    tls_key: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    allow_plain_http: bool = False
     max_upload_mb: int = Field(default=2000, ge=1)
     night_begins: int = Field(default=18, ge=0, le=23)
     recent_days: int = Field(default=7, ge=1)

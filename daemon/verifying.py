@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from daemon.audit_check import faults_of_audit
 from daemon.correcting import file_of, kept_files
 from daemon.drops import State
 from daemon.holding import count_held
@@ -81,12 +82,14 @@ async def _compare(settings: Settings) -> Account:
             for name, database in (("index", index), ("records", records))
             for fault in await faults_of(database)
         ]
+        audit = await faults_of_audit(records, daemon)
         held, folders = await held_files(index), await held_folders(index)
         corrections = await all_corrections(records)
         here = await is_here(daemon.inbox, index) or not held
     listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
     differences = [
         *faults,
+        *(Difference("audit_changed", "records", fault) for fault in audit),
         *([] if here else [Difference("inbox_away", "", INBOX_AWAY)]),
         *_of_inbox(daemon.inbox, held),
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),

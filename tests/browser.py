@@ -4,6 +4,7 @@
 for requests that leave the server and, at its end, for faults of accessibility (axe-core).
 """
 
+import asyncio
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +21,13 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from daemon.index.database import open_records
+from daemon.roles import Role
+from daemon.settings import load_settings
+from daemon.users_command import link_for
 from tests.conftest import ROOT
 from tests.programs import program
 
-TOKEN = "a-token-for-these-tests"
 AXE = ROOT / "tests" / "vendor" / "axe" / "axe.min.js"
 GRAVE = ("serious", "critical")
 SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -37,6 +42,17 @@ class Site:
     url: str
     process: "subprocess.Popen[bytes]"
 
+    def link(self, role: Role = Role.ADMIN) -> str:
+        """The secret of a link that lets in once, as an account of this role."""
+
+        async def make() -> str:
+            records = load_settings(self.folder / "settings.toml").daemon.records
+            async with open_records(records) as opened:
+                return await link_for(opened, f"a {role}", role, 60)
+
+        with ThreadPoolExecutor(1) as aside:  # Playwright has a running loop in this thread
+            return aside.submit(asyncio.run, make()).result()
+
 
 @contextmanager
 def served(folder: Path, **environment: str) -> Iterator[Site]:
@@ -46,9 +62,7 @@ def served(folder: Path, **environment: str) -> Iterator[Site]:
     process = subprocess.Popen(
         words,
         cwd=folder,
-        env=os.environ
-        | {"GLIOWATCH_VIEWER__PORT": str(port), "GLIOWATCH_VIEWER__TOKEN": TOKEN}
-        | environment,
+        env=os.environ | {"GLIOWATCH_VIEWER__PORT": str(port)} | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -95,7 +109,7 @@ class Browsing:
         page.on("pageerror", lambda error: self.wrongs.append(f"script: {error}"))
         page.on("request", self._note_request)
         try:
-            page.goto(f"{self.site.url}/enter?token={TOKEN}&next={path}")
+            page.goto(f"{self.site.url}/enter?token={self.site.link()}&next={path}")
             yield page
             self.check(page)
         finally:

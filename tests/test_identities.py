@@ -4,7 +4,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from pydicom.dataset import Dataset
 
 from daemon.settings import Settings, load_settings
@@ -12,9 +11,7 @@ from model.reading.dicom_identity import Identity, named_in
 from tests.conftest import drain, reports
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_studies import BIG
-from viewer.server import make_app
-
-TOKEN = "a-token-for-this-test"
+from tests.test_viewer_setup import browser_of
 
 
 def drop_study(folder: Path, study: str, **tags: str) -> None:
@@ -74,8 +71,7 @@ async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     drop_study(inbox / "B" / "x", "1.2.22", PatientID="77")
     assert drain(inbox.parent).returncode == 0
     settings = load_settings(inbox.parent / "settings.toml")
-    async with TestClient(TestServer(make_app(settings, TOKEN))) as client:
-        await client.get("/enter", params={"token": TOKEN})
+    async with browser_of(settings) as client:
         for report in reports(settings):
             page = await client.get(f"/scans/{report['scan_id']}")
             assert "The patient is in doubt" in await page.text()

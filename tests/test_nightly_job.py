@@ -8,7 +8,6 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from aiohttp.test_utils import TestClient, TestServer
 
 from daemon.settings import Settings, load_settings
 from tests.conftest import (
@@ -21,9 +20,8 @@ from tests.conftest import (
     running_daemon,
     until,
 )
-from viewer.server import make_app
+from tests.test_viewer_setup import browser_of
 
-TOKEN = "a-token-for-this-test"
 HEADER_OF_1_TB = {"dim": [3, 32767, 32767, 1000, 1, 1, 1, 1]}
 
 
@@ -36,10 +34,8 @@ async def test_a_dropped_scan_is_found_judged_and_shown(tmp_path: Path) -> None:
         folder.mkdir()
         shutil.copy(FRONTAL, folder)
         await until(lambda: reports(settings) and not left_in_inbox(settings))
-        async with TestClient(TestServer(make_app(settings, TOKEN))) as client:
-            entered = await client.get("/enter", params={"token": TOKEN})
-            page = await entered.text()
-            assert "TCGA-FG-6692" in page
+        async with browser_of(settings) as client:
+            assert "TCGA-FG-6692" in await (await client.get("/")).text()
             report = reports(settings)[0]
             scan = await client.get(f"/scans/{report['scan_id']}")
             assert "on the patient" in await scan.text()

@@ -1,5 +1,6 @@
 """`gliowatch run` as a whole: a link that works, a port that may be taken, and an end by Ctrl-C."""
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.index.database import open_records
+from daemon.roles import Role
 from daemon.settings import Settings
+from daemon.users_command import link_for
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":
@@ -37,21 +41,28 @@ def open_patiently(address: str) -> str:
     raise AssertionError("the viewer did not start")
 
 
+async def _link(hospital: Settings) -> str:
+    async with open_records(hospital.daemon.records) as records:
+        return await link_for(records, "ada", Role.READER, 60)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_printed_link_opens_the_worklist_until_the_end(
     hospital: Settings, number: signal.Signals
 ) -> None:
     process = start(hospital.daemon.inbox.parent)
     assert process.stdout is not None
-    link = process.stdout.readline().strip()
+    address = process.stdout.readline().strip().removeprefix("The pages are at ")
+    assert "gliowatch users add" in process.stdout.readline()
+    token = asyncio.run(_link(hospital))
+    link = f"{address}enter?token={token}"
     assert "Worklist" in open_patiently(link)
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(link.split("/enter")[0] + "/", timeout=10)
+        urllib.request.urlopen(address, timeout=10)
     process.send_signal(number)
     _, log = process.communicate(timeout=20)
     assert process.returncode == 0, log
     assert "Traceback" not in log
-    token = link.split("token=")[1]
     assert token not in log
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(link, timeout=5)

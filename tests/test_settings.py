@@ -68,6 +68,6 @@ def test_a_misspelt_variable_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_token_is_not_shown(tmp_path: Path) -> None:
-    file = write(tmp_path, '[viewer]\ntoken = "very-secret-token-1"')
+    file = write(tmp_path, '[viewer]\nmetrics_token = "very-secret-token-1"')
     shown = load_settings(file).model_dump_json()
     assert "very-secret" not in shown

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.index.database import open_index
 from daemon.index.heartbeats import RECONCILE, beat
-from tests.test_viewer_setup import TOKEN, settings_in
+from tests.test_viewer_setup import settings_in
 from viewer.server import ListenError, serve
 
 
@@ -38,7 +38,7 @@ async def test_it_serves_until_sigterm(tmp_path: Path, free_port: int) -> None:
     settings = settings_in(tmp_path, port=free_port)
     async with open_index(settings.daemon.index) as index:
         assert await beat(index, RECONCILE)
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(settings, TOKEN))
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(settings,))
     process.start()
     try:
         address = f"http://127.0.0.1:{free_port}/healthz"
@@ -58,7 +58,18 @@ def test_a_port_in_use_is_said_in_a_sentence(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ListenError, match=f"port {port}: another program uses this port"):
-            serve(settings_in(tmp_path, port=port), TOKEN)
+            serve(settings_in(tmp_path, port=port))
+
+
+@pytest.mark.usefixtures("same_signals")
+def test_plain_http_beyond_this_machine_is_refused_unless_somebody_says_so(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "192.168.1.1", "::", "pacs.example"):
+        with pytest.raises(ListenError, match="without encryption"):
+            serve(settings_in(tmp_path, host=host, port=0))
+    with pytest.raises(ListenError, match="no such address"):  # it tried to listen
+        serve(settings_in(tmp_path, host="192.0.2.1", port=0, allow_plain_http=True))
+    with pytest.raises(ListenError, match="certificate or the key"):
+        serve(settings_in(tmp_path, host="0.0.0.0", tls_certificate=str(tmp_path / "none.pem")))
 
 
 def _answer(address: str) -> str:

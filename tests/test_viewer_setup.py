@@ -17,11 +17,12 @@ from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.patients import add_patient
 from daemon.index.scans import ScanRow
+from daemon.roles import Role
 from daemon.settings import Settings
+from daemon.users_command import link_for
 from viewer.keys import INDEX, RECORDS
 from viewer.server import make_app
 
-TOKEN = "a-token-for-these-tests"
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 
 
@@ -33,6 +34,14 @@ class House:
     app: web.Application
     settings: Settings
     csrf: str = ""
+
+    async def come_in(self, role: Role) -> None:
+        """Log in by a link, as an account that is named for its role."""
+        secret = await link_for(self.app[RECORDS], f"a {role}", role, 60)
+        await self.page(f"/enter?token={secret}")
+        found = re.search(r'name="csrf" value="([^"]+)"', await self.page("/account"))
+        assert found is not None
+        self.csrf = found[1]
 
     async def page(self, path: str, status: int = 200) -> str:
         """The text of a page, which must answer with this status."""
@@ -105,18 +114,26 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, enter: bool = True, **viewer: Any) -> AsyncIterator[House]:
-    """Start a viewer in `folder`; with `enter`, come in through the link."""
+async def open_house(
+    folder: Path, enter: bool = True, role: Role = Role.ADMIN, **viewer: Any
+) -> AsyncIterator[House]:
+    """Start a viewer in `folder`; with `enter`, come in by a link, as an account of this role."""
     settings = settings_in(folder, **viewer)
-    app = make_app(settings, TOKEN)
+    app = make_app(settings)
     async with TestClient(TestServer(app)) as client:
         house = House(client, app, settings)
         if enter:
-            await house.page(f"/enter?token={TOKEN}")
-            found = re.search(r'name="csrf" value="([^"]+)"', await house.page("/upload"))
-            assert found is not None
-            house.csrf = found[1]
+            await house.come_in(role)
         yield house
+
+
+@asynccontextmanager
+async def browser_of(settings: Settings) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+    """A viewer over a hospital that there is, and a browser that has come in."""
+    app = make_app(settings)
+    async with TestClient(TestServer(app)) as client:
+        await House(client, app, settings).come_in(Role.READER)
+        yield client
 
 
 def settings_in(folder: Path, **viewer: Any) -> Settings:

@@ -1,56 +1,79 @@
-"""The door: no page without a session, no change from another site, and how a session begins."""
+"""The guard before every page: a session, the right that the page needs, and our own origin.
+
+What a page needs stands beside its address in `viewer/routes.py`; one that is not there is refused.
+"""
 
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from viewer.keys import SESSION, SESSIONS
+from daemon.index.audit import Action, note
+from daemon.index.login_sessions import Limits, find_session
+from daemon.roles import may
+from viewer.auditing import audited
+from viewer.doors import Door
+from viewer.keys import DOORS, RECORDS, SESSION, SESSIONS, SETTINGS
+from viewer.login import COOKIE, login_page
+from viewer.sessions import Session
 
-COOKIE = "gliowatch_session"
-OPEN_PATHS = frozenset({"/healthz", "/enter", "/metrics"})  # the last has a token of its own
 READING = frozenset({"GET", "HEAD"})
+BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
 
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request through if it has a session and, where it changes something, our own origin."""
-    session = request.app[SESSIONS].find(request.cookies.get(COOKIE, ""))
+    """Let a request through to its handler, or say who may."""
+    door = _door(request)
+    session = await _session(request)
     if session is not None:
         request[SESSION] = session
-    elif request.path not in OPEN_PATHS:
-        raise web.HTTPUnauthorized(
-            text="Please open the link that `gliowatch run` printed when it started."
-        )
+    if door is None or door.needs is not None:
+        if session is None:
+            return login_page(request, 401)
+        if door is not None:
+            await _check_right(request, session, door)
     if request.method not in READING and not _from_our_pages(request):
         raise web.HTTPForbidden(text="This request came from another site and was refused.")
-    return await handler(request)
+    return await audited(request, handler, door) if door else await handler(request)
 
 
-async def enter(request: web.Request) -> web.StreamResponse:
-    """Take the token of the printed link, open a session and lead on to `next`.
+def _door(request: web.Request) -> Door | None:
+    """What stands in the table for this address; None for an address that there is not.
 
-    The redirect takes the token out of the address bar. A SameSite=Strict cookie survives it
-    when the link is opened from a terminal or typed in, since no other site began the request.
+    Raises HTTPForbidden for one that was forgotten there.
     """
-    session = request.app[SESSIONS].enter(request.query.get("token", ""))
-    if session is None:
-        raise web.HTTPForbidden(text="This link is not valid; please open the newest one.")
-    target = request.query.get("next", "/")
-    answer = web.HTTPSeeOther(target if is_local(target) else "/")
-    answer.set_cookie(
-        COOKIE, session.key, path="/", httponly=True, samesite="Strict", secure=request.secure
-    )
-    raise answer
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    door = request.app[DOORS].get((method, resource.canonical))
+    if door is None:
+        raise web.HTTPForbidden(text="Nobody may open this page.")
+    return door
 
 
-def is_local(target: str) -> bool:
-    """Whether a browser that is sent to `target` stays here.
+async def _session(request: web.Request) -> Session | None:
+    key = request.cookies.get(COOKIE, "")
+    if not key:
+        return None
+    viewer = request.app[SETTINGS].viewer
+    limits = Limits(viewer.idle_minutes * 60, viewer.session_hours * 3600)
+    by_itself = request.headers.get("Sec-Fetch-Dest", "document") in BACKGROUND
+    is_activity = request.method not in READING or not by_itself
+    login = await find_session(request.app[RECORDS], key, limits, is_activity)
+    return request.app[SESSIONS].of(login) if login else None
 
-    Browsers read a backslash as a slash and skip tabs and line ends, so both are refused.
-    """
-    plain = all(" " < character < "\x7f" and character != "\\" for character in target)
-    return plain and target.startswith("/") and not target.startswith("//")
+
+async def _check_right(request: web.Request, session: Session, door: Door) -> None:
+    if door.needs is not None and not may(session.role, door.needs):
+        await note(
+            request.app[RECORDS], session.account, Action.REFUSED, door.subject(request), door.path
+        )
+        raise web.HTTPForbidden(
+            text=f"Your account may not do this: it is a {session.role}, and has no right to"
+            f" {door.needs}."
+        )
 
 
 def _from_our_pages(request: web.Request) -> bool:

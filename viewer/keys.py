@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from daemon.index.database import Database
+from daemon.passwords import Passwords
 from daemon.settings import Settings
 from viewer.sessions import Session, Sessions
 
 if TYPE_CHECKING:
+    from viewer.auditing import Seen
+    from viewer.doors import Door
     from viewer.live import Live
     from viewer.thumbnails import Thumbnails
 
@@ -18,5 +21,8 @@ RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both
 LIVE: "web.AppKey[Live]" = web.AppKey("live")
 THUMBNAILS: "web.AppKey[Thumbnails]" = web.AppKey("thumbnails")
+SEEN: "web.AppKey[Seen]" = web.AppKey("seen")
+DOORS: "web.AppKey[dict[tuple[str, str], Door]]" = web.AppKey("doors")
+PASSWORDS = web.AppKey("passwords", Passwords)
 SESSIONS = web.AppKey("sessions", Sessions)
 SESSION = web.RequestKey("session", Session)

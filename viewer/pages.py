@@ -7,6 +7,7 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from daemon.outputs.sentences import RESEARCH_USE
+from daemon.roles import RIGHTS
 from viewer.keys import SESSION
 from viewer.sessions import Session, same_secret
 
@@ -24,6 +25,8 @@ def render(
         "research_use": RESEARCH_USE,
         "signed_in": session is not None,
         "csrf": session.csrf if session else "",
+        "who": session.full_name if session else "",
+        "rights": RIGHTS[session.role] if session else (),
     }
     return aiohttp_jinja2.render_template(template, request, {**common, **values}, status=status)
 

@@ -1,14 +1,20 @@
-"""Every address of the viewer and the function that answers it."""
+"""Every address of the viewer: who may come in, the function that answers, what the audit notes."""
 
 from aiohttp import web
 
-from viewer.access import enter
+from daemon.index.audit import Action
+from daemon.roles import Right
+from viewer.account_page import change_password, make_token, revoke, show_account
+from viewer.accounts_page import add_account, change_account, show_accounts
 from viewer.agreement import show_agreement
+from viewer.audit_page import send_audit, show_audit
 from viewer.compare_page import show_compare
 from viewer.correcting import show_corrections, take_correction
 from viewer.dating import change_date
+from viewer.doors import Door
 from viewer.health import healthz
 from viewer.live import stream
+from viewer.login import enter, log_out, show_login, stay_active, take_login
 from viewer.metrics import send_metrics
 from viewer.patient_deleting import delete_patient, show_delete, show_deleted, undo
 from viewer.patient_editing import add, change, show_edit, show_new
@@ -33,54 +39,83 @@ from viewer.upload_sent import show_sent
 from viewer.worklist import show_rows, show_worklist
 from viewer.worklist_next import show_next
 
-ROUTES = (
-    web.get("/healthz", healthz),
-    web.get("/metrics", send_metrics),
-    web.get("/enter", enter),
-    web.get("/live", stream),
-    web.post("/searches", search),
-    web.get("/", show_worklist),
-    web.get("/worklist/rows", show_rows),
-    web.get("/next", show_next),
-    web.get("/patients", show_patients),
-    web.post("/patients", add),
-    web.get("/patients/new", show_new),
-    web.get("/patients/unassigned", show_unassigned),
-    web.post("/patients/unassigned", give_scan),
-    web.post("/patients/unassigned/back", take_scan_back),
-    web.get("/patients/deleted", show_deleted),
-    web.get("/patients/{patient_key}", show_patient),
-    web.post("/patients/{patient_key}", change),
-    web.get("/patients/{patient_key}/edit", show_edit),
-    web.get("/patients/{patient_key}/photo", show_photo_form),
-    web.post("/patients/{patient_key}/photo", take_photo),
-    web.get("/patients/{patient_key}/delete", show_delete),
-    web.post("/patients/{patient_key}/delete", delete_patient),
-    web.post("/patients/{patient_key}/undelete", undo),
-    web.get("/patients/{patient_key}/photo.jpg", send_photo),
-    web.get("/patients/{patient_key}/compare", show_compare),
-    web.get("/scans/{scan_id}", show_scan),
-    web.post("/scans/{scan_id}/reviews", review),
-    web.get("/scans/{scan_id}/corrections", show_corrections),
-    web.post("/scans/{scan_id}/corrections", take_correction),
-    web.get("/agreement", show_agreement),
-    web.post("/scans/{scan_id}/date", change_date),
-    web.get("/scans/{scan_id}/newest", tell_newest),
-    web.get("/scans/{scan_id}/files/{role}", send_file),
-    web.get("/scans/{scan_id}/all.zip", send_zip),
-    web.get("/scans/{scan_id}/slices/{number}.png", send_slice),
-    web.get("/scans/{scan_id}/thumb.png", send_thumbnail),
-    web.post("/scans/{scan_id}/spacing", change_spacing),
-    web.get("/system", show_system),
-    web.get("/system/queue", show_moving),
-    web.post("/system", act),
-    web.get("/upload", show_upload),
-    web.post("/upload", take_upload),
-    web.get("/upload/sent", show_sent),
-    web.post("/upload/held", begin),
-    web.put("/upload/held/{upload}/files", take),
-    web.post("/upload/held/{upload}/look", look),
-    web.post("/upload/held/{upload}/whose", show_whose),
-    web.post("/upload/held/{upload}/send", send),
-    web.post("/upload/held/{upload}/cancel", give_up),
+VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Action.REVIEW
+SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/held/{upload}"
+
+OPEN = (
+    Door(None, web.get("/healthz", healthz)),
+    Door(None, web.get("/metrics", send_metrics)),  # has a token of its own
+    Door(None, web.get("/enter", enter)),
+    Door(None, web.get("/login", show_login)),
+    Door(None, web.post("/login", take_login)),
 )
+OWN = (
+    Door(Right.VIEW, web.post("/logout", log_out)),
+    Door(Right.VIEW, web.post("/activity", stay_active)),
+    Door(Right.VIEW, web.get("/account", show_account)),
+    Door(Right.VIEW, web.post("/account/password", change_password), CHANGE),
+    Door(Right.VIEW, web.post("/account/tokens", make_token), CHANGE),
+    Door(Right.VIEW, web.post("/account/tokens/{token_id}/revoke", revoke), CHANGE),
+    Door(Right.VIEW, web.get("/live", stream)),
+    Door(Right.VIEW, web.post("/searches", search)),
+)
+LISTS = (
+    Door(Right.VIEW, web.get("/", show_worklist), VIEW),
+    Door(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
+    Door(Right.VIEW, web.get("/next", show_next)),
+    Door(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
+    Door(Right.VIEW, web.get("/system", show_system), VIEW),
+    Door(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
+    Door(Right.QUEUE, web.post("/system", act), CHANGE),
+)
+PATIENTS = (
+    Door(Right.VIEW, web.get("/patients", show_patients), VIEW),
+    Door(Right.UPLOAD, web.post("/patients", add), CHANGE),
+    Door(Right.UPLOAD, web.get("/patients/new", show_new)),
+    Door(Right.VIEW, web.get("/patients/unassigned", show_unassigned), VIEW),
+    Door(Right.RECORD, web.post("/patients/unassigned", give_scan), CHANGE),
+    Door(Right.RECORD, web.post("/patients/unassigned/back", take_scan_back), CHANGE),
+    Door(Right.VIEW, web.get("/patients/deleted", show_deleted), VIEW),
+    Door(Right.VIEW, web.get(PATIENT, show_patient), VIEW),
+    Door(Right.RECORD, web.post(PATIENT, change), CHANGE),
+    Door(Right.RECORD, web.get(f"{PATIENT}/edit", show_edit), VIEW),
+    Door(Right.RECORD, web.get(f"{PATIENT}/photo", show_photo_form), VIEW),
+    Door(Right.RECORD, web.post(f"{PATIENT}/photo", take_photo), CHANGE),
+    Door(Right.RECORD, web.get(f"{PATIENT}/delete", show_delete), VIEW),
+    Door(Right.RECORD, web.post(f"{PATIENT}/delete", delete_patient), Action.DELETE),
+    Door(Right.RECORD, web.post(f"{PATIENT}/undelete", undo), CHANGE),
+    Door(Right.VIEW, web.get(f"{PATIENT}/photo.jpg", send_photo), VIEW),
+    Door(Right.VIEW, web.get(f"{PATIENT}/compare", show_compare), VIEW),
+)
+SCANS = (
+    Door(Right.VIEW, web.get(SCAN, show_scan), VIEW),
+    Door(Right.VIEW, web.get(f"{SCAN}/newest", tell_newest)),
+    Door(Right.VIEW, web.get(f"{SCAN}/files/{{role}}", send_file), DOWNLOAD),
+    Door(Right.VIEW, web.get(f"{SCAN}/all.zip", send_zip), DOWNLOAD),
+    Door(Right.VIEW, web.get(f"{SCAN}/slices/{{number}}.png", send_slice), VIEW),
+    Door(Right.VIEW, web.get(f"{SCAN}/thumb.png", send_thumbnail), VIEW),
+    Door(Right.REVIEW, web.post(f"{SCAN}/reviews", review), REVIEW),
+    Door(Right.VIEW, web.get(f"{SCAN}/corrections", show_corrections), VIEW),
+    Door(Right.REVIEW, web.post(f"{SCAN}/corrections", take_correction), REVIEW),
+    Door(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
+    Door(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
+)
+UPLOADS = (
+    Door(Right.UPLOAD, web.get("/upload", show_upload), VIEW),
+    Door(Right.UPLOAD, web.post("/upload", take_upload), Action.UPLOAD),
+    Door(Right.UPLOAD, web.get("/upload/sent", show_sent), VIEW),
+    Door(Right.UPLOAD, web.post("/upload/held", begin)),
+    Door(Right.UPLOAD, web.put(f"{HELD}/files", take)),
+    Door(Right.UPLOAD, web.post(f"{HELD}/look", look)),
+    Door(Right.UPLOAD, web.post(f"{HELD}/whose", show_whose)),
+    Door(Right.UPLOAD, web.post(f"{HELD}/send", send), Action.UPLOAD),
+    Door(Right.UPLOAD, web.post(f"{HELD}/cancel", give_up)),
+)
+ADMINISTRATION = (
+    Door(Right.ADMIN, web.get("/accounts", show_accounts), VIEW),
+    Door(Right.ADMIN, web.post("/accounts", add_account), CHANGE),
+    Door(Right.ADMIN, web.post("/accounts/{account_id}", change_account), CHANGE),
+    Door(Right.ADMIN, web.get("/audit", show_audit), VIEW),
+    Door(Right.ADMIN, web.get("/audit.csv", send_audit), Action.EXPORT),
+)
+DOORWAYS = (*OPEN, *OWN, *LISTS, *PATIENTS, *SCANS, *UPLOADS, *ADMINISTRATION)

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import multiprocessing
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,17 +15,31 @@ from aiohttp import web
 from daemon.index.database import open_index, open_records
 from daemon.index.joined import open_joined
 from daemon.logs import log_to_stderr
-from daemon.settings import Settings
+from daemon.passwords import Passwords
+from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 from viewer.access import guard
+from viewer.addresses import is_loopback
+from viewer.auditing import Seen
 from viewer.catching_up import catching_up
+from viewer.doors import Door, doors_of
 from viewer.faults import show_faults
 from viewer.headers import add_headers
-from viewer.keys import INDEX, JOINED, RECORDS, SESSIONS, SETTINGS, THUMBNAILS
+from viewer.keys import (
+    DOORS,
+    INDEX,
+    JOINED,
+    PASSWORDS,
+    RECORDS,
+    SEEN,
+    SESSIONS,
+    SETTINGS,
+    THUMBNAILS,
+)
 from viewer.live import end_streams, live_pages
-from viewer.routes import ROUTES
+from viewer.routes import DOORWAYS
+from viewer.scan_files import send_file
 from viewer.sessions import Sessions
-from viewer.signing import NAMES
 from viewer.slices import open_slices
 from viewer.thumbnails import Thumbnails
 from viewer.upload_desk import keep_desk
@@ -38,51 +53,73 @@ class ListenError(GliowatchError):
     """The viewer cannot listen on its address; the sentence says why."""
 
 
-def make_app(settings: Settings, token: str) -> web.Application:
+def make_app(settings: Settings) -> web.Application:
     """The application; it opens index and records when it starts and closes them at its end."""
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = settings
-    app[SESSIONS] = Sessions(token)
-    app[NAMES] = {}
+    app[SESSIONS], app[SEEN], app[PASSWORDS] = Sessions(), Seen(), Passwords()
+    app[DOORS] = doors_of(DOORWAYS)
     app[THUMBNAILS] = Thumbnails()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)
-    app.add_routes(ROUTES)
+    app.add_routes([door.route for door in DOORWAYS])
     app.router.add_static("/static", HERE / "static")
+    app[DOORS]["GET", "/static"] = Door(None, web.get("/static", send_file))
     loader = jinja2.FileSystemLoader(HERE / "templates")
     aiohttp_jinja2.setup(app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return app
 
 
-def serve(settings: Settings, token: str) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
-    asyncio.run(_serve(settings, token))
+    asyncio.run(_serve(settings))
 
 
-async def _serve(settings: Settings, token: str) -> None:
+async def _serve(settings: Settings) -> None:
+    _refuse_open_doors(settings.viewer)
+    tls = _tls(settings.viewer)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
     # No access log: addresses hold the token once, and who looked at what is the audit's matter.
-    runner = web.AppRunner(
-        make_app(settings, token), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS
-    )
+    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
-        await _listen(runner, settings.viewer.host, settings.viewer.port)
+        await _listen(runner, settings.viewer.host, settings.viewer.port, tls)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+def _refuse_open_doors(viewer: ViewerSettings) -> None:
+    """Patients' data goes over a network encrypted, or somebody has said that it need not."""
+    safe = viewer.tls_certificate or viewer.trusted_proxies or is_loopback(viewer.host)
+    if not safe and not viewer.allow_plain_http:
+        raise ListenError(
+            f"The viewer does not listen on {viewer.host} without encryption: set"
+            " viewer.tls_certificate and tls_key, or trusted_proxies, or allow_plain_http."
+        )
+
+
+def _tls(viewer: ViewerSettings) -> ssl.SSLContext | None:
+    if not viewer.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        await web.TCPSite(runner, host, port).start()
+        context.load_cert_chain(viewer.tls_certificate, viewer.tls_key or None)
+    except (OSError, ssl.SSLError):
+        raise ListenError("The certificate or the key of the viewer cannot be read.") from None
+    return context
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
     except OSError as error:
         used = error.errno == errno.EADDRINUSE
         why = "another program uses this port" if used else "this machine has no such address"

@@ -1,46 +1,44 @@
-"""Who may read: sessions in memory, opened with the token of the printed link."""
+"""What a session carries for the pages: who it is, the token of its forms, and its searches."""
 
 import hmac
-import secrets
 from dataclasses import dataclass, field
+
+from daemon.index.login_sessions import LoginSession
+from daemon.roles import Role
 
 MOST_SESSIONS = 1000
 
 
 @dataclass(frozen=True)
 class Session:
-    """One browser that came through the link. csrf: stands in each of its forms.
+    """One browser of somebody who has logged in. csrf: stands in each of its forms.
 
-    searches: what was typed into search boxes, by opaque key (`viewer/searching.py`).
+    key: names the session and is no secret; full_name: what this person's statements are signed
+    with; searches: what was typed into search boxes, by opaque key (`viewer/searching.py`).
     """
 
     key: str
     csrf: str
+    account_id: int = 0
+    account: str = ""
+    full_name: str = ""
+    role: Role = Role.READER
     searches: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 class Sessions:
-    """All open sessions; they end with the process."""
+    """The searches of all sessions, in memory: they end with the process, and the oldest first."""
 
-    def __init__(self, token: str) -> None:
-        if not token:
-            raise ValueError("the viewer needs a token")
-        self._token = token
-        self._open: dict[str, Session] = {}
+    def __init__(self) -> None:
+        self._searches: dict[str, dict[str, str]] = {}
 
-    def enter(self, claimed_token: str) -> Session | None:
-        """A new session if the token is right, else None; the oldest goes when there are many."""
-        if not same_secret(claimed_token, self._token):
-            return None
-        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-        self._open[session.key] = session
-        if len(self._open) > MOST_SESSIONS:
-            del self._open[next(iter(self._open))]
-        return session
-
-    def find(self, key: str) -> Session | None:
-        """The session with this key, or None."""
-        return self._open.get(key)
+    def of(self, login: LoginSession) -> Session:
+        """The session of a login, with what it has searched for."""
+        searches = self._searches.setdefault(login.session_id, {})
+        if len(self._searches) > MOST_SESSIONS:
+            del self._searches[next(iter(self._searches))]
+        who = (login.account_id, login.name, login.full_name, login.role)
+        return Session(login.session_id, login.csrf, *who, searches)
 
 
 def same_secret(claimed: str, secret: str) -> bool:

@@ -60,3 +60,15 @@ def _open_to_read(file: Path) -> sqlite3.Connection:
 def _code(error: sqlite3.DatabaseError) -> int:
     """The primary code of SQLite's error, without what it adds in the higher bits."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def newest_entry_of(file: Path) -> tuple[int, str] | None:
+    """Number and hash of the last entry of a copy's audit; None if it has none to compare."""
+    try:
+        with closing(_open_to_read(file)) as connection:
+            row = connection.execute(
+                "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+    except sqlite3.DatabaseError:  # older than the audit, or damaged, which others look after
+        return None
+    return (int(row[0]), str(row[1])) if row else None

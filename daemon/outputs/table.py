@@ -57,7 +57,7 @@ def rows_of(report: dict[str, Any], naming: Naming) -> Iterator[dict[str, object
     scan = _scan(report, naming) | _change(report.get("change"), naming)
     for lesion in report["lesions"] or [None]:
         row = scan | (_lesion(lesion) if lesion else {})
-        yield {name: _cell(row.get(name)) for name in COLUMNS}
+        yield {name: plain_cell(row.get(name)) for name in COLUMNS}
 
 
 def _scan(report: dict[str, Any], naming: Naming) -> dict[str, object]:
@@ -108,7 +108,8 @@ def _joined(values: list[Any] | None, between: str) -> str | None:
     return between.join(str(value) for value in values if value is not None)
 
 
-def _cell(value: object) -> object:
+def plain_cell(value: object) -> object:
+    """A value as a spreadsheet may have it: never taken for a formula."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return "" if value is None else value

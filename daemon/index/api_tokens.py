@@ -1,0 +1,78 @@
+"""Tokens of the API, in the records: each belongs to an account, has a role and an end."""
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import date
+
+from daemon.index.database import Database, now
+from daemon.index.login_sessions import hash_of
+from daemon.roles import Role
+
+KEY_BYTES = 32
+PREFIX = "glw_"  # so that one that leaks into a text is found by those who look for such
+
+
+@dataclass(frozen=True)
+class ApiToken:
+    """A token without its secret. ends_on: the last day on which it counts, ISO 8601."""
+
+    token_id: int
+    account: str
+    label: str
+    role: Role
+    ends_on: str
+    revoked: bool
+
+
+async def add_token(
+    records: Database, account_id: int, label: str, role: Role, ends_on: date
+) -> str:
+    """A new token; its secret, which is shown once and kept nowhere."""
+    secret = PREFIX + secrets.token_urlsafe(KEY_BYTES)
+    async with records.transaction():
+        await records.change(
+            "INSERT INTO api_tokens (token_hash, account_id, label, role, ends_on, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (hash_of(secret), account_id, label, role, ends_on.isoformat(), now()),
+        )
+    return secret
+
+
+async def find_token(records: Database, secret: str, today: date) -> ApiToken | None:
+    """The token of this secret, if it still counts and its account is enabled."""
+    row = await records.row(
+        f"{_TOKENS} WHERE t.token_hash = ? AND t.ends_on >= ? AND t.revoked_at IS NULL"
+        " AND a.enabled",
+        (hash_of(secret), today.isoformat()),
+    )
+    return _token(row) if row else None
+
+
+async def tokens_of(records: Database, account_id: int, limit: int = 200) -> list[ApiToken]:
+    """The tokens of an account, newest first."""
+    rows = await records.rows(
+        f"{_TOKENS} WHERE t.account_id = ? ORDER BY t.token_id DESC LIMIT ?", (account_id, limit)
+    )
+    return [_token(row) for row in rows]
+
+
+async def revoke_token(records: Database, token_id: int) -> bool:
+    """Let a token count no longer; False if it was so already, or there is none."""
+    async with records.transaction():
+        changed = await records.change(
+            "UPDATE api_tokens SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL",
+            (now(), token_id),
+        )
+    return changed > 0
+
+
+_TOKENS = (
+    "SELECT t.token_id, a.name, t.label, t.role, t.ends_on, t.revoked_at IS NOT NULL AS revoked"
+    " FROM api_tokens t JOIN accounts a USING (account_id)"
+)
+
+
+def _token(row: sqlite3.Row) -> ApiToken:
+    token_id, account, label, role, ends_on, revoked = row
+    return ApiToken(token_id, account, label, Role(role), ends_on, bool(revoked))

@@ -1,0 +1,15 @@
+// Keeps a session open while somebody moves on a page that asks the server for nothing.
+
+const EVERY = 60000; // milliseconds between two words to the server
+const EVENTS = ["pointerdown", "keydown", "wheel"];
+let last = Date.now();
+
+async function active(event) {
+  if (!event.isTrusted || Date.now() - last < EVERY) return;
+  last = Date.now();
+  const csrf = JSON.parse(document.body.getAttribute("hx-headers"));
+  const answer = await fetch("/activity", { method: "POST", headers: csrf });
+  if (answer.status === 401) location.reload(); // the session has ended: the page asks to log in
+}
+
+for (const name of EVENTS) document.addEventListener(name, active, { passive: true });
