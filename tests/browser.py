@@ -42,13 +42,13 @@ class Site:
     url: str
     process: "subprocess.Popen[bytes]"
 
-    def link(self, role: Role = Role.ADMIN) -> str:
-        """The secret of a link that lets in once, as an account of this role."""
+    def link(self, who: str) -> str:
+        """The secret of a link that lets in once, as this person, an administrator."""
 
         async def make() -> str:
             records = load_settings(self.folder / "settings.toml").daemon.records
             async with open_records(records) as opened:
-                return await link_for(opened, f"a {role}", role, 60)
+                return await link_for(opened, who, Role.ADMIN, 60)
 
         with ThreadPoolExecutor(1) as aside:  # Playwright has a running loop in this thread
             return aside.submit(asyncio.run, make()).result()
@@ -97,8 +97,10 @@ class Browsing:
     wrongs: list[str] = field(default_factory=list)
 
     @contextmanager
-    def page(self, path: str = "/", scheme: str = "light", **context: object) -> Iterator[Page]:
-        """A page of a new session at `path`; at its end it must have done no wrong.
+    def page(
+        self, path: str = "/", scheme: str = "light", who: str = "N. Urse", **context: object
+    ) -> Iterator[Page]:
+        """A page of a new session of `who` at `path`; at its end it must have done no wrong.
 
         context: further options of `Browser.new_context`. expected: see `expect`.
         """
@@ -109,7 +111,7 @@ class Browsing:
         page.on("pageerror", lambda error: self.wrongs.append(f"script: {error}"))
         page.on("request", self._note_request)
         try:
-            page.goto(f"{self.site.url}/enter?token={self.site.link()}&next={path}")
+            page.goto(f"{self.site.url}/enter?token={self.site.link(who)}&next={path}")
             yield page
             self.check(page)
         finally:

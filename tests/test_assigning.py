@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from daemon import assigning
 from daemon.assigning import CannotBeGiven, finish_placing, give
@@ -18,11 +17,8 @@ from daemon.index.scans import ScanRow
 from daemon.settings import Settings
 from tests.conftest import gliowatch, left_in_inbox, reports, running_daemon, until
 from tests.phantoms import head, write_nifti
-from tests.test_viewer_setup import TOKEN, House, open_house, scan_row
+from tests.test_viewer_setup import House, house_of, open_house, scan_row
 from viewer.keys import INDEX, RECORDS
-from viewer.server import make_app
-
-NURSE = {"entered_by": "N. Urse"}
 
 
 class Crash(Exception):
@@ -38,22 +34,13 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
     polling = hospital.daemon.model_copy(update={"watch": "polling"})
     hospital = hospital.model_copy(update={"daemon": polling})
     write_nifti(hospital.daemon.inbox / "loose.nii.gz", phantom.voxels, phantom.affine)
-    async with (
-        running_daemon(hospital),
-        TestClient(TestServer(make_app(hospital, TOKEN))) as client,
-    ):
-        house = House(client, client.app, hospital)
-        found = re.search(
-            r'name="csrf" value="([^"]+)"', await house.page(f"/enter?token={TOKEN}&next=/upload")
-        )
-        assert found is not None
-        house.csrf = found[1]
+    async with running_daemon(hospital), house_of(hospital) as house:
         keys = {each: await house.add_patient(each) for each in ("wrong", "right")}
         await until(lambda: by_patient(hospital))
         scan_id = str(by_patient(hospital)["unassigned"]["scan_id"])
         assert scan_id in await house.page("/patients/unassigned")
 
-        chosen = {"scan_id": scan_id, "patient_id": "nobody"} | NURSE
+        chosen = {"scan_id": scan_id, "patient_id": "nobody"}
         assert "no patient with this ID" in (await house.post("/patients/unassigned", chosen))[1]
         for _ in range(2):  # the second click doubles nothing
             chosen["patient_id"] = "wrong"
@@ -71,7 +58,7 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
 
         number = re.search(r'name="assignment" value="(\d+)"', lists)
         assert number is not None
-        back = {"assignment": number[1]} | NURSE
+        back = {"assignment": number[1]}
         assert (await house.post("/patients/unassigned/back", back))[0] == 303
         assert "by mistake" in await house.page(f"/scans/{target}", 410)
         for path in ("/", f"/patients/{keys['wrong']}"):
@@ -87,7 +74,7 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
         assert not any("filed_twice" in each for each in told)
 
         wrong = f"/patients/{keys['wrong']}"  # deleted; then the same scan is really dropped there
-        assert (await house.post(f"{wrong}/delete", {"typed_id": "wrong"} | NURSE))[0] == 303
+        assert (await house.post(f"{wrong}/delete", {"typed_id": "wrong"}))[0] == 303
         assert "was deleted" in await house.page(wrong, 410)
         (hospital.daemon.inbox / "wrong" / "mine.nii.gz").write_bytes(
             next(hospital.daemon.outbox.glob(f"wrong/{target}/source/*.gz")).read_bytes()

@@ -45,18 +45,16 @@ def send(page: Page, file: Path) -> None:
     form = page.locator("form[enctype]")
     if not form.is_visible():
         page.get_by_text("Send a corrected mask").click()
-    form.get_by_label("Your name").fill("Zoë")
     form.locator("[name=mask]").set_input_files(file)
     form.get_by_role("button", name="Send the mask").click()
 
 
-def reject(page: Page, name: str) -> None:
+def reject(page: Page) -> None:
     """Fill in the form and send it; the reason is asked for as soon as it is needed."""
     assert not page.locator("[name=reason]").is_visible()
     page.get_by_role("radio", name="Reject").check()
     page.get_by_label("Why it is rejected").select_option("border")
     page.get_by_label("Comment").first.fill("<b>too wide</b>")
-    page.get_by_label("Your name").first.fill(name)
     page.get_by_role("button", name="Save review").click()
 
 
@@ -79,10 +77,10 @@ def test_a_scan_is_reviewed_by_two_corrected_by_a_third_and_all_of_it_is_counted
 def two_review_at_once(browsing: Browsing, scan_id: str) -> None:
     """Who comes second is told what the first one said, and both words stay."""
     way = f"/scans/{scan_id}"
-    with browsing.page(way) as first, browsing.page(way, "dark") as second:
-        reject(first, "Ada <img src=x>")
+    ada, li = "Ada <img src=x>", "李"
+    with browsing.page(way, who=ada) as first, browsing.page(way, "dark", who=li) as second:
+        reject(first)
         expect(first.locator("#review [role=status]")).to_contain_text("Your review is saved")
-        second.get_by_label("Your name").first.fill("李")
         second.evaluate("document.activeElement.blur()")
         second.evaluate("document.querySelector('[data-key=a]').click()")  # as its key does
         expect(second.get_by_role("button", name="Save review")).to_be_focused()
@@ -95,7 +93,6 @@ def two_review_at_once(browsing: Browsing, scan_id: str) -> None:
         said = second.locator(".statements li")
         expect(said).to_have_count(2)
         expect(said.first).to_contain_text("Accepted by 李")
-        expect(second.get_by_label("Your name").first).to_have_value("李")
         second.get_by_role("link", name="Go on to the next").click()
         expect(second.locator("#review")).to_contain_text("Nobody has reviewed this scan yet.")
 
@@ -103,7 +100,7 @@ def two_review_at_once(browsing: Browsing, scan_id: str) -> None:
 def one_corrects(browsing: Browsing, scan_id: str) -> None:
     """A mask becomes a revision while the page waits; a file that is none is refused."""
     mask = larger_mask(browsing.site.folder, scan_id)
-    with browsing.page(f"/scans/{scan_id}") as page:
+    with browsing.page(f"/scans/{scan_id}", who="Zoë") as page:
         send(page, mask.with_name("settings.toml"))
         expect(page.locator("main")).to_contain_text("is a NIfTI file")
         browsing.expect("400")

@@ -58,7 +58,6 @@ def test_a_folder_and_files_are_told_apart_sent_and_followed(
         picture_card = page.locator(".card", has_text="No scale")
         picture_card.get_by_label("Pixel across").fill("0.9")
         picture_card.get_by_label("Pixel down").fill("0.9")
-        page.get_by_label("Your name").fill("Ada")
         choice = page.locator("select[name=patient]")
         choice.select_option("new")
         expect(page.get_by_label("Patient ID")).to_be_visible()

@@ -11,7 +11,7 @@ from model.reading.dicom_identity import Identity, named_in
 from tests.conftest import drain, reports
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_studies import BIG
-from tests.test_viewer_setup import browser_of
+from tests.test_viewer_setup import house_of
 
 
 def drop_study(folder: Path, study: str, **tags: str) -> None:
@@ -71,10 +71,10 @@ async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     drop_study(inbox / "B" / "x", "1.2.22", PatientID="77")
     assert drain(inbox.parent).returncode == 0
     settings = load_settings(inbox.parent / "settings.toml")
-    async with browser_of(settings) as client:
+    async with house_of(settings) as house:
         for report in reports(settings):
-            page = await client.get(f"/scans/{report['scan_id']}")
-            assert "The patient is in doubt" in await page.text()
+            page = await house.page(f"/scans/{report['scan_id']}")
+            assert "The patient is in doubt" in page
 
 
 def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Settings) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import (
     running_daemon,
     until,
 )
-from tests.test_viewer_setup import browser_of
+from tests.test_viewer_setup import house_of
 
 HEADER_OF_1_TB = {"dim": [3, 32767, 32767, 1000, 1, 1, 1, 1]}
 
@@ -34,11 +34,10 @@ async def test_a_dropped_scan_is_found_judged_and_shown(tmp_path: Path) -> None:
         folder.mkdir()
         shutil.copy(FRONTAL, folder)
         await until(lambda: reports(settings) and not left_in_inbox(settings))
-        async with browser_of(settings) as client:
-            assert "TCGA-FG-6692" in await (await client.get("/")).text()
+        async with house_of(settings) as house:
+            assert "TCGA-FG-6692" in await house.page("/")
             report = reports(settings)[0]
-            scan = await client.get(f"/scans/{report['scan_id']}")
-            assert "on the patient" in await scan.text()
+            assert "on the patient" in await house.page(f"/scans/{report['scan_id']}")
     _check_frontal_tumor(settings)
 
 

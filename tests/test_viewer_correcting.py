@@ -17,7 +17,7 @@ from viewer.keys import INDEX, RECORDS
 
 SCAN = "5ca0"
 WAY = f"/scans/{SCAN}/corrections"
-RIGHT = {"revision": "1", "corrected_by": " Ada <L> ", "comment": "the <rim>"}
+RIGHT = {"revision": "1", "comment": "the <rim>"}
 
 
 async def send(
@@ -45,7 +45,7 @@ async def queued(house: House) -> list[str]:
 async def test_a_mask_is_kept_on_record_and_queued_and_the_page_tells_what_becomes_of_it(
     tmp_path: Path,
 ) -> None:
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, who="Ada <L>") as house:
         scan = await house.add_scan("P1", SCAN)
         assert await send(house, RIGHT) == (303, f"/scans/{SCAN}#corrections")
         assert kept(house) == [f"{hashlib.sha256(b'mask').hexdigest()}.nii.gz"]
@@ -79,7 +79,6 @@ def made(scan: ScanRow, key: str) -> dict[str, Any]:
     ("fields", "name", "status", "words"),
     [
         ({"csrf": "of another"}, "m.nii", 403, "out of date"),
-        ({"corrected_by": " "}, "m.nii", 400, "your name"),
         ({"comment": "x" * 2001}, "m.nii", 400, "longer than 2000"),
         ({"comment": "x" * 20000}, "m.nii", 400, "longer than 2000"),
         ({}, "m.jpg", 400, "is a NIfTI file, a PNG"),

@@ -13,7 +13,6 @@ from viewer.patient_fields import FIELDS
 from viewer.wording import age
 
 NASTY = "<img src=x onerror=alert(1)>"
-NURSE = {"entered_by": "N. Urse"}
 
 
 async def search(house: House, text: str, order: str = "name") -> str:
@@ -32,7 +31,7 @@ def test_the_form_has_every_field_of_the_records() -> None:
 
 async def test_add_and_view(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        typed = {"patient_id": " MR/17 ", "name": NASTY, "birth_date": "1970-12-31"} | NURSE
+        typed = {"patient_id": " MR/17 ", "name": NASTY, "birth_date": "1970-12-31"}
         status, where = await house.post("/patients", typed)
         assert status == 303
         assert re.fullmatch(r"/patients/[\w-]{16}", where)
@@ -48,7 +47,7 @@ async def test_add_and_view(tmp_path: Path) -> None:
 
 async def test_every_field_is_kept(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        typed = {name: f"about {name}" for name in ENTERED} | NURSE
+        typed = {name: f"about {name}" for name in ENTERED}
         typed |= {"gender": "Other", "patient_id": "P1"}
         typed |= {field.name: "2001-02-03" for field in FIELDS if field.kind == "date"}
         _, where = await house.post("/patients", typed)
@@ -61,7 +60,7 @@ async def test_every_field_is_kept(tmp_path: Path) -> None:
 async def test_an_id_that_is_taken_keeps_what_was_typed(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         key = await house.add_patient("P1", name="First")
-        status, page = await house.post("/patients", {"patient_id": "P1", "name": "2nd"} | NURSE)
+        status, page = await house.post("/patients", {"patient_id": "P1", "name": "2nd"})
         assert status == 400
         assert "There is a patient with this ID already." in page
         assert 'value="2nd"' in page
@@ -72,7 +71,6 @@ async def test_an_id_that_is_taken_keeps_what_was_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("entered_by", " ", "Please give your name"),
         ("patient_id", "  ", "The patient ID is missing."),
         ("patient_id", "x" * 201, "The patient ID is longer than 200 characters."),
         ("patient_id", "\u00e4" * 190, "This patient ID cannot be used."),
@@ -90,7 +88,7 @@ async def test_an_id_that_is_taken_keeps_what_was_typed(tmp_path: Path) -> None:
 )
 async def test_what_cannot_be_taken(tmp_path: Path, field: str, value: str, sentence: str) -> None:
     async with open_house(tmp_path) as house:
-        typed = {"patient_id": "P1", "phone": "123"} | NURSE | {field: value}
+        typed = {"patient_id": "P1", "phone": "123"} | {field: value}
         status, page = await house.post("/patients", typed)
         assert status == 400
         assert sentence in page

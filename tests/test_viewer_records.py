@@ -15,11 +15,9 @@ from daemon.index.listing import every_scan
 from daemon.index.patient_changes import changes_of
 from daemon.index.patient_deletion import erase_due
 from daemon.index.patients import fill_patient, find_patient
-from tests.test_viewer_patients import NURSE, search
+from tests.test_viewer_patients import search
 from tests.test_viewer_setup import House, open_house
 from viewer.keys import INDEX, RECORDS
-
-OTHER = {"entered_by": "D. Octor"}
 
 
 async def version(house: House, key: str) -> dict[str, str]:
@@ -34,9 +32,10 @@ async def test_the_second_of_two_is_told_and_nothing_is_lost(tmp_path: Path) -> 
         key = await house.add_patient("P1", name="Ada", phone="1", doctor="Old")
         was = await version(house, key)
         first = {"name": "Ada", "phone": "2", "doctor": "Old", "insurance": "A"}
-        assert (await house.post(f"/patients/{key}", first | NURSE | was))[0] == 303
+        assert (await house.post(f"/patients/{key}", first | was))[0] == 303
         second = {"name": "Ada L.", "phone": "1", "doctor": "Old", "insurance": "B"}
-        status, page = await house.post(f"/patients/{key}", second | OTHER | was)
+        await house.come_in("D. Octor")
+        status, page = await house.post(f"/patients/{key}", second | was)
         assert status == 409
         assert "Phone was “1” and is now “2”" in page
         assert "N. Urse" in page
@@ -45,7 +44,7 @@ async def test_the_second_of_two_is_told_and_nothing_is_lost(tmp_path: Path) -> 
         assert "Ada L." not in await house.page(f"/patients/{key}")
         again = re.search(r'name="version" value="(\d+)"', page)
         assert again is not None
-        merged = second | {"phone": "2"} | OTHER | {"version": again[1]}
+        merged = second | {"phone": "2"} | {"version": again[1]}
         assert (await house.post(f"/patients/{key}", merged))[0] == 303
         history = await house.page(f"/patients/{key}")
         row = r"D\. Octor</td><td>Insurance</td><td[^>]*>A</td><td[^>]*>B</td>"
@@ -66,7 +65,7 @@ async def test_what_the_scanner_told_is_marked_and_never_overwrites_people(tmp_p
         assert "as entered" in page
         assert page.count("(from the scanner)") == 2
         emptied = {"name": "as entered", "birth_date": "", "gender": "Male"}
-        typed = emptied | NURSE | await version(house, key)
+        typed = emptied | await version(house, key)
         assert (await house.post(f"/patients/{key}", typed))[0] == 303
         await fill_patient(records, "P1", told | {"gender": "Female"})
         patient = await find_patient(records, key)
@@ -84,10 +83,10 @@ async def test_deleted_is_hidden_everywhere_and_comes_back_whole(tmp_path: Path)
         await house.add_scan("P1", "scan1")
         where = f"/patients/{key}"
         assert "retention is off" in await house.page(f"{where}/delete")
-        status, page = await house.post(f"{where}/delete", {"typed_id": "p1"} | NURSE)
+        status, page = await house.post(f"{where}/delete", {"typed_id": "p1"})
         assert status == 400
         assert "nothing was deleted" in page
-        done = await house.post(f"{where}/delete", {"typed_id": " P1 "} | NURSE)
+        done = await house.post(f"{where}/delete", {"typed_id": " P1 "})
         assert done == (303, "/patients/deleted")
         for path in (where, f"{where}/edit", "/scans/scan1", "/scans/scan1/files/overlay.png"):
             assert "This patient was deleted; it can be undone until" in await house.page(path, 410)
@@ -97,16 +96,15 @@ async def test_deleted_is_hidden_everywhere_and_comes_back_whole(tmp_path: Path)
             assert "scan1" not in page, path
         assert "No patient has this name" in await search(house, "ada")
         assert [scan async for scan in every_scan(house.app[INDEX])] == []  # none is exported
-        assert (
-            "was deleted; see" in (await house.post("/patients", {"patient_id": "P1"} | NURSE))[1]
-        )
+        assert "was deleted; see" in (await house.post("/patients", {"patient_id": "P1"}))[1]
         assert "Ada" in await house.page("/patients/deleted")
-        assert await house.post(f"{where}/undelete", OTHER) == (303, where)
+        await house.come_in("D. Octor")
+        assert await house.post(f"{where}/undelete", {}) == (303, where)
         page = await house.page(where)
         assert "headache" in page
         assert re.search(r"D\. Octor</td><td>Record</td><td[^>]*>deleted</td>", page)
         assert "scan1" in await house.page("/")
-        assert (await house.post(f"{where}/undelete", OTHER))[0] == 404
+        assert (await house.post(f"{where}/undelete", {}))[0] == 404
 
 
 async def test_a_drop_brings_back_the_bare_entry_and_time_erases_the_rest(tmp_path: Path) -> None:
@@ -115,14 +113,14 @@ async def test_a_drop_brings_back_the_bare_entry_and_time_erases_the_rest(tmp_pa
         for number in (1, 2):
             key = await house.add_patient(f"P{number}", name="Ada", phone="123")
             where = f"/patients/{key}"
-            await house.post(f"{where}/delete", {"typed_id": f"P{number}"} | NURSE)
+            await house.post(f"{where}/delete", {"typed_id": f"P{number}"})
         await come_again(house.app[INDEX], records, ["P2"])
         page = await house.page(where)
         assert "123" not in page
         assert "A scan came since" in page
-        typed = {"phone": "456"} | OTHER | await version(house, key)
+        typed = {"phone": "456"} | await version(house, key)
         assert (await house.post(where, typed))[0] == 303
-        assert (await house.post(f"{where}/undelete", NURSE))[0] == 303
+        assert (await house.post(f"{where}/undelete", {}))[0] == 303
         page = await house.page(where)
         assert "Ada" in page
         assert "456" in page  # what was entered since is not overwritten
@@ -136,7 +134,7 @@ async def test_a_drop_brings_back_the_bare_entry_and_time_erases_the_rest(tmp_pa
         assert await changes_of(records, erased["patient_key"]) == []
         gone = await house.page(f"/patients/{erased['patient_key']}", 410)
         assert "This patient was deleted." in gone
-        again = await house.post("/patients", {"patient_id": "P1", "name": "New"} | NURSE)
+        again = await house.post("/patients", {"patient_id": "P1", "name": "New"})
         assert "New" in await house.page(again[1])
 
 
@@ -151,7 +149,7 @@ async def test_a_photo_is_drawn_anew_small_and_without_its_data(tmp_path: Path) 
 
         async def send(content: bytes, **fields: str) -> tuple[int, str]:
             form = FormData(default_to_multipart=True)
-            for name, value in ({"csrf": house.csrf} | NURSE | fields).items():
+            for name, value in ({"csrf": house.csrf} | fields).items():
                 form.add_field(name, value)
             form.add_field("photo", BytesIO(content), filename="photo.jpg")
             answer = await house.client.post(where, data=form, allow_redirects=False)

@@ -35,9 +35,9 @@ class House:
     settings: Settings
     csrf: str = ""
 
-    async def come_in(self, role: Role) -> None:
-        """Log in by a link, as an account that is named for its role."""
-        secret = await link_for(self.app[RECORDS], f"a {role}", role, 60)
+    async def come_in(self, who: str, role: Role = Role.ADMIN) -> None:
+        """Log in by a link, as this person, whose account is made if there is none."""
+        secret = await link_for(self.app[RECORDS], who, role, 60)
         await self.page(f"/enter?token={secret}")
         found = re.search(r'name="csrf" value="([^"]+)"', await self.page("/account"))
         assert found is not None
@@ -115,25 +115,26 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, enter: bool = True, role: Role = Role.ADMIN, **viewer: Any
+    folder: Path, enter: bool = True, role: Role = Role.ADMIN, who: str = "N. Urse", **viewer: Any
 ) -> AsyncIterator[House]:
-    """Start a viewer in `folder`; with `enter`, come in by a link, as an account of this role."""
+    """Start a viewer in `folder`; with `enter`, come in by a link, as `who` in this role."""
     settings = settings_in(folder, **viewer)
     app = make_app(settings)
     async with TestClient(TestServer(app)) as client:
         house = House(client, app, settings)
         if enter:
-            await house.come_in(role)
+            await house.come_in(who, role)
         yield house
 
 
 @asynccontextmanager
-async def browser_of(settings: Settings) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+async def house_of(settings: Settings) -> AsyncIterator[House]:
     """A viewer over a hospital that there is, and a browser that has come in."""
     app = make_app(settings)
     async with TestClient(TestServer(app)) as client:
-        await House(client, app, settings).come_in(Role.READER)
-        yield client
+        house = House(client, app, settings)
+        await house.come_in("N. Urse")
+        yield house
 
 
 def settings_in(folder: Path, **viewer: Any) -> Settings:

@@ -15,7 +15,7 @@ from daemon.outputs.sentences import moment_words
 from viewer.keys import INDEX, RECORDS, SESSION, SETTINGS
 from viewer.lookups import asked_scan
 from viewer.pages import STALE_FORM, check_csrf, render
-from viewer.signing import signed
+from viewer.signing import signer
 from viewer.uploading import CHUNK, FORM, Meter
 
 MEGABYTE = 10**6
@@ -104,7 +104,7 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
         seen_revision=int(seen) if seen.isdecimal() and len(seen) < 9 else scan.revision,
         says_empty="says_empty" in fields,
         comment=fields.get("comment", "").strip(),
-        by=signed(request, fields["corrected_by"]),
+        by=signer(request),
     )
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}#corrections")
 
@@ -128,9 +128,8 @@ async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[d
 
 
 def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
-    """Before anything is written: it is our own form, signed, and not too long."""
+    """Before anything is written: it is our own form, and not too long."""
     check_csrf(request[SESSION], fields.get("csrf", ""))
-    signed(request, fields.get("corrected_by", ""))
     if len(fields.get("comment", "")) > LONGEST_COMMENT:
         raise web.HTTPBadRequest(text=TOO_LONG)
 

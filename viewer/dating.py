@@ -11,18 +11,19 @@ from daemon.index.scan_dates import EnteredDate
 from daemon.outputs.sentences import moment_words
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan
-from viewer.pages import LONGEST_NAME, read_form
+from viewer.pages import read_form
+from viewer.signing import signer
 
 
 async def change_date(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/date`: note the day of the acquisition; '' takes it back."""
     form = await read_form(request)
     scan = await asked_scan(request)
-    name, typed = form.get("entered_by", "").strip(), form.get("acquired_on", "")
-    if not name or len(name) > LONGEST_NAME:
-        raise web.HTTPBadRequest(text="Please give your name, in at most 100 characters.")
+    typed = form.get("acquired_on", "")
     try:
-        await enter_date(request.app[INDEX], request.app[RECORDS], scan, typed, name, date.today())
+        await enter_date(
+            request.app[INDEX], request.app[RECORDS], scan, typed, signer(request), date.today()
+        )
     except WrongDate as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")

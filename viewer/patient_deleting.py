@@ -13,8 +13,8 @@ from daemon.names import UNASSIGNED
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.lookups import asked_patient
 from viewer.pages import read_form, render
-from viewer.patient_signing import last_name, required_name
 from viewer.patient_words import day_words
+from viewer.signing import signer
 
 WRONG_ID = "This is not the patient's ID; nothing was deleted."
 
@@ -43,7 +43,7 @@ async def delete_patient(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="There is no such patient.")
     if _plain(form.get("typed_id", "")) != _plain(patient.patient_id):
         return await _form(request, WRONG_ID)
-    who = required_name(request, form)
+    who = signer(request)
     await delete(request.app[INDEX], request.app[RECORDS], patient, who)
     raise web.HTTPSeeOther("/patients/deleted")
 
@@ -55,7 +55,6 @@ async def show_deleted(request: web.Request) -> web.StreamResponse:
         "title": "Deleted patients",
         "section": "patients",
         "days": UNDO_DAYS,
-        "last_name": last_name(request),
         "lines": [
             DeletedLine(
                 each.patient_key,
@@ -72,8 +71,8 @@ async def show_deleted(request: web.Request) -> web.StreamResponse:
 
 async def undo(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/undelete`: bring back what had been entered."""
-    form = await read_form(request)
-    who, key = required_name(request, form), request.match_info["patient_key"]
+    await read_form(request)
+    who, key = signer(request), request.match_info["patient_key"]
     if not await bring_back(request.app[INDEX], request.app[RECORDS], key, who):
         raise web.HTTPNotFound(text="There is nothing left to bring back.")
     raise web.HTTPSeeOther(f"/patients/{key}")
@@ -92,7 +91,6 @@ async def _form(request: web.Request, wrong: str) -> web.Response:
         "is_open": await has_open_drop(index, patient.patient_id),
         "retention": daemon.keep_days > 0 or daemon.keep_gb > 0,
         "days": UNDO_DAYS,
-        "last_name": last_name(request),
         "wrong": wrong,
     }
     return render(request, "patient_delete.html", values, 400 if wrong else 200)

@@ -15,8 +15,8 @@ from viewer.lookups import asked_patient
 from viewer.pages import LONGEST_NAME, read_form, render
 from viewer.patient_fields import GROUPS, SHORT, entered, faults
 from viewer.patient_page import ChangeLine, change_line
-from viewer.patient_signing import NO_NAME, last_name, signed
 from viewer.patient_words import day_words
+from viewer.signing import signer
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ async def show_new(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     """`POST /patients`: enter a patient, or show the form again with what is wrong."""
     form = await read_form(request)
-    values, who = entered(form), signed(request, form)
+    values, who = entered(form), signer(request)
     typed_id = form.get("patient_id", "").strip()
-    wrong = [*_id_faults(typed_id), *faults(values, date.today()), *([] if who else [NO_NAME])]
+    wrong = [*_id_faults(typed_id), *faults(values, date.today())]
     kept = Merged({**values, "patient_id": typed_id})
     if wrong:
         return _form(request, kept, wrong)
@@ -61,9 +61,9 @@ async def change(request: web.Request) -> web.StreamResponse:
     """
     form = await read_form(request)
     patient = await _editable(request)
-    values, who = entered(form), signed(request, form)
+    values, who = entered(form), signer(request)
     version = _version(form)
-    wrong = [*faults(values, date.today()), *([] if who else [NO_NAME])]
+    wrong = [*faults(values, date.today())]
     if wrong:
         return _form(request, Merged(values), wrong, patient, version)
     records = request.app[RECORDS]
@@ -134,7 +134,6 @@ def _form(
         "groups": GROUPS,
         "id_limit": SHORT,
         "name_limit": LONGEST_NAME,
-        "last_name": last_name(request),
         "values": merged.values,
         "theirs": merged.theirs,
         "wrong": wrong,

@@ -26,7 +26,6 @@ from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_patient
 from viewer.pages import render
 from viewer.patient_fields import FIELDS, GROUPS
-from viewer.patient_signing import last_name
 from viewer.patient_words import (
     SCANNER,
     change_words,
@@ -100,7 +99,6 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
         "told": from_scanner(changes),
         "changes": [change_line(change) for change in reversed(changes)],
         "kept": _kept_words(await deletion_of(records, patient.patient_key)),
-        "last_name": last_name(request),
         "in_doubt": IDENTITY_CONFLICT if in_doubt else "",
     }
     return render(request, "patient.html", values)

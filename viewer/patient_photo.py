@@ -9,7 +9,7 @@ from daemon.small_photo import NoPhoto, small_photo
 from viewer.keys import RECORDS, SESSION
 from viewer.lookups import asked_patient
 from viewer.pages import STALE_FORM, check_csrf, render
-from viewer.patient_signing import last_name, required_name
+from viewer.signing import signer
 
 LARGEST = 10 * 2**20  # bytes
 FORM = "multipart/form-data"
@@ -28,7 +28,7 @@ async def take_photo(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/photo`: keep the file that was sent, or remove the photo."""
     form, content = await _read(request)
     check_csrf(request[SESSION], form.get("csrf", ""))
-    who = required_name(request, form)
+    who = signer(request)
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPNotFound(text="There is no such patient.")
@@ -85,7 +85,6 @@ async def _form(request: web.Request, wrong: str) -> web.Response:
         "section": "patients",
         "patient": patient,
         "remove": REMOVE,
-        "last_name": last_name(request),
         "wrong": wrong,
     }
     return render(request, "patient_photo.html", values, 400 if wrong else 200)

@@ -16,7 +16,7 @@ from viewer.correcting import correction_values
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan, known_patients
 from viewer.pages import read_form, render
-from viewer.signing import remembered_name, signed
+from viewer.signing import signer
 
 LONGEST_COMMENT = 2000  # characters
 DECISIONS = {
@@ -97,7 +97,6 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
         "statements": [statement(review, judged) for review in reviews],
         "seen": Seen.of(scan, reviews, corrections).token,
         "judged_revision": judged,
-        "reviewer": remembered_name(request),
         "was_saved": "saved" in request.query,
         "mask_words": mask_words(scan, revisions),
         **await correction_values(request, scan, corrections),
@@ -112,13 +111,13 @@ async def review(request: web.Request) -> web.StreamResponse:
     form = await read_form(request)
     scan = await asked_scan(request)
     decision, reason, comment = _checked(form)
-    name = signed(request, form.get("reviewer", ""))
+    name = signer(request)
     about = await _asked_revision(request, scan, form.get("revision", ""))
     reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
     corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
     now_seen, seen = Seen.of(scan, reviews, corrections), Seen.read(form.get("seen", ""))
     if seen != now_seen:
-        fields = {"decision": decision, "reason": reason, "comment": comment, "reviewer": name}
+        fields = {"decision": decision, "reason": reason, "comment": comment}
         news = _news(seen, scan, reviews, corrections)
         return await _ask_again(request, scan, now_seen, news, fields | {"revision": about[0]})
     await add_review(

@@ -11,7 +11,8 @@ from daemon.outputs.sentences import moment_words
 from daemon.spacing import WrongSpacing, enter_spacing, spacing_of, wants_spacing
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import asked_scan
-from viewer.pages import LONGEST_NAME, read_form
+from viewer.pages import read_form
+from viewer.signing import signer
 
 FIELDS = ("across", "down", "between")
 
@@ -20,13 +21,12 @@ async def change_spacing(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/spacing`: note it; all fields empty take it back."""
     form = await read_form(request)
     scan = await asked_scan(request)
-    name = form.get("entered_by", "").strip()
-    if not name or len(name) > LONGEST_NAME:
-        raise web.HTTPBadRequest(text="Please give your name, in at most 100 characters.")
     across, down, between = (form.get(field, "") for field in FIELDS)
     try:
         spacing = spacing_of((across, down, between), _is_picture(scan))
-        await enter_spacing(request.app[INDEX], request.app[RECORDS], scan, spacing, name)
+        await enter_spacing(
+            request.app[INDEX], request.app[RECORDS], scan, spacing, signer(request)
+        )
     except WrongSpacing as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")

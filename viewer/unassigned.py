@@ -13,9 +13,9 @@ from daemon.names import UNASSIGNED, folder_name
 from daemon.outputs.sentences import FINDING_WORDS, moment_words
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.pages import read_form, render
-from viewer.patient_signing import last_name, required_name
 from viewer.patient_words import day_words
 from viewer.scan_files import with_pictures
+from viewer.signing import signer
 from viewer.wording import KINDS, found_size
 
 MOST = 50  # scans and assignments on the page
@@ -54,7 +54,7 @@ async def show_unassigned(request: web.Request) -> web.StreamResponse:
 async def give_scan(request: web.Request) -> web.StreamResponse:
     """`POST /patients/unassigned`: give one scan to the patient whose ID was typed."""
     form = await read_form(request)
-    who, typed = required_name(request, form), form.get("patient_id", "").strip()
+    who, typed = signer(request), form.get("patient_id", "").strip()
     index, records = request.app[INDEX], request.app[RECORDS]
     scan = await find_scan(index, form.get("scan_id", ""))
     patient = await _patient(request, typed)
@@ -72,7 +72,7 @@ async def give_scan(request: web.Request) -> web.StreamResponse:
 async def take_scan_back(request: web.Request) -> web.StreamResponse:
     """`POST /patients/unassigned/back`: the assignment was a mistake."""
     form = await read_form(request)
-    who, typed = required_name(request, form), form.get("assignment", "")
+    who, typed = signer(request), form.get("assignment", "")
     number = int(typed) if typed.isdecimal() and len(typed) < 15 else 0
     await take_back(request.app[INDEX], request.app[RECORDS], number, who)
     raise web.HTTPSeeOther("/patients/unassigned")
@@ -103,7 +103,6 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
             for each in given
         ],
         "choices": [each for each in choices if each.patient_id != UNASSIGNED],
-        "last_name": last_name(request),
         "wrong": wrong,
     }
     return render(request, "patient_unassigned.html", values, 400 if wrong else 200)

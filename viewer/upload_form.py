@@ -92,7 +92,6 @@ async def whose(request: web.Request, upload: Upload, choice: str, form: Form) -
         "is_new": choice == NEW,
         "fresh": fresh,
         "doubts": doubts(named, patient, choice),
-        "asks_name": any(_asks(scan) for scan in upload.scans),
     }
 
 
@@ -145,11 +144,6 @@ def lines_of(scans: tuple["Understood", ...], send: set[str] | None) -> list[Sca
         )
         seen.add(scan.group)
     return lines
-
-
-def _asks(scan: "Understood") -> bool:
-    glance = scan.glance
-    return glance is not None and (glance.spacing_mm is None or glance.acquired_at is None)
 
 
 async def _likely(request: web.Request, named: list["Identity"]) -> str:

@@ -28,8 +28,9 @@ from daemon.spacing import WrongSpacing, spacing_of
 from model.errors import GliowatchError
 from model.reading.scaling import Spacing
 from viewer.keys import RECORDS, SESSION
-from viewer.pages import LONGEST_NAME, check_csrf
+from viewer.pages import check_csrf
 from viewer.patient_fields import entered, faults
+from viewer.signing import signer
 from viewer.upload_desk import DESK, Sent, Upload, refuse_without_inbox
 from viewer.upload_form import NEW, form_of, whose
 from viewer.upload_page import page_with
@@ -102,9 +103,7 @@ async def _send(
     if not scans:
         raise NotToBeSent("Please choose at least one scan.")
     told = [_told(scan, form) for scan in scans if scan.glance is not None]
-    who = str(form.get("entered_by", "")).strip()
-    if any(each.acquired_on or each.spacing for each in told) and not 0 < len(who) <= LONGEST_NAME:
-        raise NotToBeSent("Please give your name beside what you entered of a scan.")
+    who = signer(request)
     patient = await _patient(request, form)
     for each in told:
         await _note(request, upload, patient, each, who)
