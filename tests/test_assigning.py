@@ -50,7 +50,7 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
         lists = await house.page("/patients/unassigned")
         assert "Every scan belongs to a patient." in lists
         assert f'href="/scans/{target}"' in lists
-        answer = await client.get(f"/scans/{scan_id}", allow_redirects=False)
+        answer = await house.client.get(f"/scans/{scan_id}", allow_redirects=False)
         assert answer.headers["Location"] == f"/scans/{target}"
         pages = [await house.page(path) for path in (f"/scans/{target}", "/")]
         assert not any("filed under another patient" in page for page in pages)

@@ -195,6 +195,7 @@ async def test_our_own_origin_is_taken(tmp_path: Path) -> None:
 
 async def test_every_form_needs_its_csrf(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
+        await house.add_scan("P1", IDS["scan_id"])
         posts = [path for method, path in _addresses(house.app).values() if method == "POST"]
         posts.remove("/login")  # there is no session yet; the guard asks for our own origin
         assert len(posts) >= 6

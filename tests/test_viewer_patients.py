@@ -40,7 +40,6 @@ async def test_add_and_view(tmp_path: Path) -> None:
             assert "MR%2F17" in page, path
             assert NASTY not in page, path
             assert "&lt;img" in page, path
-            assert 'value="N. Urse"' in page or path in (where, "/patients"), path
         assert "&lt;img" in await house.page("/upload")
         assert 'value="1970-12-31"' in await house.page(f"{where}/edit")
 
