@@ -2,63 +2,26 @@
 
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from daemon.drops import DropKind, State
+from daemon.drops import State
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index, open_records
+from daemon.index.database import open_index, open_records
 from daemon.index.joined import open_joined
 from daemon.index.migrations import INDEX
 from daemon.index.patients import add_patient
 from daemon.index.reviews import Decision, add_review
 from daemon.index.scans import add_scan
-from daemon.index.worklist import Row, newest_mark, worklist_rows
+from daemon.index.worklist import newest_mark
 from daemon.index.worklist_filters import Filters, find_patients
 from daemon.index.worklist_pages import ORDERS, Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from tests.test_ledger import a_drop, claimed
 from tests.test_viewer_setup import scan_row
-
-
-@dataclass
-class Lists:
-    """The databases of a small site."""
-
-    index: Database
-    records: Database
-    joined: Database
-
-    async def drop(self, name: str, patient: str = "P") -> int:
-        """A rested drop."""
-        drop_id = (await ledger.add_drops(self.index, [a_drop(name, patient=patient)]))[0]
-        await ledger.mark_rested(self.index, [drop_id])
-        return drop_id
-
-    async def publish(
-        self, scan_id: str, patient: str = "P", revision: int = 1, **changes: Any
-    ) -> None:
-        """A drop that becomes a revision of a scan."""
-        await self.drop(f"{scan_id}{revision}.nii", patient)
-        scan = replace(scan_row(patient, scan_id, revision=revision, **changes), revision=revision)
-        claim = await claimed(self.index)
-        while claim.drop.kind is DropKind.COMPARE:  # of the patient's other scans
-            await ledger.withdraw(self.index, claim.drop_id)
-            claim = await claimed(self.index)
-        await ledger.finish(self.index, claim, scan, {})
-
-    async def rows(self, asked: Asked | None = None) -> list[Row]:
-        """The first page, brought up to date."""
-        await catch_up(self.joined, self.records)
-        found = await page_of(self.joined, asked or Asked(Filters()), 50)
-        return await worklist_rows(self.joined, found)
-
-    async def states(self) -> list[tuple[str | None, str]]:
-        """scan_id and state of each row of the usual list."""
-        return [(row.scan_id, row.state) for row in await self.rows()]
+from tests.worklist_lists import Lists
 
 
 @pytest.fixture
