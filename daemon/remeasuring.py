@@ -15,18 +15,27 @@ from daemon.intake import SOURCE, Earlier
 from daemon.joining import files_below, take_again
 from daemon.outputs.folder import write_files, write_report
 from daemon.outputs.report import ModelUsed, build_report, with_lobes
+from daemon.outputs.report_slices import slices_object
 from daemon.outputs.sentences import CORRECTED, WHY_REVISED
 from daemon.publishing import sync_tree
-from daemon.work import JudgingRules, drop_unpacked, occasion_of, seen_again, show, whose
+from daemon.work import (
+    JudgingRules,
+    drop_unpacked,
+    occasion_of,
+    seen_again,
+    show,
+    spacing_used,
+    whose,
+)
 from model.corrected import read_corrected
 from model.errors import MaskError
-from model.findings import measure
 from model.lobes import lobes_of
-from model.midplane import midplane_of_head
+from model.masks import findings_on
 from model.overlap import dice
 from model.reading.dicom_identity import Identity
 from model.reading.nifti import read_nifti
 from model.reading.pictures import read_picture
+from model.reading.scaling import with_spacing
 from model.reading.scan import read
 from model.segmentation import Segmentation
 from model.volume import MaskArray, Note
@@ -82,7 +91,8 @@ def correct_into(
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):
         raise MaskError(SAME)
     was_read = time.monotonic()
-    findings = measure(mask, volume.affine, midplane_of_head(volume), None, volume.notes)
+    volume = with_spacing(volume, past.spacing)
+    findings = findings_on(volume, mask)
     segmentation = Segmentation(mask, mask.astype(np.float32), rules.threshold)
     write_files(volume, segmentation, staging, scan_id, save_probabilities=False)
     seconds = {"read": was_read - began, "segment": 0.0, "write": time.monotonic() - was_read}
@@ -94,6 +104,7 @@ def correct_into(
     )
     used = ModelUsed(**basis.network_report["model"])
     report = with_lobes(build_report(volume, findings, used, occasion), lobes_of(volume, mask))
+    report |= spacing_used(volume, past) | {"slices": slices_object(volume, mask)}
     report["mask"] = _told(corrected.correction, mask, basis)
     report["quality"] = _quality(newest, corrected.correction)
     show(volume, segmentation, report, staging, intake)

@@ -147,7 +147,7 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
-    report |= _spacing_used(volume, past)
+    report |= spacing_used(volume, past)
     report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
     if segmentation is not None:
         show(volume, segmentation, report, staging, intake)
@@ -159,7 +159,7 @@ def judge_into(
     return report
 
 
-def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
+def spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
     """What a person entered, if it counts: a file's own spacing goes before it."""
     entered = None if volume.file_affine is None else past.spacing
     return {"spacing_entered": entered.numbers if entered else None}

@@ -42,7 +42,11 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
         return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
     if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
         raise MaskError("The mask and the scan lie on different grids.")
+    return MeasuredMask(scan, findings_on(scan, mask), lobes_of(scan, mask))
+
+
+def findings_on(scan: Volume, mask: MaskArray) -> Findings:
+    """Measurements of a mask that no network made, on its scan's own grid: uint8 0/1 (i, j, k)."""
     head = midplane_of_head(scan)
     findings = measure(mask, scan.affine, head, None, scan.notes)
-    shift = midline_shift(scan, mask, head)
-    return MeasuredMask(scan, replace(findings, shift=shift), lobes_of(scan, mask))
+    return replace(findings, shift=midline_shift(scan, mask, head))

@@ -159,7 +159,7 @@ def judge_samples(folder: Path) -> None:
         env=os.environ | {"GLIOWATCH_DAEMON__REST_SECONDS": "0.3"},
         check=True,
         capture_output=True,
-        timeout=100,
+        timeout=110,
     )
 
 

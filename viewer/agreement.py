@@ -22,7 +22,7 @@ from daemon.outputs.sentences import HASH_CHARACTERS, NOT_KNOWN, moment_words
 from viewer.keys import INDEX, RECORDS
 from viewer.lookups import known_patients
 from viewer.pages import render
-from viewer.reviewing import REASONS
+from viewer.statements import REASONS
 
 MOST_LISTED = 10
 NOTHING = "Nobody has reviewed a mask of the network yet."

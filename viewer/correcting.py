@@ -78,9 +78,9 @@ async def show_corrections(request: web.Request) -> web.StreamResponse:
 
 async def take_correction(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/corrections`: keep a mask, put it on record, and queue it."""
-    scan = await asked_scan(request)
     if request.content_type != FORM:
         raise web.HTTPForbidden(text=STALE_FORM)
+    scan = await asked_scan(request)
     if scan.finding == "not_judged":
         raise web.HTTPBadRequest(text=NO_MASK)
     meter = Meter(request.app[SETTINGS].viewer.max_upload_mb * MEGABYTE)

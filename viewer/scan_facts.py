@@ -15,7 +15,7 @@ from daemon.outputs.sentences import (
     range_words,
     size_words,
 )
-from daemon.outputs.where_words import NO_LOBE
+from daemon.outputs.where_words import NO_LOBE, midline_words
 from viewer.scan_view import shown_slice
 
 MOST_NOTES = 3  # beside the picture; all of them stand below
@@ -76,6 +76,8 @@ def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
             ("Midline", _crossing(first)),
             ("Lesions", count),
         ]
+    if shift := midline_words(report):
+        told.append(("Midline shift", shift.removeprefix("Midline shift: ")))
     told.append(("Change", (report.get("change") or {}).get("words") or NO_EARLIER))
     if confidence := confidence_words(report):
         told.append(("Confidence", confidence))
