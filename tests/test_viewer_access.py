@@ -20,7 +20,8 @@ def _addresses(app: web.Application) -> set[tuple[str, str]]:
         path = route.resource.canonical
         if path == "/static":
             path = "/static/gliowatch.css"
-        found.add((route.method, path.format(patient_key="k", scan_id="s", role="overlay.png")))
+        example = {"patient_key": "k", "scan_id": "s", "role": "overlay.png", "upload": "u"}
+        found.add((route.method, path.format(**example)))
     return found
 
 
