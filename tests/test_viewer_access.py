@@ -159,7 +159,7 @@ async def test_our_own_origin_is_taken(tmp_path: Path) -> None:
 async def test_every_form_needs_its_csrf(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         posts = [path for method, path in _addresses(house.app) if method == "POST"]
-        assert len(posts) == 5
+        assert len(posts) == 12
         for path in posts:
             for data in ({}, {"csrf": ""}, {"csrf": "wrong"}):
                 assert (await house.client.post(path, data=data)).status == 403, path
