@@ -11,7 +11,7 @@ from model.lobes import Lobes, lobes_of
 from model.midline import midline_shift
 from model.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
-from model.volume import Volume
+from model.volume import MaskArray, Volume
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ from viewer.patient_words import (
     place_words,
     summary,
 )
-from viewer.reviewing import SAID
 from viewer.scan_files import with_pictures
+from viewer.statements import SAID
 from viewer.wording import KINDS, age, found_size
 
 LABELS = {field.name: field.label for field in FIELDS} | {"entry": "Record", "photo_id": "Photo"}

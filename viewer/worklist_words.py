@@ -9,7 +9,7 @@ from daemon.names import UNASSIGNED
 from daemon.outputs.sentences import FILED_TWICE, moment_words
 from daemon.outputs.sentences import SIDES as REPORTED_SIDES
 from viewer.nights import clock_words, local_words
-from viewer.reviewing import SAID
+from viewer.statements import SAID
 from viewer.wording import found_size
 
 STATES = {
