@@ -48,15 +48,22 @@ NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
 
 async def process(job: Job) -> State:
     """Take one drop to its end; the state that it reached. All errors of a scan end here."""
-    drop = job.queued.drop
     try:
         state = await _process(job)
-        if state is not State.WAITING and drop.kind not in OF_PUBLISHED:
-            await come_again(job.index, job.records, [drop.patient_id])
-        return state
     except ledger.LeaseLost:
         log.warning("lease_lost", extra={"drop": job.queued.drop_id})
         return State.WAITING
+    if state is not State.WAITING and job.queued.drop.kind not in OF_PUBLISHED:
+        await _show_patient(job)
+    return state
+
+
+async def _show_patient(job: Job) -> None:
+    """A patient who was deleted while the drop waited or ran is listed again."""
+    try:
+        await come_again(job.index, job.records, [job.queued.drop.patient_id])
+    except Exception:  # the drop itself has ended well, and the next one of the patient tries again
+        log.exception("unexpected", extra={"drop": job.queued.drop_id})
 
 
 async def _process(job: Job) -> State:
