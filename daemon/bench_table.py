@@ -6,11 +6,18 @@ from typing import Any
 from daemon.bench_targets import COMMON, COMMON_MISSING
 
 Say = Callable[[str], object]
+BUSY = 0.5  # load of a machine, in threads of it, from which on its figures are worth little
+BUSY_WORDS = (
+    "Other programs were running: ratios to the common way are too high then, for torch's threads"
+    " wait for each other. Repeat it on a quiet machine."
+)
 
 
 def print_bench(content: dict[str, Any], say: Say) -> None:
     """Machine, then for each scan its stages in milliseconds and the ratios with their targets."""
     say(", ".join(f"{name} {value}" for name, value in content["machine"].items()))
+    if content["machine"].get("load", 0.0) > BUSY * content["machine"].get("threads", 1):
+        say(BUSY_WORDS)
     for scan in content["scans"]:
         say("")
         say(

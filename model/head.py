@@ -15,7 +15,8 @@ def brightness(voxels: FloatArray) -> FloatArray:
     no brighter than the middle (air set to a constant, which is below zero in a z-scored
     scan); otherwise the darkest hundredth.
     """
-    sample = voxels.ravel()[:: max(1, voxels.size // 200_000)]
+    chosen = np.arange(0, voxels.size, max(1, voxels.size // 200_000))
+    sample = voxels[np.unravel_index(chosen, voxels.shape)]  # never a copy of all in another order
     values, counts = np.unique(sample, return_counts=True)
     common = int(np.argmax(counts))
     is_air = counts[common] >= 0.2 * sample.size and values[common] <= np.median(sample)
@@ -26,6 +27,6 @@ def brightness(voxels: FloatArray) -> FloatArray:
 
 def head_mask(bright: FloatArray) -> NDArray[np.bool_]:
     """Voxels of the head, bone and cavities left out: bool, same shape as `brightness` gave."""
-    level = HEAD_LEVEL * float(np.percentile(bright, 99.5))
+    level = HEAD_LEVEL * float(np.percentile(bright.ravel(order="K"), 99.5))
     inside: NDArray[np.bool_] = bright > max(level, 0.0)
     return inside

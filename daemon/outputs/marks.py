@@ -6,6 +6,7 @@ tissue, in black-and-white print and by colour-blind readers.
 
 import math
 import textwrap
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,12 @@ def captioned(picture: Image.Image, words: str) -> Image.Image:
 
 def write(picture: Image.Image, place: Place, text: str, size: int) -> None:
     """Words whose upper left corner is `place`."""
-    font = ImageFont.load_default(size)
+    font = _font(size)
     ImageDraw.Draw(picture).text(
         place, text, TEXT, font=font, stroke_width=2, stroke_fill=(0, 0, 0)
     )
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)  # unpacked anew each time

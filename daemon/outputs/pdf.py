@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from reportlab import rl_config
 from reportlab.pdfgen.canvas import Canvas
 
 from daemon.outputs import sentences as words
@@ -28,6 +29,7 @@ def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
     """
     name = report["scan_id"]
     path = folder / f"{name}_report.pdf"
+    rl_config.useA85 = 0  # text in place of bytes would be larger, and is made in plain Python
     canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
     canvas.setTitle(f"gliowatch {name}")  # no patient data: viewers list titles
     canvas.setAuthor("gliowatch")

@@ -14,7 +14,7 @@ from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.hospital import Hospital, until
 
-MOST_WORKER_MEMORY = 1200 << 20  # bytes; measured: 890 MB, of which torch alone takes 350 MB
+MOST_WORKER_MEMORY = 1200 << 20  # bytes; 890 MB were measured when torch still judged
 BOMB_BYTES = 3_000_000_000
 
 
