@@ -3,12 +3,12 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from daemon.settings import Settings
+from daemon.commands import AsJson, SettingsFile, load
+from daemon.commands import app as about_what_is_there
 
 app = typer.Typer(
     help="Watches MRI drop folders and reports tumor size and side. Research use only.",
@@ -17,14 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-records_app = typer.Typer(help="Copies of what people entered.")
-app.add_typer(records_app, name="records")
+app.add_typer(about_what_is_there)
 
 EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
 
-SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
-]
 OutFolder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
 ]
@@ -32,7 +28,6 @@ DataFolder = Annotated[
     Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
 ]
 SplitFile = Annotated[Path | None, typer.Option(exists=True, help="JSON with lists of patients")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 class Quality(StrEnum):
@@ -79,7 +74,7 @@ def run(
     from daemon.running import run_all
     from viewer.server import serve
 
-    raise SystemExit(run_all(_load(settings), once, serve, typer.echo))
+    raise SystemExit(run_all(load(settings), once, serve, typer.echo))
 
 
 @app.command()
@@ -120,149 +115,6 @@ def measure(
     print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
 
 
-class QueueAction(StrEnum):
-    """What may be done with the queue."""
-
-    LIST = "list"
-    PAUSE = "pause"
-    RESUME = "resume"
-    CANCEL = "cancel"
-    RETRY = "retry"
-    REPROCESS = "reprocess"
-    URGENT = "urgent"
-    NOW = "now"
-
-
-@app.command("queue")
-def change_queue(
-    action: Annotated[QueueAction, typer.Argument(help="what to do")],
-    scans: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[SCAN_ID...]", help="scan ids, or numbers that list shows"),
-    ] = None,
-    settings: SettingsFile = None,
-) -> None:
-    """List, pause, resume, cancel, retry, reprocess, hurry or begin now, beside the daemon."""
-    from daemon.queue_commands import run_queue_command
-
-    typer.echo(run_queue_command(_load(settings), action.value, scans or []))
-
-
-class UserAction(StrEnum):
-    """What may be done with accounts."""
-
-    LIST = "list"
-    ADD = "add"
-    DISABLE = "disable"
-    ENABLE = "enable"
-    RESET = "reset"
-    ROLE = "role"
-
-
-class UserRole(StrEnum):
-    """What an account is for."""
-
-    READER = "reader"
-    UPLOADER = "uploader"
-    REVIEWER = "reviewer"
-    ADMIN = "admin"
-
-
-@app.command("users")
-def change_users(
-    action: Annotated[UserAction, typer.Argument(help="reset gives a new password")],
-    name: Annotated[str, typer.Argument(help="what is typed at the login")] = "",
-    full_name: Annotated[str, typer.Option("--name", help="what reviews are signed with")] = "",
-    role: Annotated[UserRole, typer.Option(help="of a new account; next one of role")] = (
-        UserRole.READER
-    ),
-    settings: SettingsFile = None,
-) -> None:
-    """Accounts of the viewer: list, add, disable, enable, new password, other role."""
-    from daemon.roles import Role
-    from daemon.users_command import Wish, run_users_command
-
-    wish = Wish(action.value, name, full_name, Role(role.value))
-    typer.echo(run_users_command(_load(settings), wish, _ask_password))
-
-
-def _ask_password() -> str:
-    """From a terminal, twice and unseen; else the first line of standard input."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")
-
-
-@app.command("verify")
-def verify_all(
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
-    ] = False,
-    settings: SettingsFile = None,
-    json: AsJson = False,
-) -> None:
-    """Compare every file ever dropped with inbox, index and outbox; 1 on any difference."""
-    from daemon.rebuilding import rebuild_visibly
-    from daemon.verifying import verify_visibly
-
-    loaded = _load(settings)
-    if rebuild:
-        rebuild_visibly(loaded, lambda line: typer.echo(line, err=json))
-    raise SystemExit(verify_visibly(loaded, json, typer.echo))
-
-
-@app.command()
-def export(
-    deidentify: Annotated[
-        bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
-    ] = False,
-    masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="write reviewed masks as a training set")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="FILE", dir_okay=False, help="else standard output"),
-    ] = None,
-    settings: SettingsFile = None,
-) -> None:
-    """Write all findings as CSV, one row a lesion."""
-    from daemon.exporting import export as export_all
-
-    export_all(_load(settings), deidentify, masks, out, typer.echo)
-
-
-@app.command()
-def info(settings: SettingsFile = None, json: AsJson = False) -> None:
-    """Show versions, device, weights and the settings in force."""
-    from daemon.about import about
-    from daemon.outputs.text import print_table
-
-    print_table(about(_load(settings)), json, typer.echo)
-
-
-@records_app.command("copy")
-def copy_records(settings: SettingsFile = None) -> None:
-    """Copy the records now; gliowatch may run meanwhile."""
-    from daemon.copying import make_copy
-
-    daemon = _load(settings).daemon
-    copy = make_copy(daemon.records, daemon.copies, daemon.records_copies)
-    typer.echo(f"The records were copied to {copy.path}.")
-
-
-@records_app.command("restore")
-def restore_records(
-    file: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="else the newest good copy")
-    ] = None,
-    settings: SettingsFile = None,
-) -> None:
-    """Go back to a copy of the records; the damaged file is kept beside it."""
-    from daemon.restoring import restore
-
-    restore(_load(settings).daemon, file, typer.echo)
-
-
 @app.command()
 def train(
     data: DataFolder,
@@ -289,7 +141,7 @@ def train(
     from training.standard import StandardPlan
     from training.terminal import train_visibly
 
-    table = _load(settings).training.model_dump()
+    table = load(settings).training.model_dump()
     share = table.pop("validation_share")
     request = Request(data, out, split, share, resume, recipe.value, fold, start, again)
     plan = StandardPlan(**table)
@@ -316,7 +168,7 @@ def evaluate(
     from model.segmentation import Rules
     from training.figures import evaluate_visibly
 
-    loaded = _load(settings)
+    loaded = load(settings)
     model, seed = loaded.model, loaded.training.seed if out_of_fold else None
     rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
     evaluate_visibly(data, split, subset, weights, rules, (json_file, page), seed, typer.echo)
@@ -333,12 +185,6 @@ def bench(
     from training.bench import common_rows, training_rows
 
     bench_visibly(scan, common_rows, training_rows if training else None, json, typer.echo)
-
-
-def _load(settings: Path | None) -> "Settings":
-    from daemon.settings import load_settings
-
-    return load_settings(settings)
 
 
 if __name__ == "__main__":

@@ -8,25 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.comparing import add_past
 from daemon.history import Past, judged_revision
 from daemon.index.corrections import Correction
 from daemon.intake import SOURCE, Earlier
 from daemon.joining import files_below, take_again
-from daemon.outputs.folder import write_files, write_report
+from daemon.outputs.folder import write_files
 from daemon.outputs.report import ModelUsed, build_report, with_lobes
-from daemon.outputs.report_slices import slices_object
 from daemon.outputs.sentences import CORRECTED, WHY_REVISED
-from daemon.publishing import sync_tree
-from daemon.work import (
-    JudgingRules,
-    drop_unpacked,
-    occasion_of,
-    seen_again,
-    show,
-    spacing_used,
-    whose,
-)
+from daemon.work import JudgingRules, finish_scan, occasion_of
 from model.corrected import read_corrected
 from model.errors import MaskError
 from model.lobes import lobes_of
@@ -104,16 +93,9 @@ def correct_into(
     )
     used = ModelUsed(**basis.network_report["model"])
     report = with_lobes(build_report(volume, findings, used, occasion), lobes_of(volume, mask))
-    report |= spacing_used(volume, past) | {"slices": slices_object(volume, mask)}
     report["mask"] = _told(corrected.correction, mask, basis)
     report["quality"] = _quality(newest, corrected.correction)
-    show(volume, segmentation, report, staging, intake)
-    add_past(
-        report, seen_again(volume, segmentation), staging, outbox, past, rules.change, rules.flair
-    )
-    drop_unpacked(staging)
-    write_report(report, whose(newest["patient_id"], intake, entered), staging)
-    sync_tree(staging)
+    finish_scan(report, volume, segmentation, staging, intake, outbox, past, rules, entered)
     return report
 
 

@@ -147,19 +147,34 @@ def judge_into(
     model = ModelUsed(network.name, network.sha256, rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
-    report |= spacing_used(volume, past)
-    report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
-    if segmentation is not None:
-        show(volume, segmentation, report, staging, intake)
-    seen = seen_again(volume, segmentation)
-    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
-    drop_unpacked(staging)
-    write_report(report, whose(patient_id, intake, entered), staging)
-    sync_tree(staging)
+    finish_scan(report, volume, segmentation, staging, intake, outbox, past, rules, entered)
     return report
 
 
-def spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
+def finish_scan(
+    report: dict[str, Any],
+    volume: Volume,
+    segmentation: Segmentation | None,
+    staging: Path,
+    intake: Intake,
+    outbox: Path | None,
+    past: Past,
+    rules: JudgingRules,
+    entered: Identity | None,
+) -> None:
+    """Add to a report what is known beyond the mask, and write what shows it; all synced."""
+    report |= _spacing_used(volume, past)
+    report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
+    if segmentation is not None:
+        _show(volume, segmentation, report, staging, intake)
+    seen = _seen_again(volume, segmentation)
+    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
+    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
+    write_report(report, _whose(report["patient_id"], intake, entered), staging)
+    sync_tree(staging)
+
+
+def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
     """What a person entered, if it counts: a file's own spacing goes before it."""
     entered = None if volume.file_affine is None else past.spacing
     return {"spacing_entered": entered.numbers if entered else None}
@@ -181,7 +196,7 @@ def compare_into(
     )
 
 
-def seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
+def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
     """What was just judged, for a comparison; nobody asks for it where nothing was."""
 
     def seen() -> tuple[Volume, Marked]:
@@ -191,7 +206,7 @@ def seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
     return seen
 
 
-def show(
+def _show(
     volume: Volume,
     segmentation: Segmentation,
     report: dict[str, Any],
@@ -209,11 +224,6 @@ def show(
     report["quality"] += [asdict(doubt)] if doubt else []
 
 
-def drop_unpacked(staging: Path) -> None:
-    """What was unpacked to be read is not published."""
-    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-
-
 def occasion_of(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
     """What the report says of a drop beside its findings. files: how many `source/` holds."""
     return Occasion(
@@ -227,7 +237,7 @@ def occasion_of(intake: Intake, patient_id: str, files: int, seconds: dict[str, 
     )
 
 
-def whose(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
+def _whose(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
     """Whom the page names: what people entered, and else what the DICOM files tell as one."""
     told = intake.identities[0] if len(intake.identities) == 1 else Identity(patient_id)
     known = entered or Identity(patient_id)

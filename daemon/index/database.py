@@ -12,7 +12,8 @@ from typing import Any
 import aiosqlite
 
 from daemon.index.folding import fold
-from daemon.index.migrations import INDEX, RECORDS
+from daemon.index.migrations import INDEX
+from daemon.index.records_migrations import RECORDS
 from model.errors import GliowatchError
 
 BUSY_SECONDS = 60.0
