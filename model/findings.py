@@ -12,7 +12,7 @@ from model.diameters import InPlane, in_plane_diameters
 from model.midline import MidlineShift
 from model.midplane import Midplane
 from model.points import move
-from model.segmentation import CONNECTED_26
+from model.segmentation import CONNECTED_26, box_around
 from model.surface import longest_distance, outermost
 from model.upright import Upright
 from model.volume import Affine, FloatArray, MaskArray, Note, slice_axis
@@ -113,11 +113,13 @@ def number_lesions(mask: MaskArray, affine: Affine) -> NDArray[np.int32]:
 
 
 def _number(mask: MaskArray) -> NDArray[np.int32]:
-    pieces, count = ndimage.label(mask, CONNECTED_26)
+    numbered, box = np.zeros(mask.shape, np.int32), box_around(mask > 0)
+    pieces, count = ndimage.label(mask[box], CONNECTED_26)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     numbers = np.zeros(count + 1, np.int32)
     numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
-    return np.asarray(numbers[pieces])
+    numbered[box] = numbers[pieces]
+    return numbered
 
 
 def _lesion(
