@@ -37,7 +37,7 @@ def test_the_queue_moves_and_obeys(
             expect(failed).to_have_count(2, timeout=15_000)
             expect(failed.filter(has_text="The file is not a NIfTI image")).to_have_count(1)
             page.get_by_role("button", name="Retry all").click()
-            expect(page.locator(".message").first).to_contain_text("Back in the inbox: 2.")
+            expect(page.locator(".message").first).to_contain_text("To be tried again: 2.")
         with browsing.page("/system", "dark") as page:
             page.get_by_text("[viewer], ").click()
-            expect(page.get_by_text("**********").first).to_be_visible()
+            expect(page.get_by_text("night_begins")).to_be_visible()

@@ -14,7 +14,7 @@ from viewer.keys import INDEX, RECORDS
 
 BARE = [{"code": "units_unknown", "message": "No unit."}]
 PICTURE: dict[str, Any] = scan_row("x", "y").report["input"] | {"kind": "image"}
-SIZES = {"across": "0.9", "down": "0,8", "between": "5.5", "entered_by": "Eve <i>"}
+SIZES = {"across": "0.9", "down": "0,8", "between": "5.5"}
 
 
 async def again(house: House) -> list[str]:
@@ -23,7 +23,7 @@ async def again(house: House) -> list[str]:
 
 
 async def test_it_is_noted_judged_anew_and_taken_back(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, who="Eve <i>") as house:
         await house.add_scan("P1", "s1", quality=BARE)
         assert await house.post("/scans/s1/spacing", SIZES) == (303, "/scans/s1")
         assert await again(house) == ["s1"]
@@ -33,7 +33,8 @@ async def test_it_is_noted_judged_anew_and_taken_back(tmp_path: Path) -> None:
         entered = await entered_spacing(house.app[RECORDS], "s1")
         assert entered is not None
         assert entered.spacing == Spacing(0.9, 0.8, 5.5)
-        await house.post("/scans/s1/spacing", {"entered_by": "Bob"})
+        await house.come_in("Bob")
+        await house.post("/scans/s1/spacing", {})
         entered = await entered_spacing(house.app[RECORDS], "s1")
         assert entered is not None
         assert (entered.spacing, entered.entered_by) == (None, "Bob")
@@ -48,7 +49,6 @@ async def test_it_is_noted_judged_anew_and_taken_back(tmp_path: Path) -> None:
         (SIZES | {"between": ""}, "all distances"),
         (SIZES | {"across": "nan"}, "between 0.1 and 5 mm"),
         (SIZES | {"across": "wide"}, "a number, in millimetres"),
-        (SIZES | {"entered_by": ""}, "Please give your name"),
     ],
 )
 async def test_what_cannot_be_is_refused(

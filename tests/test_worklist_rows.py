@@ -175,7 +175,7 @@ async def test_an_open_list_is_told_of_changes_elsewhere_in_it(lists: Lists) -> 
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
     path, records = tmp_path / "index.sqlite", tmp_path / "records.sqlite"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("daemon.index.database.INDEX", INDEX[:8])
+        patch.setattr("daemon.index.database.INDEX", INDEX[:-1])
         async with open_index(path) as index:
             older = Lists(index, index, index)
             await older.publish("s")

@@ -146,7 +146,6 @@ INDEX: tuple[str, ...] = (
         (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
             WHERE g.scan_id = d.scan_id AND g.is_given);
     """,
-    WORKLIST,
     """
     ALTER TABLE drops ADD COLUMN touched REAL NOT NULL DEFAULT 0;   -- Unix seconds: last change
     ALTER TABLE drops ADD COLUMN rested_at TEXT;                    -- when it was at rest
@@ -156,4 +155,5 @@ INDEX: tuple[str, ...] = (
     CREATE INDEX scans_by_weights
         ON scans (json_extract(report, '$.model.weights_sha256'), scan_id, revision);
     """,
+    WORKLIST,
 )
