@@ -108,6 +108,7 @@ def test_it_works_by_keys_alone(browsing: Browsing) -> None:
         page.keyboard.press("Enter")
         expect(page.locator("#worklist tbody tr")).to_have_count(1)
         assert "%" not in page.url
+        expect(page.locator("#show-keys")).to_be_visible()  # the new page hears its keys
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         page.wait_for_url("**/scans/c1")
