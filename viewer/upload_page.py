@@ -23,6 +23,14 @@ async def show_upload(request: web.Request) -> web.StreamResponse:
 
 async def take_upload(request: web.Request) -> web.StreamResponse:
     """`POST /upload`: write the files into the inbox as one drop."""
+    count = await place_upload(request)
+    if count == 0:
+        return await _page(request, {"plain_wrong": NO_FILE}, 400)
+    raise web.HTTPSeeOther(f"/?received={count}")
+
+
+async def place_upload(request: web.Request) -> int:
+    """Stream the files of a multipart request into the inbox as one drop; how many they were."""
     settings = request.app[SETTINGS]
 
     async def folder_of(choice: str) -> str:
@@ -36,10 +44,7 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
 
     daemon, limit = settings.daemon, settings.viewer.max_upload_mb * MEGABYTE
     rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
-    count = await receive(request, Place(daemon.inbox, rules, limit), folder_of)
-    if count == 0:
-        return await _page(request, {"plain_wrong": NO_FILE}, 400)
-    raise web.HTTPSeeOther(f"/?received={count}")
+    return await receive(request, Place(daemon.inbox, rules, limit), folder_of)
 
 
 async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:

@@ -58,6 +58,8 @@ class Meter:
 async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> int:
     """Read the form: its csrf field first, then the patient, then the files; how many there were.
 
+    Who asks with a token sends no csrf field.
+
     folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
     """
     if request.content_type != FORM:
@@ -65,7 +67,8 @@ async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> in
     meter = Meter(place.limit)
     with _damaged_forms_refused():
         reader = await request.multipart()
-        check_csrf(request[SESSION], await _word(reader, "csrf"))
+        if not request[SESSION].token_id:
+            check_csrf(request[SESSION], await _word(reader, "csrf"))
         meter.announce(request.content_length)
         folder = await folder_of(await _word(reader, "patient"))
         async with _all_or_nothing(place, folder) as upload:
