@@ -9,6 +9,7 @@ from daemon.index.patients import find_patient
 from daemon.names import UNASSIGNED
 from viewer.keys import RECORDS, SETTINGS
 from viewer.pages import render
+from viewer.upload_desk import refuse_when_full, refuse_without_inbox
 from viewer.upload_form import choices
 from viewer.upload_sent import sent_lines
 from viewer.uploading import MEGABYTE, Place, receive
@@ -32,6 +33,8 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
 async def place_upload(request: web.Request) -> int:
     """Stream the files of a multipart request into the inbox as one drop; how many they were."""
     settings = request.app[SETTINGS]
+    await refuse_without_inbox(request.app)
+    await refuse_when_full(request)
 
     async def folder_of(choice: str) -> str:
         """The patient's folder for the form's choice, which is a patient_key or `unassigned`."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,8 +18,11 @@ from viewer.pages import STALE_FORM, check_csrf
 CHUNK = 1 << 18  # bytes
 FRAME = 1 << 16  # bytes: what a form adds around its files, at most
 MEGABYTE = 10**6
+STALLED_SECONDS = 60.0  # without a byte
+STALLED = "Nothing came for a minute: the upload was not kept. Please try it again."
 MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
+Came = TypeVar("Came")
 FolderOf = Callable[[str], Awaitable[str]]
 
 
@@ -73,9 +77,18 @@ async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> in
         folder = await folder_of(await _word(reader, "patient"))
         async with _all_or_nothing(place, folder) as upload:
             count = 0
-            while (part := await reader.next()) is not None:
+            while (part := await in_time(reader.next())) is not None:
                 count += await _take(part, upload, meter)
     return count
+
+
+async def in_time(coming: Awaitable[Came]) -> Came:
+    """What comes next, or HTTPRequestTimeout: nobody keeps a connection busy with nothing."""
+    try:
+        async with asyncio.timeout(STALLED_SECONDS):
+            return await coming
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=STALLED) from None
 
 
 @contextmanager
@@ -101,11 +114,11 @@ async def _all_or_nothing(place: Place, folder: str) -> AsyncIterator[Upload]:
 
 async def _word(reader: MultipartReader, name: str) -> str:
     """The next field, which must be the short one of this name; '' for any other."""
-    part = await reader.next()
+    part = await in_time(reader.next())
     if not isinstance(part, BodyPartReader) or part.name != name:
         return ""
     value = b""
-    while chunk := await part.read_chunk():
+    while chunk := await in_time(part.read_chunk()):
         value += chunk
         if len(value) > MOST_WORD:
             return ""
@@ -118,7 +131,7 @@ async def _take(part: MultipartReader | BodyPartReader, upload: Upload, meter: M
         return 0
     stream = await asyncio.to_thread(upload.open, part.filename)
     with stream:  # closed after a failure too; the upload takes the file away
-        while chunk := await part.read_chunk(CHUNK):
+        while chunk := await in_time(part.read_chunk(CHUNK)):
             meter.add(len(chunk))
             await asyncio.to_thread(stream.write, chunk)
         await asyncio.to_thread(upload.close, stream)

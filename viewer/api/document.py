@@ -33,6 +33,7 @@ WHY = {
     401: "No token that counts",
     403: "The role has no right to this, or a session tried to change something",
     404: "There is nothing of this name",
+    408: "Nothing came for a minute",
     409: "Something has changed meanwhile",
     410: "It was deleted, or taken back",
     413: "More than is taken",
@@ -40,6 +41,7 @@ WHY = {
     429: "Too many wrong tokens from this address",
     500: "A fault of gliowatch",
     503: "The inbox is not there",
+    507: "The disk of the inbox is full",
 }
 
 

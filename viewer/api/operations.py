@@ -170,7 +170,7 @@ WORK = (
         upload=UPLOAD_FORM,
         answer=forms.Received,
         status=201,
-        faults=(503,),
+        faults=(408, 503, 507),
     ),
     Operation(
         *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", work.list_queue),

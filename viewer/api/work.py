@@ -19,7 +19,6 @@ from viewer.api.forms import (
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.system_actions import do
 from viewer.system_page import LISTS, asked_page
-from viewer.upload_desk import refuse_without_inbox
 from viewer.upload_page import NO_FILE, place_upload
 from viewer.uploading import FORM
 
@@ -30,7 +29,6 @@ async def upload(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/uploads`: streamed into the inbox as one drop, or nothing of it is kept."""
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType(text=NOT_A_FORM)
-    await refuse_without_inbox(request.app)
     count = await place_upload(request)
     if count == 0:
         raise web.HTTPBadRequest(text=NO_FILE)
