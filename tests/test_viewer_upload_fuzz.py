@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,8 @@ ENDS = st.one_of(st.just(b""), st.binary(max_size=80))
 WAYS = st.sampled_from(["form", "api", "held"])
 
 
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionHeader")
+@pytest.mark.filterwarnings("ignore::aiohttp.BadContentDispositionParam")
 async def test_whatever_is_uploaded_stays_in_the_inbox_and_is_no_fault(tmp_path: Path) -> None:
     folder = tmp_path / "far" / "down"
     folder.mkdir(parents=True)
