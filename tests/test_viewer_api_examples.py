@@ -58,6 +58,7 @@ def try_all(
     generation = GenerationConfig(with_security_parameters=False)
     projects = ProjectsConfig(default=ProjectConfig(generation=generation))
     schema = schemathesis.openapi.from_dict(document, config=SchemathesisConfig(projects=projects))
+    schema.validate()  # the document itself is of OpenAPI 3.1
     answers: Counter[int] = Counter()
     with requests.Session() as session:
         for found in schema.get_all_operations():
