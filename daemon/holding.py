@@ -46,7 +46,10 @@ class Held:
         if sum(len(names) for _, _, names in os.walk(self.folder)) >= MOST_FILES:
             raise NotHeld(f"An upload may hold {MOST_FILES} files at most.")
         folder, name = self._safe(claimed_path)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotHeld("A folder and a file of this upload have the same name.") from None
         stem, dot, ending = name.partition(".")
         for number in range(1, MOST_FILES + 2):
             target = folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")

@@ -14,7 +14,7 @@ from daemon.leaving import come_back
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
-SCAN_ID_CHARACTERS = 20
+NUMBER_CHARACTERS = 19  # of what SQLite's integers hold; a scan_id has 20
 MOST_RETRIED = 500  # at a time
 
 DONE = {
@@ -109,7 +109,7 @@ async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:
     """Drops by scan_id, or by their number in the worklist. Raises UnknownScan."""
     numbers: list[int] = []
     for name in names:
-        if name.isdecimal() and len(name) < SCAN_ID_CHARACTERS:
+        if name.isdecimal() and len(name) < NUMBER_CHARACTERS:
             numbers.append(int(name))
             continue
         found = await queue.drops_of_scan(index, name)

@@ -55,17 +55,21 @@ class Site:
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[Site]:
-    """`gliowatch run` over the settings in `folder`, on a free port, until the context ends."""
+def served(folder: Path, log: Path = Path(os.devnull), /, **environment: str) -> Iterator[Site]:
+    """`gliowatch run` over the settings in `folder`, on a free port, until the context ends.
+
+    log: where its processes log to.
+    """
     port = _free_port()
     words = [sys.executable, "-m", "gliowatch", "run", "--settings", str(folder / "settings.toml")]
-    process = subprocess.Popen(
-        words,
-        cwd=folder,
-        env=os.environ | {"GLIOWATCH_VIEWER__PORT": str(port)} | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env=os.environ | {"GLIOWATCH_VIEWER__PORT": str(port)} | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/healthz")
         yield Site(folder, f"http://127.0.0.1:{port}", process)

@@ -14,7 +14,7 @@ import pytest
 
 from daemon.copying import make_copy
 from daemon.index import accounts
-from daemon.index.api_tokens import add_token, find_token, revoke_token, tokens_of
+from daemon.index.api_tokens import add_token, find_bearer, revoke_token, tokens_of
 from daemon.index.audit import Action, note, page_of_audit
 from daemon.index.database import Database, open_records
 from daemon.index.login_links import add_link
@@ -152,10 +152,10 @@ async def test_sessions_and_tokens_end_with_the_account(records: Database, how: 
     number = (await account(records)).account_id
     key = await begin_session(records, number)
     token = await add_token(records, number, "script", Role.READER, date.today())
-    assert await find_token(records, token, date.today())
+    assert await find_bearer(records, token, date.today())
     if how == "disabled":
         await accounts.set_enabled(records, number, False)
-        assert await find_token(records, token, date.today()) is None
+        assert await find_bearer(records, token, date.today()) is None
         with pytest.raises(LoginRefused):
             await log_in(records, Passwords(), "ada", GOOD, "::1")
     else:
@@ -166,12 +166,12 @@ async def test_sessions_and_tokens_end_with_the_account(records: Database, how: 
 async def test_a_token_ends_after_its_day_and_when_it_is_revoked(records: Database) -> None:
     number, today = (await account(records)).account_id, date.today()
     token = await add_token(records, number, "script", Role.READER, today)
-    assert await find_token(records, token, today + timedelta(days=1)) is None
-    assert await find_token(records, "glw_guess", today) is None
+    assert await find_bearer(records, token, today + timedelta(days=1)) is None
+    assert await find_bearer(records, "glw_guess", today) is None
     [listed] = await tokens_of(records, number)
     assert await revoke_token(records, listed.token_id)
     assert not await revoke_token(records, listed.token_id)
-    assert await find_token(records, token, today) is None
+    assert await find_bearer(records, token, today) is None
 
 
 async def test_a_link_lets_in_once_and_not_for_long(records: Database) -> None:

@@ -35,3 +35,10 @@ def test_the_license_table_names_every_font() -> None:
     assert fonts
     for path in fonts:
         assert f"`{path.relative_to(ROOT)}`" in text
+
+
+def test_every_attack_of_the_table_names_a_test_that_there_is() -> None:
+    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", (ROOT / "docs" / "attacks.md").read_text())
+    assert len(named) > 30
+    for file, test in named:
+        assert re.search(rf"def {test}\(", (ROOT / file).read_text()), f"{file}::{test}"

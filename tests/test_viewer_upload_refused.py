@@ -29,6 +29,11 @@ async def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
         upload = await begin(house)
         assert (await put(house, upload, "", b"1"))[0] == 400
         assert (await put(house, "0" * 32, "a.nii", b"1"))[0] == 404
+        twins = await begin(house)
+        assert (await put(house, twins, "a", b"1"))[0] == 204
+        assert (await put(house, twins, "a/b", b"1"))[0] == 409
+        assert (await put(house, twins, "a/b/c", b"1"))[0] == 409
+        assert (await house.post(f"/upload/held/{twins}/cancel", {}))[0] == 303
         assert (await put(house, upload, "a.nii", bytes(700_000)))[0] == 204
         status, text = await put(house, upload, "b.nii", bytes(700_000))
         assert status == 413

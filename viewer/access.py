@@ -1,5 +1,7 @@
 """The guard before every page: a session, the right that the page needs, and our own origin.
 
+A token stands for a session below `/api/` and nowhere else; there a session alone only reads.
+
 What a page needs stands beside its address in `viewer/routes.py`; one that is not there is refused.
 """
 
@@ -11,6 +13,8 @@ from aiohttp.typedefs import Handler
 from daemon.index.audit import Action, note
 from daemon.index.login_sessions import Limits, find_session
 from daemon.roles import may
+from viewer.api.bearer import bearer_session
+from viewer.api.problems import is_api
 from viewer.auditing import audited
 from viewer.doors import Door
 from viewer.keys import DOORS, RECORDS, SESSION, SESSIONS, SETTINGS
@@ -18,6 +22,8 @@ from viewer.login import COOKIE, login_page
 from viewer.sessions import Session
 
 READING = frozenset({"GET", "HEAD"})
+NO_LOGIN = "The API needs a token of your account, or an open session."
+NEEDS_TOKEN = "The API changes things only for who asks with a token."
 BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
 
 
@@ -25,17 +31,27 @@ BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask 
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler, or say who may."""
     door = _door(request)
-    session = await _session(request)
+    session = await (bearer_session(request) if _has_token(request) else _session(request))
     if session is not None:
         request[SESSION] = session
     if door is None or door.needs is not None:
         if session is None:
-            return login_page(request, 401)
+            return _refuse_nobody(request)
         if door is not None:
             await _check_right(request, session, door)
     if request.method not in READING and not _from_our_pages(request):
         raise web.HTTPForbidden(text="This request came from another site and was refused.")
     return await audited(request, handler, door) if door else await handler(request)
+
+
+def _has_token(request: web.Request) -> bool:
+    return is_api(request) and "Authorization" in request.headers
+
+
+def _refuse_nobody(request: web.Request) -> web.StreamResponse:
+    if is_api(request):
+        raise web.HTTPUnauthorized(text=NO_LOGIN, headers={"WWW-Authenticate": "Bearer"})
+    return login_page(request, 401)
 
 
 def _door(request: web.Request) -> Door | None:
@@ -74,6 +90,8 @@ async def _check_right(request: web.Request, session: Session, door: Door) -> No
             text=f"Your account may not do this: it is a {session.role}, and has no right to"
             f" {door.needs}."
         )
+    if is_api(request) and request.method not in READING and not session.token_id:
+        raise web.HTTPForbidden(text=NEEDS_TOKEN)
 
 
 def _from_our_pages(request: web.Request) -> bool:

@@ -61,7 +61,9 @@ async def _note_reading(request: web.Request, door: Door, action: Action) -> Non
 
 
 async def _note(request: web.Request, door: Door, action: Action) -> None:
-    account, subject = request[SESSION].account, door.subject(request)
+    session, subject = request[SESSION], door.subject(request)
+    by = f" by token {session.token_id}" if session.token_id else ""
     detail = "" if subject == door.path else door.path
     role = request.match_info.get("role", "")  # which file: a fixed word of ours
-    await note(request.app[RECORDS], account, action, subject, f"{detail} {role}".strip()[:200])
+    words = f"{detail} {role}".strip()[:150] + by
+    await note(request.app[RECORDS], session.account, action, subject, words.strip())

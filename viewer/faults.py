@@ -2,11 +2,13 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from model.errors import GliowatchError
+from viewer.api.problems import is_api, problem
 from viewer.pages import render
 
 LOG = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _fault_page(request, error.status, _sentence(error))
+        return _fault_page(request, error.status, _sentence(error), error.headers)
     except GliowatchError as error:
         return _fault_page(request, FAULT_STATUS, str(error))
     except ConnectionError:
@@ -38,7 +40,11 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         return _fault_page(request, FAULT_STATUS, UNEXPECTED)
 
 
-def _fault_page(request: web.Request, status: int, sentence: str) -> web.Response:
+def _fault_page(
+    request: web.Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    if is_api(request):
+        return problem(status, sentence, headers or {})
     return render(request, "fault.html", {"title": "Sorry", "sentence": sentence}, status)
 
 

@@ -38,14 +38,20 @@ async def show_delete(request: web.Request) -> web.StreamResponse:
 async def delete_patient(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/delete`: hide the patient, if the ID was typed right."""
     form = await read_form(request)
+    if not await delete_if_typed(request, form.get("typed_id", "")):
+        return await _form(request, WRONG_ID)
+    raise web.HTTPSeeOther("/patients/deleted")
+
+
+async def delete_if_typed(request: web.Request, typed_id: str) -> bool:
+    """Hide the patient of the address, if this is the patient's ID; whether it was."""
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPNotFound(text="There is no such patient.")
-    if _plain(form.get("typed_id", "")) != _plain(patient.patient_id):
-        return await _form(request, WRONG_ID)
-    who = signer(request)
-    await delete(request.app[INDEX], request.app[RECORDS], patient, who)
-    raise web.HTTPSeeOther("/patients/deleted")
+    if _plain(typed_id) != _plain(patient.patient_id):
+        return False
+    await delete(request.app[INDEX], request.app[RECORDS], patient, signer(request))
+    return True
 
 
 async def show_deleted(request: web.Request) -> web.StreamResponse:
@@ -72,10 +78,15 @@ async def show_deleted(request: web.Request) -> web.StreamResponse:
 async def undo(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/undelete`: bring back what had been entered."""
     await read_form(request)
+    raise web.HTTPSeeOther(f"/patients/{await bring_back_asked(request)}")
+
+
+async def bring_back_asked(request: web.Request) -> str:
+    """Undo the deletion of the patient of the address, or HTTPNotFound; the patient's key."""
     who, key = signer(request), request.match_info["patient_key"]
     if not await bring_back(request.app[INDEX], request.app[RECORDS], key, who):
         raise web.HTTPNotFound(text="There is nothing left to bring back.")
-    raise web.HTTPSeeOther(f"/patients/{key}")
+    return key
 
 
 async def _form(request: web.Request, wrong: str) -> web.Response:

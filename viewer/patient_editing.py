@@ -35,21 +35,28 @@ async def show_new(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     """`POST /patients`: enter a patient, or show the form again with what is wrong."""
     form = await read_form(request)
-    values, who = entered(form), signer(request)
-    typed_id = form.get("patient_id", "").strip()
-    wrong = [*_id_faults(typed_id), *faults(values, date.today())]
-    kept = Merged({**values, "patient_id": typed_id})
-    if wrong:
-        return _form(request, kept, wrong)
-    patient = await add_patient(request.app[RECORDS], folder_name(typed_id), values, who)
+    values, typed_id = entered(form), form.get("patient_id", "").strip()
+    patient, wrong = await enter_patient(request, typed_id, values)
     if patient is None:
-        return _form(request, kept, [await _why_taken(request, folder_name(typed_id))])
+        return _form(request, Merged({**values, "patient_id": typed_id}), wrong)
     raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
+
+
+async def enter_patient(
+    request: web.Request, typed_id: str, values: dict[str, str]
+) -> tuple[Patient | None, list[str]]:
+    """Enter a new patient, or say in sentences why that cannot be."""
+    wrong = [*_id_faults(typed_id), *faults(values, date.today())]
+    if wrong:
+        return None, wrong
+    patient_id = folder_name(typed_id)
+    patient = await add_patient(request.app[RECORDS], patient_id, values, signer(request))
+    return patient, [] if patient else [await _why_taken(request, patient_id)]
 
 
 async def show_edit(request: web.Request) -> web.StreamResponse:
     """`GET /patients/{patient_key}/edit`: the form with what is entered."""
-    patient = await _editable(request)
+    patient = await editable_patient(request)
     return _form(request, Merged(asdict(patient)), [], patient)
 
 
@@ -60,7 +67,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     holds their values in the fields that this person left alone, and this person's in the others.
     """
     form = await read_form(request)
-    patient = await _editable(request)
+    patient = await editable_patient(request)
     values, who = entered(form), signer(request)
     version = _version(form)
     wrong = [*faults(values, date.today())]
@@ -69,7 +76,7 @@ async def change(request: web.Request) -> web.StreamResponse:
     records = request.app[RECORDS]
     if await change_patient(records, patient.patient_key, version, values, who):
         raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
-    patient = await _editable(request)
+    patient = await editable_patient(request)
     return _form(request, await _merged(request, patient, values, version), [], patient)
 
 
@@ -87,7 +94,8 @@ async def _merged(
     return Merged(merged, [change_line(each) for each in changes])
 
 
-async def _editable(request: web.Request) -> Patient:
+async def editable_patient(request: web.Request) -> Patient:
+    """The patient of the address, whose record people may change, or HTTPNotFound."""
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPNotFound(text="There is no such patient.")

@@ -51,9 +51,9 @@ class Asked:
 
 async def show_patients(request: web.Request) -> web.StreamResponse:
     """`/patients`: a page of the patients, all or those whom a search finds."""
-    asked = await _asked(request)
+    asked = await asked_list(request)
     index, records = request.app[INDEX], request.app[RECORDS]
-    found = await _found(index, records, asked)
+    found = await found_patients(index, records, asked)
     shown, today = found[:PAGE], date.today()
     counts = await scan_counts(index, [patient.patient_id for patient in shown])
     values = {
@@ -84,7 +84,7 @@ def list_address(order: str, key: str = "", after: str = "") -> str:
     return f"/patients?{query}" if query else "/patients"
 
 
-async def _found(index: Database, records: Database, asked: Asked) -> list[Patient]:
+async def found_patients(index: Database, records: Database, asked: Asked) -> list[Patient]:
     """One more than a page, so that it is known whether another follows."""
     if asked.order is not Order.LAST_SCAN:
         return await page_of_patients(records, asked.text, asked.order, asked.after, PAGE + 1)
@@ -104,7 +104,8 @@ def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
     return PatientLine(patient, age(patient.birth_date, today), counted.count, last)
 
 
-async def _asked(request: web.Request) -> Asked:
+async def asked_list(request: web.Request) -> Asked:
+    """What an address asks for; HTTPNotFound for one that no link of ours has."""
     order, key = request.query.get("order", Order.NAME), request.query.get("q", "")
     text = recall(request[SESSION], key) if key else ""
     after = await _asked_after(request)

@@ -1,5 +1,7 @@
 """The review of a scan: accept, reject or ask for a correction, with reason, comment and name."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -59,8 +61,26 @@ async def review(request: web.Request) -> web.StreamResponse:
     """
     form = await read_form(request)
     scan = await asked_scan(request)
+    late = await take_statement(request, scan, form)
+    if late is not None:
+        return await _ask_again(request, scan, late)
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}?saved=1#review")
+
+
+@dataclass(frozen=True)
+class Late:
+    """A statement from what is old by now: what came since, in sentences, and what was said."""
+
+    now_seen: Seen
+    news: list[str]
+    fields: dict[str, Any]
+
+
+async def take_statement(
+    request: web.Request, scan: ScanRow, form: Mapping[str, str]
+) -> Late | None:
+    """Add what was said of a mask, or tell what its author had not seen. Raises HTTPBadRequest."""
     decision, reason, comment = _checked(form)
-    name = signer(request)
     about = await _asked_revision(request, scan, form.get("revision", ""))
     reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
     corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
@@ -68,14 +88,13 @@ async def review(request: web.Request) -> web.StreamResponse:
     if seen != now_seen:
         fields = {"decision": decision, "reason": reason, "comment": comment}
         news = news_since(seen, scan, reviews, corrections)
-        return await _ask_again(request, scan, now_seen, news, fields | {"revision": about[0]})
-    await add_review(
-        request.app[RECORDS], scan.scan_id, about[0], decision, comment, name, reason, about[1]
-    )
-    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}?saved=1#review")
+        return Late(now_seen, news, fields | {"revision": about[0]})
+    said = (scan.scan_id, about[0], decision, comment, signer(request), reason, about[1])
+    await add_review(request.app[RECORDS], *said)
+    return None
 
 
-def _checked(form: dict[str, str]) -> tuple[Decision, str, str]:
+def _checked(form: Mapping[str, str]) -> tuple[Decision, str, str]:
     """Decision, reason ('' unless rejected) and comment of a form; HTTPBadRequest."""
     decision, comment = form.get("decision", ""), form.get("comment", "").strip()
     if decision not in DECISIONS:
@@ -98,27 +117,21 @@ async def _asked_revision(request: web.Request, scan: ScanRow, typed: str) -> tu
     raise web.HTTPBadRequest(text=NO_REVISION)
 
 
-async def _ask_again(
-    request: web.Request,
-    scan: ScanRow,
-    now_seen: Seen,
-    news: list[str],
-    fields: dict[str, Any],
-) -> web.Response:
+async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Response:
     """The statement once more, under what came meanwhile: it may still be confirmed."""
     patients = await known_patients(request, [scan.patient_id])
-    about = fields["revision"]
+    about, fields = late.fields["revision"], late.fields
     values = {
         "title": "Review: please look again",
         "section": "worklist",
         "scan": scan,
         "patient": patients[scan.patient_id],
         "age": None,
-        "news": news,
-        "is_older": about != now_seen.revision,
+        "news": late.news,
+        "is_older": about != late.now_seen.revision,
         "said": statement(
             Review(scan.scan_id, about, fields["decision"], "", "", "", fields["reason"]), about
         ).said,
-        "fields": fields | {"seen": now_seen.token},
+        "fields": fields | {"seen": late.now_seen.token},
     }
     return render(request, "review_confirm.html", values, 409)

@@ -7,6 +7,7 @@ from daemon.roles import Right
 from viewer.account_page import change_password, make_token, revoke, show_account
 from viewer.accounts_page import add_account, change_account, show_accounts
 from viewer.agreement import show_agreement
+from viewer.api.operations import DOORS as API
 from viewer.audit_page import send_audit, show_audit
 from viewer.compare_page import show_compare
 from viewer.correcting import show_corrections, take_correction
@@ -118,4 +119,4 @@ ADMINISTRATION = (
     Door(Right.ADMIN, web.get("/audit", show_audit), VIEW),
     Door(Right.ADMIN, web.get("/audit.csv", send_audit), Action.EXPORT),
 )
-DOORWAYS = (*OPEN, *OWN, *LISTS, *PATIENTS, *SCANS, *UPLOADS, *ADMINISTRATION)
+DOORWAYS = (*OPEN, *OWN, *LISTS, *PATIENTS, *SCANS, *UPLOADS, *ADMINISTRATION, *API)

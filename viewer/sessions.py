@@ -1,8 +1,10 @@
 """What a session carries for the pages: who it is, the token of its forms, and its searches."""
 
 import hmac
+import secrets
 from dataclasses import dataclass, field
 
+from daemon.index.api_tokens import Bearer
 from daemon.index.login_sessions import LoginSession
 from daemon.roles import Role
 
@@ -14,7 +16,8 @@ class Session:
     """One browser of somebody who has logged in. csrf: stands in each of its forms.
 
     key: names the session and is no secret; full_name: what this person's statements are signed
-    with; searches: what was typed into search boxes, by opaque key (`viewer/searching.py`).
+    with; searches: what was typed into search boxes, by opaque key (`viewer/searching.py`);
+    token_id: of the token in its place, 0 for a browser.
     """
 
     key: str
@@ -24,6 +27,7 @@ class Session:
     full_name: str = ""
     role: Role = Role.READER
     searches: dict[str, str] = field(default_factory=dict, compare=False)
+    token_id: int = 0
 
 
 class Sessions:
@@ -34,11 +38,20 @@ class Sessions:
 
     def of(self, login: LoginSession) -> Session:
         """The session of a login, with what it has searched for."""
-        searches = self._searches.setdefault(login.session_id, {})
+        who = (login.account_id, login.name, login.full_name, login.role)
+        return Session(login.session_id, login.csrf, *who, self._searches_of(login.session_id))
+
+    def of_token(self, bearer: Bearer) -> Session:
+        """The same for who asks with a token; no form belongs to it, so its csrf fits none."""
+        key = f"token-{bearer.token_id}"
+        who = (bearer.account_id, bearer.account, bearer.full_name, bearer.role)
+        return Session(key, secrets.token_urlsafe(), *who, self._searches_of(key), bearer.token_id)
+
+    def _searches_of(self, key: str) -> dict[str, str]:
+        searches = self._searches.setdefault(key, {})
         if len(self._searches) > MOST_SESSIONS:
             del self._searches[next(iter(self._searches))]
-        who = (login.account_id, login.name, login.full_name, login.role)
-        return Session(login.session_id, login.csrf, *who, searches)
+        return searches
 
 
 def same_secret(claimed: str, secret: str) -> bool:

@@ -20,16 +20,22 @@ FIELDS = ("across", "down", "between")
 async def change_spacing(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/spacing`: note it; all fields empty take it back."""
     form = await read_form(request)
-    scan = await asked_scan(request)
     across, down, between = (form.get(field, "") for field in FIELDS)
+    scan = await take_spacing(request, (across, down, between))
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+
+
+async def take_spacing(request: web.Request, typed: tuple[str, str, str]) -> ScanRow:
+    """Note it for the scan of the address; HTTPBadRequest says why it cannot be taken."""
+    scan = await asked_scan(request)
     try:
-        spacing = spacing_of((across, down, between), _is_picture(scan))
+        spacing = spacing_of(typed, _is_picture(scan))
         await enter_spacing(
             request.app[INDEX], request.app[RECORDS], scan, spacing, signer(request)
         )
     except WrongSpacing as error:
         raise web.HTTPBadRequest(text=str(error)) from None
-    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+    return scan
 
 
 async def spacing_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:

@@ -18,15 +18,20 @@ async def act(request: web.Request) -> web.StreamResponse:
     """`POST /system`: do what `action` says, with `scan` where it needs one."""
     form = await read_form(request)
     action, scan = form.get("action", ""), form.get("scan", "").strip()
-    acts = _acts(request, [scan] if scan else [], form.get("confirmed", "").strip())
+    count = await do(request, action, scan, form.get("confirmed", "").strip())
+    said = {"retry_all": "retry", "reprocess_older": "reprocess"}.get(action, action)
+    raise web.HTTPSeeOther(f"/system?done={said}&count={count}")
+
+
+async def do(request: web.Request, action: str, scan: str, confirmed: str) -> int:
+    """Do it, of how many scans it was; HTTPBadRequest for no action, HTTPNotFound for no scan."""
+    acts = _acts(request, [scan] if scan else [], confirmed)
     if action not in acts:
         raise web.HTTPBadRequest(text="There is no such action.")
     try:
-        count = await acts[action]()
-    except UnknownScan as error:
-        raise web.HTTPNotFound(text=str(error)) from None
-    said = {"retry_all": "retry", "reprocess_older": "reprocess"}.get(action, action)
-    raise web.HTTPSeeOther(f"/system?done={said}&count={count}")
+        return await acts[action]()
+    except UnknownScan:
+        raise web.HTTPNotFound(text="There is no such scan.") from None
 
 
 def _acts(

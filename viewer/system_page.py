@@ -93,7 +93,7 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
     """The first sentence and the three lists, a page of each."""
     index, daemon = request.app[INDEX], request.app[SETTINGS].daemon
     now = await condition.condition(index, daemon.outbox, daemon.reconcile_seconds, daemon.slots)
-    pages = {name: _asked_page(request, name) for name in LISTS}
+    pages = {name: asked_page(request, name) for name in LISTS}
     found = {name: await ask(index, pages[name]) for name, ask in LISTS.items()}
     patients = await known_patients(
         request, {x.patient_id for each in found.values() for x in each}
@@ -146,7 +146,8 @@ def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
     )
 
 
-def _asked_page(request: web.Request, name: str) -> int:
+def asked_page(request: web.Request, name: str) -> int:
+    """Which page of a list an address asks for, from 0."""
     asked = request.query.get(name, "0")
     return min(int(asked), LARGEST_PAGE) if asked.isdecimal() and len(asked) < 8 else 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from daemon.beginning import has_room
 from daemon.drops import Drop
 from daemon.holding import Held, clear_held, hold
 from daemon.inbox import NameRules
@@ -24,6 +25,7 @@ MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
 MOST_SENT = 20  # uploads that a person sees the state of
+FULL = "The disk of the inbox is too full for this: please tell the administrator."
 GONE = "This upload is not there any more: please choose the files again."
 
 
@@ -136,6 +138,14 @@ async def refuse_without_inbox(app: web.Application) -> None:
         raise web.HTTPServiceUnavailable(
             text="The inbox folder is not there: please tell the administrator."
         )
+
+
+async def refuse_when_full(request: web.Request) -> None:
+    """What arrives must leave the disk the reserve that the daemon needs to judge at all."""
+    daemon = request.app[SETTINGS].daemon
+    needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
+    if not await asyncio.to_thread(has_room, daemon.inbox, needed):
+        raise web.HTTPInsufficientStorage(text=FULL)
 
 
 async def _sweep(desk: Desk) -> None:

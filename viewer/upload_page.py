@@ -9,6 +9,7 @@ from daemon.index.patients import find_patient
 from daemon.names import UNASSIGNED
 from viewer.keys import RECORDS, SETTINGS
 from viewer.pages import render
+from viewer.upload_desk import refuse_when_full, refuse_without_inbox
 from viewer.upload_form import choices
 from viewer.upload_sent import sent_lines
 from viewer.uploading import MEGABYTE, Place, receive
@@ -23,7 +24,17 @@ async def show_upload(request: web.Request) -> web.StreamResponse:
 
 async def take_upload(request: web.Request) -> web.StreamResponse:
     """`POST /upload`: write the files into the inbox as one drop."""
+    count = await place_upload(request)
+    if count == 0:
+        return await _page(request, {"plain_wrong": NO_FILE}, 400)
+    raise web.HTTPSeeOther(f"/?received={count}")
+
+
+async def place_upload(request: web.Request) -> int:
+    """Stream the files of a multipart request into the inbox as one drop; how many they were."""
     settings = request.app[SETTINGS]
+    await refuse_without_inbox(request.app)
+    await refuse_when_full(request)
 
     async def folder_of(choice: str) -> str:
         """The patient's folder for the form's choice, which is a patient_key or `unassigned`."""
@@ -36,10 +47,7 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
 
     daemon, limit = settings.daemon, settings.viewer.max_upload_mb * MEGABYTE
     rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
-    count = await receive(request, Place(daemon.inbox, rules, limit), folder_of)
-    if count == 0:
-        return await _page(request, {"plain_wrong": NO_FILE}, 400)
-    raise web.HTTPSeeOther(f"/?received={count}")
+    return await receive(request, Place(daemon.inbox, rules, limit), folder_of)
 
 
 async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:

@@ -9,19 +9,15 @@ from urllib.parse import unquote
 import aiohttp_jinja2
 from aiohttp import web
 
-from daemon.beginning import has_room
 from daemon.holding import NotHeld
 from viewer.keys import SESSION
 from viewer.pages import CSRF_HEADER, check_csrf
-from viewer.upload_desk import DESK, Upload, refuse_without_inbox
+from viewer.upload_desk import DESK, Upload, refuse_when_full, refuse_without_inbox
 from viewer.upload_form import form_of
-from viewer.uploading import CHUNK, MEGABYTE, Meter
+from viewer.uploading import CHUNK, MEGABYTE, Meter, in_time
 
 NAME_HEADER = "X-File-Path"  # percent-encoded: names of files stand in no address
 LONGEST_NAME = 4000  # characters, encoded
-STALLED_SECONDS = 60.0  # without a byte
-FULL = "The disk of the inbox is too full for this file: please tell the administrator."
-STALLED = "Nothing came for a minute: this file was not kept. Please try it again."
 
 
 async def begin(request: web.Request) -> web.StreamResponse:
@@ -44,7 +40,7 @@ async def take(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text="The name of this file is missing or too long.")
     meter = Meter(request.app[DESK].settings.viewer.max_upload_mb * MEGABYTE, upload.received)
     meter.announce(request.content_length)
-    await _refuse_when_full(request)
+    await refuse_when_full(request)
     try:
         stream, target = await asyncio.to_thread(upload.held.open, unquote(name))
     except NotHeld as error:
@@ -84,14 +80,6 @@ def _check(request: web.Request) -> None:
     check_csrf(request[SESSION], request.headers.get(CSRF_HEADER, ""))
 
 
-async def _refuse_when_full(request: web.Request) -> None:
-    """What arrives must leave the disk the reserve that the daemon needs to judge at all."""
-    daemon = request.app[DESK].settings.daemon
-    needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
-    if not await asyncio.to_thread(has_room, daemon.inbox, needed):
-        raise web.HTTPInsufficientStorage(text=FULL)
-
-
 async def _receive(
     request: web.Request, upload: Upload, meter: Meter, stream: BinaryIO, target: Path
 ) -> None:
@@ -116,11 +104,7 @@ async def _receive(
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it comes, for as long as it comes."""
     while True:
-        try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                chunk = await request.content.read(CHUNK)
-        except TimeoutError:
-            raise web.HTTPRequestTimeout(text=STALLED) from None
+        chunk = await in_time(request.content.read(CHUNK))
         if not chunk:
             return
         yield chunk

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,8 +18,11 @@ from viewer.pages import STALE_FORM, check_csrf
 CHUNK = 1 << 18  # bytes
 FRAME = 1 << 16  # bytes: what a form adds around its files, at most
 MEGABYTE = 10**6
+STALLED_SECONDS = 60.0  # without a byte
+STALLED = "Nothing came for a minute: the upload was not kept. Please try it again."
 MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
+Came = TypeVar("Came")
 FolderOf = Callable[[str], Awaitable[str]]
 
 
@@ -58,6 +62,8 @@ class Meter:
 async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> int:
     """Read the form: its csrf field first, then the patient, then the files; how many there were.
 
+    Who asks with a token sends no csrf field.
+
     folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
     """
     if request.content_type != FORM:
@@ -65,14 +71,24 @@ async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> in
     meter = Meter(place.limit)
     with _damaged_forms_refused():
         reader = await request.multipart()
-        check_csrf(request[SESSION], await _word(reader, "csrf"))
+        if not request[SESSION].token_id:
+            check_csrf(request[SESSION], await _word(reader, "csrf"))
         meter.announce(request.content_length)
         folder = await folder_of(await _word(reader, "patient"))
         async with _all_or_nothing(place, folder) as upload:
             count = 0
-            while (part := await reader.next()) is not None:
+            while (part := await in_time(reader.next())) is not None:
                 count += await _take(part, upload, meter)
     return count
+
+
+async def in_time(coming: Awaitable[Came]) -> Came:
+    """What comes next, or HTTPRequestTimeout: nobody keeps a connection busy with nothing."""
+    try:
+        async with asyncio.timeout(STALLED_SECONDS):
+            return await coming
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=STALLED) from None
 
 
 @contextmanager
@@ -98,11 +114,11 @@ async def _all_or_nothing(place: Place, folder: str) -> AsyncIterator[Upload]:
 
 async def _word(reader: MultipartReader, name: str) -> str:
     """The next field, which must be the short one of this name; '' for any other."""
-    part = await reader.next()
+    part = await in_time(reader.next())
     if not isinstance(part, BodyPartReader) or part.name != name:
         return ""
     value = b""
-    while chunk := await part.read_chunk():
+    while chunk := await in_time(part.read_chunk()):
         value += chunk
         if len(value) > MOST_WORD:
             return ""
@@ -115,7 +131,7 @@ async def _take(part: MultipartReader | BodyPartReader, upload: Upload, meter: M
         return 0
     stream = await asyncio.to_thread(upload.open, part.filename)
     with stream:  # closed after a failure too; the upload takes the file away
-        while chunk := await part.read_chunk(CHUNK):
+        while chunk := await in_time(part.read_chunk(CHUNK)):
             meter.add(len(chunk))
             await asyncio.to_thread(stream.write, chunk)
         await asyncio.to_thread(upload.close, stream)

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -45,6 +45,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     await catch_up(request.app[JOINED], request.app[RECORDS])
     mark = await newest_mark(request.app[JOINED])
     asked = await asked_of(request, address)
+    page = await page_at(request, address, asked)
     values = {
         "title": "Worklist",
         "section": "worklist",
@@ -61,7 +62,9 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
         "is_empty": await is_empty(request.app[JOINED]),
-        **(await _page(request, address, asked)),
+        "lines": await lines_of(request, page.shown),
+        "earlier": page.earlier,
+        "later": page.later,
         **(await standing(request)),
     }
     return render(request, "worklist.html", values)
@@ -108,18 +111,27 @@ def _pictured(outbox: Path, rows: list[Row]) -> set[int]:
     }
 
 
-async def _page(request: web.Request, address: Address, asked: Asked | None) -> dict[str, Any]:
-    """The lines, and the rows before and after which the pages beside this one lie."""
+@dataclass(frozen=True)
+class Page:
+    """The rows of a page, and those before and after which the pages beside it lie."""
+
+    shown: list[int]
+    earlier: int | None
+    later: int | None
+
+
+async def page_at(request: web.Request, address: Address, asked: Asked | None) -> Page:
+    """The page of an address; an empty one for a search that is not known any more."""
     found = await page_of(request.app[JOINED], asked, PAGE + 1) if asked else []
     shown = found[-PAGE:] if address.before else found[:PAGE]
     more = len(found) > PAGE
     has_later = bool(address.before) or more
     has_earlier = more if address.before else bool(address.after)
-    return {
-        "lines": await lines_of(request, shown),
-        "earlier": shown[0] if shown and has_earlier else None,
-        "later": shown[-1] if shown and has_later else None,
-    }
+    return Page(
+        shown,
+        shown[0] if shown and has_earlier else None,
+        shown[-1] if shown and has_later else None,
+    )
 
 
 async def _changed(request: web.Request, asked: Asked, since: int) -> set[int]:

@@ -4,7 +4,7 @@ Names of patients never stand in it: a search is an opaque key, a place the numb
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from viewer.worklist_words import ARRIVED, FINDINGS, FLAGS, SIDES, STATES
 
 NUMBER = re.compile(r"[0-9]{1,15}")
 STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN}
-CHOICES: dict[str, Container[str]] = {
+CHOICES: dict[str, Collection[str]] = {
     "state": STATES_OF,
     "finding": FINDINGS,
     "flag": FLAGS,

@@ -7,7 +7,7 @@ from datetime import date
 
 from daemon.index.database import Database, now
 from daemon.index.login_sessions import hash_of
-from daemon.roles import Role
+from daemon.roles import Role, roles_up_to
 
 KEY_BYTES = 32
 PREFIX = "glw_"  # so that one that leaks into a text is found by those who look for such
@@ -25,6 +25,17 @@ class ApiToken:
     revoked: bool
 
 
+@dataclass(frozen=True)
+class Bearer:
+    """Who asks with a token. role: the token's, but no more than its account may do by now."""
+
+    token_id: int
+    account_id: int
+    account: str
+    full_name: str
+    role: Role
+
+
 async def add_token(
     records: Database, account_id: int, label: str, role: Role, ends_on: date
 ) -> str:
@@ -39,14 +50,19 @@ async def add_token(
     return secret
 
 
-async def find_token(records: Database, secret: str, today: date) -> ApiToken | None:
-    """The token of this secret, if it still counts and its account is enabled."""
+async def find_bearer(records: Database, secret: str, today: date) -> Bearer | None:
+    """Whose token this is, if it still counts and its account is enabled."""
     row = await records.row(
-        f"{_TOKENS} WHERE t.token_hash = ? AND t.ends_on >= ? AND t.revoked_at IS NULL"
-        " AND a.enabled",
+        "SELECT t.token_id, t.account_id, a.name, a.full_name, t.role, a.role AS own"
+        " FROM api_tokens t JOIN accounts a USING (account_id)"
+        " WHERE t.token_hash = ? AND t.ends_on >= ? AND t.revoked_at IS NULL AND a.enabled",
         (hash_of(secret), today.isoformat()),
     )
-    return _token(row) if row else None
+    if row is None:
+        return None
+    token_id, account_id, account, full_name, role, own = row
+    used = role if role in roles_up_to(Role(own)) else own
+    return Bearer(token_id, account_id, account, full_name, Role(used))
 
 
 async def tokens_of(records: Database, account_id: int, limit: int = 200) -> list[ApiToken]:
