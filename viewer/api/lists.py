@@ -6,16 +6,9 @@ from daemon.index.patient_listing import scan_counts
 from daemon.index.patients import Patient
 from daemon.index.worklist import Row, worklist_rows
 from daemon.index.worklist_people import catch_up
-from viewer.api.forms import (
-    PatientList,
-    PatientRow,
-    Search,
-    SearchKey,
-    Worklist,
-    WorklistRow,
-    answer,
-    read_body,
-)
+from viewer.api.forms import answer, read_body
+from viewer.api.sent import Search
+from viewer.api.told import PatientList, PatientRow, SearchKey, Worklist, WorklistRow
 from viewer.keys import INDEX, JOINED, RECORDS, SESSION
 from viewer.lookups import known_patients
 from viewer.patients import NO_SCAN, PAGE, asked_list, found_patients, list_address

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from daemon.index.audit import Action
 from daemon.roles import Right
-from viewer.api import forms, lists, patients, scans, work
+from viewer.api import lists, patients, scans, sent, told, work
 from viewer.api.document import Asked, Operation, document
 from viewer.api.forms import JSON
 from viewer.doors import Door
@@ -58,32 +58,32 @@ ABOUT = (
     Operation(
         *("search", "Keep words to search for", "POST", f"{ROOT}/searches", lists.search),
         *(Right.VIEW, None),
-        body=forms.Search,
-        answer=forms.SearchKey,
+        body=sent.Search,
+        answer=told.SearchKey,
         status=201,
     ),
     Operation(
         *("system", "How gliowatch is", "GET", f"{ROOT}/system", work.show_system),
         *(Right.VIEW, VIEW),
-        answer=forms.SystemNow,
+        answer=told.SystemNow,
     ),
     Operation(
         *("agreement", "How people agree", "GET", f"{ROOT}/agreement", work.show_agreement),
         *(Right.VIEW, VIEW),
-        answer=forms.Agreement,
+        answer=told.Agreement,
     ),
 )
 SCANS = (
     Operation(
         *("worklist", "A page of the worklist", "GET", f"{ROOT}/worklist", lists.list_scans),
         *(Right.VIEW, VIEW, FILTERS),
-        answer=forms.Worklist,
+        answer=told.Worklist,
         faults=(404,),
     ),
     Operation(
         *("scan", "A scan with report, reviews, files", "GET", SCAN, scans.show_scan),
         *(Right.VIEW, VIEW, (REVISION,)),
-        answer=forms.OneScan,
+        answer=told.OneScan,
         faults=OF_SCAN,
     ),
     Operation(
@@ -102,23 +102,23 @@ SCANS = (
     Operation(
         *("review", "Say whether a mask is right", "POST", f"{SCAN}/reviews", scans.review),
         *(Right.REVIEW, Action.REVIEW),
-        body=forms.NewReview,
-        answer=forms.ScanNamed,
+        body=sent.NewReview,
+        answer=told.ScanNamed,
         status=201,
         faults=(*OF_SCAN, 409),
     ),
     Operation(
         *("date", "Enter when it was acquired", "PUT", f"{SCAN}/date", scans.enter_date),
         *(Right.UPLOAD, CHANGE),
-        body=forms.AcquiredOn,
-        answer=forms.ScanNamed,
+        body=sent.AcquiredOn,
+        answer=told.ScanNamed,
         faults=(*OF_SCAN, 409),
     ),
     Operation(
         *("spacing", "Enter the size of pixels", "PUT", f"{SCAN}/spacing", scans.enter_spacing),
         *(Right.UPLOAD, CHANGE),
-        body=forms.PixelSpacing,
-        answer=forms.ScanNamed,
+        body=sent.PixelSpacing,
+        answer=told.ScanNamed,
         faults=(*OF_SCAN, 409),
     ),
 )
@@ -126,40 +126,40 @@ PATIENTS = (
     Operation(
         *("patients", "A page of the patients", "GET", f"{ROOT}/patients", lists.list_patients),
         *(Right.VIEW, VIEW, (PATIENT_ORDER, SEARCH, Asked("after", "A place, from a `next`"))),
-        answer=forms.PatientList,
+        answer=told.PatientList,
         faults=(404,),
     ),
     Operation(
         *("add_patient", "Enter a patient", "POST", f"{ROOT}/patients", patients.add),
         *(Right.UPLOAD, CHANGE),
-        body=forms.NewPatient,
-        answer=forms.OnePatient,
+        body=sent.NewPatient,
+        answer=told.OnePatient,
         status=201,
     ),
     Operation(
         *("patient", "A patient with scans", "GET", PATIENT, patients.show_patient),
         *(Right.VIEW, VIEW),
-        answer=forms.OnePatient,
+        answer=told.OnePatient,
         faults=OF_PATIENT,
     ),
     Operation(
         *("change_patient", "Change what is entered", "PATCH", PATIENT, patients.change),
         *(Right.RECORD, CHANGE),
-        body=forms.ChangedPatient,
-        answer=forms.OnePatient,
+        body=sent.ChangedPatient,
+        answer=told.OnePatient,
         faults=(*OF_PATIENT, 409),
     ),
     Operation(
         *("delete_patient", "Hide a patient", "POST", f"{PATIENT}/delete", patients.delete),
         *(Right.RECORD, Action.DELETE),
-        body=forms.Confirmed,
+        body=sent.Confirmed,
         status=204,
         faults=OF_PATIENT,
     ),
     Operation(
         *("undelete", "Bring a patient back", "POST", f"{PATIENT}/undelete", patients.undelete),
         *(Right.RECORD, CHANGE),
-        answer=forms.OnePatient,
+        answer=told.OnePatient,
         faults=(404,),
     ),
 )
@@ -168,7 +168,7 @@ WORK = (
         *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", work.upload),
         *(Right.UPLOAD, Action.UPLOAD),
         upload=UPLOAD_FORM,
-        answer=forms.Received,
+        answer=told.Received,
         status=201,
         faults=(408, 503, 507),
     ),
@@ -176,14 +176,14 @@ WORK = (
         *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", work.list_queue),
         *(Right.VIEW, VIEW),
         query=(Asked("list", "Which", tuple(LISTS)), Asked("page", "From 0")),
-        answer=forms.QueuePage,
+        answer=told.QueuePage,
         faults=(404,),
     ),
     Operation(
         *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", work.act),
         *(Right.QUEUE, CHANGE),
-        body=forms.QueueAction,
-        answer=forms.Done,
+        body=sent.QueueAction,
+        answer=told.Done,
         faults=(404, 409),
     ),
 )

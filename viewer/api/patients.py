@@ -7,15 +7,9 @@ from aiohttp import web
 
 from daemon.index.patients import change_patient, find_patient
 from daemon.index.scans import scans_of_patient
-from viewer.api.forms import (
-    ChangedPatient,
-    Confirmed,
-    NewPatient,
-    OnePatient,
-    ScanOfPatient,
-    answer,
-    read_body,
-)
+from viewer.api.forms import answer, read_body
+from viewer.api.sent import ChangedPatient, Confirmed, NewPatient
+from viewer.api.told import OnePatient, ScanOfPatient
 from viewer.keys import INDEX, RECORDS
 from viewer.patient_deleting import WRONG_ID, bring_back_asked, delete_if_typed
 from viewer.patient_editing import editable_patient, enter_patient

@@ -6,16 +6,9 @@ from aiohttp import web
 
 from daemon.index.corrections import corrections_of
 from daemon.index.reviews import reviews_of
-from viewer.api.forms import (
-    AcquiredOn,
-    FileLink,
-    NewReview,
-    OneScan,
-    PixelSpacing,
-    ScanNamed,
-    answer,
-    read_body,
-)
+from viewer.api.forms import answer, read_body
+from viewer.api.sent import AcquiredOn, NewReview, PixelSpacing
+from viewer.api.told import FileLink, OneScan, ScanNamed
 from viewer.dating import take_date
 from viewer.keys import RECORDS, SETTINGS
 from viewer.lookups import asked_revisions, asked_scan, known_patients

@@ -6,16 +6,9 @@ from daemon import agreement
 from daemon.condition import condition
 from daemon.index.agreement import corrected_masks, last_words
 from daemon.index.lines import PAGE
-from viewer.api.forms import (
-    Agreement,
-    Done,
-    QueueAction,
-    QueuePage,
-    Received,
-    SystemNow,
-    answer,
-    read_body,
-)
+from viewer.api.forms import answer, read_body
+from viewer.api.sent import QueueAction
+from viewer.api.told import Agreement, Done, QueuePage, Received, SystemNow
 from viewer.keys import INDEX, RECORDS, SETTINGS
 from viewer.system_actions import do
 from viewer.system_page import LISTS, asked_page
