@@ -22,6 +22,7 @@ async function canvasScene(figure, view) {
   const files = fetchFiles(view);
   files.catch(() => {}); // told below
   await parsed;
+  await seen(figure.querySelector(".still"));
   canvas.hidden = false;
   try {
     const scene = await Volume.open(canvas, view, files);
@@ -34,6 +35,12 @@ async function canvasScene(figure, view) {
     canvas.hidden = true;
     return null;
   }
+}
+
+// The still picture is what one sees first: starting WebGL would hold it up.
+async function seen(still) {
+  await still.decode().catch(() => {}); // a picture that cannot be read holds up nothing
+  await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
 }
 
 function pictureScene(figure, view) {
