@@ -144,7 +144,8 @@ def test_without_webgl2_the_server_draws_the_slices(
             page.goto(browsing.site.url + address(scans[1][name]))
             page.wait_for_selector(SHOWN)
             assert page.locator(".view").get_attribute("data-drawn") == "pictures"
-            page.wait_for_function("document.querySelector('.still').naturalWidth > 0")
+            still = page.locator(".still")
+            assert still.evaluate("async (i) => { await i.decode(); return i.naturalWidth; }") > 0
             with page.expect_response(lambda answer: "marks=fill" in answer.url) as drawn:
                 page.keyboard.press("o")
             assert drawn.value.status == 200
