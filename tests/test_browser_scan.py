@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser import Browsing, chromium, served
 from tests.published import Given, publish
@@ -104,7 +104,7 @@ def test_a_reader_scrolls_changes_the_look_and_measures(
         assert where.inner_text().startswith("Slice 18 of 30")
         page.locator(".glass").hover()
         page.mouse.wheel(0, 120)
-        page.wait_for_function("!document.querySelector('.where').textContent.includes('Slice 18')")
+        expect(page.locator(".where").first).not_to_contain_text("Slice 18")
         page.locator("input.slice").fill("1")
         assert where.inner_text() == "Slice 1 of 30"
         page.locator("tr.lesion").click()

@@ -62,7 +62,8 @@ def test_names_of_the_world_are_text_in_light_and_dark(browsing: Browsing) -> No
             assert page.locator("tr.failed").inner_text().count("ends in the middle") == 1
             assert page.locator("tr", has_text=IMG).inner_text().startswith("No picture")
             thumb = page.locator(".thumb img").first
-            page.wait_for_function("e => e.naturalWidth === 96", arg=thumb.element_handle())
+            width = thumb.evaluate("async (i) => { await i.decode(); return i.naturalWidth; }")
+            assert width == 96
 
 
 def test_rows_change_in_place_and_new_ones_are_told_above(browsing: Browsing, site: Site) -> None:
