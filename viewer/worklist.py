@@ -7,8 +7,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from daemon.index.patient_search import MOST_FOUND
 from daemon.index.worklist import Row, is_empty, newest_mark, worklist_rows
-from daemon.index.worklist_filters import MOST_FOUND
 from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from viewer.keys import JOINED, RECORDS, SESSION, SETTINGS

@@ -4,9 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daemon.index.database import Database
-
-MOST_FOUND = 2000  # patients that one search may find
 SHOWN = (
     "w.patient_id NOT IN (SELECT patient_id FROM hidden_patients)"
     " AND coalesce(w.scan_id, '') NOT IN (SELECT scan_id FROM unlisted_scans)"
@@ -38,29 +35,6 @@ class Condition:
 
     sql: str
     values: tuple[str, ...] = ()
-
-
-async def find_patients(joined: Database, text: str) -> tuple[str, ...]:
-    """The ids of patients in whose name or id each of the words stands, in any case of letters.
-
-    At most MOST_FOUND. SQLite knows upper and lower case of plain Latin alone, so a word is also
-    looked for as it is, in lower and upper case, and with a capital.
-    """
-    conditions, values = [], []
-    for word in text.split():
-        forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.title()}
-        likes = [f"%{_escaped(form)}%" for form in sorted(forms)]
-        either = " OR ".join(
-            "name LIKE ? ESCAPE '\\' OR patient_id LIKE ? ESCAPE '\\'" for _ in likes
-        )
-        conditions.append(f"({either})")
-        values += [like for like in likes for _ in range(2)]
-    rows = await joined.rows(
-        "SELECT patient_id FROM records.patients INDEXED BY patients_in_order"
-        f" WHERE {' AND '.join(conditions)} LIMIT ?",
-        (*values, MOST_FOUND),
-    )
-    return tuple(str(row["patient_id"]) for row in rows)
 
 
 def conditions_of(filters: Filters) -> Iterator[Condition]:
@@ -98,7 +72,3 @@ def _searched(patients: tuple[str, ...], accession: str) -> Condition:
     begins = "w.accession >= ? AND w.accession < ?"
     values = (json.dumps(patients), accession, accession + "\U0010ffff")
     return Condition(f"({one_of} OR ({begins}))", values)
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

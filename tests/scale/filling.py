@@ -52,6 +52,8 @@ def derive(index: sqlite3.Connection) -> None:
 def _fill_patients(path: Path, count: int) -> None:
     with _bulk(path) as records:
         records.executemany(people.INSERT, people.patients(count, random.Random(7)))
+        for statement in _LISTED:
+            records.execute(statement)
 
 
 @contextmanager
@@ -82,6 +84,11 @@ def _bulk(path: Path) -> Iterator[sqlite3.Connection]:
         database.execute("PRAGMA journal_mode = WAL")
 
 
+_LISTED = (
+    "INSERT INTO listed_patients (patient_id, is_nameless, name, words) SELECT patient_id,"
+    " name = '', name, fold(name) || char(10) || fold(patient_id) FROM patients",
+    "INSERT INTO patient_names (patient_names) VALUES ('rebuild')",
+)
 _NOT_FILES = "('again', 'compare', 'correct')"
 _COLUMNS = (
     "patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags, is_doubtful,"
@@ -107,5 +114,6 @@ _DERIVED = (
     "INSERT INTO totals SELECT finding, count(*), 0.5 * count(*), 7.25 * count(*), count(*)"
     " FROM scans GROUP BY finding",
     f"INSERT INTO switches SELECT '{REVIEWS_SEEN}', max(review_id) FROM records.reviews",
+    "INSERT INTO patient_scans SELECT * FROM counted_scans",
     "INSERT INTO hidden_patients VALUES ('P000003'), ('P000004')",
 )
