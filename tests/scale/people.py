@@ -13,7 +13,22 @@ LAST = (
     *("Müller", "Smith", "García", "Nguyễn", "Østergård", "Kowalska", "Çelik", "Ó Briain", "Silva"),
     *("بنت أحمد", "Иванова", "Παπαδόπουλος", "כהן", "佐藤", "김", "李", "शर्मा", "Rossi", "Dubois"),
 )
-SYLLABLES = ("ba", "dor", "el", "fin", "gar", "hu", "is", "ka", "lem", "mo", "nu", "ros", "ta", "vi")
+SYLLABLES = (
+    "ba",
+    "dor",
+    "el",
+    "fin",
+    "gar",
+    "hu",
+    "is",
+    "ka",
+    "lem",
+    "mo",
+    "nu",
+    "ros",
+    "ta",
+    "vi",
+)
 INSERT = (
     "INSERT INTO patients (patient_key, patient_id, name, birth_date, gender, doctor, created_at,"
     " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

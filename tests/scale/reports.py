@@ -26,7 +26,9 @@ _PLAIN["input"] |= {
 LOBES = ("frontal", "temporal", "parietal", "occipital", "insula", "cerebellum")
 
 
-def report_of(scan_id: str, patient_id: str, revision: int, chance: random.Random) -> dict[str, Any]:
+def report_of(
+    scan_id: str, patient_id: str, revision: int, chance: random.Random
+) -> dict[str, Any]:
     """The report of one revision of a scan."""
     draw = chance.random()
     finding = "tumor" if draw < 0.62 else "no_tumor" if draw < 0.95 else "not_judged"
@@ -61,4 +63,9 @@ def _change(volume: float | None, chance: random.Random) -> dict[str, Any] | Non
     if not volume or chance.random() < 0.125:
         return None
     percent = round(chance.gauss(4, 22), 1)
-    return {"volume_percent": percent, "volume_ml": volume * percent / 100, "comparable": True}
+    return {
+        "volume_percent": percent,
+        "volume_ml": volume * percent / 100,
+        "comparable": True,
+        "prior_acquired_at": "2021-03-04T05:06:07",
+    }
