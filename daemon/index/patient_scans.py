@@ -45,4 +45,8 @@ PATIENT_SCANS = """
         INSERT INTO patients_to_count VALUES (OLD.patient_id);
     END;
     INSERT INTO patient_scans SELECT * FROM counted_scans;
+
+    DROP INDEX worklist_unreviewed;     -- now it alone tells what has no review
+    CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
+        WHERE stage = 'done' AND decision = '' AND finding != 'not_judged';
 """

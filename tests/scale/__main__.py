@@ -21,7 +21,6 @@ from daemon.settings import Settings
 from tests.scale import questions
 from tests.scale.filling import make
 from tests.scale.live import OPEN_LISTS, live_share
-from tests.scale.plain_flask import serve_flask
 from tests.scale.site import Visitor, free_port, memory_mb, running, site_in, viewer, visitors
 from tests.scale.timing import CONNECTIONS, Timing, timed
 from tests.scale.verifying import differences
@@ -90,7 +89,7 @@ async def _measure(
             share = live_share(session, settings, base, who, pid, LIVE_SECONDS)
             facts["% of a core for live lists"] = await share
             facts["MB at most"] = memory_mb(pid, "VmHWM")
-        with running(serve_flask, port, settings, port):
+        with running("tests.scale.plain_flask", "serve_flask", port, settings, port):
             took = await timed(session, [f"http://127.0.0.1:{port}/"], {}, seconds)
             timings["waitress + Flask", "as it opens"] = took
             print("waitress + Flask", took, flush=True)

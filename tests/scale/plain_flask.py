@@ -50,7 +50,6 @@ def serve_flask(settings: Settings, port: int) -> None:
     template = environment.from_string(PAGE)
     app = flask.Flask("plain")
 
-    @app.get("/")
     def first_page() -> str:
         with closing(sqlite3.connect(settings.daemon.index)) as connection:
             connection.row_factory = sqlite3.Row
@@ -60,6 +59,7 @@ def serve_flask(settings: Settings, port: int) -> None:
             lines = asyncio.run(_lines(Plain(connection), settings.viewer.recent_days))
         return template.render(lines=lines)
 
+    app.add_url_rule("/", view_func=first_page)
     waitress.serve(app, host="127.0.0.1", port=port, threads=THREADS, _quiet=True)
 
 

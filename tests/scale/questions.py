@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import ClientSession
 
@@ -86,7 +87,7 @@ def scans(settings: Settings) -> Iterator[Question]:
 
 def _row_ids(settings: Settings) -> list[int]:
     """Rows anywhere in the list: in any order most of them stand far down."""
-    (most,) = _ask(settings, "SELECT max(row_id) FROM worklist")
+    most = _ask(settings, "SELECT max(row_id) FROM worklist")
     chance = random.Random(5)
     return [chance.randrange(most // 10, most) for _ in range(DEEP)]
 
@@ -94,8 +95,8 @@ def _row_ids(settings: Settings) -> list[int]:
 def _scan_ids(settings: Settings) -> list[str]:
     chance = random.Random(6)
     sql = "SELECT scan_id FROM worklist WHERE row_id >= ? AND scan_id IS NOT NULL LIMIT 1"
-    (most,) = _ask(settings, "SELECT max(row_id) FROM worklist WHERE scan_id IS NOT NULL")
-    return [_ask(settings, sql, chance.randrange(1, most))[0] for _ in range(DEEP)]
+    most = _ask(settings, "SELECT max(row_id) FROM worklist WHERE scan_id IS NOT NULL")
+    return [_ask(settings, sql, chance.randrange(1, most)) for _ in range(DEEP)]
 
 
 def _patient_keys(settings: Settings) -> list[str]:
@@ -107,8 +108,7 @@ def _patient_keys(settings: Settings) -> list[str]:
     return [key for (key,) in chance.sample(rows, DEEP)]
 
 
-def _ask(settings: Settings, sql: str, *values: object) -> tuple[object, ...] | list[int]:
+def _ask(settings: Settings, sql: str, *values: object) -> Any:
     with closing(sqlite3.connect(settings.daemon.index)) as index:
         found = index.execute(sql, values).fetchone()
-    assert found is not None
-    return tuple(found)
+    return found[0]

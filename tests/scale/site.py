@@ -1,11 +1,13 @@
 """A real viewer process over the made databases, and somebody who may look at everything."""
 
 import asyncio
-import multiprocessing
 import os
+import pickle
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,7 +22,6 @@ from daemon.roles import Role
 from daemon.settings import Settings
 from tests.test_viewer_setup import settings_in
 from viewer.login import COOKIE
-from viewer.server import serve
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -63,23 +64,28 @@ async def visitor(settings: Settings) -> Visitor:
 
 
 @contextmanager
-def running(target: Callable[..., None], port: int, *values: object) -> Iterator[int]:
-    """A process that serves at this port; its pid."""
-    process = multiprocessing.get_context("spawn").Process(target=target, args=values)
-    process.start()
+def running(module: str, function: str, port: int, *values: object) -> Iterator[int]:
+    """A process of its own, with no more loaded than it needs, that serves here; its pid."""
+    code = (
+        f"import pickle, sys; values = pickle.load(sys.stdin.buffer);"
+        f" from {module} import {function}; {function}(*values)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    with process.stdin as pipe:
+        pickle.dump(values, pipe)
     try:
         _wait_for(port)
-        assert process.pid is not None
         yield process.pid
     finally:
         process.terminate()
-        process.join(20)
+        process.wait(20)
 
 
 @contextmanager
 def viewer(settings: Settings) -> Iterator[int]:
     """The viewer, as `gliowatch` starts it; its pid."""
-    with running(serve, settings.viewer.port, settings) as pid:
+    with running("viewer.server", "serve", settings.viewer.port, settings) as pid:
         yield pid
 
 

@@ -36,7 +36,7 @@ async def differences(daemon: DaemonSettings, count: int) -> int:
 
 async def _enter_sample(daemon: DaemonSettings, small: Path, count: int) -> None:
     """Drops and scans as the daemon enters them, one after the other, triggers at work."""
-    async with open_index(small) as index, open_records(daemon.records):
+    async with open_index(small), open_records(daemon.records) as records:
         with closing(sqlite3.connect(small)) as plain, plain:
             plain.execute("ATTACH DATABASE ? AS large", (str(daemon.index),))
             plain.execute(
@@ -51,10 +51,8 @@ async def _enter_sample(daemon: DaemonSettings, small: Path, count: int) -> None
                     f" WHERE scan_id IN (SELECT scan_id FROM sample) ORDER BY {order}"
                 )
         async with open_joined(small, daemon.records) as joined:
-            async with open_records(daemon.records) as records:
-                while await catch_up(joined, records):
-                    pass
-        del index
+            while await catch_up(joined, records):
+                pass
 
 
 def _unlike(index: sqlite3.Connection, sql: str, table: str) -> int:
