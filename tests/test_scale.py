@@ -12,7 +12,8 @@ from daemon.index.patient_listing import Order, count_patients, ids_by_last_scan
 from daemon.index.patient_search import MOST_FOUND, find_patients
 from daemon.index.patients import add_patient, find_patient, list_patients
 from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_pages import ORDERS, Asked, page_of
+from daemon.index.worklist_orders import ORDERS
+from daemon.index.worklist_pages import Asked, page_of
 from daemon.settings import Settings
 from tests.scale.filling import make
 from tests.scale.verifying import differences

@@ -18,7 +18,8 @@ from daemon.index.reviews import Decision, add_review
 from daemon.index.scans import add_scan
 from daemon.index.worklist import newest_mark
 from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_pages import ORDERS, Asked, count_changed, page_of
+from daemon.index.worklist_orders import ORDERS
+from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from daemon.index.worklist_shape import WORKLIST
 from tests.test_ledger import a_drop, claimed

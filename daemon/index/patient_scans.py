@@ -49,4 +49,10 @@ PATIENT_SCANS = """
     DROP INDEX worklist_unreviewed;     -- now it alone tells what has no review
     CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
         WHERE stage = 'done' AND decision = '' AND finding != 'not_judged';
+    CREATE INDEX worklist_of_state ON worklist (state, urgency, growth_order, arrived_at, row_id);
+    CREATE INDEX worklist_of_finding
+        ON worklist (finding, urgency, growth_order, arrived_at, row_id);
+    CREATE INDEX worklist_of_side ON worklist (side, urgency, growth_order, arrived_at, row_id);
+    CREATE INDEX worklist_of_arrival ON worklist    -- with all that a list of some days needs
+        (arrived_at, urgency, growth_order, stage, patient_id, scan_id);
 """
