@@ -99,11 +99,13 @@ def _segments(
     if order.unknown:
         parts.append((order.unknown, order.rest, True))
     upward = asked.is_ascending != asked.is_backward
-    for condition, keys, is_unknown in parts[:: -1 if asked.is_backward else 1]:
+    for part, keys, is_unknown in parts[:: -1 if asked.is_backward else 1]:
         passed = place is not None and place.is_unknown != is_unknown
         if passed and (is_unknown == asked.is_backward):
             continue  # this part lies wholly on the other side of the place
-        start = place.values if place is not None and not passed else ()
+        condition, start = part, place.values if place is not None and not passed else ()
+        if start and not is_unknown and (upward or len(keys) == 2):
+            condition = "1"  # what is beyond a known value is known: SQLite seeks to one bound only
         for beyond, values in _beyond(keys, ">" if upward else "<", start):
             yield _query(asked, order, few, Condition(condition + beyond), keys, upward, values)
 
