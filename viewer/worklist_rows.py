@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from viewer.worklist_words import Line
 
-MOST_KEPT = 2000  # lines, of about 2 kB each
+MOST_KEPT = 500  # lines, of about 3 kB each: ten pages
 
 
 def rows_of(request: web.Request, lines: list[Line]) -> Markup:
