@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types layers unit faults clean
+.PHONY: demo test lint types layers unit faults scale clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m daemon.demo
@@ -28,6 +28,12 @@ unit: $(VENV)/.installed-dev
 FAULTS ?= --markdown faults.md --json faults.json
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+# How fast an index of a million scans is read; beside waitress and Flask, which nothing else needs.
+SCALE ?= --markdown scale.md --json scale.json
+scale: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[scale]"
+	$(BIN)/python -m tests.scale $(SCALE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from daemon.index.folding import fold
 from daemon.settings import Settings, load_settings
 from model.reading.dicom_identity import Identity, named_in
 from tests.conftest import drain, reports
@@ -98,6 +99,7 @@ def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Setti
             "1949-12-31",
             "Female",
         )
+        records.create_function("fold", 1, fold)
         records.execute("UPDATE patients SET name = 'as entered', birth_date = ''")
     drop_study(inbox / "A" / "y", "1.2.22", PatientName="Other^Name", **told)
     assert drain(inbox.parent).returncode == 0

@@ -12,13 +12,16 @@ from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_records
 from daemon.index.joined import open_joined
 from daemon.index.migrations import INDEX
+from daemon.index.patient_search import find_patients
 from daemon.index.patients import add_patient
 from daemon.index.reviews import Decision, add_review
 from daemon.index.scans import add_scan
 from daemon.index.worklist import newest_mark
-from daemon.index.worklist_filters import Filters, find_patients
-from daemon.index.worklist_pages import ORDERS, Asked, count_changed, page_of
+from daemon.index.worklist_filters import Filters
+from daemon.index.worklist_orders import ORDERS
+from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
+from daemon.index.worklist_shape import WORKLIST
 from tests.test_ledger import a_drop, claimed
 from tests.test_viewer_setup import scan_row
 from tests.worklist_lists import Lists
@@ -175,7 +178,7 @@ async def test_an_open_list_is_told_of_changes_elsewhere_in_it(lists: Lists) -> 
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
     path, records = tmp_path / "index.sqlite", tmp_path / "records.sqlite"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("daemon.index.database.INDEX", INDEX[:-1])
+        patch.setattr("daemon.index.database.INDEX", INDEX[: INDEX.index(WORKLIST)])
         async with open_index(path) as index:
             older = Lists(index, index, index)
             await older.publish("s")

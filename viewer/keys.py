@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from viewer.auditing import Seen
     from viewer.doors import Door
     from viewer.live import Live
+    from viewer.shared_answers import SharedAnswers
     from viewer.thumbnails import Thumbnails
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -20,6 +21,7 @@ INDEX = web.AppKey("index", Database)
 RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both
 LIVE: "web.AppKey[Live]" = web.AppKey("live")
+SHARED: "web.AppKey[SharedAnswers]" = web.AppKey("shared")
 THUMBNAILS: "web.AppKey[Thumbnails]" = web.AppKey("thumbnails")
 SEEN: "web.AppKey[Seen]" = web.AppKey("seen")
 DOORS: "web.AppKey[dict[tuple[str, str], Door]]" = web.AppKey("doors")

@@ -19,6 +19,7 @@ from viewer.keys import JOINED, LIVE, SESSION
 
 LOG = logging.getLogger(__name__)
 ASK_SECONDS = 1.0
+SECONDS_EACH = 0.04  # by which a page more makes all be told later: 50 of them after 2 s
 ALIVE_SECONDS = 10.0  # a page that hears nothing for twice as long takes the line for lost
 WRITE_SECONDS = 10.0  # a browser that takes nothing for so long is given up
 RETRY_MS = 2000  # milliseconds after which a browser tries again
@@ -68,13 +69,19 @@ class Live:
         self._known: Hashable = None
         self._listeners: list[Listener] = []
         self._is_over = False
+        self._turn = 0
+
+    @property
+    def turn(self) -> int | None:
+        """A number that grows with every change that is told; None while nobody listens."""
+        return self._turn if self._listeners else None
 
     async def watch(self) -> None:
         """Ask again and again, while anybody listens; runs until it is cancelled."""
         while True:
             if self._listeners:
                 await self._look()
-            await asyncio.sleep(ASK_SECONDS)
+            await asyncio.sleep(max(ASK_SECONDS, SECONDS_EACH * len(self._listeners)))
 
     async def _look(self) -> None:
         try:
@@ -83,7 +90,7 @@ class Live:
             LOG.error("live pages cannot be told of changes: %s", type(error).__name__)
             return
         if found != self._known:
-            self._known = found
+            self._known, self._turn = found, self._turn + 1
             for listener in self._listeners:
                 listener.wake()
 

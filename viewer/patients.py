@@ -12,11 +12,11 @@ from daemon.index.patient_listing import (
     Order,
     ScanCount,
     count_patients,
-    found_ids,
     ids_by_last_scan,
     page_of_patients,
     scan_counts,
 )
+from daemon.index.patient_search import MOST_FOUND, found_ids
 from daemon.index.patients import Patient, find_patient, patients_by_id
 from viewer.keys import INDEX, RECORDS, SESSION
 from viewer.pages import render
@@ -66,7 +66,7 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
         "back": list_address(asked.order),
         "order": asked.order,
         "orders": [(each, label, list_address(each, asked.key)) for each, label in ORDERS.items()],
-        "count": await count_patients(records, asked.text),
+        "count": _count_words(await count_patients(records, asked.text), bool(asked.text)),
         "unassigned": await count_unassigned(index),
         "deleted": len(await deletions(records)),
         "first": list_address(asked.order, asked.key) if asked.after else "",
@@ -97,6 +97,13 @@ async def found_patients(index: Database, records: Database, asked: Asked) -> li
     ids = await ids_by_last_scan(index, among, after, PAGE + 1)
     known = await patients_by_id(records, ids)
     return [known[each] for each in ids if each in known and not known[each].deleted_at]
+
+
+def _count_words(count: int, is_search: bool) -> str:
+    """How many there are; of what a search finds only so many are counted."""
+    is_more = is_search and count > MOST_FOUND
+    number = f"More than {MOST_FOUND}" if is_more else str(count)
+    return f"{number} {'patient' if count == 1 else 'patients'}{' found' if is_search else ''}"
 
 
 def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:

@@ -34,12 +34,14 @@ from viewer.keys import (
     SEEN,
     SESSIONS,
     SETTINGS,
+    SHARED,
     THUMBNAILS,
 )
 from viewer.live import end_streams, live_pages
 from viewer.routes import DOORWAYS
 from viewer.scan_files import send_file
 from viewer.sessions import Sessions
+from viewer.shared_answers import SharedAnswers
 from viewer.slices import open_slices
 from viewer.thumbnails import Thumbnails
 from viewer.upload_desk import keep_desk
@@ -59,7 +61,7 @@ def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[SESSIONS], app[SEEN], app[PASSWORDS] = Sessions(), Seen(), Passwords()
     app[DOORS] = doors_of(DOORWAYS)
-    app[THUMBNAILS] = Thumbnails()
+    app[THUMBNAILS], app[SHARED] = Thumbnails(), SharedAnswers()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from aiohttp import web
 
+from daemon.index.patient_search import MOST_FOUND
 from daemon.index.worklist import Row, is_empty, newest_mark, worklist_rows
-from daemon.index.worklist_filters import MOST_FOUND
 from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
-from viewer.keys import JOINED, RECORDS, SESSION, SETTINGS
+from viewer.keys import JOINED, LIVE, RECORDS, SESSION, SETTINGS, SHARED
 from viewer.lookups import known_patients
 from viewer.pages import render
 from viewer.scan_files import ROLES
 from viewer.searching import GONE, recall
 from viewer.worklist_address import NUMBER, Address, asked_of, read_address
+from viewer.worklist_rows import rows_of
 from viewer.worklist_standing import standing
 from viewer.worklist_words import FINDINGS, FLAGS, SIDES, Line, line_of
 
@@ -62,7 +63,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
         "is_empty": await is_empty(request.app[JOINED]),
-        "lines": await lines_of(request, page.shown),
+        "rows": rows_of(request, await lines_of(request, page.shown)),
         "earlier": page.earlier,
         "later": page.later,
         **(await standing(request)),
@@ -72,6 +73,19 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
 
 async def show_rows(request: web.Request) -> web.StreamResponse:
     """`/worklist/rows?ids=…&since=…`: the rows of an open page as they are now, and what is new."""
+    turn, text = request.app[LIVE].turn, recall(request[SESSION], request.query.get("q", ""))
+    if turn is None:
+        return await _rows_now(request)
+
+    async def make() -> str:
+        return (await _rows_now(request)).text or ""
+
+    key = (request.query_string, text)  # nothing else of a session is in it
+    shared = await request.app[SHARED].get(turn, key, make)
+    return web.Response(text=shared, content_type="text/html")
+
+
+async def _rows_now(request: web.Request) -> web.Response:
     address, ids = read_address(request), request.query.get("ids", "").split(",")
     since = request.query.get("since", "")
     numbers = [int(each) for each in ids if NUMBER.fullmatch(each)][: 2 * PAGE]
@@ -83,7 +97,7 @@ async def show_rows(request: web.Request) -> web.StreamResponse:
     asked = await asked_of(request, address)
     changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
     values = {
-        "lines": lines,
+        "rows": rows_of(request, lines),
         "gone": sorted(set(numbers) - {line.row_id for line in lines}),
         "news": len(changed),
         "most_news": MOST_NEWS,

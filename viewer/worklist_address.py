@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from daemon.index.worklist_filters import OPEN, Filters, find_patients
-from daemon.index.worklist_pages import ORDERS, USUAL, Asked
+from daemon.index.patient_search import find_patients
+from daemon.index.worklist_filters import OPEN, Filters
+from daemon.index.worklist_orders import ORDERS, USUAL
+from daemon.index.worklist_pages import Asked
 from viewer.keys import JOINED, SESSION, SETTINGS
 from viewer.nights import night_since, start_of, stored
 from viewer.searching import recall

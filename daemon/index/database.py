@@ -32,13 +32,14 @@ class Database:
 
     async def rows(self, sql: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        async with self._connection.execute(sql, tuple(values)) as cursor:
-            return list(await cursor.fetchall())
+        return list(await self._connection.execute_fetchall(sql, tuple(values)))
 
     async def row(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
-        async with self._connection.execute(sql, tuple(values)) as cursor:
-            return await cursor.fetchone()
+        """The first row of a query, or None. All are read: it must be one that has few.
+
+        One turn of the connection's thread and not three, as for a cursor: pages ask many of these.
+        """
+        return next(iter(await self.rows(sql, values)), None)
 
     async def change(self, sql: str, values: Iterable[Any] = ()) -> int:
         """Run one statement; how many rows it changed, or the new rowid of an INSERT."""

@@ -1,5 +1,6 @@
 """The index's shape as a list of steps, and each is only ever added at the end."""
 
+from daemon.index.patient_scans import PATIENT_SCANS
 from daemon.index.worklist_shape import WORKLIST
 
 INDEX: tuple[str, ...] = (
@@ -156,4 +157,5 @@ INDEX: tuple[str, ...] = (
         ON scans (json_extract(report, '$.model.weights_sha256'), scan_id, revision);
     """,
     WORKLIST,
+    PATIENT_SCANS,
 )

@@ -1,5 +1,7 @@
 """The records' shape as a list of steps, and each is only ever added at the end."""
 
+from daemon.index.patient_search_shape import SEARCH
+
 RECORDS: tuple[str, ...] = (
     """
     CREATE TABLE patients (
@@ -191,4 +193,5 @@ RECORDS: tuple[str, ...] = (
     CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
     """,
+    SEARCH,
 )

@@ -4,9 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daemon.index.database import Database
-
-MOST_FOUND = 2000  # patients that one search may find
 SHOWN = (
     "w.patient_id NOT IN (SELECT patient_id FROM hidden_patients)"
     " AND coalesce(w.scan_id, '') NOT IN (SELECT scan_id FROM unlisted_scans)"
@@ -34,52 +31,43 @@ class Filters:
 
 @dataclass(frozen=True)
 class Condition:
-    """A part of WHERE about the row `w`, and its values."""
+    """A part of WHERE about the row `w`, and its values.
+
+    found: the same as a query of row_ids, where that begins elsewhere; index: one that has the
+    rows of this condition in the usual order.
+    """
 
     sql: str
     values: tuple[str, ...] = ()
-
-
-async def find_patients(joined: Database, text: str) -> tuple[str, ...]:
-    """The ids of patients in whose name or id each of the words stands, in any case of letters.
-
-    At most MOST_FOUND. SQLite knows upper and lower case of plain Latin alone, so a word is also
-    looked for as it is, in lower and upper case, and with a capital.
-    """
-    conditions, values = [], []
-    for word in text.split():
-        forms = {word} if word.isascii() else {word, word.lower(), word.upper(), word.title()}
-        likes = [f"%{_escaped(form)}%" for form in sorted(forms)]
-        either = " OR ".join(
-            "name LIKE ? ESCAPE '\\' OR patient_id LIKE ? ESCAPE '\\'" for _ in likes
-        )
-        conditions.append(f"({either})")
-        values += [like for like in likes for _ in range(2)]
-    rows = await joined.rows(
-        "SELECT patient_id FROM records.patients INDEXED BY patients_in_order"
-        f" WHERE {' AND '.join(conditions)} LIMIT ?",
-        (*values, MOST_FOUND),
-    )
-    return tuple(str(row["patient_id"]) for row in rows)
+    found: str = ""
+    index: str = ""
 
 
 def conditions_of(filters: Filters) -> Iterator[Condition]:
     """Each that narrows the list; without any state asked for, duplicates are left out."""
     if filters.states:
         asked = ", ".join("?" * len(filters.states))
-        yield Condition(f"w.state IN ({asked})", filters.states)
+        alone = "worklist_of_state" if len(filters.states) == 1 else ""
+        yield Condition(f"w.state IN ({asked})", filters.states, index=alone)
     if filters.finding:
-        yield Condition("w.finding = ?", (filters.finding,))
+        yield Condition("w.finding = ?", (filters.finding,), index="worklist_of_finding")
     if filters.side:
-        yield Condition("w.side = ?", (filters.side,))
+        yield Condition("w.side = ?", (filters.side,), index="worklist_of_side")
     if filters.is_unreviewed:
         yield Condition("w.stage = 'done' AND w.decision = '' AND w.finding != 'not_judged'")
     if filters.flag:
-        flagged = "SELECT scan_id FROM worklist_flags WHERE code = ?"
-        yield Condition(f"w.scan_id IN ({flagged})", (filters.flag,))
+        flagged = "worklist_flags f WHERE f.code = ?"
+        yield Condition(
+            f"EXISTS (SELECT 1 FROM {flagged} AND f.scan_id = w.scan_id)",
+            (filters.flag,),
+            "SELECT (SELECT row_id FROM worklist o WHERE o.scan_id = f.scan_id) AS row_id"
+            f" FROM {flagged}",
+        )
     if filters.arrived_since or filters.arrived_until:
         end = filters.arrived_until or "9"
-        yield Condition("w.arrived_at >= ? AND w.arrived_at < ?", (filters.arrived_since, end))
+        sql = "w.arrived_at >= ? AND w.arrived_at < ?"
+        table = f"worklist w INDEXED BY worklist_of_arrival WHERE {sql}"
+        yield Condition(sql, (filters.arrived_since, end), f"SELECT row_id FROM {table}")
     if filters.patients is not None:
         yield _searched(filters.patients, filters.accession)
 
@@ -98,7 +86,3 @@ def _searched(patients: tuple[str, ...], accession: str) -> Condition:
     begins = "w.accession >= ? AND w.accession < ?"
     values = (json.dumps(patients), accession, accession + "\U0010ffff")
     return Condition(f"({one_of} OR ({begins}))", values)
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -11,7 +11,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from daemon.outputs.display import Letters
 from daemon.outputs.sentences import RESEARCH_USE
@@ -35,6 +34,8 @@ def draw_outline(
     if not inside.any():
         return
     pixels = np.asarray(picture).copy()
+    from scipy import ndimage  # the viewer imports this file, and never draws
+
     grown = ndimage.binary_dilation(inside, iterations=width)
     pixels[ndimage.binary_dilation(grown) & ~grown] = RIM
     if width > 1:

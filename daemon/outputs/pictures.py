@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from daemon.outputs.display import Display
 from daemon.outputs.marks import (
@@ -85,6 +84,8 @@ def montage_slices(shown: Display) -> list[int]:
         count = len(marked)
         spread = np.linspace(0, count - 1, min(PLAIN_TILES, count)).round()
         return [int(index) for index in np.unique(spread)]
+    from scipy import ndimage  # the viewer imports this file, and never draws
+
     near = ndimage.binary_dilation(marked, iterations=1)
     return [int(index) for index in np.flatnonzero(near)]
 
