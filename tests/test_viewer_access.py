@@ -218,3 +218,10 @@ async def test_an_unexpected_error_is_logged_without_names(
 def test_making_the_app_opens_nothing(tmp_path: Path) -> None:
     make_app(settings_in(tmp_path))
     assert not (tmp_path / "index.sqlite").exists()
+
+
+async def test_a_login_takes_sessions_away_that_ended_by_themselves(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        await house.app[RECORDS].change("UPDATE login_sessions SET seen = 0")
+        await house.come_in("Ada")
+        assert len(await house.app[RECORDS].rows("SELECT 1 FROM login_sessions")) == 1

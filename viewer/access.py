@@ -11,14 +11,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from daemon.index.audit import Action, note
-from daemon.index.login_sessions import Limits, find_session
+from daemon.index.login_sessions import find_session
 from daemon.roles import may
 from viewer.api.bearer import bearer_session
 from viewer.api.problems import is_api
 from viewer.auditing import audited
 from viewer.doors import Door
 from viewer.keys import DOORS, RECORDS, SESSION, SESSIONS, SETTINGS
-from viewer.login import COOKIE, login_page
+from viewer.login import COOKIE, limits_of, login_page
 from viewer.sessions import Session
 
 READING = frozenset({"GET", "HEAD"})
@@ -73,8 +73,7 @@ async def _session(request: web.Request) -> Session | None:
     key = request.cookies.get(COOKIE, "")
     if not key:
         return None
-    viewer = request.app[SETTINGS].viewer
-    limits = Limits(viewer.idle_minutes * 60, viewer.session_hours * 3600)
+    limits = limits_of(request.app[SETTINGS].viewer)
     by_itself = request.headers.get("Sec-Fetch-Dest", "document") in BACKGROUND
     is_activity = request.method not in READING or not by_itself
     login = await find_session(request.app[RECORDS], key, limits, is_activity)

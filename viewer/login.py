@@ -3,10 +3,11 @@
 from aiohttp import web
 
 from daemon.index.audit import Action, note
-from daemon.index.login_sessions import end_session, end_sessions_of
+from daemon.index.login_sessions import Limits, end_session, end_sessions_of, sweep_sessions
 from daemon.logging_in import LoginRefused, log_in, log_in_by_link
+from daemon.settings import ViewerSettings
 from viewer.addresses import is_local, is_secure, peer_of
-from viewer.keys import PASSWORDS, RECORDS, SESSION
+from viewer.keys import PASSWORDS, RECORDS, SESSION, SETTINGS
 from viewer.pages import read_form, render
 
 COOKIE = "gliowatch_session"
@@ -74,10 +75,17 @@ async def stay_active(request: web.Request) -> web.StreamResponse:
 
 
 async def _come_in(request: web.Request, key: str, wanted: str) -> web.StreamResponse:
-    await end_session(request.app[RECORDS], request.cookies.get(COOKIE, ""))
+    records = request.app[RECORDS]
+    await end_session(records, request.cookies.get(COOKIE, ""))
+    await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
     answer = web.HTTPSeeOther(wanted if is_local(wanted) else "/")
     set_cookie(request, answer, key)
     raise answer
+
+
+def limits_of(viewer: ViewerSettings) -> Limits:
+    """How long sessions last."""
+    return Limits(viewer.idle_minutes * 60, viewer.session_hours * 3600)
 
 
 def set_cookie(request: web.Request, answer: web.StreamResponse, key: str) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 from daemon.drops import State
 from daemon.outputs import sentences
-from daemon.outputs.sentences import SIDES, size_words
-from daemon.outputs.where_words import main_lobe
+from daemon.outputs.sentences import size_words
 
 KINDS = sentences.KINDS | {
     "zip": "Zip",
@@ -16,7 +15,6 @@ KINDS = sentences.KINDS | {
     "correct": "Corrected mask",
 }
 OLDEST = 130  # years
-UNREAD = {"dicom": "Other or DICOM"}  # what a name alone tells, before anything was read
 STATES = {
     State.WAITING: "Waiting",
     State.RUNNING: "Running",
@@ -36,14 +34,6 @@ def state_words(state: State, rested: bool) -> str:
 def found_size(report: dict[str, Any]) -> str:
     """The size of what was found, or '' if nothing was."""
     return size_words(report) if report["finding"] == "tumor" else ""
-
-
-def found_side(report: dict[str, Any]) -> str:
-    """Side and lobe of the largest lesion, as far as they are known, or ''."""
-    if not report["lesions"]:
-        return ""
-    lesion = report["lesions"][0]
-    return ", ".join(part for part in (SIDES[lesion["side"]], main_lobe(lesion)) if part)
 
 
 def age(birth_date: str, today: date) -> int | None:

@@ -45,7 +45,6 @@ FLAGS = {
     "compared_again": "Compared again",
 }
 ARRIVED = {"recent": "", "night": "Last night", "all": "Any time"}
-FROM_NOTHING = "from nothing measurable"
 FIRST, NOT_COMPARED = "First scan", "Not compared"
 
 

@@ -141,11 +141,6 @@ INDEX: tuple[str, ...] = (
         (SELECT 1 FROM hidden_patients h WHERE h.patient_id = s.patient_id) AND NOT EXISTS
         (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
             WHERE g.scan_id = s.scan_id AND g.is_given);
-    CREATE VIEW shown_drops AS SELECT * FROM drops d WHERE NOT EXISTS
-        (SELECT 1 FROM hidden_patients h WHERE h.patient_id = d.patient_id) AND NOT EXISTS
-        (SELECT 1 FROM given_scans g WHERE g.target = d.scan_id AND g.is_hidden) AND NOT EXISTS
-        (SELECT 1 FROM given_scans g JOIN scans t ON t.scan_id = g.target
-            WHERE g.scan_id = d.scan_id AND g.is_given);
     """,
     """
     ALTER TABLE drops ADD COLUMN touched REAL NOT NULL DEFAULT 0;   -- Unix seconds: last change
