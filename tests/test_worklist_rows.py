@@ -16,12 +16,13 @@ from daemon.index.patient_search import find_patients
 from daemon.index.patients import add_patient
 from daemon.index.reviews import Decision, add_review
 from daemon.index.scans import add_scan
-from daemon.index.worklist import newest_mark
+from daemon.index.worklist import reports_of
 from daemon.index.worklist_filters import Filters
 from daemon.index.worklist_orders import ORDERS
 from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from daemon.index.worklist_shape import WORKLIST
+from daemon.index.worklist_situation import situation_of
 from tests.test_ledger import a_drop, claimed
 from tests.test_viewer_setup import scan_row
 from tests.worklist_lists import Lists
@@ -49,7 +50,7 @@ async def test_a_row_stays_the_same_row_on_its_way(lists: Lists) -> None:
     await ledger.finish(lists.index, claim, scan_row("P", "s"), {})
     (done,) = await lists.rows()
     assert (done.row_id, done.state, done.scan_id) == (row.row_id, "done", "s")
-    assert done.report is not None
+    assert (await reports_of(lists.joined, [done]))[done.row_id]["finding"]
 
 
 async def test_revisions_and_duplicates_are_no_rows_beside_the_scan(lists: Lists) -> None:
@@ -59,8 +60,8 @@ async def test_revisions_and_duplicates_are_no_rows_beside_the_scan(lists: Lists
     await ledger.finish_duplicate(lists.index, await claimed(lists.index), "s")
     assert await queue.judge_again(lists.index, "s", "P")
     (row,) = await lists.rows()
-    assert row.report is not None
-    assert (row.scan_id, row.report["revision"], row.is_again) == ("s", 2, True)
+    report = (await reports_of(lists.joined, [row]))[row.row_id]
+    assert (row.scan_id, report["revision"], row.is_again) == ("s", 2, True)
     (twin,) = await lists.rows(Asked(Filters(states=("duplicate",))))
     assert (twin.state, twin.scan_id) == ("duplicate", "s")
     await ledger.reject(lists.index, await claimed(lists.index), "It would not.")
@@ -166,7 +167,7 @@ async def test_filters_and_searches_combine(lists: Lists) -> None:
 async def test_an_open_list_is_told_of_changes_elsewhere_in_it(lists: Lists) -> None:
     await lists.publish("a")
     await catch_up(lists.joined, lists.records)
-    mark = await newest_mark(lists.joined)
+    mark = (await situation_of(lists.joined, "")).mark
     assert await count_changed(lists.joined, Filters(), mark, 9) == set()
     await lists.publish("b", "Q")
     await add_review(lists.records, "a", 1, Decision.REJECTED, "no", "Dr Ada")

@@ -16,5 +16,9 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 async def is_daemon_alive(app: web.Application) -> bool:
     """Whether the daemon has looked through the inbox within the time that a look may take."""
-    every = app[SETTINGS].daemon.reconcile_seconds
-    return await is_alive(app[INDEX], RECONCILE, MISSED_LOOKS * every + GRACE_SECONDS)
+    return await is_alive(app[INDEX], RECONCILE, longest_silence(app))
+
+
+def longest_silence(app: web.Application) -> float:
+    """Seconds after its last look through the inbox from which on the daemon counts as stopped."""
+    return MISSED_LOOKS * app[SETTINGS].daemon.reconcile_seconds + GRACE_SECONDS

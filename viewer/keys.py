@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from viewer.live import Live
     from viewer.shared_answers import SharedAnswers
     from viewer.thumbnails import Thumbnails
+    from viewer.worklist_rows import KeptRows
 
 SETTINGS = web.AppKey("settings", Settings)
 INDEX = web.AppKey("index", Database)
@@ -22,6 +23,7 @@ RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both
 LIVE: "web.AppKey[Live]" = web.AppKey("live")
 SHARED: "web.AppKey[SharedAnswers]" = web.AppKey("shared")
+KEPT_ROWS: "web.AppKey[KeptRows]" = web.AppKey("kept_rows")
 THUMBNAILS: "web.AppKey[Thumbnails]" = web.AppKey("thumbnails")
 SEEN: "web.AppKey[Seen]" = web.AppKey("seen")
 DOORS: "web.AppKey[dict[tuple[str, str], Door]]" = web.AppKey("doors")

@@ -29,6 +29,7 @@ from viewer.keys import (
     DOORS,
     INDEX,
     JOINED,
+    KEPT_ROWS,
     PASSWORDS,
     RECORDS,
     SEEN,
@@ -45,6 +46,7 @@ from viewer.shared_answers import SharedAnswers
 from viewer.slices import open_slices
 from viewer.thumbnails import Thumbnails
 from viewer.upload_desk import keep_desk
+from viewer.worklist_rows import KeptRows
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
@@ -61,7 +63,7 @@ def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
     app[SESSIONS], app[SEEN], app[PASSWORDS] = Sessions(), Seen(), Passwords()
     app[DOORS] = doors_of(DOORWAYS)
-    app[THUMBNAILS], app[SHARED] = Thumbnails(), SharedAnswers()
+    app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)

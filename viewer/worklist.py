@@ -1,25 +1,19 @@
 """The worklist: one row a scan, what came last night, and what has changed while it is open."""
 
-import asyncio
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiohttp import web
 
 from daemon.index.patient_search import MOST_FOUND
-from daemon.index.worklist import Row, is_empty, newest_mark, worklist_rows
 from daemon.index.worklist_pages import Asked, count_changed, page_of
 from daemon.index.worklist_people import catch_up
 from viewer.keys import JOINED, LIVE, RECORDS, SESSION, SETTINGS, SHARED
-from viewer.lookups import known_patients
 from viewer.pages import render
-from viewer.scan_files import ROLES
 from viewer.searching import GONE, recall
 from viewer.worklist_address import NUMBER, Address, asked_of, read_address
-from viewer.worklist_rows import rows_of
+from viewer.worklist_rows import html_of, known_rows
 from viewer.worklist_standing import standing
-from viewer.worklist_words import FINDINGS, FLAGS, SIDES, Line, line_of
+from viewer.worklist_words import FINDINGS, FLAGS, SIDES
 
 PAGE = 50
 MOST_NEWS = 100
@@ -44,7 +38,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     if any(value == "" for value in request.query.values()):
         raise web.HTTPSeeOther(address.link())
     await catch_up(request.app[JOINED], request.app[RECORDS])
-    mark = await newest_mark(request.app[JOINED])
+    above = await standing(request)  # first: a row that changes meanwhile is told as a change
     asked = await asked_of(request, address)
     page = await page_at(request, address, asked)
     values = {
@@ -57,16 +51,14 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "findings": FINDINGS,
         "sides": SIDES,
         "flags": FLAGS,
-        "mark": mark,
         "search": recall(request[SESSION], address.q) or "",
         "is_gone": asked is None,
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
-        "is_empty": await is_empty(request.app[JOINED]),
-        "rows": rows_of(request, await lines_of(request, page.shown)),
+        "rows": await html_of(request, await known_rows(request, page.shown)),
         "earlier": page.earlier,
         "later": page.later,
-        **(await standing(request)),
+        **above,
     }
     return render(request, "worklist.html", values)
 
@@ -93,36 +85,17 @@ async def _rows_now(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="There is no such page of the list.")
     joined = request.app[JOINED]
     await catch_up(joined, request.app[RECORDS])
-    lines = await lines_of(request, numbers)
+    rows = await known_rows(request, numbers)
     asked = await asked_of(request, address)
     changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
     values = {
-        "rows": rows_of(request, lines),
-        "gone": sorted(set(numbers) - {line.row_id for line in lines}),
+        "rows": await html_of(request, rows),
+        "gone": sorted(set(numbers) - {row.row_id for row in rows}),
         "news": len(changed),
         "most_news": MOST_NEWS,
         **(await standing(request)),
     }
     return render(request, "worklist_rows.html", values)
-
-
-async def lines_of(request: web.Request, row_ids: list[int]) -> list[Line]:
-    """These rows in words, in this order."""
-    rows = await worklist_rows(request.app[JOINED], row_ids)
-    patients = await known_patients(request, (row.patient_id for row in rows))
-    outbox = request.app[SETTINGS].daemon.outbox
-    pictured = await asyncio.to_thread(_pictured, outbox, rows)
-    return [line_of(row, patients[row.patient_id], row.row_id in pictured) for row in rows]
-
-
-def _pictured(outbox: Path, rows: list[Row]) -> set[int]:
-    """The rows whose overlay is in the outbox."""
-    name = ROLES["overlay.png"].name
-    return {
-        row.row_id
-        for row in rows
-        if row.folder and (outbox / os.fsdecode(row.folder) / f"{row.scan_id}_{name}").is_file()
-    }
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """What stands above the worklist: last night in numbers, and what keeps the work from going on."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
-from daemon.index.queue import switch
-from daemon.index.worklist import count_arrived
 from daemon.index.worklist_filters import OPEN
-from viewer.health import is_daemon_alive
+from daemon.index.worklist_situation import Situation, situation_of
+from viewer.health import longest_silence
 from viewer.keys import JOINED, SETTINGS
 from viewer.nights import local_words, night_since, night_words, stored
 
@@ -22,37 +22,40 @@ DISK_LOW = "The disk is nearly full: what waits begins when there is room."
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
-    """Last night in numbers, and what keeps the work from going on."""
-    joined, now = request.app[JOINED], datetime.now().astimezone()
+    """Last night in numbers, what keeps the work from going on, and the mark of this moment."""
+    now = datetime.now().astimezone()
     since = night_since(now, request.app[SETTINGS].viewer.night_begins)
-    counts = await count_arrived(joined, stored(since))
-    waiting = sum(counts.get(state, 0) for state in OPEN)
-    duplicates = counts.pop("duplicate", 0)
-    numbers = [
-        ("received", "", sum(counts.values())),
-        ("done", "done", counts.get("done", 0)),
-        (
-            "needs review" if counts.get("review") == 1 else "need review",
-            "review",
-            counts.get("review", 0),
-        ),
-        ("failed", "failed", counts.get("failed", 0)),
-        ("waiting or running", "open", waiting),
-    ]
-    if duplicates:
-        numbers.append(("duplicates", "duplicate", duplicates))
+    found = await situation_of(request.app[JOINED], stored(since))
     return {
         "night": night_words(since, now),
         "night_since": local_words(stored(since)),
-        "numbers": numbers,
-        "received": sum(counts.values()) + duplicates,
-        "obstacles": [words async for words in _obstacles(request)],
+        "numbers": _numbers(found.arrived),
+        "received": sum(found.arrived.values()),
+        "obstacles": list(_obstacles(request, found)),
+        "is_empty": found.is_empty,
+        "mark": found.mark,
     }
 
 
-async def _obstacles(request: web.Request) -> AsyncIterator[str]:
-    if not await is_daemon_alive(request.app):
+def _numbers(arrived: dict[str, int]) -> list[tuple[str, str, int]]:
+    """What is said, the filter that shows it, and how many there are."""
+    duplicates = arrived.get("duplicate", 0)
+    to_review = arrived.get("review", 0)
+    numbers = [
+        ("received", "", sum(arrived.values()) - duplicates),
+        ("done", "done", arrived.get("done", 0)),
+        ("needs review" if to_review == 1 else "need review", "review", to_review),
+        ("failed", "failed", arrived.get("failed", 0)),
+        ("waiting or running", "open", sum(arrived.get(state, 0) for state in OPEN)),
+    ]
+    return [*numbers, ("duplicates", "duplicate", duplicates)] if duplicates else numbers
+
+
+def _obstacles(request: web.Request, found: Situation) -> Iterator[str]:
+    looked_at, longest = found.looked_at, longest_silence(request.app)
+    if looked_at is None or time.time() - looked_at > longest:
         yield DAEMON_STOPPED
-    for name, words in (("paused", PAUSED), ("disk_low", DISK_LOW)):
-        if await switch(request.app[JOINED], name):
-            yield words
+    if found.is_paused:
+        yield PAUSED
+    if found.is_disk_low:
+        yield DISK_LOW

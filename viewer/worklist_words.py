@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.index.patients import Patient
 from daemon.index.worklist import Row
 from daemon.names import UNASSIGNED
 from daemon.outputs.sentences import FILED_TWICE, moment_words
@@ -80,14 +79,13 @@ class Line:
     has_picture: bool = False
 
 
-def line_of(row: Row, patient: Patient, has_picture: bool) -> Line:
-    """A row of the index as a line of the table."""
-    report = row.report
+def line_of(row: Row, report: dict[str, Any] | None, has_picture: bool) -> Line:
+    """A row of the index as a line of the table; report: None of what is no scan yet."""
     return Line(
         row.row_id,
-        patient.patient_key,
-        patient.name,
-        patient.patient_id,
+        row.patient_key or "",
+        row.patient_name,
+        row.patient_id,
         moment_words(row.acquired_at) if report else "",
         local_words(row.arrived_at),
         row.state,

@@ -1,16 +1,14 @@
-"""The worklist's rows as the viewer shows them, and the counts above them.
+"""The worklist's rows as the viewer shows them, and the reports that their words are made of.
 
 All functions take the connection that reads both databases (`daemon/index/joined.py`).
 """
 
 import json
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from daemon.index.database import Database
-from daemon.index.worklist_filters import SHOWN
 
 
 @dataclass(frozen=True)
@@ -18,23 +16,27 @@ class Row:
     """One line of the worklist: a scan, or files that are none yet. Moments: UTC, ISO 8601.
 
     state: copying, waiting, running, failed, duplicate, review (a person should look) or done.
-    scan_id: of a duplicate that of the scan it repeats. report: of the newest revision; folder:
-    its place below the outbox, None once retention has taken the files away.
-    is_first: no other scan of the patient is older, or could be.
+    mark: grows when the row changes, so equal rows have equal reports; revision: the newest, 0 of
+    what is no scan; patient_key: None if the records do not know the patient yet.
+    scan_id: of a duplicate that of the scan it repeats. folder: of the newest revision, below the
+    outbox; None once retention has taken the files away.
+    is_first: it is compared with no scan, and no other of the patient is older, or could be.
     """
 
     row_id: int
+    mark: int
     state: str
     patient_id: str
+    patient_key: str | None
+    patient_name: str
     arrived_at: str
     scan_id: str | None
+    revision: int
     acquired_at: str | None
-    kind: str
     reason: str | None
     started_at: str | None
     decision: str
     reviewer: str | None
-    report: dict[str, Any] | None
     folder: bytes | None
     is_first: bool
     is_again: bool  # queued for another judgement
@@ -43,25 +45,18 @@ class Row:
 
 async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
     """These rows, in this order; those that are gone are left out."""
-    rows = await joined.rows(_ROWS, (json.dumps(row_ids),))
-    found = {row["row_id"]: _row(row) for row in rows}
+    rows = await joined.row(_ROWS, (json.dumps(row_ids),))
+    found = {values[0]: _row(values) for values in json.loads(rows[0])} if rows else {}
     return [found[row_id] for row_id in row_ids if row_id in found]
 
 
-async def count_arrived(joined: Database, since: str) -> dict[str, int]:
-    """How many rows in each state arrived from this moment on."""
-    rows = await joined.rows(
-        "SELECT state, count(*) AS n FROM worklist w INDEXED BY worklist_by_arrived"
-        f" WHERE arrived_at >= ? AND {SHOWN} GROUP BY state",
-        (since,),
-    )
-    return {row["state"]: int(row["n"]) for row in rows}
-
-
-async def newest_mark(joined: Database) -> int:
-    """A number that grows with every change of any row."""
-    row = await joined.row("SELECT count FROM worklist_changes")
-    return int(row["count"]) if row else 0
+async def reports_of(joined: Database, rows: Iterable[Row]) -> dict[int, dict[str, Any]]:
+    """The reports of these rows by row_id; what is no scan has none."""
+    wanted = [(row.row_id, row.scan_id, row.revision) for row in rows if row.revision]
+    if not wanted:
+        return {}
+    found = await joined.row(_REPORTS, (json.dumps(wanted),))
+    return {int(row_id): json.loads(text) for row_id, text in json.loads(found[0])} if found else {}
 
 
 async def row_of_scan(joined: Database, scan_id: str) -> int | None:
@@ -70,45 +65,37 @@ async def row_of_scan(joined: Database, scan_id: str) -> int | None:
     return int(row["row_id"]) if row else None
 
 
-async def is_empty(joined: Database) -> bool:
-    """Whether nothing has ever arrived."""
-    return await joined.row("SELECT 1 FROM worklist LIMIT 1") is None
-
-
+# All rows as one text: sqlite3 takes Python's lock for each row that it gives back, and the thread
+# of the pages has it. A drop says nothing more once its scan is there. Equal scan_ids have equal
+# patients. In the order of Row's fields.
 _ROWS = """
-    SELECT w.row_id, w.state, w.patient_id, w.arrived_at, w.acquired_at, w.decision, w.reviewer,
-        w.trouble, coalesce(w.scan_id, d.scan_id) AS scan_id, d.kind, d.reason, d.started_at,
-        s.report, s.folder, s.removed_at,
-        NOT EXISTS (SELECT 1 FROM worklist o WHERE o.patient_id = w.patient_id
-            AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
+    SELECT json_group_array(json_array(
+        w.row_id, w.mark, w.state, w.patient_id, p.patient_key, coalesce(p.name, ''), w.arrived_at,
+        coalesce(w.scan_id, d.scan_id), w.revision, w.acquired_at,
+        coalesce(w.trouble, d.reason), d.started_at, w.decision, w.reviewer,
+        iif(s.removed_at IS NULL, hex(s.folder), ''),
+        w.growth IS NULL AND NOT EXISTS (SELECT 1 FROM worklist o
+            WHERE o.patient_id = w.patient_id AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)
-            AND coalesce(o.acquired_at < w.acquired_at, 1)) AS is_first,
-        EXISTS (SELECT 1 FROM drops a WHERE a.scan_id = w.scan_id AND a.kind = 'again'
-            AND a.state IN ('waiting', 'running')) AS is_again,
-        EXISTS (SELECT 1 FROM shown_scans o WHERE o.content_sha256 = s.content_sha256
-            AND o.patient_id != s.patient_id) AS filed_twice
+            AND coalesce(o.acquired_at < w.acquired_at, 1)),
+        w.scan_id IN (SELECT a.scan_id FROM drops a WHERE a.kind = 'again'
+            AND a.state IN ('waiting', 'running')),
+        EXISTS (SELECT 1 FROM scans o WHERE o.content_sha256 = s.content_sha256
+            AND o.scan_id != s.scan_id AND o.patient_id != s.patient_id
+            AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id))))
     FROM json_each(?) asked CROSS JOIN worklist w ON w.row_id = asked.value
-    LEFT JOIN drops d ON d.drop_id = w.drop_id
+    LEFT JOIN records.patients p ON p.patient_id = w.patient_id
+    LEFT JOIN drops d ON d.drop_id = w.drop_id AND w.stage != 'done'
     LEFT JOIN scans s ON s.scan_id = w.scan_id AND s.revision = w.revision
+"""
+_REPORTS = """
+    SELECT json_group_array(json_array(asked.value ->> 0, s.report))
+    FROM json_each(?) asked CROSS JOIN scans s
+        ON s.scan_id = asked.value ->> 1 AND s.revision = asked.value ->> 2
 """
 
 
-def _row(row: sqlite3.Row) -> Row:
-    return Row(
-        row["row_id"],
-        row["state"],
-        row["patient_id"],
-        row["arrived_at"],
-        row["scan_id"],
-        row["acquired_at"],
-        row["kind"] or "",
-        row["trouble"] or row["reason"],
-        row["started_at"],
-        row["decision"],
-        row["reviewer"],
-        json.loads(row["report"]) if row["report"] else None,
-        None if row["removed_at"] else row["folder"],
-        bool(row["is_first"]),
-        bool(row["is_again"]),
-        bool(row["filed_twice"]),
-    )
+def _row(values: list[Any]) -> Row:
+    *plain, folder, is_first, is_again, filed_twice = values
+    told = (bool(is_first), bool(is_again), bool(filed_twice))
+    return Row(*plain, bytes.fromhex(folder) or None, *told)  # type: ignore[call-arg]

@@ -33,13 +33,14 @@ class Filters:
 class Condition:
     """A part of WHERE about the row `w`, and its values.
 
-    found: the same as a query of row_ids, where that begins elsewhere; index: one that has the
-    rows of this condition in the usual order.
+    found: the same as a query of row_ids, where that begins elsewhere; counted: a quicker query
+    with as many rows; index: one that has the rows of this condition in the usual order.
     """
 
     sql: str
     values: tuple[str, ...] = ()
     found: str = ""
+    counted: str = ""
     index: str = ""
 
 
@@ -54,7 +55,10 @@ def conditions_of(filters: Filters) -> Iterator[Condition]:
     if filters.side:
         yield Condition("w.side = ?", (filters.side,), index="worklist_of_side")
     if filters.is_unreviewed:
-        yield Condition("w.stage = 'done' AND w.decision = '' AND w.finding != 'not_judged'")
+        yield Condition(
+            "w.stage = 'done' AND w.decision = '' AND w.finding != 'not_judged'",
+            index="worklist_unreviewed",
+        )
     if filters.flag:
         flagged = "worklist_flags f WHERE f.code = ?"
         yield Condition(
@@ -62,6 +66,7 @@ def conditions_of(filters: Filters) -> Iterator[Condition]:
             (filters.flag,),
             "SELECT (SELECT row_id FROM worklist o WHERE o.scan_id = f.scan_id) AS row_id"
             f" FROM {flagged}",
+            f"SELECT 1 FROM {flagged}",
         )
     if filters.arrived_since or filters.arrived_until:
         end = filters.arrived_until or "9"

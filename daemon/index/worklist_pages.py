@@ -4,6 +4,7 @@ A filter that leaves few rows is asked first, and these are sorted; else the ind
 is walked until a page is full. Which of the two is found out by counting up to FEW rows.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,8 +37,9 @@ async def page_of(joined: Database, asked: Asked, limit: int) -> list[int]:
     place = await _place(joined, asked)
     found: list[int] = []
     for sql, values in _segments(asked, few, place):
-        rows = await joined.rows(f"{sql} LIMIT ?", (*values, limit - len(found)))
-        found += [int(row["row_id"]) for row in rows]
+        whole = f"SELECT json_group_array(row_id) FROM ({sql} LIMIT ?)"  # one row: quicker to give
+        row = await joined.row(whole, (*values, limit - len(found)))
+        found += json.loads(row[0]) if row else []
         if len(found) >= limit:
             break
     return found[::-1] if asked.is_backward else found
@@ -55,15 +57,17 @@ async def count_changed(joined: Database, filters: Filters, since: int, most: in
 
 async def _few(joined: Database, filters: Filters) -> Condition | None:
     """The filter that leaves the fewest rows; None if each of them leaves many."""
-    best, least = None, FEW + 1
-    for condition in conditions_of(filters):
-        row = await joined.row(
-            f"SELECT count(*) AS n FROM (SELECT 1 FROM ({_row_ids(condition)} LIMIT ?))",
-            (*condition.values, least),
-        )
-        if row and row["n"] < least:
-            best, least = condition, int(row["n"])
-    return best
+    conditions = list(conditions_of(filters))
+    counts = ", ".join(
+        f"(SELECT count(*) FROM ({each.counted or _row_ids(each)} LIMIT {FEW + 1}))"
+        for each in conditions
+    )
+    values = [value for each in conditions for value in each.values]
+    row = await joined.row(f"SELECT {counts}", values) if conditions else None
+    if row is None:
+        return None
+    number, best = min(zip(row, conditions, strict=True), key=lambda found: int(found[0]))
+    return best if number <= FEW else None
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,15 @@ async def catch_up(joined: Database, records: Database) -> bool:
     can still be read; a database that cannot be read is told by whatever reads it next.
     """
     try:
-        newest, todo = await _newest_review(joined), await _to_look_up(joined)
-        if newest <= await switch(joined, REVIEWS_SEEN) and not todo:
+        news = await joined.row(_NEWS, (REVIEWS_SEEN,))
+        if news is None or not (news["is_reviewed"] or news["is_new"]):
             return False
+        todo = await _to_look_up(joined)
         await ensure_patients(records, {row["patient_id"] for row in todo if row["is_new"]})
-        await _look_up(joined, newest)
+        await _look_up(joined, news["newest"])
     except sqlite3.DatabaseError:
         return False
     return True
-
-
-async def _newest_review(joined: Database) -> int:
-    row = await joined.row("SELECT max(review_id) AS newest FROM records.reviews")
-    return int(row["newest"] or 0) if row else 0
 
 
 async def _to_look_up(joined: Database) -> list[sqlite3.Row]:
@@ -75,6 +71,12 @@ async def _look_up(joined: Database, newest: int) -> None:
         )
 
 
+_NEWS = (
+    "SELECT newest, newest > seen AS is_reviewed, EXISTS (SELECT 1 FROM worklist"
+    " INDEXED BY worklist_to_look_up WHERE NOT looked_up) AS is_new FROM"
+    " (SELECT coalesce((SELECT max(review_id) FROM records.reviews), 0) AS newest,"
+    " coalesce((SELECT value FROM switches WHERE name = ?), 0) AS seen)"
+)
 _ROUND = (
     "SELECT row_id FROM worklist INDEXED BY worklist_to_look_up WHERE NOT looked_up"
     " ORDER BY row_id DESC LIMIT ?"

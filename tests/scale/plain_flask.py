@@ -1,7 +1,6 @@
 """waitress and Flask with the worklist's first page: the same SQL, rows, words and template."""
 
 import asyncio
-import json
 import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -10,8 +9,7 @@ from typing import Any
 import jinja2
 
 from daemon.index.database import Database
-from daemon.index.patients import Patient, patient_of_row
-from daemon.index.worklist import worklist_rows
+from daemon.index.worklist import reports_of, worklist_rows
 from daemon.index.worklist_filters import Filters
 from daemon.index.worklist_pages import Asked, page_of
 from daemon.settings import Settings
@@ -67,14 +65,8 @@ async def _lines(joined: Plain, days: int) -> list[Any]:
     since = stored(datetime.now().astimezone() - timedelta(days=days))
     shown = (await page_of(joined, Asked(Filters(arrived_since=since)), 51))[:50]
     rows = await worklist_rows(joined, shown)
-    wanted = json.dumps(sorted({row.patient_id for row in rows}))
-    found = await joined.rows(
-        "SELECT * FROM records.patients WHERE patient_id IN (SELECT value FROM json_each(?))",
-        (wanted,),
-    )
-    patients = {row["patient_id"]: patient_of_row(row) for row in found}
-    nobody = Patient("-", "unassigned")
-    return [line_of(row, patients.get(row.patient_id, nobody), False) for row in rows]
+    reports = await reports_of(joined, rows)
+    return [line_of(row, reports.get(row.row_id), False) for row in rows]
 
 
 PAGE = """{% from "worklist_rows.html" import row %}<!doctype html><title>Worklist</title>

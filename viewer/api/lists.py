@@ -1,20 +1,21 @@
 """The API's lists: the worklist and the patients, a page at a time, and searches for names."""
 
+from typing import Any
+
 from aiohttp import web
 
 from daemon.index.patient_listing import scan_counts
-from daemon.index.patients import Patient
-from daemon.index.worklist import Row, worklist_rows
+from daemon.index.worklist import Row, reports_of
 from daemon.index.worklist_people import catch_up
 from viewer.api.forms import answer, read_body
 from viewer.api.sent import Search
 from viewer.api.told import PatientList, PatientRow, SearchKey, Worklist, WorklistRow
 from viewer.keys import INDEX, JOINED, RECORDS, SESSION
-from viewer.lookups import known_patients
 from viewer.patients import NO_SCAN, PAGE, asked_list, found_patients, list_address
 from viewer.searching import GONE, remember
 from viewer.worklist import page_at
 from viewer.worklist_address import asked_of, read_address
+from viewer.worklist_rows import known_rows
 
 
 async def search(request: web.Request) -> web.StreamResponse:
@@ -31,10 +32,11 @@ async def list_scans(request: web.Request) -> web.StreamResponse:
     if asked is None:
         raise web.HTTPNotFound(text=GONE)
     page = await page_at(request, address, asked)
-    rows = await worklist_rows(request.app[JOINED], page.shown)
-    patients = await known_patients(request, (row.patient_id for row in rows))
+    rows = await known_rows(request, page.shown)
+    reports = await reports_of(request.app[JOINED], rows)
+    told = [_row(row, reports.get(row.row_id, {})) for row in rows]
     later = address.link(request.path, after=page.later) if page.later else None
-    return answer(Worklist(rows=[_row(row, patients[row.patient_id]) for row in rows], next=later))
+    return answer(Worklist(rows=told, next=later))
 
 
 async def list_patients(request: web.Request) -> web.StreamResponse:
@@ -59,13 +61,12 @@ async def list_patients(request: web.Request) -> web.StreamResponse:
     return answer(PatientList(patients=lines, next=f"/api/v1{later}" if later else None))
 
 
-def _row(row: Row, patient: Patient) -> WorklistRow:
-    report = row.report or {}
+def _row(row: Row, report: dict[str, Any]) -> WorklistRow:
     return WorklistRow(
         state=row.state,
-        patient_key=patient.patient_key,
+        patient_key=row.patient_key or "",
         patient_id=row.patient_id,
-        patient_name=patient.name,
+        patient_name=row.patient_name,
         arrived_at=row.arrived_at,
         acquired_at=row.acquired_at,
         scan_id=row.scan_id,
