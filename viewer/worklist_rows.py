@@ -12,7 +12,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from daemon.index.patients import ensure_patients
-from daemon.index.worklist import Row, reports_of, worklist_rows
+from daemon.index.worklist import Row, worklist_rows
 from viewer.keys import JOINED, KEPT_ROWS, RECORDS, SETTINGS
 from viewer.scan_files import ROLES
 from viewer.worklist_words import Line, line_of
@@ -63,10 +63,9 @@ async def html_of(request: web.Request, rows: list[Row]) -> Markup:
 async def _lines(request: web.Request, rows: list[Row]) -> list[Line]:
     if not rows:
         return []
-    reports = await reports_of(request.app[JOINED], rows)
     outbox = request.app[SETTINGS].daemon.outbox
     pictured = await asyncio.to_thread(_pictured, outbox, rows)
-    return [line_of(row, reports.get(row.row_id), row.row_id in pictured) for row in rows]
+    return [line_of(row, row.row_id in pictured) for row in rows]
 
 
 def _pictured(outbox: Path, rows: Iterable[Row]) -> set[int]:

@@ -1,5 +1,6 @@
 """One row of the worklist in words."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,25 +80,26 @@ class Line:
     has_picture: bool = False
 
 
-def line_of(row: Row, report: dict[str, Any] | None, has_picture: bool) -> Line:
-    """A row of the index as a line of the table; report: None of what is no scan yet."""
+def line_of(row: Row, has_picture: bool) -> Line:
+    """A row of the index as a line of the table."""
+    brief = json.loads(row.brief) if row.brief else None
     return Line(
         row.row_id,
         row.patient_key or "",
         row.patient_name,
         row.patient_id,
-        moment_words(row.acquired_at) if report else "",
+        moment_words(row.acquired_at) if brief else "",
         local_words(row.arrived_at),
         row.state,
         _state_words(row),
         row.reason or "",
         row.scan_id or "",
-        FINDINGS[report["finding"]] if report else "",
-        found_size(report) if report else "",
-        _place(report) if report else "",
-        _change(row, report) if report else None,
-        _flags(row, report) if report else (),
-        _review(row) if report else "",
+        FINDINGS[brief["finding"]] if brief else "",
+        found_size(brief) if brief else "",
+        _place(brief) if brief else "",
+        _change(row, brief) if brief else None,
+        _flags(row, brief) if brief else (),
+        _review(row) if brief else "",
         has_picture,
     )
 
@@ -109,20 +111,17 @@ def _state_words(row: Row) -> str:
     return f"{words}, being judged again" if row.is_again else words
 
 
-def _place(report: dict[str, Any]) -> str:
+def _place(brief: dict[str, Any]) -> str:
     """Side of the largest lesion, and the lobe that holds most of it where that is known."""
-    if not report["lesions"]:
-        return ""
-    first = report["lesions"][0]
-    lobe = next(iter(first.get("lobes") or {}), "")
-    return ", ".join(part for part in (REPORTED_SIDES[first["side"]], lobe) if part)
+    side = REPORTED_SIDES[brief["side"]] if brief["side"] else ""
+    return ", ".join(part for part in (side, brief["lobe"]) if part)
 
 
-def _change(row: Row, report: dict[str, Any]) -> Change | None:
+def _change(row: Row, brief: dict[str, Any]) -> Change | None:
     """Against the patient's scan before; '' where nothing was judged."""
-    if report["finding"] == "not_judged":
+    if brief["finding"] == "not_judged":
         return None
-    change = report["change"]
+    change = brief["change"]
     if change is None:
         is_first = row.is_first and row.patient_id != UNASSIGNED
         words = FIRST if is_first else NOT_COMPARED
@@ -136,10 +135,10 @@ def _change(row: Row, report: dict[str, Any]) -> Change | None:
     return Change(f"{sign} {amount}", f"{verb} by {amount}", note)
 
 
-def _flags(row: Row, report: dict[str, Any]) -> tuple[str, ...]:
+def _flags(row: Row, brief: dict[str, Any]) -> tuple[str, ...]:
     """The report's doubts; a later twin of another patient, and a judgement that failed."""
-    messages = tuple(str(note["message"]) for note in report["quality"])
-    said = any(note["code"] == "filed_twice" for note in report["quality"])
+    messages = tuple(str(note["message"]) for note in brief["quality"])
+    said = any(note["code"] == "filed_twice" for note in brief["quality"])
     twice = (FILED_TWICE,) if row.filed_twice and not said else ()
     again = (f"Judging it again failed: {row.reason}",) if row.reason else ()
     return (*again, *messages, *twice)

@@ -1,6 +1,7 @@
 """The index's shape as a list of steps, and each is only ever added at the end."""
 
 from daemon.index.patient_scans import PATIENT_SCANS
+from daemon.index.worklist_brief import WORKLIST_BRIEF
 from daemon.index.worklist_shape import WORKLIST
 
 INDEX: tuple[str, ...] = (
@@ -153,4 +154,5 @@ INDEX: tuple[str, ...] = (
     """,
     WORKLIST,
     PATIENT_SCANS,
+    WORKLIST_BRIEF,
 )

@@ -1,10 +1,10 @@
-"""The worklist's rows as the viewer shows them, and the reports that their words are made of.
+"""The worklist's rows, with all that the viewer shows of them.
 
 All functions take the connection that reads both databases (`daemon/index/joined.py`).
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,27 +16,26 @@ class Row:
     """One line of the worklist: a scan, or files that are none yet. Moments: UTC, ISO 8601.
 
     state: copying, waiting, running, failed, duplicate, review (a person should look) or done.
-    mark: grows when the row changes, so equal rows have equal reports; revision: the newest, 0 of
-    what is no scan; patient_key: None if the records do not know the patient yet.
-    scan_id: of a duplicate that of the scan it repeats. folder: of the newest revision, below the
-    outbox; None once retention has taken the files away.
+    patient_key: None if the records do not know the patient yet. scan_id: of a duplicate that of
+    the scan it repeats. brief: JSON, what is shown of the newest revision's report; None of what
+    is no scan. folder: of that revision, below the outbox; None once retention has taken the
+    files away.
     is_first: it is compared with no scan, and no other of the patient is older, or could be.
     """
 
     row_id: int
-    mark: int
     state: str
     patient_id: str
     patient_key: str | None
     patient_name: str
     arrived_at: str
     scan_id: str | None
-    revision: int
     acquired_at: str | None
     reason: str | None
     started_at: str | None
     decision: str
     reviewer: str | None
+    brief: str | None
     folder: bytes | None
     is_first: bool
     is_again: bool  # queued for another judgement
@@ -50,15 +49,6 @@ async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
     return [found[row_id] for row_id in row_ids if row_id in found]
 
 
-async def reports_of(joined: Database, rows: Iterable[Row]) -> dict[int, dict[str, Any]]:
-    """The reports of these rows by row_id; what is no scan has none."""
-    wanted = [(row.row_id, row.scan_id, row.revision) for row in rows if row.revision]
-    if not wanted:
-        return {}
-    found = await joined.row(_REPORTS, (json.dumps(wanted),))
-    return {int(row_id): json.loads(text) for row_id, text in json.loads(found[0])} if found else {}
-
-
 async def row_of_scan(joined: Database, scan_id: str) -> int | None:
     """The row in which a scan stands."""
     row = await joined.row("SELECT row_id FROM worklist WHERE scan_id = ?", (scan_id,))
@@ -70,28 +60,21 @@ async def row_of_scan(joined: Database, scan_id: str) -> int | None:
 # patients. In the order of Row's fields.
 _ROWS = """
     SELECT json_group_array(json_array(
-        w.row_id, w.mark, w.state, w.patient_id, p.patient_key, coalesce(p.name, ''), w.arrived_at,
-        coalesce(w.scan_id, d.scan_id), w.revision, w.acquired_at,
-        coalesce(w.trouble, d.reason), d.started_at, w.decision, w.reviewer,
-        iif(s.removed_at IS NULL, hex(s.folder), ''),
+        w.row_id, w.state, w.patient_id, p.patient_key, coalesce(p.name, ''), w.arrived_at,
+        coalesce(w.scan_id, d.scan_id), w.acquired_at, coalesce(w.trouble, d.reason),
+        d.started_at, w.decision, w.reviewer, w.brief, hex(w.folder),
         w.growth IS NULL AND NOT EXISTS (SELECT 1 FROM worklist o
             WHERE o.patient_id = w.patient_id AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)
             AND coalesce(o.acquired_at < w.acquired_at, 1)),
         w.scan_id IN (SELECT a.scan_id FROM drops a WHERE a.kind = 'again'
             AND a.state IN ('waiting', 'running')),
-        EXISTS (SELECT 1 FROM scans o WHERE o.content_sha256 = s.content_sha256
-            AND o.scan_id != s.scan_id AND o.patient_id != s.patient_id
+        EXISTS (SELECT 1 FROM scans o WHERE o.content_sha256 = w.content_sha256
+            AND o.scan_id != w.scan_id AND o.patient_id != w.patient_id
             AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id))))
     FROM json_each(?) asked CROSS JOIN worklist w ON w.row_id = asked.value
     LEFT JOIN records.patients p ON p.patient_id = w.patient_id
     LEFT JOIN drops d ON d.drop_id = w.drop_id AND w.stage != 'done'
-    LEFT JOIN scans s ON s.scan_id = w.scan_id AND s.revision = w.revision
-"""
-_REPORTS = """
-    SELECT json_group_array(json_array(asked.value ->> 0, s.report))
-    FROM json_each(?) asked CROSS JOIN scans s
-        ON s.scan_id = asked.value ->> 1 AND s.revision = asked.value ->> 2
 """
 
 

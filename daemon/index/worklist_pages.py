@@ -6,7 +6,7 @@ is walked until a page is full. Which of the two is found out by counting up to 
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.index.database import Database
 from daemon.index.worklist_filters import Condition, Filters, always, conditions_of
@@ -59,8 +59,7 @@ async def _few(joined: Database, filters: Filters) -> Condition | None:
     """The filter that leaves the fewest rows; None if each of them leaves many."""
     conditions = list(conditions_of(filters))
     counts = ", ".join(
-        f"(SELECT count(*) FROM ({each.counted or _row_ids(each)} LIMIT {FEW + 1}))"
-        for each in conditions
+        f"(SELECT count(*) FROM ({_row_ids(each)} LIMIT {FEW + 1}))" for each in conditions
     )
     values = [value for each in conditions for value in each.values]
     row = await joined.row(f"SELECT {counts}", values) if conditions else None
@@ -98,7 +97,7 @@ def _segments(
     asked: Asked, few: Condition | None, place: _Place | None
 ) -> Iterator[tuple[str, list[object]]]:
     """The queries that give the page, in turn: rows with the value, then those without."""
-    order = ORDERS[asked.order]
+    order, first = _way(asked, few)
     parts = [(order.known, order.keys, False)]
     if order.unknown:
         parts.append((order.unknown, order.rest, True))
@@ -111,7 +110,26 @@ def _segments(
         if start and not is_unknown and (upward or len(keys) == 2):
             condition = "1"  # what is beyond a known value is known: SQLite seeks to one bound only
         for beyond, values in _beyond(keys, ">" if upward else "<", start):
-            yield _query(asked, order, few, Condition(condition + beyond), keys, upward, values)
+            sql, others = _query(asked, order, Condition(condition + beyond), keys, upward)
+            yield sql, [*first, *others, *values]
+
+
+def _way(asked: Asked, few: Condition | None) -> tuple[Order, tuple[str, ...]]:
+    """The order with the table in which its rows are looked up, and the values for that table."""
+    order = ORDERS[asked.order]
+    if few is not None:
+        table = (
+            f"({_row_ids(few)} LIMIT {FEW}) few CROSS JOIN worklist w ON w.row_id = few.row_id"
+            " LEFT JOIN records.patients p ON p.patient_id = w.patient_id"
+        )
+        return replace(order, table=table), few.values
+    narrowed = list(conditions_of(asked.filters)) if asked.order == USUAL else []
+    for each in narrowed:
+        if each.walked:
+            keys = tuple(key.replace("w.", "f.") for key in order.keys)
+            return replace(order, table=each.walked, keys=keys), each.values
+    index = next((each.index for each in narrowed if each.index), order.index)
+    return replace(order, table=order.table.format(index=index)), ()
 
 
 def _beyond(
@@ -129,30 +147,14 @@ def _beyond(
 
 
 def _query(
-    asked: Asked,
-    order: Order,
-    few: Condition | None,
-    part: Condition,
-    keys: tuple[str, ...],
-    upward: bool,
-    start: tuple[object, ...],
+    asked: Asked, order: Order, part: Condition, keys: tuple[str, ...], upward: bool
 ) -> tuple[str, list[object]]:
+    """The SQL of one part, and the values of its filters; those of its place come after them."""
     narrowed = list(conditions_of(asked.filters))
     where, values = _where([always(asked.filters), *narrowed, part])
-    own = next((each.index for each in narrowed if each.index), "")
-    index = own if own and asked.order == USUAL else order.index
-    table, first = order.table.format(index=index), list[object]()
-    if few is not None:
-        table = (
-            f"({_row_ids(few)} LIMIT {FEW}) few"
-            " CROSS JOIN worklist w ON w.row_id = few.row_id"
-            " LEFT JOIN records.patients p ON p.patient_id = w.patient_id"
-        )
-        first = list(few.values)
     direction = "ASC" if upward else "DESC"
     sort = ", ".join(f"{key} {direction}" for key in keys)
-    sql = f"SELECT w.row_id FROM {table} {where} ORDER BY {sort}"
-    return sql, [*first, *values, *start]
+    return f"SELECT w.row_id FROM {order.table} {where} ORDER BY {sort}", values
 
 
 def _row_ids(condition: Condition) -> str:

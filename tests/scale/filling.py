@@ -14,6 +14,7 @@ from pathlib import Path
 
 from daemon.index.database import open_index, open_records
 from daemon.index.folding import fold
+from daemon.index.worklist_brief import FLAGS
 from daemon.index.worklist_people import REVIEWS_SEEN
 from daemon.settings import DaemonSettings
 from tests.scale import people, scans
@@ -96,21 +97,21 @@ _COLUMNS = (
 )
 _DERIVED = (
     f"INSERT INTO worklist (drop_id, scan_id, arrived_at, stage, decision, reviewer, looked_up,"
-    f" mark, {_COLUMNS}) SELECT d.drop_id, d.scan_id, d.seen_at, 'done',"
+    f" mark, brief, folder, content_sha256, {_COLUMNS})"
+    " SELECT d.drop_id, d.scan_id, d.seen_at, 'done',"
     " coalesce(v.decision, iif(f.corrected_by IS NULL, '', 'accepted')),"
-    " coalesce(v.reviewer, f.corrected_by), 1, d.drop_id,"
+    " coalesce(v.reviewer, f.corrected_by), 1, d.drop_id, b.brief, b.folder, b.content_sha256,"
     f" {', '.join(f'f.{name.strip()}' for name in _COLUMNS.split(','))}"
     " FROM drops d CROSS JOIN scan_facts f ON f.scan_id = d.scan_id AND f.revision ="
     " (SELECT max(revision) FROM scans WHERE scan_id = d.scan_id)"
+    " CROSS JOIN scan_briefs b ON b.scan_id = f.scan_id AND b.revision = f.revision"
     " LEFT JOIN records.reviews v ON v.review_id = (SELECT max(review_id) FROM records.reviews n"
     f" WHERE n.scan_id = d.scan_id AND n.revision = f.judged) WHERE d.state = 'done'"
     f" AND d.kind NOT IN {_NOT_FILES} ORDER BY d.drop_id",
     "INSERT INTO worklist (drop_id, patient_id, arrived_at, stage, looked_up, mark)"
     " SELECT drop_id, patient_id, seen_at, stage, 1, drop_id FROM drop_stages ORDER BY drop_id",
     "UPDATE worklist_changes SET count = (SELECT max(drop_id) FROM drops)",
-    "INSERT INTO worklist_flags SELECT DISTINCT json_extract(value, '$.code'), s.scan_id"
-    " FROM scans s, json_each(s.report, '$.quality') WHERE s.revision ="
-    " (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id) ORDER BY 1, 2",
+    f"{FLAGS} ORDER BY 1, 2",
     "INSERT INTO totals SELECT finding, count(*), 0.5 * count(*), 7.25 * count(*), count(*)"
     " FROM scans GROUP BY finding",
     f"INSERT INTO switches SELECT '{REVIEWS_SEEN}', max(review_id) FROM records.reviews",

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from daemon.index.database import Database
-from daemon.index.worklist import reports_of, worklist_rows
+from daemon.index.worklist import worklist_rows
 from daemon.index.worklist_filters import Filters
 from daemon.index.worklist_pages import Asked, page_of
 from daemon.settings import Settings
@@ -65,8 +65,7 @@ async def _lines(joined: Plain, days: int) -> list[Any]:
     since = stored(datetime.now().astimezone() - timedelta(days=days))
     shown = (await page_of(joined, Asked(Filters(arrived_since=since)), 51))[:50]
     rows = await worklist_rows(joined, shown)
-    reports = await reports_of(joined, rows)
-    return [line_of(row, reports.get(row.row_id), False) for row in rows]
+    return [line_of(row, False) for row in rows]
 
 
 PAGE = """{% from "worklist_rows.html" import row %}<!doctype html><title>Worklist</title>

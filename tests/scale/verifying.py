@@ -14,11 +14,12 @@ from daemon.settings import DaemonSettings
 _KEPT = (
     "scan_id, drop_id, patient_id, arrived_at, stage, revision, judged, finding, volume_ml, side,"
     " acquired_at, accession, growth, flags, is_doubtful, trouble, corrected_by, decision,"
-    " coalesce(reviewer, '') AS reviewer, state, urgency, growth_order"
+    " coalesce(reviewer, '') AS reviewer, state, urgency, growth_order,"
+    " brief, folder, content_sha256"
 )
 _COMPARED = {
     "worklist": f"SELECT {_KEPT} FROM worklist WHERE scan_id IN (SELECT scan_id FROM sample)",
-    "worklist_flags": "SELECT code, scan_id FROM worklist_flags"
+    "worklist_flags": "SELECT code, scan_id, urgency, growth_order, arrived_at FROM worklist_flags"
     " WHERE scan_id IN (SELECT scan_id FROM sample)",
 }
 

@@ -1,11 +1,11 @@
 """The API's lists: the worklist and the patients, a page at a time, and searches for names."""
 
-from typing import Any
+import json
 
 from aiohttp import web
 
 from daemon.index.patient_listing import scan_counts
-from daemon.index.worklist import Row, reports_of
+from daemon.index.worklist import Row
 from daemon.index.worklist_people import catch_up
 from viewer.api.forms import answer, read_body
 from viewer.api.sent import Search
@@ -33,10 +33,8 @@ async def list_scans(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text=GONE)
     page = await page_at(request, address, asked)
     rows = await known_rows(request, page.shown)
-    reports = await reports_of(request.app[JOINED], rows)
-    told = [_row(row, reports.get(row.row_id, {})) for row in rows]
     later = address.link(request.path, after=page.later) if page.later else None
-    return answer(Worklist(rows=told, next=later))
+    return answer(Worklist(rows=[_row(row) for row in rows], next=later))
 
 
 async def list_patients(request: web.Request) -> web.StreamResponse:
@@ -61,7 +59,8 @@ async def list_patients(request: web.Request) -> web.StreamResponse:
     return answer(PatientList(patients=lines, next=f"/api/v1{later}" if later else None))
 
 
-def _row(row: Row, report: dict[str, Any]) -> WorklistRow:
+def _row(row: Row) -> WorklistRow:
+    brief = json.loads(row.brief or "{}")
     return WorklistRow(
         state=row.state,
         patient_key=row.patient_key or "",
@@ -70,9 +69,9 @@ def _row(row: Row, report: dict[str, Any]) -> WorklistRow:
         arrived_at=row.arrived_at,
         acquired_at=row.acquired_at,
         scan_id=row.scan_id,
-        finding=report.get("finding"),
-        volume_ml=report.get("volume_ml"),
-        flags=[str(note["code"]) for note in report.get("quality", [])],
+        finding=brief.get("finding"),
+        volume_ml=brief.get("volume_ml"),
+        flags=[str(note["code"]) for note in brief.get("quality", [])],
         decision=row.decision,
         reviewer=row.reviewer,
         reason=row.reason,
