@@ -27,8 +27,7 @@ from daemon.index.database import Database
 from daemon.index.patients import Patient
 from daemon.index.scan_dates import add_date, entered_date
 from daemon.index.scans import ScanRow, find_scan
-from daemon.intake import SOURCE, hash_scan
-from daemon.names import UNASSIGNED, readable
+from daemon.names import SOURCE, UNASSIGNED, hash_scan, readable
 from daemon.publishing import sync_folder, sync_tree
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError

@@ -21,8 +21,9 @@ from daemon.history import (
     spacing_in,
     wants_date,
 )
-from daemon.intake import SOURCE, Earlier, one_scan
+from daemon.intake import Earlier, one_scan
 from daemon.joining import files_before, link_tree
+from daemon.names import SOURCE
 from daemon.outputs.change import change_object
 from daemon.outputs.folder import write_report
 from daemon.outputs.growth import save_growth
@@ -34,7 +35,7 @@ from model.errors import GliowatchError
 from model.judging import DATE_UNKNOWN
 from model.marked import Marked
 from model.reading.dicom_identity import Identity
-from model.reading.dicom_sequence import FlairRules
+from model.reading.flair_rules import FlairRules
 from model.reading.nifti import read_nifti
 from model.reading.scaling import with_spacing
 from model.reading.scan import read

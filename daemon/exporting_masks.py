@@ -18,7 +18,7 @@ from daemon.outputs.masks import save_mask, save_series
 from daemon.outputs.naming import Naming
 from daemon.reviewing import decision_on
 from model.errors import GliowatchError
-from model.reading.dicom_sequence import FlairRules
+from model.reading.flair_rules import FlairRules
 from model.reading.nifti import read_nifti
 from model.volume import Volume
 

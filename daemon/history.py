@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from model.reading.scaling import Spacing
+from model.reading.entered_spacing import Spacing
 
 IN_DOUBT = "identity_conflict"
 DAY_SECONDS = 86400.0

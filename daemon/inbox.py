@@ -12,8 +12,7 @@ from pathlib import Path
 
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.names import UNASSIGNED, URGENT, readable
-from model.reading.kinds import is_archive, kind_by_name
-from model.volume import Kind
+from model.reading.kinds import Kind, is_archive, kind_by_name
 
 LEAVING = b".leaving-"  # before the name of a file that is on its way out
 COMPANIONS = (b".json", b".bval", b".bvec", b".txt")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.names import SOURCE, hash_scan
 from daemon.opening import check_unchanged, open_dropped
 from daemon.studies import members_of
 from model.errors import UnreadableScan
@@ -21,7 +22,6 @@ from model.volume import Kind, Scan
 
 CHUNK = 1 << 20
 LONGEST_PATH = 1000  # bytes, of a file below its drop
-SOURCE = "source"
 Hashed = tuple[Path, str]  # a file and its SHA-256
 UNPACKED = "unpacked"
 
@@ -98,12 +98,6 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
 def hash_content(digests: list[str]) -> str:
     """One SHA-256 for the image files of a scan, from theirs; names and order do not count."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
-
-
-def hash_scan(patient_id: str, content_sha256: str) -> str:
-    """The scan's opaque id: 20 hexadecimal digits from the patient and the content."""
-    key = f"gliowatch scan\0{patient_id}\0{content_sha256}"
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
 def _name_in_source(drop: Drop, file: DroppedFile, number: int) -> bytes:

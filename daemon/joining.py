@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.intake import (
-    SOURCE,
     UNPACKED,
     Earlier,
     Intake,
@@ -16,6 +15,8 @@ from daemon.intake import (
     one_scan,
     pictures_of,
 )
+from daemon.names import SOURCE
+from daemon.publishing import link_file
 from daemon.studies import members_of_study
 from model.reading.archive import unpack
 from model.reading.dicom_frames import is_dicom
@@ -90,14 +91,6 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
         return [name for name in names if name in but] if place == str(folder) else []
 
     shutil.copytree(folder, target, copy_function=link_file, ignore=ignore, dirs_exist_ok=True)
-
-
-def link_file(file: str, target: str) -> None:
-    """The same file under another name; copied where the file system knows no links."""
-    try:
-        os.link(file, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(file, target, follow_symlinks=False)
 
 
 def files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:

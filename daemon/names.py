@@ -1,8 +1,10 @@
-"""Names of folders and files in the inbox: which are safe to make, and how to show any of them."""
+"""Names of folders and files: which are safe to make in the inbox, and how to show any of them."""
 
+import hashlib
 from urllib.parse import quote
 
 UNASSIGNED = "unassigned"
+SOURCE = "source"  # below a scan in the outbox: the files that came
 URGENT = b"URGENT"
 MAX_NAME_BYTES = 200
 _PLAIN = " !#$&'()+,;=@[]{}^~"
@@ -43,3 +45,9 @@ def _safe(character: str) -> str:
     if character.isalnum() or character in "-_." or character in _PLAIN:
         return character
     return quote(character, safe="", errors="replace")
+
+
+def hash_scan(patient_id: str, content_sha256: str) -> str:
+    """The scan's opaque id: 20 hexadecimal digits from the patient and the content."""
+    key = f"gliowatch scan\0{patient_id}\0{content_sha256}"
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:20]

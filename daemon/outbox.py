@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daemon.intake import SOURCE
+from daemon.names import SOURCE
 
 
 @dataclass(frozen=True)

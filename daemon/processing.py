@@ -25,9 +25,9 @@ from daemon.index.scans import (
     row_of_report,
     scan_of_study,
 )
-from daemon.intake import SOURCE, Earlier, Intake
+from daemon.intake import Earlier, Intake
 from daemon.job import Job
-from daemon.names import UNASSIGNED, folder_name
+from daemon.names import SOURCE, UNASSIGNED, folder_name
 from daemon.opening import FilesChanged
 from daemon.outputs.sentences import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
 from daemon.publishing import publish, published_report, revision_folder, staging_folder

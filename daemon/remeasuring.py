@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from daemon.history import Past, judged_revision
 from daemon.index.corrections import Correction
-from daemon.intake import SOURCE, Earlier
+from daemon.intake import Earlier
 from daemon.joining import files_below, take_again
+from daemon.names import SOURCE
 from daemon.outputs.folder import write_files
 from daemon.outputs.report import ModelUsed, build_report, with_lobes
 from daemon.outputs.sentences import CORRECTED, WHY_REVISED

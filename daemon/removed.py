@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.copying import sync_file
-from daemon.joining import link_file
 from daemon.outbox import Published, look_through_outbox, report_file, report_in
-from daemon.publishing import STAGING, sync_folder
+from daemon.publishing import STAGING, link_file, sync_folder
 
 REMOVED = ".removed"
 

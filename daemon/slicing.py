@@ -2,8 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -12,38 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from daemon.looks import WINDOWS, Look, NoSuchSlice
 from daemon.outbox import report_in
 from daemon.outputs.display import Display, display
 from daemon.outputs.marks import OUTLINE, draw_outline
 from daemon.outputs.pictures import OVERLAY_SIDE, finish
-from model.errors import GliowatchError
 from model.volume import MaskArray
 
 KEPT_SCANS = 2  # as they were read, in the process's memory: someone scrolls through them
-# What of the head's brightness is black and what is white; the same in static/windows.js.
-WINDOWS: Mapping[int, tuple[float, float]] = {
-    1: (0.0, 1.0),
-    2: (0.0, 0.6),
-    3: (0.0, 1.6),
-    4: (0.25, 0.85),
-    5: (0.5, 1.0),
-}
-MARKS = ("outline", "fill", "none")
-
-
-class NoSuchSlice(GliowatchError):
-    """The slice that was asked for is not there."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a slice is to be drawn. index: from 0, in the order of its pictures; window: a key of
-    WINDOWS; marks: one of MARKS; opacity: of a filled mask, 0 to 1."""
-
-    index: int
-    window: int = 1
-    marks: str = "outline"
-    opacity: float = 0.4
 
 
 def draw_slice(folder: Path, look: Look) -> bytes:
@@ -75,7 +49,7 @@ def _windowed(picture: Image.Image, window: int) -> Image.Image:
 def _shown(folder: Path, inode: int) -> Display:
     """inode: of the folder, so that what was removed and came again is read again."""
     from daemon.comparing import judged_volume  # only the process that draws needs the readers
-    from model.reading.dicom_sequence import FlairRules
+    from model.reading.flair_rules import FlairRules
 
     report = report_in(folder)
     if report is None:

@@ -17,7 +17,7 @@ from daemon.studies import members_of, part_by_study
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom_identity import Identity, named_in
-from model.reading.dicom_sequence import FlairRules
+from model.reading.flair_rules import FlairRules
 from model.reading.glance import Glance, glance_at
 from model.volume import Kind, Scan
 

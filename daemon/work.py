@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from daemon.comparing import Seen, add_past, compare_published
 from daemon.drops import Drop, DroppedFile
 from daemon.history import Past
-from daemon.intake import SOURCE, UNPACKED, Earlier, Intake, hash_file, take_in
+from daemon.intake import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.joining import files_below, join, take_again
-from daemon.names import UNASSIGNED, folder_name
+from daemon.names import SOURCE, UNASSIGNED, folder_name
 from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
@@ -26,7 +26,7 @@ from model.judging import judge
 from model.lobes import lobes_of
 from model.marked import Marked
 from model.reading.dicom_identity import Identity, named_in
-from model.reading.dicom_sequence import RULES, FlairRules
+from model.reading.flair_rules import RULES, FlairRules
 from model.reading.scaling import with_spacing
 from model.reading.scan import read
 from model.segmentation import Rules, Segmentation

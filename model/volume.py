@@ -7,19 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model.reading.kinds import Kind as Kind
+
 FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
 FEW = 5  # slices; fewer do not make a volume
-
-
-class Kind(StrEnum):
-    """What was dropped, as the report names it."""
-
-    DICOM = "dicom"
-    NIFTI = "nifti"
-    IMAGE = "image"
 
 
 class Scale(StrEnum):

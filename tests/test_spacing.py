@@ -15,8 +15,9 @@ from daemon.index.spacings import add_spacing
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from daemon.spacing import enter_spacing, queue_spaced
+from model.reading.entered_spacing import Spacing
 from model.reading.nifti import load_image
-from model.reading.scaling import Spacing, with_spacing
+from model.reading.scaling import with_spacing
 from model.reading.scan import read, scan_at
 from tests.conftest import FRONTAL, reports
 

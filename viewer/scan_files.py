@@ -12,10 +12,9 @@ from pathlib import Path
 from aiohttp import hdrs, web
 
 from daemon.index.scans import ScanRow
-from daemon.intake import SOURCE
+from daemon.names import SOURCE
 from daemon.outputs.sentences import MOST_LESIONS as MOST
-from model.reading.kinds import kind_by_name
-from model.volume import Kind
+from model.reading.kinds import Kind, kind_by_name
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_revision
 

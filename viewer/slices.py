@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-from daemon.slicing import MARKS, WINDOWS, Look, NoSuchSlice, draw_slice
+from daemon.looks import MARKS, WINDOWS, Look, NoSuchSlice, draw
 from daemon.slots import Allowance, Slot, WorkerFailed
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_revision
@@ -47,7 +47,7 @@ class Slices:
         return content
 
     async def _draw(self, folder: Path, look: Look) -> bytes:
-        content = await self._slot.run(self._allowance, draw_slice, folder, look)
+        content = await self._slot.run(self._allowance, draw, folder, look)
         self._kept[folder, look] = content
         self._bytes += len(content)
         while self._bytes > KEPT_BYTES:

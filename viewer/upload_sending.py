@@ -22,11 +22,10 @@ from daemon.index.patients import (
     patients_by_id,
 )
 from daemon.index.spacings import add_spacing
-from daemon.intake import hash_scan
-from daemon.names import UNASSIGNED, folder_name
+from daemon.names import UNASSIGNED, folder_name, hash_scan
 from daemon.spacing import WrongSpacing, spacing_of
 from model.errors import GliowatchError
-from model.reading.scaling import Spacing
+from model.reading.entered_spacing import Spacing
 from viewer.keys import RECORDS, SESSION
 from viewer.pages import check_csrf
 from viewer.patient_fields import entered, faults

@@ -10,9 +10,10 @@ from model.reading.dicom_choice import Candidate, in_order, weigh, why_not
 from model.reading.dicom_frames import Frame, frames_of, is_dicom, number_of, text_of
 from model.reading.dicom_pixels import rescaled, stored_pixels
 from model.reading.dicom_places import place
-from model.reading.dicom_sequence import RULES, FlairRules, Sequence
+from model.reading.dicom_sequence import Sequence
 from model.reading.dicom_series import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.dicom_times import acquired_at
+from model.reading.flair_rules import RULES, FlairRules
 from model.reading.nifti_header import MAX_VOXELS
 from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 

@@ -7,7 +7,6 @@ from pydicom.dataset import Dataset
 
 from model.reading.dicom_frames import number_of
 from model.reading.dicom_sequence import (
-    FlairRules,
     Sequence,
     has_contrast,
     names_flair,
@@ -15,6 +14,7 @@ from model.reading.dicom_sequence import (
     why_unfit,
 )
 from model.reading.dicom_series import Stack
+from model.reading.flair_rules import FlairRules
 from model.volume import FEW, Note
 
 NOT_TOLD = "The header does not say which sequence it is."

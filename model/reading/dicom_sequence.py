@@ -8,12 +8,12 @@ al., AJNR 1992). A short inversion time is that of STIR or a T1-weighted series.
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from pydicom.dataset import Dataset
 
 from model.reading.dicom_frames import number_of, text_of
+from model.reading.flair_rules import RULES, FlairRules
 from model.volume import Note
 
 HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT|KOPF|TETE|CABEZA|CERVEAU|ENCEF")
@@ -29,44 +29,12 @@ FLAVORS = {  # the third value of an Enhanced MR ImageType (PS3.3 C.8.13.3.1.1),
 DIFFUSION = 1.0  # s/mm2: from this b-value on a picture is diffusion weighted
 
 
-@dataclass(frozen=True)
-class FlairRules:
-    """How a FLAIR series is told; the values of settings.toml, [model].
-
-    flair_names, other_names, never_names, contrast_names: words of a description in small
-    letters, blanks for all signs between them; a star at the end stands for any ending.
-    never_names: of what has a FLAIR's numbers and is none. inversion_ms: lowest and highest
-    inversion time that nulls fluid; shortest_echo_ms: of a T2-weighted picture.
-    """
-
-    flair_names: tuple[str, ...] = (
-        *("flair*", "t2flair*", "dark fluid", "darkfluid", "da fl", "tirm", "irtse long", "压水"),
-        *("抑水", "フレア"),
-    )
-    other_names: tuple[str, ...] = (
-        *("t1*", "t2", "t2w", "pd", "pdw", "dp", "mprage", "mp2rage", "bravo", "tfl"),
-        *("dwi*", "diff*", "difus*", "adc*", "trace*", "dti*", "epi", "bold", "fmri", "swi*"),
-        *("swan", "gre", "hemo", "tof*", "mra", "angio*", "asl", "perf*", "dsc", "stir", "subtr*"),
-        *("spectro*", "locali*", "localizador*", "loc", "lokal*", "reperage*", "scout*"),
-        *("survey*", "ubersicht*", "topogram*", "plan scan", "3plane*", "calib*", "asset*"),
-    )
-    never_names: tuple[str, ...] = ("dir", "double ir", "double inv*", "psir", "t1*")
-    contrast_names: tuple[str, ...] = (
-        *("gd", "gad*", "post", "km", "contrast*", "kontrast*", "c", "ce", "injecte", "mdc"),
-    )
-    inversion_ms: tuple[float, float] = (1400.0, 3200.0)
-    shortest_echo_ms: float = 60.0
-
-
 class Sequence(StrEnum):
     """What the header says."""
 
     FLAIR = "flair"
     OTHER = "other"
     UNKNOWN = "unknown"
-
-
-RULES = FlairRules()
 
 
 def sequence_of(header: Dataset, rules: FlairRules = RULES) -> Sequence:

@@ -8,9 +8,10 @@ from model.reading.dicom import NO_FLAIR, NO_PICTURES, NO_SCAN, Failures, seen_a
 from model.reading.dicom_choice import Candidate, in_order, weigh
 from model.reading.dicom_frames import Frame, frames_of, is_dicom
 from model.reading.dicom_places import Placed, place
-from model.reading.dicom_sequence import FlairRules, Sequence
+from model.reading.dicom_sequence import Sequence
 from model.reading.dicom_series import Stack, stacks_of
 from model.reading.dicom_times import acquired_at
+from model.reading.flair_rules import FlairRules
 from model.reading.nifti_header import geometry_of
 from model.reading.pictures import read_picture
 from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths

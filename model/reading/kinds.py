@@ -1,10 +1,18 @@
 """What a dropped file is by its name, before anything of it is opened."""
 
-from model.volume import Kind
+from enum import StrEnum
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARCHIVE_SUFFIXES = (".zip",)
+
+
+class Kind(StrEnum):
+    """What was dropped, as the report names it."""
+
+    DICOM = "dicom"
+    NIFTI = "nifti"
+    IMAGE = "image"
 
 
 def kind_by_name(name: str) -> Kind:

@@ -1,36 +1,18 @@
 """A scan whose file does not say how large its pixels are, given the size that a person entered."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from model.reading.entered_spacing import Spacing
 from model.reading.nifti import NO_SIDES
 from model.volume import Kind, Note, Scale, Volume
 
 NO_SCALE_CODES = ("no_scale", "units_unknown")  # what the reader says of a scan without a scale
-SMALLEST_MM, LARGEST_PIXEL_MM, LARGEST_GAP_MM = 0.1, 5.0, 20.0
 ENTERED = Note(
     "spacing_entered",
     "The size of the pixels was entered by a person: the file does not say it.",
 )
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """Distances in mm between the middles of neighbours, as a person entered them.
-
-    across, down: in a slice, along its first and second axis in the file; between: from slice to
-    slice, None for a single picture.
-    """
-
-    across: float
-    down: float
-    between: float | None = None
-
-    @property
-    def numbers(self) -> list[float | None]:
-        """As it stands in a report: across, down, between."""
-        return [self.across, self.down, self.between]
 
 
 def with_spacing(volume: Volume, spacing: Spacing | None) -> Volume:

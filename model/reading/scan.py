@@ -4,7 +4,7 @@ from pathlib import Path
 
 from model.errors import UnreadableScan
 from model.reading.dicom import read_dicom
-from model.reading.dicom_sequence import RULES, FlairRules
+from model.reading.flair_rules import RULES, FlairRules
 from model.reading.kinds import kind_by_name
 from model.reading.nifti import read_nifti
 from model.reading.pictures import read_picture
