@@ -96,9 +96,9 @@ async def test_a_search_follows_what_is_entered_and_knows_its_bounds(hospital: S
     async with open_records(hospital.daemon.records) as records:
         assert await count_patients(records, "") == PATIENTS
         assert await count_patients(records, "p0") <= MOST_FOUND
-        new = await add_patient(records, "Neu-1", {"name": 'Żółć "Quote" %'})
+        new = await add_patient(records, "Neu-1", {"name": '小王 Żółć "Quote" %'})
         assert new is not None
-        for text in ("zołc", 'quote"', "neu-1", "%", "ż neu"):
+        for text in ("zołc", 'quote"', "neu-1", "%", "ż neu", "王", "-1", 'e" -'):
             (found,) = await page_of_patients(records, text, Order.NAME, None, 9)
             assert found.patient_key == new.patient_key, text
         async with records.transaction():

@@ -1,8 +1,8 @@
 """Searches for patients by name or ID: in a table of folded words with an index of trigrams.
 
 SQLite's FTS5 finds three letters or more anywhere in a word without reading every row (its
-tokenizer `trigram`); shorter words are looked for in each row, in C. Found rows are never ranked:
-bm25 would read all that match.
+tokenizer `trigram`); one or two letters are the beginning of some trigrams, which its vocabulary
+lists in order. Found rows are never ranked: bm25 would read all that match.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from daemon.index.database import Database
 from daemon.index.folding import fold
 
-MOST_FOUND = 2000  # patients that one search may find; beyond, "more than" is all that is told
+MOST_FOUND = 500  # patients that one search may find; beyond, "more than" is all that is told
 MOST_WORDS = 10
+LAST_LETTER = "\U0010ffff"
 
 
 @dataclass(frozen=True)
 class Match:
-    """FROM and WHERE of the listed patients `l` that hold all words, and the values of WHERE."""
+    """FROM and WHERE of the listed patients `l` that hold all words, and the values of both."""
 
     table: str
     condition: str
@@ -28,7 +29,7 @@ def match_of(text: str, schema: str = "main") -> Match:
     words = _words(text)
     long = [word for word in words if len(word) >= 3]
     if not long:
-        return walk_of(text, schema)
+        return _short_match(words, schema) if words else walk_of(text, schema)
     phrases = " ".join('"{}"'.format(word.replace('"', '""')) for word in long)
     short = [word for word in words if len(word) < 3]
     return Match(
@@ -36,6 +37,17 @@ def match_of(text: str, schema: str = "main") -> Match:
         " ON l.number = patient_names.rowid",
         " AND ".join(["patient_names MATCH ?", *["instr(l.words, ?) > 0"] * len(short)]),
         (phrases, *short),
+    )
+
+
+def _short_match(words: list[str], schema: str) -> Match:
+    """The longest word through the trigrams that begin with it, the others in each such row."""
+    first, *others = sorted(words, key=len, reverse=True)
+    return Match(
+        f"(SELECT DISTINCT doc FROM {schema}.patient_grams WHERE term >= ? AND term < ?) g"
+        f" CROSS JOIN {schema}.listed_patients l ON l.number = g.doc",
+        " AND ".join(["instr(l.words, ?) > 0"] * len(others)) or "1",
+        (first, first + LAST_LETTER, *others),
     )
 
 

@@ -1,6 +1,6 @@
 """The records' shape as a list of steps, and each is only ever added at the end."""
 
-from daemon.index.patient_search_shape import SEARCH
+from daemon.index.patient_search_shape import SEARCH, SHORT_WORDS
 
 RECORDS: tuple[str, ...] = (
     """
@@ -194,4 +194,5 @@ RECORDS: tuple[str, ...] = (
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
     """,
     SEARCH,
+    SHORT_WORDS,
 )

@@ -87,7 +87,8 @@ def _bulk(path: Path) -> Iterator[sqlite3.Connection]:
 
 _LISTED = (
     "INSERT INTO listed_patients (patient_id, is_nameless, name, words) SELECT patient_id,"
-    " name = '', name, fold(name) || char(10) || fold(patient_id) FROM patients",
+    " name = '', name, fold(name) || char(10) || fold(patient_id)"
+    " || char(10, 10) FROM patients",
     "INSERT INTO patient_names (patient_names) VALUES ('rebuild')",
 )
 _NOT_FILES = "('again', 'compare', 'correct')"
