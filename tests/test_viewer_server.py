@@ -4,6 +4,8 @@ import asyncio
 import multiprocessing
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -81,3 +83,11 @@ def _answer(address: str) -> str:
         except (URLError, ConnectionError):
             time.sleep(0.2)
     raise AssertionError("the viewer did not answer")
+
+
+def test_the_viewer_loads_no_reader_of_scans() -> None:
+    code = "import sys, viewer.server; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    heavy = {"numpy", "pydicom", "nibabel", "scipy", "cv2", "openvino"}  # 50 MB and more together
+    assert "aiohttp" in loaded
+    assert heavy.isdisjoint(loaded)
