@@ -7,11 +7,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from daemon.index.patient_search import find_patients
+from daemon.index.worklist import begins_accession
 from daemon.index.worklist_filters import OPEN, Filters
 from daemon.index.worklist_orders import ORDERS, USUAL
 from daemon.index.worklist_pages import Asked
@@ -20,6 +22,7 @@ from viewer.nights import night_since, start_of, stored
 from viewer.searching import recall
 from viewer.worklist_words import ARRIVED, FINDINGS, FLAGS, SIDES, STATES
 
+MOST_KEPT = 500  # addresses
 NUMBER = re.compile(r"[0-9]{1,15}")
 STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN}
 CHOICES: dict[str, Collection[str]] = {
@@ -58,8 +61,7 @@ class Address:
     def link(self, path: str = "/", **changes: object) -> str:
         """The address with these changes; unless a place is among them, from the beginning."""
         new = replace(self, **({"after": "", "before": ""} | changes))  # type: ignore[arg-type]
-        said = [(each.name, getattr(new, each.name)) for each in fields(new)]
-        query = urlencode([(name, value) for name, value in said if value])
+        query = _query(new)
         return f"{path}?{query}" if query else path
 
     @property
@@ -78,6 +80,13 @@ class Address:
         if self.first or self.last:
             return "dates"
         return self.arrived or ("all" if self.q else "recent")
+
+
+@lru_cache(MOST_KEPT)
+def _query(address: Address) -> str:
+    """What stands behind the question mark; a page holds some twenty links, the same each time."""
+    said = [(each.name, getattr(address, each.name)) for each in fields(address)]
+    return urlencode([(name, value) for name, value in said if value])
 
 
 def read_address(request: web.Request) -> Address:
@@ -121,7 +130,7 @@ async def _filters(request: web.Request, address: Address, text: str) -> Filters
         since,
         until,
         await find_patients(request.app[JOINED], text) if text else None,
-        text,
+        text if text and await begins_accession(request.app[JOINED], text) else "",
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.index.database import Database
+from daemon.index.worklist_filters import LAST_LETTER
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
     rows = await joined.row(_ROWS, (json.dumps(row_ids),))
     found = {values[0]: _row(values) for values in json.loads(rows[0])} if rows else {}
     return [found[row_id] for row_id in row_ids if row_id in found]
+
+
+async def begins_accession(joined: Database, text: str) -> bool:
+    """Whether any accession number begins so."""
+    found = await joined.row(
+        "SELECT 1 FROM worklist WHERE accession >= ? AND accession < ? LIMIT 1",
+        (text, text + LAST_LETTER),
+    )
+    return found is not None
 
 
 async def row_of_scan(joined: Database, scan_id: str) -> int | None:

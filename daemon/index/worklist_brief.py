@@ -39,6 +39,8 @@ WORKLIST_BRIEF = f"""
     CREATE INDEX worklist_flags_of_scan ON worklist_flags (scan_id);
     CREATE INDEX worklist_of_flag
         ON worklist_flags (code, urgency, growth_order, arrived_at, row_id);
+    CREATE INDEX worklist_of_patient ON worklist    -- with all that a list of some patients needs
+        (patient_id, urgency, growth_order, arrived_at, stage, scan_id, acquired_at);
     CREATE INDEX drops_again ON drops (scan_id)
         WHERE kind = 'again' AND state IN ('waiting', 'running');
 

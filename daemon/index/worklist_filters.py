@@ -8,6 +8,7 @@ SHOWN = (
     "w.patient_id NOT IN (SELECT patient_id FROM hidden_patients)"
     " AND coalesce(w.scan_id, '') NOT IN (SELECT scan_id FROM unlisted_scans)"
 )
+LAST_LETTER = "\U0010ffff"  # what follows all that begins so
 OPEN = ("copying", "waiting", "running")
 
 
@@ -15,7 +16,8 @@ OPEN = ("copying", "waiting", "running")
 class Filters:
     """Which rows; an empty value leaves all. arrived_*: UTC, ISO 8601; until is left out itself.
 
-    patients, accession: what a search has found, and its text; None without a search.
+    patients: whom a search has found, None without a search; accession: its text, if it begins
+    any accession number.
     """
 
     states: tuple[str, ...] = ()
@@ -33,7 +35,8 @@ class Filters:
 class Condition:
     """A part of WHERE about the row `w`, and its values.
 
-    found: the same as a query of row_ids, where that begins elsewhere; index: one that has the
+    found: the same as a query of row_ids, where that begins elsewhere; covered: an index that
+    begins with this condition and holds what the usual order needs; index: one that has the
     rows of this condition in the usual order; walked: a table `f` that has them so, joined to `w`,
     for the same values.
     """
@@ -41,6 +44,7 @@ class Condition:
     sql: str
     values: tuple[str, ...] = ()
     found: str = ""
+    covered: str = ""
     index: str = ""
     walked: str = ""
 
@@ -72,8 +76,7 @@ def conditions_of(filters: Filters) -> Iterator[Condition]:
     if filters.arrived_since or filters.arrived_until:
         end = filters.arrived_until or "9"
         sql = "w.arrived_at >= ? AND w.arrived_at < ?"
-        table = f"worklist w INDEXED BY worklist_of_arrival WHERE {sql}"
-        yield Condition(sql, (filters.arrived_since, end), f"SELECT row_id FROM {table}")
+        yield Condition(sql, (filters.arrived_since, end), covered="worklist_of_arrival")
     if filters.patients is not None:
         yield _searched(filters.patients, filters.accession)
 
@@ -87,8 +90,10 @@ def always(filters: Filters) -> Condition:
 
 
 def _searched(patients: tuple[str, ...], accession: str) -> Condition:
-    """Rows of these patients, or whose accession number begins so."""
+    """Rows of these patients, or whose accession number begins so, if any does."""
     one_of = "w.patient_id IN (SELECT value FROM json_each(?))"
+    if not accession:
+        return Condition(one_of, (json.dumps(patients),), covered="worklist_of_patient")
     begins = "w.accession >= ? AND w.accession < ?"
-    values = (json.dumps(patients), accession, accession + "\U0010ffff")
+    values = (json.dumps(patients), accession, accession + LAST_LETTER)
     return Condition(f"({one_of} OR ({begins}))", values)

@@ -15,6 +15,7 @@ from daemon.index.worklist_orders import ORDERS, USUAL, Order
 # So many rows are looked up and sorted in some milliseconds. If more of a million match, walking
 # the order finds the 51 of a page among about 1e6 * 51 / 7000 = 7000 others: neither costs more.
 FEW = 7000
+FEW_COVERED = 20_000  # the same for an index that holds the keys of the order: no row is looked up
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ async def page_of(joined: Database, asked: Asked, limit: int) -> list[int]:
 
     At most `limit`; a place that is gone begins the list anew.
     """
-    few = await _few(joined, asked.filters)
+    few = await _few(joined, asked)
     place = await _place(joined, asked)
     found: list[int] = []
     for sql, values in _segments(asked, few, place):
@@ -55,18 +56,25 @@ async def count_changed(joined: Database, filters: Filters, since: int, most: in
     return {int(row["row_id"]) for row in rows}
 
 
-async def _few(joined: Database, filters: Filters) -> Condition | None:
+async def _few(joined: Database, asked: Asked) -> Condition | None:
     """The filter that leaves the fewest rows; None if each of them leaves many."""
-    conditions = list(conditions_of(filters))
+    conditions = list(conditions_of(asked.filters))
+    if not conditions:
+        return None
     counts = ", ".join(
-        f"(SELECT count(*) FROM ({_row_ids(each)} LIMIT {FEW + 1}))" for each in conditions
+        f"(SELECT count(*) FROM ({_row_ids(each)} LIMIT {_most(each, asked) + 1}))"
+        for each in conditions
     )
     values = [value for each in conditions for value in each.values]
-    row = await joined.row(f"SELECT {counts}", values) if conditions else None
-    if row is None:
-        return None
+    row = await joined.row(f"SELECT {counts}", values)
+    assert row is not None  # a SELECT without FROM has one row
     number, best = min(zip(row, conditions, strict=True), key=lambda found: int(found[0]))
-    return best if number <= FEW else None
+    return best if number <= _most(best, asked) else None
+
+
+def _most(condition: Condition, asked: Asked) -> int:
+    """Up to how many rows of a condition are few."""
+    return FEW_COVERED if condition.covered and asked.order == USUAL else FEW
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,8 @@ def _segments(
 def _way(asked: Asked, few: Condition | None) -> tuple[Order, tuple[str, ...]]:
     """The order with the table in which its rows are looked up, and the values for that table."""
     order = ORDERS[asked.order]
+    if few is not None and few.covered and asked.order == USUAL:
+        return replace(order, table=f"worklist w INDEXED BY {few.covered}"), ()
     if few is not None:
         table = (
             f"({_row_ids(few)} LIMIT {FEW}) few CROSS JOIN worklist w ON w.row_id = few.row_id"
@@ -159,7 +169,8 @@ def _query(
 
 def _row_ids(condition: Condition) -> str:
     """The query of the rows that meet one condition."""
-    return condition.found or f"SELECT row_id FROM worklist w WHERE {condition.sql}"
+    table = f"worklist w INDEXED BY {condition.covered}" if condition.covered else "worklist w"
+    return condition.found or f"SELECT row_id FROM {table} WHERE {condition.sql}"
 
 
 def _where(conditions: list[Condition]) -> tuple[str, list[object]]:
