@@ -10,7 +10,7 @@ from daemon.history import wants_date
 from daemon.index.identities import is_in_conflict
 from daemon.index.patients import Patient
 from daemon.index.scan_dates import entered_date
-from daemon.index.scans import ScanRow, patients_with_content, scans_of_patient
+from daemon.index.scans import ScanRow, has_others, patients_with_content
 from daemon.names import UNASSIGNED
 from daemon.outputs.sentences import (
     FILED_TWICE,
@@ -118,8 +118,7 @@ async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) ->
     """The scan for the canvas, and the one before it, to be shown beside it."""
     settings, index = request.app[SETTINGS], request.app[INDEX]
     nose_left = settings.viewer.sagittal_nose_left
-    others = await scans_of_patient(index, scan.patient_id)
-    prior = prior_of(scan, others)
+    prior = await prior_of(index, scan)
     prior_view = None
     if prior is not None:
         prior_held = await asyncio.to_thread(held_files, settings.daemon.outbox, prior)
@@ -130,7 +129,7 @@ async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) ->
         "prior_acquired": moment_words(prior.acquired_at) if prior else "",
         "prior_view": prior_view,
         "alignment": align(scan, prior) if prior else None,
-        "can_compare": len(others) > 1 and scan.patient_id != UNASSIGNED,
+        "can_compare": scan.patient_id != UNASSIGNED and await has_others(index, scan),
         "windows": VIEW_WINDOWS,
     }
 

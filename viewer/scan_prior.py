@@ -1,9 +1,10 @@
 """Which scan a scan is shown beside, and how the two lie over each other."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from daemon.index.scans import ScanRow
+from daemon.index.assignments import is_taken_back
+from daemon.index.database import Database
+from daemon.index.scans import ScanRow, dated_before, find_scan
 from daemon.names import UNASSIGNED
 
 ALIGNED = "Aligned: both pictures show the same place of the head."
@@ -23,7 +24,7 @@ class Alignment:
         return NOT_ALIGNED if self.matrix is None else ALIGNED
 
 
-def prior_of(scan: ScanRow, others: Iterable[ScanRow]) -> ScanRow | None:
+async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:
     """The scan that a change is told against, else the patient's newest dated one before it.
 
     None of `unassigned`, where scans are of different people.
@@ -31,12 +32,13 @@ def prior_of(scan: ScanRow, others: Iterable[ScanRow]) -> ScanRow | None:
     if scan.patient_id == UNASSIGNED:
         return None
     told = (scan.report.get("change") or {}).get("prior_scan_id")
-    by_id = {other.scan_id: other for other in others if other.scan_id != scan.scan_id}
-    if told in by_id:
-        return by_id[told]
-    at = scan.acquired_at
-    before = [o for o in by_id.values() if o.acquired_at and at and o.acquired_at < at]
-    return max(before, key=lambda other: other.acquired_at or "", default=None)
+    found = await find_scan(index, told) if told else None
+    if found is None or found.patient_id != scan.patient_id:
+        found = None
+    if found is not None and not await is_taken_back(index, found.scan_id):
+        return found
+    before = await dated_before(index, scan)
+    return await find_scan(index, before) if before else None
 
 
 def align(later: ScanRow, earlier: ScanRow) -> Alignment:

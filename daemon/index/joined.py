@@ -12,7 +12,7 @@ import aiosqlite
 
 from daemon.index.database import BUSY_SECONDS, Database, DatabaseError
 
-CACHE_KIB = 24576  # a page of the worklist reads about 600 pages of 4 KiB: SQLite's 2 MiB are fewer
+CACHE_KIB = 24576  # fifty rows of the worklist lie in some three hundred places of 4 KiB
 
 
 @asynccontextmanager

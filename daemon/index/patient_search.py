@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from daemon.index.database import Database
 from daemon.index.folding import fold
 
-MOST_FOUND = 500  # patients that one search may find; beyond, "more than" is all that is told
+MOST_FOUND = 200  # patients that one search may find; beyond, "more than" is all that is told
 MOST_WORDS = 10
 LAST_LETTER = "\U0010ffff"
 

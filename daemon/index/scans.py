@@ -116,6 +116,27 @@ async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -
     return [scan_of_row(row) for row in rows]
 
 
+async def dated_before(index: Database, scan: ScanRow) -> str | None:
+    """The id of the patient's latest dated scan before this one; None if it has no date either."""
+    row = await index.row(
+        "SELECT s.scan_id FROM standing_scans s WHERE s.patient_id = ? AND s.scan_id != ?"
+        " AND s.acquired_at < ? AND s.revision ="
+        " (SELECT max(revision) FROM scans WHERE scan_id = s.scan_id)"
+        " ORDER BY s.acquired_at DESC, s.published_at DESC LIMIT 1",
+        (scan.patient_id, scan.scan_id, scan.acquired_at),
+    )
+    return str(row["scan_id"]) if row else None
+
+
+async def has_others(index: Database, scan: ScanRow) -> bool:
+    """Whether the patient has another scan."""
+    row = await index.row(
+        "SELECT 1 FROM standing_scans s WHERE s.patient_id = ? AND s.scan_id != ? LIMIT 1",
+        (scan.patient_id, scan.scan_id),
+    )
+    return row is not None
+
+
 async def patients_with_content(index: Database, content_sha256: str) -> set[str]:
     """The patients under whom a scan of this content is filed; not what was given away, or back."""
     rows = await index.rows(

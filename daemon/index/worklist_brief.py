@@ -41,6 +41,8 @@ WORKLIST_BRIEF = f"""
         ON worklist_flags (code, urgency, growth_order, arrived_at, row_id);
     CREATE INDEX worklist_of_patient ON worklist    -- with all that a list of some patients needs
         (patient_id, urgency, growth_order, arrived_at, stage, scan_id, acquired_at);
+    DROP INDEX scans_by_content;    -- with the patient, so that twins are found in it alone
+    CREATE INDEX scans_by_content ON scans (content_sha256, patient_id);
     CREATE INDEX drops_again ON drops (scan_id)
         WHERE kind = 'again' AND state IN ('waiting', 'running');
 

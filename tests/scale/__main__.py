@@ -82,7 +82,7 @@ async def _measure(
             for each in await _questions(session, settings, base, who[0]):
                 headers = who[0].bearer if each.is_api else who[0].headers
                 addresses = [base + path for path in each.paths]
-                took = await timed(session, addresses, headers, seconds)
+                took = await timed(addresses, headers, seconds)
                 timings[each.group, each.name] = took
                 print(f"{each.group:22} {each.name:22} {took}", flush=True)
             facts["MB after it"] = memory_mb(pid)
@@ -90,7 +90,7 @@ async def _measure(
             facts["% of a core for live lists"] = await share
             facts["MB at most"] = memory_mb(pid, "VmHWM")
         with running("tests.scale.plain_flask", "serve_flask", port, settings, port):
-            took = await timed(session, [f"http://127.0.0.1:{port}/"], {}, seconds)
+            took = await timed([f"http://127.0.0.1:{port}/"], {}, seconds)
             timings["waitress + Flask", "as it opens"] = took
             print("waitress + Flask", took, flush=True)
     return timings
