@@ -5,7 +5,7 @@ from datetime import date
 
 from aiohttp import web
 
-from daemon.index.assignments import count_unassigned
+from daemon.index.assignments import count_unassigned, counted_words
 from daemon.index.database import Database
 from daemon.index.patient_deletion import deletions
 from daemon.index.patient_listing import (
@@ -67,7 +67,7 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
         "order": asked.order,
         "orders": [(each, label, list_address(each, asked.key)) for each, label in ORDERS.items()],
         "count": _count_words(await count_patients(records, asked.text), bool(asked.text)),
-        "unassigned": await count_unassigned(index),
+        "unassigned": counted_words(await count_unassigned(index)),
         "deleted": len(await deletions(records)),
         "first": list_address(asked.order, asked.key) if asked.after else "",
         "following": list_address(asked.order, asked.key, shown[-1].patient_key)

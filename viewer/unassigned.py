@@ -6,7 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from daemon.assigning import CannotBeGiven, give, take_back
-from daemon.index.assignments import Assignment, assignments, count_unassigned, unassigned_scans
+from daemon.index.assignments import (
+    Assignment,
+    assignments,
+    count_unassigned,
+    counted_words,
+    unassigned_scans,
+)
 from daemon.index.patients import Patient, list_patients, patients_by_id
 from daemon.index.scans import ScanRow, find_scan
 from daemon.names import UNASSIGNED, folder_name
@@ -97,7 +103,7 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
         "title": "Unassigned scans",
         "section": "patients",
         "lines": [_line(scan, scan.scan_id in pictured) for scan in scans],
-        "count": await count_unassigned(index),
+        "count": counted_words(await count_unassigned(index)),
         "given": [
             _given_line(each, known.get(each.patient_id), await find_scan(index, each.target))
             for each in given

@@ -9,6 +9,8 @@ from daemon.index.histories import queue_stale
 from daemon.index.scans import ScanRow, scan_of_row
 from daemon.names import UNASSIGNED
 
+MOST_COUNTED = 1000  # unassigned scans: whoever has more does not need to know how many
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -126,13 +128,19 @@ async def unassigned_scans(index: Database, limit: int = 100) -> list[ScanRow]:
 
 
 async def count_unassigned(index: Database) -> int:
-    """How many scans belong to nobody yet."""
+    """How many scans belong to nobody yet, counted up to MOST_COUNTED."""
     row = await index.row(
-        "SELECT count(DISTINCT scan_id) AS n FROM scans s WHERE patient_id = ? AND NOT EXISTS"
-        " (SELECT 1 FROM given_scans g WHERE g.scan_id = s.scan_id AND g.is_given)",
-        (UNASSIGNED,),
+        "SELECT count(*) AS n FROM (SELECT DISTINCT scan_id FROM scans s WHERE patient_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM given_scans g WHERE g.scan_id = s.scan_id AND g.is_given)"
+        " LIMIT ?)",
+        (UNASSIGNED, MOST_COUNTED),
     )
     return int(row["n"]) if row else 0
+
+
+def counted_words(count: int) -> str:
+    """The number as it may be told."""
+    return str(count) if count < MOST_COUNTED else f"{MOST_COUNTED} or more"
 
 
 async def shares_files(index: Database, scan_id: str) -> bool:
