@@ -11,7 +11,7 @@ from model.reading.nifti import read_nifti
 from model.volume import FloatArray
 from training.cases import Case, DatasetError, split_by_patient
 
-CHOOSING_SHARE = 0.25  # of the patients that were learned from; the rest calibrate
+CHOOSING_SHARE = 0.5  # of the patients that were learned from; the rest calibrate
 
 
 def part(

@@ -5,7 +5,10 @@ inference, CVPR 2018, describes the arithmetic: https://arxiv.org/abs/1712.05877
 """
 
 import importlib
+import io
+import logging
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -40,6 +43,7 @@ WAYS = {
     "MIXED, accurate bias": Way(accurate_bias=True),
     "MIXED, ends in fp32": Way(ends=True),
     "MIXED, ends and last level in fp32": Way(ends=True, last_level=True),
+    "MIXED, accurate bias, ends in fp32": Way(accurate_bias=True, ends=True),
     "MIXED, 60 slices": Way(slices=60),
     "MIXED, 1200 slices": Way(slices=1200),
 }
@@ -73,14 +77,16 @@ def _quantized(graph: Any, images: FloatArray, way: Way) -> Any:
     nncf = importlib.import_module("nncf")
     preset = nncf.QuantizationPreset.MIXED if way.mixed else nncf.QuantizationPreset.PERFORMANCE
     left = nncf.IgnoredScope(names=_left_alone(graph, way))
-    return nncf.quantize(
-        graph,
-        nncf.Dataset([image[None] for image in images]),
-        preset=preset,
-        subset_size=len(images),
-        fast_bias_correction=not way.accurate_bias,
-        ignored_scope=left if left.names else None,
-    )
+    nncf.set_log_level(logging.ERROR)
+    with redirect_stdout(io.StringIO()):  # its progress bars, also where there is no terminal
+        return nncf.quantize(
+            graph,
+            nncf.Dataset([image[None] for image in images]),
+            preset=preset,
+            subset_size=len(images),
+            fast_bias_correction=not way.accurate_bias,
+            ignored_scope=left if left.names else None,
+        )
 
 
 def _left_alone(graph: Any, way: Way) -> list[str]:

@@ -17,7 +17,7 @@ from training.int8_slices import calibration_images
 from training.int8_verdict import SINGLE, Compared, Verdict, best_of
 from training.int8_ways import WAYS, int8_network
 
-TIMED, ROUNDS, MOST_SECONDS = 3, 15, 240.0  # scans, and their rounds
+TIMED, ROUNDS, MOST_SECONDS = 3, 11, 150.0  # scans, and their rounds
 
 Advance = Callable[[], object]
 Scores = tuple[float, ...]
@@ -54,9 +54,11 @@ def weigh(cases: Cases, network: Network, advance: Advance) -> dict[str, Any]:
 
 
 def _int8_networks(cases: Sequence[Case], network: Network, advance: Advance) -> dict[str, Network]:
+    counts = {way.slices for way in WAYS.values()}
+    images = {count: calibration_images(cases, network, count) for count in counts}
     made = {}
     for name, way in WAYS.items():
-        made[name] = int8_network(network, calibration_images(cases, network, way.slices), way)
+        made[name] = int8_network(network, images[way.slices], way)
         advance()
     return made
 
