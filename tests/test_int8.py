@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from model.loading import load_network
 from tests.conftest import FRONTAL
@@ -67,6 +68,14 @@ def test_without_nncf_one_sentence_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(int8_ways, "find_spec", lambda name: None)
-    with pytest.raises(int8.typer.Exit):
+    with pytest.raises(typer.Exit):
         int8.show(tmp_path, tmp_path)
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_one_way_can_be_asked_for_by_its_name() -> None:
+    assert list(int8_ways.ways_named("")) == list(int8_ways.WAYS)
+    (name, *_) = int8_ways.WAYS
+    assert list(int8_ways.ways_named(name)) == [name]
+    with pytest.raises(DatasetError, match=name):
+        int8_ways.ways_named("another")

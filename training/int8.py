@@ -16,7 +16,7 @@ from model.loading import load_network
 from training.cases import choose_cases, find_cases
 from training.int8_slices import part
 from training.int8_verdict import SINGLE, Verdict
-from training.int8_ways import check_installed
+from training.int8_ways import check_installed, ways_named
 from training.int8_weighing import Cases, weigh
 from training.terminal import progress_bar
 
@@ -32,6 +32,7 @@ def show(
     elsewhere: Annotated[
         Path | None, typer.Option(exists=True, help="all cases of this folder judge instead")
     ] = None,
+    way: Annotated[str, typer.Option(help="this one alone, by its name in the table")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
 ) -> None:
     """Tables (Markdown) of the ways and of the patients that judge the best one; the verdict."""
@@ -41,7 +42,7 @@ def show(
         network = load_network(weights, device="cpu")
         with progress_bar(Console(stderr=True)) as bar:
             task = bar.add_task("int8", total=None, note="")
-            content = weigh(cases, network, lambda: bar.advance(task))
+            content = weigh(cases, network, ways_named(way), lambda: bar.advance(task))
     except GliowatchError as error:
         typer.echo(f"training.int8: {error}", err=True)
         raise typer.Exit(2) from None

@@ -49,6 +49,13 @@ WAYS = {
 }
 
 
+def ways_named(name: str) -> dict[str, Way]:
+    """That way alone, or all of them for "". Raises DatasetError when there is none."""
+    if name and name not in WAYS:
+        raise DatasetError(f"There is no such way; there are: {'; '.join(WAYS)}.")
+    return {name: WAYS[name]} if name else WAYS
+
+
 def check_installed() -> None:
     """Raises DatasetError where NNCF is missing."""
     if find_spec("nncf") is None:

@@ -1,7 +1,7 @@
 """Ways to int8 weighed by speed and Dice; the one chosen is judged by others than chose it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from training.cases import Case
 from training.evaluation import Judge, evaluate
 from training.int8_slices import calibration_images
 from training.int8_verdict import SINGLE, Compared, Verdict, best_of
-from training.int8_ways import WAYS, int8_network
+from training.int8_ways import Way, int8_network
 
 TIMED, ROUNDS, MOST_SECONDS = 3, 11, 150.0  # scans, and their rounds
 
@@ -32,13 +32,15 @@ class Cases:
     judging: Sequence[Case]
 
 
-def weigh(cases: Cases, network: Network, advance: Advance) -> dict[str, Any]:
+def weigh(
+    cases: Cases, network: Network, ways: Mapping[str, Way], advance: Advance
+) -> dict[str, Any]:
     """All figures as plain values; `advance` is told of each network made, run and patient."""
-    networks = {SINGLE: network, **_int8_networks(cases.calibrating, network, advance)}
+    networks = {SINGLE: network, **_int8_networks(cases.calibrating, network, ways, advance)}
     timings = _timed(networks, cases.choosing[:TIMED], advance)
     chosen_by = {name: _scores(each, cases.choosing, advance) for name, each in networks.items()}
-    ways = _verdicts(timings, cases.choosing, chosen_by)
-    best = best_of(ways)
+    verdicts = _verdicts(timings, cases.choosing, chosen_by)
+    best = best_of(verdicts)
     single, small = (_scores(networks[name], cases.judging, advance) for name in (SINGLE, best))
     judged = _compared(cases.judging, single, small)
     return {
@@ -46,18 +48,20 @@ def weigh(cases: Cases, network: Network, advance: Advance) -> dict[str, Any]:
         "patients": {name: len(each) for name, each in vars(cases).items()},
         "load": round(os.getloadavg()[0], 1),
         "timings": [asdict(each) for each in timings],
-        "ways": {name: each.plain() for name, each in ways.items()},
+        "ways": {name: each.plain() for name, each in verdicts.items()},
         "chosen": best,
         "judged": judged.figures(),
-        "verdict": Verdict(judged.lost, ways[best].speedup).plain(),
+        "verdict": Verdict(judged.lost, verdicts[best].speedup).plain(),
     }
 
 
-def _int8_networks(cases: Sequence[Case], network: Network, advance: Advance) -> dict[str, Network]:
-    counts = {way.slices for way in WAYS.values()}
+def _int8_networks(
+    cases: Sequence[Case], network: Network, ways: Mapping[str, Way], advance: Advance
+) -> dict[str, Network]:
+    counts = {way.slices for way in ways.values()}
     images = {count: calibration_images(cases, network, count) for count in counts}
     made = {}
-    for name, way in WAYS.items():
+    for name, way in ways.items():
         made[name] = int8_network(network, images[way.slices], way)
         advance()
     return made
@@ -88,7 +92,8 @@ def _verdicts(
         name: Verdict(
             _compared(cases, scores[SINGLE], scores[name]).lost, seconds[SINGLE] / seconds[name]
         )
-        for name in WAYS
+        for name in scores
+        if name != SINGLE
     }
 
 
