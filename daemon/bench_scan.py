@@ -69,15 +69,21 @@ class BenchScan:
 
     def others(self) -> tuple[Row, ...]:
         """The model, what has a row of its own, and all of it together as a user gets it."""
-        rows = [
+        return (
             Row(MODEL, lambda: self.network.probabilities(self.prepared, best=False)),
-            Row(LOBES, lambda: lobes_of(self.volume, self.found.mask)),
             Row(VIEWS, lambda: write_views(self.volume, self.found, self.report, self._results)),
+            *self.apart(),
+            Row(WHOLE, self._segment),
+        )
+
+    def apart(self) -> tuple[Row, ...]:
+        """What has a row and a target of its own."""
+        rows = (
+            Row(LOBES, lambda: lobes_of(self.volume, self.found.mask)),
             Row(PDF, lambda: write_pdf(self.report, Identity(NAME), self._results)),
-        ]
-        if self.volume.kind is Kind.DICOM:
-            rows.append(Row(OBJECTS, self._write_objects))
-        return (*rows, Row(WHOLE, self._segment))
+        )
+        is_dicom = self.volume.kind is Kind.DICOM
+        return (*rows, Row(OBJECTS, self._write_objects)) if is_dicom else rows
 
     @property
     def _results(self) -> Path:

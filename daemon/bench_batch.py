@@ -1,0 +1,130 @@
+"""A night's batch, and single scans, through the real daemon: timed from the inbox to the outbox."""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from daemon.bench_daemon import BenchDaemon
+from daemon.bench_scan import BenchScan
+from daemon.bench_targets import WARM, batch_ratios
+from model.engine_openvino import usable_threads
+from model.timing import Row, Timing, interleaved
+
+ONE_BY_ONE = 5  # scans that are dropped alone
+MODEL_ROUNDS = 5  # before the batch, and as many after it
+APART_ROUNDS = 3
+QUICK, SLOW = 0.005, 0.25  # seconds between two looks into the outbox, for one scan and for many
+GZIP = b"\x1f\x8b"
+Advance = Callable[[int], object]
+
+
+def bench_batch(taken: BenchScan, scans: int, folder: Path, advance: Advance) -> dict[str, Any]:
+    """Run a daemon of its own below `folder`: first scans alone, then so many of them at once.
+
+    Before and after the batch, while the daemon has nothing to do, the model alone is timed.
+    `advance` is told how many of the batch are done. Raises BenchStalled.
+    """
+    waiting = folder / "waiting"
+    _prepare(taken.scan, waiting, 1 + ONE_BY_ONE + scans)
+    everyone = sorted(waiting.iterdir())
+    with BenchDaemon(folder / "daemon") as daemon:
+        daemon.drop(everyone[0])
+        daemon.wait_for(1, SLOW)  # the start, and the first scan of a fresh worker, do not count
+        daemon.begin_watch()
+        alone = interleaved([_alone(daemon, everyone[1:])], ONE_BY_ONE - 1, 1e9, lambda: None)
+        model = _model(taken)
+        seconds, spent = _together(daemon, everyone[1 + ONE_BY_ONE :], advance)
+        model += _model(taken)
+        peaks = daemon.peaks
+    return _told(scans, seconds, spent, statistics.median(model), _apart(taken), alone, peaks)
+
+
+def _prepare(scan: Path, waiting: Path, count: int) -> None:
+    """Folders of so many patients, each with the scan; a gzip differs by the number in its header."""
+    if scan.is_dir():
+        files = [path for path in scan.rglob("*") if path.is_file()]
+    else:
+        files = [scan]
+    for number in range(count):
+        for file in files:
+            target = waiting / f"P{number:05}" / file.relative_to(scan.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content = file.read_bytes()
+            if content.startswith(GZIP):  # bytes 4 to 7: when it was made (RFC 1952)
+                content = content[:4] + number.to_bytes(4, "little") + content[8:]
+            target.write_bytes(content)
+
+
+def _alone(daemon: BenchDaemon, folders: list[Path]) -> Row:
+    """A scan dropped while nothing else is there, until it is published."""
+    left = iter(folders)
+
+    def run() -> None:
+        before = daemon.published()
+        daemon.drop(next(left))
+        daemon.wait_for(before + 1, QUICK)
+
+    return Row(WARM, run)
+
+
+def _together(
+    daemon: BenchDaemon, folders: list[Path], advance: Advance
+) -> tuple[float, Counter[str]]:
+    """Seconds until all are published, and what was spent meanwhile."""
+    before, spent, began = daemon.published(), daemon.spent(), time.perf_counter()
+    for folder in folders:
+        daemon.drop(folder)
+    daemon.wait_for(before + len(folders), SLOW, lambda done: advance(done - before))
+    seconds = time.perf_counter() - began
+    return seconds, daemon.spent() - spent
+
+
+def _model(taken: BenchScan) -> list[float]:
+    """Seconds of the model alone, with all threads."""
+    seconds = []
+    for _ in range(MODEL_ROUNDS + 1):
+        began = time.perf_counter()
+        taken.network.probabilities(taken.prepared, best=False)
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]
+
+
+def _apart(taken: BenchScan) -> float:
+    """Processor seconds of what has targets of its own: PDF, DICOM objects, atlas registration."""
+    return sum(_processor_seconds(row) for row in taken.apart())
+
+
+def _processor_seconds(row: Row) -> float:
+    seconds = []
+    for _ in range(APART_ROUNDS + 1):
+        began = time.process_time()
+        row.run()
+        seconds.append(time.process_time() - began)
+    return statistics.median(seconds[1:])
+
+
+def _told(
+    scans: int,
+    seconds: float,
+    spent: Counter[str],
+    model: float,
+    apart: float,
+    alone: list[Timing],
+    peaks: Counter[str],
+) -> dict[str, Any]:
+    threads = usable_threads()
+    return {
+        "scans": scans,
+        "seconds": round(seconds, 1),
+        "scans_per_hour": round(3600 * scans / seconds),
+        "model_seconds": round(model, 4),
+        "apart_processor_seconds": round(apart, 4),
+        "processor_seconds": {name: round(spent[name] / scans, 4) for name in sorted(spent)},
+        "processors_busy": round(sum(spent.values()) / seconds / threads, 3),
+        "rows": [asdict(each) for each in alone],
+        "ratios": batch_ratios(seconds / scans, model, apart, sum(spent.values()) / scans, threads, peaks),
+    }
