@@ -107,7 +107,9 @@ def _through_daemon(taken: BenchScan, scans: int, folder: Path) -> dict[str, Any
     shell = _bar("at the prompt", shell_rows(taken.scan, folder))
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("the daemon", total=scans)
-        found = bench_batch(taken, scans, folder, lambda done: progress.update(task, completed=done))
+        found = bench_batch(
+            taken, scans, folder, lambda done: progress.update(task, completed=done)
+        )
     found["rows"] += [asdict(each) for each in shell]
     found["ratios"] += shell_ratios({each.name: each.median for each in shell})
     return found

@@ -1,10 +1,9 @@
-"""A night's batch, and single scans, through the real daemon: timed from the inbox to the outbox."""
+"""A night's batch, and single scans, through the real daemon: from the inbox to the outbox."""
 
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,19 @@ APART_ROUNDS = 3
 QUICK, SLOW = 0.005, 0.25  # seconds between two looks into the outbox, for one scan and for many
 GZIP = b"\x1f\x8b"
 Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class _Night:
+    """So many scans at once: seconds until all were published, processor seconds of each kind of
+    process meanwhile; and of one scan the seconds of the model alone, and the processor seconds
+    of what has targets of its own."""
+
+    scans: int
+    seconds: float
+    spent: Mapping[str, float]
+    model: float
+    apart: float
 
 
 def bench_batch(taken: BenchScan, scans: int, folder: Path, advance: Advance) -> dict[str, Any]:
@@ -39,16 +51,13 @@ def bench_batch(taken: BenchScan, scans: int, folder: Path, advance: Advance) ->
         model = _model(taken)
         seconds, spent = _together(daemon, everyone[1 + ONE_BY_ONE :], advance)
         model += _model(taken)
-        peaks = daemon.peaks
-    return _told(scans, seconds, spent, statistics.median(model), _apart(taken), alone, peaks)
+    night = _Night(scans, seconds, spent, statistics.median(model), _apart(taken))
+    return _told(night, alone, daemon.peaks)
 
 
 def _prepare(scan: Path, waiting: Path, count: int) -> None:
-    """Folders of so many patients, each with the scan; a gzip differs by the number in its header."""
-    if scan.is_dir():
-        files = [path for path in scan.rglob("*") if path.is_file()]
-    else:
-        files = [scan]
+    """Folders of so many patients, each with the scan; gzips differ by the time in their header."""
+    files = [path for path in scan.rglob("*") if path.is_file()] if scan.is_dir() else [scan]
     for number in range(count):
         for file in files:
             target = waiting / f"P{number:05}" / file.relative_to(scan.parent)
@@ -73,14 +82,14 @@ def _alone(daemon: BenchDaemon, folders: list[Path]) -> Row:
 
 def _together(
     daemon: BenchDaemon, folders: list[Path], advance: Advance
-) -> tuple[float, Counter[str]]:
+) -> tuple[float, dict[str, float]]:
     """Seconds until all are published, and what was spent meanwhile."""
     before, spent, began = daemon.published(), daemon.spent(), time.perf_counter()
     for folder in folders:
         daemon.drop(folder)
     daemon.wait_for(before + len(folders), SLOW, lambda done: advance(done - before))
     seconds = time.perf_counter() - began
-    return seconds, daemon.spent() - spent
+    return seconds, {name: after - spent[name] for name, after in daemon.spent().items()}
 
 
 def _model(taken: BenchScan) -> list[float]:
@@ -107,24 +116,19 @@ def _processor_seconds(row: Row) -> float:
     return statistics.median(seconds[1:])
 
 
-def _told(
-    scans: int,
-    seconds: float,
-    spent: Counter[str],
-    model: float,
-    apart: float,
-    alone: list[Timing],
-    peaks: Counter[str],
-) -> dict[str, Any]:
-    threads = usable_threads()
+def _told(night: _Night, alone: list[Timing], peaks: Mapping[str, int]) -> dict[str, Any]:
+    threads, scans = usable_threads(), night.scans
+    spent = sum(night.spent.values())
     return {
         "scans": scans,
-        "seconds": round(seconds, 1),
-        "scans_per_hour": round(3600 * scans / seconds),
-        "model_seconds": round(model, 4),
-        "apart_processor_seconds": round(apart, 4),
-        "processor_seconds": {name: round(spent[name] / scans, 4) for name in sorted(spent)},
-        "processors_busy": round(sum(spent.values()) / seconds / threads, 3),
+        "seconds": round(night.seconds, 1),
+        "scans_per_hour": round(3600 * scans / night.seconds),
+        "model_seconds": round(night.model, 4),
+        "apart_processor_seconds": round(night.apart, 4),
+        "processor_seconds": {name: round(each / scans, 4) for name, each in night.spent.items()},
+        "processors_busy": round(spent / night.seconds / threads, 3),
         "rows": [asdict(each) for each in alone],
-        "ratios": batch_ratios(seconds / scans, model, apart, sum(spent.values()) / scans, threads, peaks),
+        "ratios": batch_ratios(
+            night.seconds / scans, night.model, night.apart, spent / scans, threads, peaks
+        ),
     }

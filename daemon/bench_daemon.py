@@ -1,4 +1,4 @@
-"""The real `gliowatch run` over a folder of its own, for `gliowatch bench`: what it publishes, holds and spends."""
+"""The real `gliowatch run` over a folder of its own: what it publishes, holds and spends."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ class BenchStalled(GliowatchError):
 
 
 class BenchDaemon:
-    """`gliowatch run` with its usual settings but for the rest, which is none; ends with the `with`.
+    """`gliowatch run` with its usual settings, but without any rest of files; ends with the `with`.
 
     peaks: bytes of daemon and viewer at most (VmHWM), and of all workers together at most (the
     sum of their PSS, looked at twice a second).
@@ -38,6 +38,7 @@ class BenchDaemon:
         self.peaks: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
+        """Start it."""
         (self._folder / "inbox").mkdir(parents=True)
         (self._folder / "settings.toml").write_text(
             "[daemon]\nrest_seconds = 0\nreserve_gb = 0\n[viewer]\nport = 0\n"
@@ -55,6 +56,7 @@ class BenchDaemon:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End it, with its workers and its viewer."""
         self._ended.set()
         self._process.terminate()
         self._process.wait()
@@ -76,10 +78,11 @@ class BenchDaemon:
     ) -> None:
         """Until so many scans are published; looks `every` so many seconds. Raises BenchStalled."""
         seen, moment = -1, time.monotonic()
-        while (found := self.published()) < scans:
-            if found != seen:
+        while seen < scans:
+            if (found := self.published()) != seen:
                 seen, moment = found, time.monotonic()
                 advance(found)
+                continue
             if self._process.poll() is not None or time.monotonic() - moment > STALL_SECONDS:
                 raise BenchStalled("The daemon that was to be measured did not judge its scans.")
             time.sleep(every)
@@ -90,9 +93,9 @@ class BenchDaemon:
         self._viewer = {pid for pid in own if RUNTIME not in _read(pid, "maps")}
         self._watcher.start()
 
-    def spent(self) -> Counter[str]:
+    def spent(self) -> dict[str, float]:
         """Processor seconds until now of each: daemon, workers, viewer."""
-        return Counter({name: sum(map(_spent, pids)) for name, pids in self._pids().items()})
+        return {name: sum(map(_spent, pids)) for name, pids in self._pids().items()}
 
     def _pids(self) -> dict[str, set[int]]:
         workers = _children(self._process.pid) - self._viewer

@@ -62,7 +62,7 @@ class BenchScan:
             Row("gate", lambda: self.gate.seen(self.prepared)),
             Row("mask", lambda: _mask(self.volume, self.judged, self.prepared, self.network)),
             Row("findings", lambda: _findings(self.volume, self.found)),
-            Row("files: mask, overlay, montage", self._write_files),
+            Row("files: mask, overlay, montage", self.write_files),
             Row("report.json", lambda: save_report(self.report, self._results / "report.json")),
             Row("sync results", lambda: sync_tree(self._results)),
         )
@@ -94,7 +94,8 @@ class BenchScan:
         scan = self.scan.resolve()
         receive(scan.parent, as_drop(scan, NAME), self.folder / "staging")
 
-    def _write_files(self) -> None:
+    def write_files(self) -> None:
+        """Mask, overlay and montage, which the page for people shows as well."""
         write_files(self.volume, self.found, self._results, NAME, save_probabilities=False)
 
     def _write_objects(self) -> None:

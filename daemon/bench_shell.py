@@ -1,4 +1,4 @@
-"""What a person waits for at the prompt: a whole command in a fresh process, and the engine's start."""
+"""What a person waits for at the prompt: a command in a fresh process, and the engine's start."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ START = "from model.loading import load_network; load_network(device='cpu')"
 
 
 def shell_rows(scan: Path, folder: Path) -> tuple[Row, ...]:
-    """`gliowatch segment` of a scan, and import and load of the engine, each with Python's start."""
+    """`gliowatch segment` of a scan; import and load of the engine; each with Python's start."""
 
     def segment() -> None:
         with tempfile.TemporaryDirectory(dir=folder) as target:

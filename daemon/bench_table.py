@@ -39,7 +39,7 @@ def _print_batch(batch: dict[str, Any], say: Say) -> None:
     say("")
     say(
         f"{batch['scans']} copies of {batch['scan']} through the daemon: {batch['seconds']} s,"
-        f" {batch['scans_per_hour']} an hour; the model alone takes {batch['model_seconds']} s a scan"
+        f" {batch['scans_per_hour']} an hour; the model alone takes {batch['model_seconds']} s"
     )
     spent = ", ".join(f"{name} {value}" for name, value in batch["processor_seconds"].items())
     say(
