@@ -24,13 +24,13 @@ Advance = Callable[[int], object]
 @dataclass(frozen=True)
 class _Night:
     """So many scans at once: seconds until all were published, processor seconds of each kind of
-    process meanwhile; and of one scan the seconds of the model alone, and the processor seconds
-    of what has targets of its own."""
+    process meanwhile; and of one scan the model alone, in seconds by the clock and of processors,
+    and the processor seconds of what has targets of its own."""
 
     scans: int
     seconds: float
     spent: Mapping[str, float]
-    model: float
+    model: tuple[float, float]
     apart: float
 
 
@@ -51,7 +51,7 @@ def bench_batch(taken: BenchScan, scans: int, folder: Path, advance: Advance) ->
         model = _model(taken)
         seconds, spent = _together(daemon, everyone[1 + ONE_BY_ONE :], advance)
         model += _model(taken)
-    night = _Night(scans, seconds, spent, statistics.median(model), _apart(taken))
+    night = _Night(scans, seconds, spent, _medians(model), _apart(taken))
     return _told(night, alone, daemon.peaks)
 
 
@@ -92,28 +92,33 @@ def _together(
     return seconds, {name: after - spent[name] for name, after in daemon.spent().items()}
 
 
-def _model(taken: BenchScan) -> list[float]:
-    """Seconds of the model alone, with all threads."""
-    seconds = []
-    for _ in range(MODEL_ROUNDS + 1):
-        began = time.perf_counter()
+def _model(taken: BenchScan) -> list[tuple[float, float]]:
+    """Seconds of the model alone, with all threads: by the clock, and of processors."""
+
+    def run() -> None:
         taken.network.probabilities(taken.prepared, best=False)
-        seconds.append(time.perf_counter() - began)
-    return seconds[1:]
+
+    return _rounds(run, MODEL_ROUNDS)
 
 
 def _apart(taken: BenchScan) -> float:
     """Processor seconds of what has targets of its own: PDF, DICOM objects, atlas registration."""
-    return sum(_processor_seconds(row) for row in taken.apart())
+    return sum(_medians(_rounds(row.run, APART_ROUNDS))[1] for row in taken.apart())
 
 
-def _processor_seconds(row: Row) -> float:
+def _rounds(run: Callable[[], object], rounds: int) -> list[tuple[float, float]]:
+    """Seconds of each round by the clock, and of processors; one before them does not count."""
     seconds = []
-    for _ in range(APART_ROUNDS + 1):
-        began = time.process_time()
-        row.run()
-        seconds.append(time.process_time() - began)
-    return statistics.median(seconds[1:])
+    for _ in range(rounds + 1):
+        clock, processor = time.perf_counter(), time.process_time()
+        run()
+        seconds.append((time.perf_counter() - clock, time.process_time() - processor))
+    return seconds[1:]
+
+
+def _medians(rounds: list[tuple[float, float]]) -> tuple[float, float]:
+    clock, processor = zip(*rounds, strict=True)
+    return statistics.median(clock), statistics.median(processor)
 
 
 def _told(night: _Night, alone: list[Timing], peaks: Mapping[str, int]) -> dict[str, Any]:
@@ -123,7 +128,8 @@ def _told(night: _Night, alone: list[Timing], peaks: Mapping[str, int]) -> dict[
         "scans": scans,
         "seconds": round(night.seconds, 1),
         "scans_per_hour": round(3600 * scans / night.seconds),
-        "model_seconds": round(night.model, 4),
+        "model_seconds": round(night.model[0], 4),
+        "model_processor_seconds": round(night.model[1], 4),
         "apart_processor_seconds": round(night.apart, 4),
         "processor_seconds": {name: round(each / scans, 4) for name, each in night.spent.items()},
         "processors_busy": round(spent / night.seconds / threads, 3),

@@ -61,20 +61,26 @@ def training_ratios(seconds: dict[str, float]) -> list[dict[str, Any]]:
 
 
 def batch_ratios(
-    seconds: float, model: float, apart: float, spent: float, threads: int, held: Mapping[str, int]
+    seconds: float,
+    model: tuple[float, float],
+    apart: float,
+    spent: float,
+    threads: int,
+    held: Mapping[str, int],
 ) -> list[dict[str, Any]]:
     """How near a batch comes to a machine that does nothing but the model; memory at most.
 
     All for one scan: seconds from the first drop to the last result; the model's alone with all
-    threads; processor seconds of what has targets of its own, and of all processes. held: bytes.
-    At least apart / threads of the time go to the former, so no more than that is left out.
+    threads, by the clock and of processors; processor seconds of what has targets of its own, and
+    of all processes. held: bytes. What has targets of its own takes apart / threads of the time
+    or more, so no more than that is left out. No overlapping beats the model's share.
     """
+    clock, processor = model
     counted = seconds - apart / threads
-    possible = model / ((spent - apart) / threads)
     return [
-        _at_least("batch, scans per hour against the model alone", model / counted, 0.90),
-        _told("the same, were no processor ever idle", possible),
-        _told("the same with PDF, DICOM objects and atlas registration", model / seconds),
+        _at_least("batch, scans per hour against the model alone", clock / counted, 0.90),
+        _told("the model's share of processor seconds, likewise", processor / (spent - apart)),
+        _told("the same with PDF, DICOM objects and atlas registration", clock / seconds),
         *(
             _at_most(f"memory of the {name}, MB", held[name] / 1e6, most)
             for name, most in MEGABYTES.items()
