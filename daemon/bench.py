@@ -17,7 +17,7 @@ from daemon.bench_batch import bench_batch
 from daemon.bench_scan import BenchScan, bench_scan
 from daemon.bench_shell import shell_rows
 from daemon.bench_table import print_bench
-from daemon.bench_targets import ratios_of, shell_ratios, training_ratios
+from daemon.bench_targets import ratios_of, training_ratios, waiting_ratios
 from daemon.logs import quiet_libraries
 from model.engine_openvino import usable_threads
 from model.gate import load_gate
@@ -111,7 +111,8 @@ def _through_daemon(taken: BenchScan, scans: int, folder: Path) -> dict[str, Any
             taken, scans, folder, lambda done: progress.update(task, completed=done)
         )
     found["rows"] += [asdict(each) for each in shell]
-    found["ratios"] += shell_ratios({each.name: each.median for each in shell})
+    seconds = {row["name"]: row["median"] for row in found["rows"]}
+    found["ratios"] += waiting_ratios(seconds, taken.slices)
     return found
 
 

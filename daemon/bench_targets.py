@@ -88,9 +88,10 @@ def batch_ratios(
     ]
 
 
-def shell_ratios(seconds: dict[str, float]) -> list[dict[str, Any]]:
-    """What a person waits for, in seconds."""
-    return [_at_most(f"{name}, seconds", seconds[name], most) for name, most in SHELL.items()]
+def waiting_ratios(seconds: dict[str, float], slices: int) -> list[dict[str, Any]]:
+    """What a person waits for, in seconds: a clinical scan in the daemon, and at the prompt."""
+    wanted = ({WARM: CLINICAL_SECONDS} if slices <= FEW_SLICES else {}) | SHELL
+    return [_at_most(f"{name}, seconds", seconds[name], most) for name, most in wanted.items()]
 
 
 def _allowed(slices: int) -> float:

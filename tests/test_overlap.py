@@ -11,7 +11,7 @@ import pytest
 from daemon.bench_batch import bench_batch
 from daemon.bench_daemon import BenchDaemon, BenchStalled
 from daemon.bench_scan import bench_scan
-from daemon.bench_targets import MEGABYTES, batch_ratios
+from daemon.bench_targets import COLD, MEGABYTES, SEGMENT, WARM, batch_ratios, waiting_ratios
 from daemon.settings import Settings
 from daemon.turns import Turns
 from model.errors import GliowatchError
@@ -83,6 +83,8 @@ def test_a_batch_is_held_against_the_model_alone() -> None:
     assert found["the model's share of processor seconds, likewise"] == 1.0
     assert found["the same with PDF, DICOM objects and atlas registration"] == 0.4
     assert found["memory of the viewer, MB"] == 100
+    waited = waiting_ratios({WARM: 2.5, SEGMENT: 4.0, COLD: 1.5}, 30)
+    assert [each["met"] for each in waited] == [False, True, False]
 
 
 def test_the_page_of_speed_is_written_between_its_marks(tmp_path: Path) -> None:
@@ -92,8 +94,12 @@ def test_the_page_of_speed_is_written_between_its_marks(tmp_path: Path) -> None:
         {"what": "small", "value": 1.0, "at_most": 2.0, "met": True},
         {"what": "told", "value": 0.1},
     ]
-    content = {"machine": {"load": 0.1}, "scans": [{"slices": 30, "rows": [row], "ratios": ratios}]}
+    content = {
+        "machine": {"threads": 2, "load": 1.1},
+        "scans": [{"slices": 30, "rows": [row], "ratios": ratios}],
+    }
     lines = lines_of(content)
+    assert "Other programs were running" in lines[0]
     assert "| 30 slices: fast | 0.5 | at least 0.9 | **missed** |" in lines
     assert "| 30 slices: small | 1.0 | at most 2.0 | met |" in lines
     assert "| 30 slices: told | 0.1 |  |  |" in lines

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from model.errors import GliowatchError
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 COLOURS = {True: "#0072b2", False: "#d55e00"}  # told apart by colour-blind readers
 HATCHES = {True: "", False: "//"}  # and without any colour
+BUSY = " **Other programs were running: what the clock says here is worth little.**"
 BOUNDS = (("at least", "at_least"), ("at most", "at_most"))
 WORDS = {True: "met", False: "**missed**"}
 
@@ -38,7 +40,13 @@ def main(
 def lines_of(content: dict[str, Any]) -> list[str]:
     """The run in words, a table of what is wanted and reached, and one of every row."""
     machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-    lines = [f"One run on: {machine}.", "", "| what | reached | wanted | |", "|---|---|---|---|"]
+    busy = BUSY if content["machine"]["load"] > content["machine"]["threads"] / 2 else ""
+    lines = [
+        f"One run on: {machine}.{busy}",
+        "",
+        "| what | reached | wanted | |",
+        "|---|---|---|---|",
+    ]
     for name, part in _parts(content):
         lines += [_ratio_line(name, ratio) for ratio in part["ratios"]]
     if "batch" in content:
@@ -68,6 +76,9 @@ def save_plot(content: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(found)), [label for label, _ in found], fontsize=7)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.tick_params(axis="x", which="both", labelsize=7)
     axes.margins(x=0.15)
     axes.set_xlabel("times as good as wanted: from 1 on the target is met", fontsize=8)
     figure.savefig(path, dpi=110)
