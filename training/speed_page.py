@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from model.errors import GliowatchError
 
@@ -76,9 +76,10 @@ def save_plot(content: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(found)), [label for label, _ in found], fontsize=7)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.tick_params(axis="x", which="both", labelsize=7)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.15)
     axes.set_xlabel("times as good as wanted: from 1 on the target is met", fontsize=8)
     figure.savefig(path, dpi=110)
