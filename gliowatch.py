@@ -178,13 +178,15 @@ def evaluate(
 def bench(
     scan: Annotated[Path | None, typer.Option(exists=True, help="else made-up scans")] = None,
     training: Annotated[bool, typer.Option("--training", help="the training step as well")] = False,
+    batch: Annotated[int, typer.Option(metavar="N", min=0, help="so many through the daemon")] = 0,
     json: AsJson = False,
 ) -> None:
     """Measure the speed on this machine, as ratios of one run."""
     from daemon.bench import bench_visibly
     from training.bench import common_rows, training_rows
 
-    bench_visibly(scan, common_rows, training_rows if training else None, json, typer.echo)
+    steps = training_rows if training else None
+    bench_visibly(scan, common_rows, steps, batch, json, typer.echo)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from daemon.bench_batch import bench_batch
 from daemon.bench_scan import BenchScan, bench_scan
+from daemon.bench_shell import shell_rows
 from daemon.bench_table import print_bench
-from daemon.bench_targets import ratios_of, training_ratios
+from daemon.bench_targets import ratios_of, training_ratios, waiting_ratios
 from daemon.logs import quiet_libraries
 from model.engine_openvino import usable_threads
 from model.gate import load_gate
@@ -36,12 +38,18 @@ Common = Callable[[Volume, Network, Path], tuple[Row, ...]]
 
 
 def bench_visibly(
-    scan: Path | None, common: Common, training: Training | None, as_json: bool, say: Say
+    scan: Path | None,
+    common: Common,
+    training: Training | None,
+    batch: int,
+    as_json: bool,
+    say: Say,
 ) -> None:
     """Time a scan, or two made-up ones, and print a table, or JSON.
 
     common: rows of the same work done the common way, from a scan, our network, and a folder to
     write to; none where torch is missing. training: rows of the training step, if wanted.
+    batch: so many copies of the last scan go through the real daemon; 0 for none.
     """
     quiet_libraries()
     network, gate = load_network(device="cpu"), load_gate(0.0)
@@ -50,6 +58,8 @@ def bench_visibly(
         for number, (name, path) in enumerate(_scans(scan, Path(here)).items()):
             taken = bench_scan(path, Path(here) / f"files{number}", network, gate)
             content["scans"].append({"scan": name, **_timed(taken, common)})
+        if batch:
+            content["batch"] = {"scan": name} | _through_daemon(taken, batch, Path(here))
         if training:
             timings = _bar("training", training(Path(here)))
             content["training"] = {
@@ -90,6 +100,20 @@ def _timed(taken: BenchScan, common: Common) -> dict[str, Any]:
         "rows": [asdict(each) for each in timings],
         "ratios": ratios_of(seconds, outside, work, gflop / seconds[GEMM], taken.slices),
     }
+
+
+def _through_daemon(taken: BenchScan, scans: int, folder: Path) -> dict[str, Any]:
+    """The daemon's part, and the prompt's beside it."""
+    shell = _bar("at the prompt", shell_rows(taken.scan, folder))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("the daemon", total=scans)
+        found = bench_batch(
+            taken, scans, folder, lambda done: progress.update(task, completed=done)
+        )
+    found["rows"] += [asdict(each) for each in shell]
+    seconds = {row["name"]: row["median"] for row in found["rows"]}
+    found["ratios"] += waiting_ratios(seconds, taken.slices)
+    return found
 
 
 def _bar(name: str, rows: tuple[Row, ...]) -> list[Timing]:

@@ -62,22 +62,28 @@ class BenchScan:
             Row("gate", lambda: self.gate.seen(self.prepared)),
             Row("mask", lambda: _mask(self.volume, self.judged, self.prepared, self.network)),
             Row("findings", lambda: _findings(self.volume, self.found)),
-            Row("files: mask, overlay, montage", self._write_files),
+            Row("files: mask, overlay, montage", self.write_files),
             Row("report.json", lambda: save_report(self.report, self._results / "report.json")),
             Row("sync results", lambda: sync_tree(self._results)),
         )
 
     def others(self) -> tuple[Row, ...]:
         """The model, what has a row of its own, and all of it together as a user gets it."""
-        rows = [
+        return (
             Row(MODEL, lambda: self.network.probabilities(self.prepared, best=False)),
-            Row(LOBES, lambda: lobes_of(self.volume, self.found.mask)),
             Row(VIEWS, lambda: write_views(self.volume, self.found, self.report, self._results)),
+            *self.apart(),
+            Row(WHOLE, self._segment),
+        )
+
+    def apart(self) -> tuple[Row, ...]:
+        """What has a row and a target of its own."""
+        rows = (
+            Row(LOBES, lambda: lobes_of(self.volume, self.found.mask)),
             Row(PDF, lambda: write_pdf(self.report, Identity(NAME), self._results)),
-        ]
-        if self.volume.kind is Kind.DICOM:
-            rows.append(Row(OBJECTS, self._write_objects))
-        return (*rows, Row(WHOLE, self._segment))
+        )
+        is_dicom = self.volume.kind is Kind.DICOM
+        return (*rows, Row(OBJECTS, self._write_objects)) if is_dicom else rows
 
     @property
     def _results(self) -> Path:
@@ -88,7 +94,8 @@ class BenchScan:
         scan = self.scan.resolve()
         receive(scan.parent, as_drop(scan, NAME), self.folder / "staging")
 
-    def _write_files(self) -> None:
+    def write_files(self) -> None:
+        """Mask, overlay and montage, which the page for people shows as well."""
         write_files(self.volume, self.found, self._results, NAME, save_probabilities=False)
 
     def _write_objects(self) -> None:

@@ -10,12 +10,16 @@ from daemon.index.patients import patients_by_id
 from daemon.names import UNASSIGNED
 from daemon.settings import Settings
 from daemon.slots import Slot
+from daemon.turns import Turns
 from model.reading.dicom_identity import Identity
 
 
 @dataclass(frozen=True)
 class Job:
-    """A drop that is this worker's, the databases, the slot for its work, and the settings."""
+    """A drop that is this worker's, the databases, the slot for its work, and the settings.
+
+    turns: by content, so that of two patients' same scans the second knows of the first.
+    """
 
     index: Database
     records: Database
@@ -23,6 +27,7 @@ class Job:
     settings: Settings
     rules: work.JudgingRules
     queued: QueuedDrop
+    turns: Turns
 
     async def in_worker(self, function: Any, *values: Any) -> Any:
         """Run a function of daemon.work in the slot's process, within what is allowed."""

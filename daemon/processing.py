@@ -165,6 +165,13 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     report = published_report(outbox, folder, intake.scan_id)
     if report is not None:
         return await _adopt(job, intake, folder, report)
+    async with job.turns.of(intake.content_sha256):
+        return await _judge_new(job, staging, intake, patient_folder)
+
+
+async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+    outbox = job.settings.daemon.outbox
+    folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
     notes = await _doubts(job, intake, os.fsdecode(patient_folder))
     past = await past_of(job, intake.scan_id, patient_folder)
     patient_id = job.queued.drop.patient_id

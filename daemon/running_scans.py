@@ -26,8 +26,8 @@ class RunningScans:
 
     @property
     def first_slot(self) -> Slot:
-        """A free slot, to warm it up before the first scan."""
-        return self._free[0]
+        """The free slot that gets the next scan, to warm it up before the first one."""
+        return self._free[-1]
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -43,7 +43,7 @@ class RunningScans:
             queued = await queue.claim_next(self._index, self._owner, urgent_only=urgent_only)
             if queued is None:
                 break
-            slot = self._free.pop()
+            slot = self._free.pop()  # that which worked last: its network is loaded
             task = asyncio.create_task(self._judge(queued, slot))
             self._at_work[task] = (queued, slot)
             began = True

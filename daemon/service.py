@@ -38,6 +38,7 @@ from daemon.running_scans import RunningScans
 from daemon.settings import Settings
 from daemon.slots import Slot, WorkerFailed
 from daemon.spacing import queue_spaced
+from daemon.turns import Turns
 from daemon.upkeep import Upkeep
 from daemon.watching import watch
 from daemon.work import judging_rules, warm_up
@@ -91,6 +92,7 @@ class Service:
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
         self._scans = RunningScans(index, daemon.slots, self._owner, self._judge)
+        self._turns = Turns()
         self._has_room = True
 
     async def run(self, once: bool, stop: asyncio.Event) -> int:
@@ -212,6 +214,7 @@ class Service:
             self._settings,
             judging_rules(self._settings.model),
             queued,
+            self._turns,
         )
         outcome = await processing.process(job)
         if outcome is State.WAITING:

@@ -100,7 +100,7 @@ def test_a_scan_is_timed_from_its_file_to_its_results(
     monkeypatch.setattr("model.speed.SIDE", 256)
     monkeypatch.setattr(bench_step, "SIZES", {"small": (2, 2, 2)})
     said: list[str] = []
-    bench.bench_visibly(PICTURE, common_rows, training_rows, True, said.append)
+    bench.bench_visibly(PICTURE, common_rows, training_rows, 0, True, said.append)
     content = json.loads("\n".join(said))
     (scan,) = content["scans"]
     seconds = {row["name"]: row["median"] for row in scan["rows"]}
