@@ -10,7 +10,6 @@ from pathlib import Path
 
 import aiohttp_jinja2
 import jinja2
-import uvloop
 from aiohttp import web
 
 from daemon.index.database import open_index, open_records
@@ -80,8 +79,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+    asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
