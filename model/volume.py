@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from model.head import FloatArray
+from model.levels import Levels, levels_of
+
 MaskArray = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
@@ -115,6 +118,16 @@ class Volume:
     def is_picture(self) -> bool:
         """True for fewer than FEW slices: judged slice by slice, without a volume."""
         return self.shape[self.slice_axis] < FEW
+
+    @cached_property
+    def levels(self) -> Levels:
+        """How bright air, head and tissue are: asked by all that looks at the voxels, found once.
+
+        The same in whatever order a file stores its voxels.
+        """
+        from model.upright import axial_stack  # which knows of affines from here
+
+        return levels_of(axial_stack(self.voxels, self.affine))
 
     def with_note(self, code: str, message: str) -> "Volume":
         """The same volume with one more doubt."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from daemon.outputs.display import AXIAL, CORONAL, SAGITTAL, Display, display, shades
+from daemon.outputs.display import AXIAL, CORONAL, SAGITTAL, Display, display
 from daemon.outputs.marks import (
     OUTLINE,
     TEXT,
@@ -28,8 +28,7 @@ def save_planes(
     Cut along the voxel axes that come next to each plane, in radiological convention, the nose
     of the sagittal one to the left; all three on one scale.
     """
-    grey = shades(volume)
-    sides = [display(volume, mask, plane, grey) for plane in (AXIAL, CORONAL, SAGITTAL)]
+    sides = [display(volume, mask, plane) for plane in (AXIAL, CORONAL, SAGITTAL)]
     extents = [_extent(side) for side in sides]
     scale = TALLEST / max(max(extent) for extent in extents)
     panels = [

@@ -69,12 +69,12 @@ def _voxels(
     if kind.fields is not None or kind.kind == "c":
         raise UnreadableScan("The NIfTI file holds colours or complex numbers, not an MR image.")
     voxels = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    if np.isfinite([voxels.min(), voxels.max()]).all():  # no mask of all of them is needed
+        return voxels, ()
     finite = np.isfinite(voxels)
     if not finite.any():
         raise UnreadableScan("No voxel of the volume has a value.")
     missing = voxels.size - int(finite.sum())
-    if not missing:
-        return voxels, ()
     voxels = np.where(finite, voxels, np.float32(0))
     return voxels, (
         Note("missing_voxels", f"Voxels without a value were taken as 0: {missing:,}."),
