@@ -13,6 +13,7 @@ from daemon.outputs.marks import (
     draw_outline,
     draw_scale_bar,
 )
+from daemon.outputs.png import save_png
 from model.volume import MaskArray, Volume
 
 TALLEST = 400  # pixels of the longest side of any of the three
@@ -42,7 +43,7 @@ def save_planes(
         sheet.paste(panel, (x, (sheet.height - panel.height) // 2))
         x += panel.width + GAP
     where = "middle" if centre is None else "largest lesion"
-    captioned(sheet, f"Three planes through the {where}.").save(path, compress_level=3)
+    save_png(captioned(sheet, f"Three planes through the {where}."), path)
 
 
 def _extent(side: Display) -> tuple[float, float]:
