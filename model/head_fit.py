@@ -14,7 +14,7 @@ from scipy import ndimage
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
-from model.head import brightness, head_mask
+from model.head import head_mask
 from model.points import Points, block_means, inverse, move
 from model.volume import FloatArray, MaskArray, Scale, Volume
 
@@ -166,12 +166,14 @@ class _Cost:
 
 def _thinned(volume: Volume, lesion: MaskArray) -> _Thinned:
     """The scan on cells of about CELL mm, or what is that in a head of unknown size."""
-    bright = brightness(volume.voxels)
-    lit = bright[head_mask(bright)]
-    white = WHITE * float(np.median(lit)) if lit.size else 1.0
+    levels = volume.levels
+    white = np.float32(WHITE * levels.middle or 1.0)
     sizes = np.round(CELL / np.array(volume.spacing)).astype(int)
-    clipped = np.clip(bright / np.float32(white or 1.0), 0, 1)
-    smooth, affine = block_means(clipped, volume.affine, sizes)
+
+    def shade(voxels: FloatArray) -> FloatArray:
+        return np.minimum(levels.bright(voxels) / white, np.float32(1))
+
+    smooth, affine = block_means(volume.voxels, volume.affine, sizes, shade)
     marked, _ = block_means(lesion, volume.affine, sizes)
     near = ndimage.binary_dilation(marked > 0, np.ones((3, 3, 3), bool))
     return _Thinned(smooth, np.where(near, 0, 1).astype(np.float32), inverse(affine))

@@ -71,7 +71,9 @@ class _Seen:
             below += count - np.count_nonzero(inside)
             inside &= bright <= high
             held.append(bright[inside])
-        return self._between(np.concatenate(held), share * (total - 1), below, above) if total else 0.0
+        return (
+            self._between(np.concatenate(held), share * (total - 1), below, above) if total else 0.0
+        )
 
     def _bracket(self, share: float, above: np.float32) -> tuple[np.float32, np.float32]:
         """Values between which the quantile lies, unless the sample is a very odd one."""

@@ -132,7 +132,9 @@ def from_window(window: FloatArray, grid: Grid) -> FloatArray:
     """
     columns, rows, _ = grid.lps_shape
     shape = [grid.lps_shape[int(target)] for target in grid.to_lps[:, 0]]
-    voxels = np.zeros(shape, np.float32, order="F")  # as files are, so that slices are written whole
+    voxels = np.zeros(
+        shape, np.float32, order="F"
+    )  # as files are, so that slices are written whole
     stack = orientations.apply_orientation(voxels, grid.to_lps).transpose(2, 1, 0)
     here, there = _overlap(grid)
     resample = Resampling(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from model.levels import Levels
 from model.points import block_means
 from model.volume import FloatArray
 
@@ -51,13 +52,13 @@ class Mirror:
     unlike: float
 
 
-def blocks_of(bright: FloatArray, to_mm: Vectors) -> Blocks:
-    """bright: (R, A, S), at least 0; to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
+def blocks_of(voxels: FloatArray, to_mm: Vectors, levels: Levels) -> Blocks:
+    """The brightness of voxels (R, A, S); to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
     affine = np.eye(4)
     affine[:3, :3] = to_mm
-    affine[:3, 3] = -to_mm @ ((np.array(bright.shape) - 1) / 2)
+    affine[:3, 3] = -to_mm @ ((np.array(voxels.shape) - 1) / 2)
     sizes = np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0)).astype(int)
-    field, wider = block_means(bright, affine, sizes)
+    field, wider = block_means(voxels, affine, sizes, levels.bright)
     return Blocks(field, wider[:3, :3], wider[:3, 3])
 
 

@@ -1,6 +1,6 @@
 """The one inner form of a scan: voxels, their place in RAS millimetres, and what was doubtful."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -128,10 +128,6 @@ class Volume:
         from model.upright import axial_stack  # which knows of affines from here
 
         return levels_of(axial_stack(self.voxels, self.affine))
-
-    def with_note(self, code: str, message: str) -> "Volume":
-        """The same volume with one more doubt."""
-        return replace(self, notes=(*self.notes, Note(code, message)))
 
 
 def column_lengths(affine: Affine) -> tuple[float, float, float]:
