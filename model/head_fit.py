@@ -171,7 +171,9 @@ def _thinned(volume: Volume, lesion: MaskArray) -> _Thinned:
     sizes = np.round(CELL / np.array(volume.spacing)).astype(int)
 
     def shade(voxels: FloatArray) -> FloatArray:
-        return np.minimum(levels.bright(voxels) / white, np.float32(1))
+        shares = levels.bright(voxels)
+        shares /= white
+        return np.minimum(shares, np.float32(1), out=shares)
 
     smooth, affine = block_means(volume.voxels, volume.affine, sizes, shade)
     marked, _ = block_means(lesion, volume.affine, sizes)

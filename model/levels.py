@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model.head import HEAD_LEVEL, FloatArray, background, sampled
 
 HEAD_TOP, WHITE_TOP = 0.995, 0.995  # shares of all voxels, and of the head's, below its bright end
+NOTHING = np.float32(-1)  # no brightness lies below it
 SURELY = 6.0  # standard deviations of a rank in a sample that still hold the rank in all
 
 
@@ -57,7 +58,7 @@ class _Seen:
     air: np.float32
     sample: FloatArray
 
-    def quantile(self, share: float, above: np.float32 = np.float32(-1)) -> float:
+    def quantile(self, share: float, above: np.float32 = NOTHING) -> float:
         """Of the brightness of those voxels that are brighter than `above`; 0 if none is.
 
         Between two order statistics it is interpolated in a straight line.

@@ -77,7 +77,8 @@ def midplane_of_grid(shape: tuple[int, int, int], affine: Affine) -> Midplane | 
 def _with_a_heads_height(bright: FloatArray, to_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Voxel steps with slices as far apart as makes the head HEAD_MM high.
 
-    bright: some of the rows and columns. Where millimetres are only assumed, slices of 5 mm may be told as 1 mm apart.
+    bright: some of its rows and columns. Where millimetres are only assumed, slices of 5 mm may be
+    told as 1 mm apart.
     """
     tall = head_mask(bright).mean(axis=(0, 1))
     height = max(1, int((tall > 0.1 * tall.max()).sum())) * np.linalg.norm(to_mm[:, 2])

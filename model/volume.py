@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.head import FloatArray
+from model.head import FloatArray as FloatArray
 from model.levels import Levels, levels_of
 
 MaskArray = NDArray[np.uint8]

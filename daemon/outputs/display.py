@@ -37,9 +37,11 @@ class Slices(Protocol):
 
     shape: tuple[int, ...]
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many slices there are."""
 
-    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        """One of them."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,11 @@ class Shades:
         return self.voxels.shape
 
     def __len__(self) -> int:
+        """How many slices there are."""
         return len(self.voxels)
 
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        """One of them, made now."""
         bright = self.levels.bright(self.voxels[index])
         bright /= np.float32(self.levels.white or 1.0)
         grey: NDArray[np.uint8] = (np.minimum(bright, 1) * 255).astype(np.uint8)
