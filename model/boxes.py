@@ -1,4 +1,4 @@
-"""The box around what is marked, since most of a scan is empty."""
+"""Boxes around what is looked at, since most of a scan is not."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,3 +12,11 @@ def box_around(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
         found = np.flatnonzero(mask[tuple(box)].any(axis=others))
         box[axis] = slice(found[0], found[-1] + 1) if found.size else slice(0)
     return tuple(box)
+
+
+def box_of_places(places: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """The smallest box of a grid of that shape between whose voxels places (axes, n) lie."""
+    last = np.array(shape) - 1
+    low = np.clip(np.floor(places.min(axis=1)).astype(int), 0, last)
+    high = np.clip(np.ceil(places.max(axis=1)).astype(int), low, last)
+    return tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))

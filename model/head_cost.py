@@ -18,7 +18,7 @@ UNSEEN = 1.0  # what a share of brain outside the scan costs
 LEAST_SEEN = 0.5  # share of the template that must lie inside the scan
 EMPTY = 1e-6  # what a tissue without a voxel counts as
 
-CORNERS = list(product((0, 1), repeat=3))
+CORNERS = np.array(list(product((0, 1), repeat=3)))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The affine fit of a template of tissues to a head, and how good it is.
 
-The template is moved until its tissues explain as much as they can of the scan's brightness:
-the correlation ratio (Roche et al., MICCAI 1998), with soft tissues in place of labels. Nothing
-is assumed about how bright a tissue is, so heads with and without skull can be fitted alike.
+The template is moved until its tissues explain as much as they can of the scan's brightness
+(`model/head_cost.py`). Nothing is assumed about how bright a tissue is, so heads with and without
+skull can be fitted alike.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,15 @@ CENTRE = np.array([0.0, -17.0, 8.0])  # of the template's brain, MNI mm
 TOP = 82.0  # MNI mm, between the top of the brain and that of the head
 LENGTH = 184.0  # mm from front to back, between brain and head
 HEIGHT = 150.0  # mm that a scan of the whole head is taken to cover where mm are not declared
-COARSE, FINE = 4000, 8000  # points of the first fit and the last; they are in random order
+POINTS = 8000  # of the template, in random order, that are fitted
 WHITE = (
     1.0  # times the head's median: what is brighter counts as this, fat under the scalp above all
 )
 CELL = 3.0  # mm to which the scan is thinned out
 FREEDOM = 0.03  # how much a size costs that is a tenth larger or smaller than USUAL
 USUAL = -0.8  # tenths of log size: heads are smaller than the template, which grew by averaging
-ENDS = {"gtol": 1e-3}  # where a fit is good enough
+ENOUGH = 1e-5  # the share by which a step must help
+BOUNDS = [(-10.0, 10.0)] * 3 + [(-8.0, 8.0)] * 3 + [(-5.0, 5.0)] * 3  # of the wishes: any head
 BEGUN = 8  # guesses from which a fit is begun
 
 
@@ -54,14 +55,10 @@ def fit_head(volume: Volume, lesion: MaskArray, template: Template) -> HeadFit |
     if len(head) < 100:
         return None
     start = _start(move(head, inverse(thin.to_voxels)), volume.scale)
-    coarse, fine = (
-        _Fit(HeadCost(thin, template.first(count)), thin.to_voxels, start)
-        for count in (COARSE, FINE)
-    )
-    guesses = sorted(_guesses(volume.scale), key=coarse.cost)[:BEGUN]
-    best = min((coarse.smallest(guess) for guess in guesses), key=coarse.cost)
-    wishes = fine.smallest(best)
-    return HeadFit(_matrix(wishes, start)[0], fine.explained(wishes))
+    fit = _Fit(HeadCost(thin, template.first(POINTS)), thin.to_voxels, start)
+    guesses = sorted(_guesses(volume.scale), key=fit.cost)[:BEGUN]
+    wishes = min((fit.smallest(guess) for guess in guesses), key=fit.cost)
+    return HeadFit(_matrix(wishes, start)[0], fit.explained(wishes))
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,15 @@ class _Fit:
     start: tuple[Points, Points]
 
     def smallest(self, guess: Wishes) -> Wishes:
-        """Where the cost is smallest near a guess, by BFGS steps (Nocedal and Wright 2006)."""
-        found = minimize(self.cost_and_slope, guess, jac=True, method="BFGS", options=ENDS)
+        """Where the cost is smallest near a guess (L-BFGS-B: Byrd et al., SIAM J Comput 1995)."""
+        found = minimize(
+            self.cost_and_slope,
+            guess,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=BOUNDS,
+            options={"ftol": ENOUGH},
+        )
         return np.asarray(found.x)
 
     def cost(self, wishes: Wishes) -> float:

@@ -66,10 +66,10 @@ class _Seen:
         low, high = self._bracket(share, above)
         total, below, held = 0, 0, []
         for bright in self._slices():
-            count = np.count_nonzero(bright > above)
+            count = int(np.count_nonzero(bright > above))
             inside = bright >= low
             total += count
-            below += count - np.count_nonzero(inside)
+            below += count - int(np.count_nonzero(inside))
             inside &= bright <= high
             held.append(bright[inside])
         return (

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from model.boxes import box_of_places
 from model.midplane import Midplane
 from model.points import inverse, move
 from model.upright import Upright
@@ -111,7 +112,8 @@ def _slab(volume: Volume, mask: MaskArray, midplane: Midplane) -> _Slab:
     places = np.stack([axis.ravel() for axis in np.meshgrid(*steps, indexing="ij")])
     voxels = move(np.linalg.solve(ways, places).T, inverse(grid.affine)).T
     shape = tuple(len(axis) for axis in steps)
-    box, inside = _box_of(voxels, grid.shape)
+    box = box_of_places(voxels, grid.shape)
+    inside = voxels - np.array([[side.start] for side in box])
     bright = volume.levels.bright(grid.turn(volume.voxels)[box])
     bright /= np.float32(volume.levels.middle)
     seen, covered = (
@@ -119,16 +121,6 @@ def _slab(volume: Volume, mask: MaskArray, midplane: Midplane) -> _Slab:
         for each in (bright, grid.turn(mask)[box].astype(np.float32))
     )
     return _Slab(seen, ((covered < 0.02) & (seen > 0)).astype(np.float32))
-
-
-def _box_of(
-    voxels: NDArray[np.float64], shape: tuple[int, ...]
-) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
-    """The part of a grid in which places (3, n) lie, and the places in it."""
-    low = np.clip(np.floor(voxels.min(axis=1)).astype(int), 0, np.array(shape) - 1)
-    high = np.clip(np.ceil(voxels.max(axis=1)).astype(int), low, np.array(shape) - 1)
-    box = tuple(slice(int(a), int(b) + 1) for a, b in zip(low, high, strict=True))
-    return box, voxels - low[:, None]
 
 
 def _likeness(slab: _Slab) -> Sheet:

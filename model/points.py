@@ -1,6 +1,7 @@
 """Points in millimetres, and the 4x4 transforms that move them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,16 @@ def block_means(
     means: FloatArray = np.empty(counts, np.float32)
     for index in range(counts[2]):
         first = index * sizes[2]
-        slab = sum(
-            shade(cut[..., first + n]).astype(np.float32, copy=False) for n in range(sizes[2])
-        )
-        rows = sum(slab[n :: sizes[0]] for n in range(sizes[0]))
-        means[..., index] = sum(rows[:, n :: sizes[1]] for n in range(sizes[1]))
+        slab = _sum(shade(cut[..., first + n]) for n in range(sizes[2]))
+        rows = _sum(slab[n :: sizes[0]] for n in range(sizes[0]))
+        means[..., index] = _sum(rows[:, n :: sizes[1]] for n in range(sizes[1]))
     means /= np.float32(sizes.prod())
     wider = affine.copy()
     wider[:3, :3] = affine[:3, :3] * sizes
     wider[:3, 3] += affine[:3, :3] @ (start + (sizes - 1) / 2)
     return means, wider
+
+
+def _sum(parts: Iterable[NDArray[Any]]) -> FloatArray:
+    """The parts added up one after the other, as float32."""
+    return np.asarray(reduce(partial(np.add, dtype=np.float32), parts), np.float32)

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.framing import STANDARD, Preparation
-from model.levels import Levels
 from model.resampling import Resampling, weights
+from model.shading import normalise, stretch
 from model.upright import axial_stack
 from model.volume import Affine, FloatArray, Kind, Scale, Volume
 
 NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
-WHITE = 4.0  # times the head's median: what is brighter counts as this bright
 MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims
 HALF = 0.5 + 1e-6  # of a resampled pixel that is head: what is just half is none
 PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
@@ -90,26 +89,6 @@ def _window_on_head(
         _scaled_centre(columns, size[1], head.shape[2]),
     )
     return size, (middle[0] - how.rows // 2, middle[1] - how.columns // 2)
-
-
-def normalise(picture: FloatArray, levels: Levels) -> FloatArray:
-    """Scale so that the head's median is 1 / WHITE, and clip to [0, 1]. Same shape, float32."""
-    if levels.middle <= 0:
-        return np.zeros_like(picture)
-    scaled: FloatArray = levels.bright(picture)
-    scaled /= np.float32(levels.middle * WHITE)
-    return np.minimum(scaled, np.float32(1), out=scaled)
-
-
-def stretch(stack: FloatArray) -> FloatArray:
-    """Each slice from its darkest to its brightest voxel to [0, 1]. Same shape, float32.
-
-    stack: a slice, or slices along the first axis.
-    """
-    low = stack.min(axis=(-2, -1), keepdims=True)
-    reach = stack.max(axis=(-2, -1), keepdims=True) - low
-    stretched: FloatArray = (stack - low) / np.where(reach > 0, reach, np.float32(1))
-    return stretched
 
 
 def to_window(stack: Iterable[FloatArray], grid: Grid) -> FloatArray:

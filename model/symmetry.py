@@ -21,7 +21,7 @@ OFFSETS = (-8, 0, 8)  # mm from the head's middle, likewise
 STEPS = (6.0, 4.0, 3.0)  # first steps of the search: yaw (degrees), offset (mm), roll (degrees)
 LAST_STEPS = (1.0, 0.7, 0.5)  # of the search with all points
 THINNED = 4  # the first search takes every fourth point
-ROUGHLY, EXACTLY = {"xatol": 0.3, "fatol": 1e-3}, {"xatol": 0.02, "fatol": 1e-6}
+ROUGHLY, EXACTLY = (0.3, 1e-3), (0.02, 1e-6)  # how far the last places and measures may differ
 REFINED = 2  # of the starts
 TALL = 5  # blocks; a head that is less tall does not show how it is tipped
 
@@ -71,7 +71,8 @@ def find_mirror(blocks: Blocks, head: NDArray[np.bool_]) -> Mirror:
     head: bool, of the blocks, not empty. The measure is sum |I(p) - I(p')| / sum (I(p) + I(p')),
     p' the mirror image of p (Bray and Curtis 1957), over points of the head: absolute
     differences of capped brightness let a tumor on one side weigh little. Searched over yaw and
-    offset, then by Nelder and Mead (Comput J 1965) over yaw, offset and roll, at last with all points.
+    offset, then by Nelder and Mead (Comput J 1965) over yaw, offset and roll: first with some of
+    the points, at last with all.
     """
     fine = _Comparison.of(blocks, head)
     coarse = fine.thinned()
@@ -85,12 +86,16 @@ def find_mirror(blocks: Blocks, head: NDArray[np.bool_]) -> Mirror:
 
 
 def _refine(
-    comparison: "_Comparison", start: Vectors, steps: tuple[float, ...], ends: dict[str, float]
+    comparison: "_Comparison", start: Vectors, steps: tuple[float, ...], ends: tuple[float, float]
 ) -> Vectors:
     free = len(start)
     simplex = start + np.vstack([np.zeros(free), np.diag(steps[:free])])
-    options = {"initial_simplex": simplex, "maxfev": 150, **ends}
-    result = optimize.minimize(comparison.unlike, start, method="Nelder-Mead", options=options)
+    result = optimize.minimize(
+        comparison.unlike,
+        start,
+        method="Nelder-Mead",
+        options={"initial_simplex": simplex, "xatol": ends[0], "fatol": ends[1], "maxfev": 150},
+    )
     place: Vectors = result.x
     return place
 

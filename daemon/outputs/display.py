@@ -7,7 +7,7 @@ the feet; sagittal slices are shown with the nose to the left.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import nibabel.orientations as orientations
 import numpy as np
@@ -30,18 +30,6 @@ _PLANES: dict[str, tuple[tuple[str, str, str], Letters]] = {
 }
 AXIAL, CORONAL, SAGITTAL = "S", "A", "R"
 PLANES_BY_AXIS = {AXIAL: "axial", CORONAL: "coronal", SAGITTAL: "sagittal"}
-
-
-class Slices(Protocol):
-    """Slices in grey, uint8 (slices, rows, columns): an array, or made when one is asked for."""
-
-    shape: tuple[int, ...]
-
-    def __len__(self) -> int:
-        """How many slices there are."""
-
-    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
-        """One of them."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +61,13 @@ class Shades:
 
 @dataclass(frozen=True)
 class Display:
-    """grey: uint8 and mask: bool, both (slices, rows, columns) with square pixels when shown
-    at `aspect` (height of a pixel over its width); letters: left, right, upper and lower edge, or
-    None; directions: where its columns and its rows run to, in RAS letters; column_mm: width of
-    a column, None where lengths are not known; to_pixels: float64 4x4, from RAS mm to column,
-    row and slice, whose middles are whole numbers."""
+    """grey: uint8, made slice by slice or all there, and mask: bool, both (slices, rows, columns)
+    with square pixels when shown at `aspect` (height of a pixel over its width); letters: left,
+    right, upper and lower edge, or None; directions: where its columns and its rows run to, in RAS
+    letters; column_mm: width of a column, None where lengths are not known; to_pixels: float64
+    4x4, from RAS mm to column, row and slice, whose middles are whole numbers."""
 
-    grey: Slices
+    grey: Shades | NDArray[np.uint8]
     mask: NDArray[np.bool_]
     aspect: float
     letters: Letters | None
