@@ -46,8 +46,10 @@ def levels_of(stack: FloatArray) -> Levels:
     sample = np.sort(sampled(stack))
     air = background(sample)
     seen = _Seen(stack, air, np.maximum(sample - air, np.float32(0)))
-    edge = np.float32(max(HEAD_LEVEL * seen.quantile(HEAD_TOP), 0.0))
-    return Levels(air, edge, seen.quantile(0.5, edge), seen.quantile(WHITE_TOP, edge))
+    (top,) = seen.quantiles((HEAD_TOP,), NOTHING)
+    edge = np.float32(max(HEAD_LEVEL * top, 0.0))
+    middle, white = seen.quantiles((0.5, WHITE_TOP), edge)
+    return Levels(air, edge, middle, white)
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,27 @@ class _Seen:
     air: np.float32
     sample: FloatArray
 
-    def quantile(self, share: float, above: np.float32 = NOTHING) -> float:
+    def quantiles(self, shares: tuple[float, ...], above: np.float32) -> list[float]:
         """Of the brightness of those voxels that are brighter than `above`; 0 if none is.
 
         Between two order statistics it is interpolated in a straight line.
         """
-        low, high = self._bracket(share, above)
-        total, below, held = 0, 0, []
+        brackets = [self._bracket(share, above) for share in shares]
+        total, counts = 0, [0] * len(shares)
+        held: list[list[FloatArray]] = [[] for _ in shares]
         for bright in self._slices():
-            count = int(np.count_nonzero(bright > above))
-            inside = bright >= low
-            total += count
-            below += count - int(np.count_nonzero(inside))
-            inside &= bright <= high
-            held.append(bright[inside])
-        return (
-            self._between(np.concatenate(held), share * (total - 1), below, above) if total else 0.0
-        )
+            total += int(np.count_nonzero(bright > above))
+            for number, (low, high) in enumerate(brackets):
+                inside = bright >= low
+                counts[number] += int(np.count_nonzero(inside))  # those that are not below it
+                inside &= bright <= high
+                held[number].append(bright[inside])
+        if not total:
+            return [0.0] * len(shares)
+        return [
+            self._between(np.concatenate(parts), share * (total - 1), total - count, above)
+            for share, parts, count in zip(shares, held, counts, strict=True)
+        ]
 
     def _bracket(self, share: float, above: np.float32) -> tuple[np.float32, np.float32]:
         """Values between which the quantile lies, unless the sample is a very odd one."""
