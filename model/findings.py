@@ -96,7 +96,8 @@ def measure(
     numbered, whole = _number(grid.turn(mask))
     upright = None if probability is None else grid.turn(probability)
     lesions = []
-    for number, own in enumerate(ndimage.find_objects(numbered), start=1):
+    found = ndimage.find_objects(numbered) if numbered.size else []
+    for number, own in enumerate(found, start=1):
         assert own is not None, "every lesion has a box"
         inside = numbered[own] == number
         box = tuple(
