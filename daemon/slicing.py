@@ -56,7 +56,7 @@ def _shown(folder: Path, inode: int) -> Display:
         raise NoSuchSlice("The files of this scan are not there any more.")
     with tempfile.TemporaryDirectory() as scratch:
         volume = judged_volume(report["scan_id"], report, folder, Path(scratch), FlairRules())
-    return display(volume, _mask(folder, report, volume.shape))
+    return display(volume, _mask(folder, report, volume.shape), is_kept=True)
 
 
 def _mask(folder: Path, report: dict[str, Any], shape: tuple[int, int, int]) -> MaskArray | None:

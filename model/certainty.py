@@ -7,8 +7,8 @@ with its weights (training/trust.py; rates in MODEL_CARD.md).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
+from model.boxes import box_around
 from model.volume import FloatArray, MaskArray
 
 EDGE = 1e-6  # probabilities are kept so far from 0 and 1 where a logit is taken
@@ -51,10 +51,12 @@ class Certainty:
 
     def calibrated(self, probability: FloatArray) -> FloatArray:
         """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
-        honest = np.zeros(probability.shape, np.float32)
-        seen = probability > EDGE  # few of all voxels, and the logarithms take time
-        inside = np.minimum(probability[seen], 1 - EDGE)
-        honest[seen] = expit(self.slope * (np.log(inside) - np.log1p(-inside)))
+        honest = np.zeros_like(probability)
+        every, mine = probability.ravel(order="K"), honest.ravel(order="K")  # as they are stored
+        seen = every > EDGE  # few of all voxels, and the logarithms take time
+        odds = np.minimum(every[seen], np.float32(1 - EDGE))
+        odds /= 1 - odds
+        mine[seen] = 1 / (1 + np.exp(-self.slope * np.log(odds)))
         return honest
 
     def trust(self, mask: MaskArray, probability: FloatArray) -> Trust | None:
@@ -72,11 +74,12 @@ class Certainty:
 
 def promised_dice(mask: MaskArray, probability: FloatArray) -> float:
     """The Dice of the mask with a truth drawn from the probabilities, approximately."""
-    inside = float(probability[mask > 0].sum())
-    return 2 * inside / (float((mask > 0).sum()) + float(probability.sum()))
+    box = box_around(mask > 0)
+    inside = probability[box][mask[box] > 0]
+    return 2 * float(inside.sum()) / (inside.size + float(probability.sum()))
 
 
 def spread(probability: FloatArray) -> float:
     """Logarithm of unsure over sure volume: 0 for a sharp border, large for a vague one."""
-    unsure, sure = ((probability >= level).sum() for level in (UNSURE, SURE))
+    unsure, sure = (np.count_nonzero(probability >= level) for level in (UNSURE, SURE))
     return float(np.log((unsure + 1) / (sure + 1)))

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from model.boxes import box_around
 from model.certainty import Trust
 from model.diameters import InPlane, in_plane_diameters
 from model.midline import MidlineShift
 from model.midplane import Midplane
 from model.points import move
-from model.segmentation import CONNECTED_26, box_around
+from model.segmentation import CONNECTED_26
 from model.surface import longest_distance, outermost
 from model.upright import Upright
 from model.volume import Affine, FloatArray, MaskArray, Note, slice_axis
@@ -92,12 +93,17 @@ def measure(
     equal choices the same one counts in whatever order the voxels are stored.
     """
     grid = Upright.of(mask.shape, affine)
-    numbered = _number(grid.turn(mask))
+    numbered, whole = _number(grid.turn(mask))
     upright = None if probability is None else grid.turn(probability)
     lesions = []
-    for number, box in enumerate(ndimage.find_objects(numbered), start=1):
-        assert box is not None, "every lesion has a box"
-        inside = numbered[box] == number
+    found = ndimage.find_objects(numbered) if numbered.size else []
+    for number, own in enumerate(found, start=1):
+        assert own is not None, "every lesion has a box"
+        inside = numbered[own] == number
+        box = tuple(
+            slice(outer.start + part.start, outer.start + part.stop)
+            for outer, part in zip(whole, own, strict=True)
+        )
         certain = None if upright is None else float(upright[box][inside].mean())
         lesions.append(_lesion(number, inside, box, grid, midplane, certain))
     return Findings(Finding.TUMOR if lesions else Finding.NO_TUMOR, tuple(lesions), notes)
@@ -109,17 +115,20 @@ def number_lesions(mask: MaskArray, affine: Affine) -> NDArray[np.int32]:
     Of pieces with as many voxels, that goes first which begins further left, then further back.
     """
     grid = Upright.of(mask.shape, affine)
-    return grid.back(_number(grid.turn(mask)))
+    numbered = np.zeros(grid.shape, np.int32)
+    pieces, box = _number(grid.turn(mask))
+    numbered[box] = pieces
+    return grid.back(numbered)
 
 
-def _number(mask: MaskArray) -> NDArray[np.int32]:
-    numbered, box = np.zeros(mask.shape, np.int32), box_around(mask > 0)
+def _number(mask: MaskArray) -> tuple[NDArray[np.int32], tuple[slice, ...]]:
+    """The numbers in the box that holds them all, and that box."""
+    box = box_around(mask > 0)
     pieces, count = ndimage.label(mask[box], CONNECTED_26)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
     numbers = np.zeros(count + 1, np.int32)
     numbers[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, count + 1)
-    numbered[box] = numbers[pieces]
-    return numbered
+    return numbers[pieces], box
 
 
 def _lesion(

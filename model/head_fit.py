@@ -1,8 +1,8 @@
 """The affine fit of a template of tissues to a head, and how good it is.
 
-The template is moved until its tissues explain as much as they can of the scan's brightness:
-the correlation ratio (Roche et al., MICCAI 1998), with soft tissues in place of labels. Nothing
-is assumed about how bright a tissue is, so heads with and without skull can be fitted alike.
+The template is moved until its tissues explain as much as they can of the scan's brightness
+(`model/head_cost.py`). Nothing is assumed about how bright a tissue is, so heads with and without
+skull can be fitted alike.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import minimize
-from scipy.spatial.transform import Rotation
 
-from model.head import brightness, head_mask
+from model.head import FloatArray, head_mask
+from model.head_cost import HeadCost, Template, Thinned
 from model.points import Points, block_means, inverse, move
-from model.volume import FloatArray, MaskArray, Scale, Volume
+from model.volume import MaskArray, Scale, Volume
 
 Wishes = NDArray[np.float64]  # (9,): shift in cm, turn in tenths of a radian, tenths of log size
 
@@ -24,25 +24,16 @@ CENTRE = np.array([0.0, -17.0, 8.0])  # of the template's brain, MNI mm
 TOP = 82.0  # MNI mm, between the top of the brain and that of the head
 LENGTH = 184.0  # mm from front to back, between brain and head
 HEIGHT = 150.0  # mm that a scan of the whole head is taken to cover where mm are not declared
-BRAIN = 3  # the first tissues: grey, white, and fluid within
-COARSE, FINE = 4000, 8000  # points of the first fit and the last; they are in random order
+POINTS = 8000  # of the template, in random order, that are fitted
 WHITE = (
     1.0  # times the head's median: what is brighter counts as this, fat under the scalp above all
 )
 CELL = 3.0  # mm to which the scan is thinned out
-UNSEEN = 1.0  # what a share of brain outside the scan costs
-LEAST_SEEN = 0.5  # share of the template that must lie inside the scan
 FREEDOM = 0.03  # how much a size costs that is a tenth larger or smaller than USUAL
 USUAL = -0.8  # tenths of log size: heads are smaller than the template, which grew by averaging
-BEGUN = 3  # guesses from which a fit is begun
-
-
-@dataclass(frozen=True)
-class Template:
-    """points: (n, 3) in MNI mm, in random order; tissues: float32 (n, kinds), shares in [0, 1]."""
-
-    points: Points
-    tissues: NDArray[np.float32]
+ENOUGH = 1e-5  # the share by which a step must help
+BOUNDS = [(-10.0, 10.0)] * 3 + [(-8.0, 8.0)] * 3 + [(-5.0, 5.0)] * 3  # of the wishes: any head
+BEGUN = 8  # guesses from which a fit is begun
 
 
 @dataclass(frozen=True)
@@ -57,15 +48,6 @@ class HeadFit:
         return move(points, inverse(self.matrix))
 
 
-@dataclass(frozen=True)
-class _Thinned:
-    """A scan on a coarse grid: brightness in [0, 1], and how much of it counts (no lesion)."""
-
-    bright: FloatArray
-    counts: FloatArray
-    to_voxels: Points
-
-
 def fit_head(volume: Volume, lesion: MaskArray, template: Template) -> HeadFit | None:
     """Fit the template to a volume; what the mask marks does not count. None for an empty scan."""
     thin = _thinned(volume, lesion)
@@ -73,21 +55,48 @@ def fit_head(volume: Volume, lesion: MaskArray, template: Template) -> HeadFit |
     if len(head) < 100:
         return None
     start = _start(move(head, inverse(thin.to_voxels)), volume.scale)
-    cost = _Cost(thin, template, start)
-    coarse, fine = cost.of_first(COARSE), cost.of_first(FINE)
-    guesses = sorted(_guesses(volume.scale), key=coarse)[:BEGUN]
-    wishes = _smallest(fine, min((_smallest(coarse, guess) for guess in guesses), key=fine))
-    return HeadFit(_matrix(wishes, start), cost.explained(wishes))
+    fit = _Fit(HeadCost(thin, template.first(POINTS)), thin.to_voxels, start)
+    guesses = sorted(_guesses(volume.scale), key=fit.cost)[:BEGUN]
+    wishes = min((fit.smallest(guess) for guess in guesses), key=fit.cost)
+    return HeadFit(_matrix(wishes, start)[0], fit.explained(wishes))
 
 
-def _smallest(cost: "_Cost", guess: Wishes) -> Wishes:
-    """Where the cost is smallest near a guess (Powell 1964)."""
+@dataclass(frozen=True)
+class _Fit:
+    """What is made small: brightness not explained, plus odd sizes."""
 
-    def value(wishes: Wishes) -> float:
-        return cost(wishes)
+    badly: HeadCost
+    to_voxels: Points
+    start: tuple[Points, Points]
 
-    found = minimize(value, guess, method="Powell", options={"ftol": 1e-3, "xtol": 1e-2})
-    return np.asarray(found.x)
+    def smallest(self, guess: Wishes) -> Wishes:
+        """Where the cost is smallest near a guess (L-BFGS-B: Byrd et al., SIAM J Comput 1995)."""
+        found = minimize(
+            self.cost_and_slope,
+            guess,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=BOUNDS,
+            options={"ftol": ENOUGH},
+        )
+        return np.asarray(found.x)
+
+    def cost(self, wishes: Wishes) -> float:
+        """The cost alone."""
+        return self.cost_and_slope(wishes)[0]
+
+    def cost_and_slope(self, wishes: Wishes) -> tuple[float, Wishes]:
+        """The cost and its slope (9,)."""
+        matrix, changes = _matrix(wishes, self.start)
+        cost, slope = self.badly(self.to_voxels @ matrix)
+        odd = wishes[6:] - USUAL
+        slopes = np.tensordot(changes, self.to_voxels[:3, :3].T @ slope, axes=2)
+        slopes[6:] += 2 * FREEDOM * odd
+        return cost + FREEDOM * float(odd @ odd), slopes
+
+    def explained(self, wishes: Wishes) -> float:
+        """Share of the brightness' variance that lies between the tissues."""
+        return self.badly.explained(self.to_voxels @ _matrix(wishes, self.start)[0])
 
 
 def _guesses(scale: Scale) -> list[Wishes]:
@@ -111,67 +120,51 @@ def _start(head: Points, scale: Scale) -> tuple[Points, Points]:
     return middle, sizes
 
 
-def _matrix(wishes: Wishes, start: tuple[Points, Points]) -> Points:
+def _matrix(wishes: Wishes, start: tuple[Points, Points]) -> tuple[Points, Points]:
+    """From MNI mm to the scan's RAS mm (4 x 4), and how that changes with each wish (9, 3, 4)."""
     middle, sizes = start
+    turns, turned = zip(*(_about(axis, 0.1 * wishes[3 + axis]) for axis in range(3)), strict=True)
+    turn, stretch = turns[2] @ turns[1] @ turns[0], np.exp(0.1 * wishes[6:])
+    linear = sizes[:, None] * turn * stretch
+    changes = np.zeros((9, 3, 4))
+    changes[range(3), range(3), 3] = 10 * sizes
+    for wish, changed in (
+        (3, turns[2] @ turns[1] @ turned[0]),
+        (4, turns[2] @ turned[1] @ turns[0]),
+        (5, turned[2] @ turns[1] @ turns[0]),
+    ):
+        changes[wish, :, :3] = 0.1 * sizes[:, None] * changed * stretch
+    for axis in range(3):
+        changes[6 + axis, :, axis] = 0.1 * linear[:, axis]
+    changes[3:, :, 3] = -changes[3:, :, :3] @ CENTRE
     matrix = np.eye(4)
-    turn = Rotation.from_euler("xyz", wishes[3:6] * 0.1).as_matrix()
-    matrix[:3, :3] = np.diag(sizes) @ turn @ np.diag(np.exp(0.1 * wishes[6:]))
-    matrix[:3, 3] = middle + sizes * 10 * wishes[:3] - matrix[:3, :3] @ CENTRE
-    return matrix
+    matrix[:3, :3] = linear
+    matrix[:3, 3] = middle + sizes * 10 * wishes[:3] - linear @ CENTRE
+    return matrix, changes
 
 
-class _Cost:
-    """What a fit tries to make small: brightness not explained, plus odd sizes."""
-
-    def __init__(self, thin: _Thinned, template: Template, start: tuple[Points, Points]) -> None:
-        self._thin, self._template, self._start = thin, template, start
-        self._brain = template.tissues[:, :BRAIN].sum(axis=1)
-
-    def of_first(self, count: int) -> "_Cost":
-        """The same with the first points alone."""
-        some = Template(self._template.points[:count], self._template.tissues[:count])
-        return _Cost(self._thin, some, self._start)
-
-    def __call__(self, wishes: Wishes) -> float:
-        odd = FREEDOM * float(((wishes[6:] - USUAL) ** 2).sum())
-        at = self._places(wishes)
-        size = np.array(self._thin.bright.shape)[:, None]
-        outside = ((at < -0.5) | (at > size - 0.5)).any(axis=0) @ self._brain
-        return 1 - self._explained(at) + odd + UNSEEN * float(outside / self._brain.sum())
-
-    def explained(self, wishes: Wishes) -> float:
-        """Share of the brightness' variance that lies between the tissues."""
-        return self._explained(self._places(wishes))
-
-    def _places(self, wishes: Wishes) -> Points:
-        """Where the template's points lie on the scan: (3, n) in voxels."""
-        matrix = self._thin.to_voxels @ _matrix(wishes, self._start)
-        return move(self._template.points, matrix).T
-
-    def _explained(self, at: Points) -> float:
-        bright, counts = (
-            ndimage.map_coordinates(each, at, order=1, output=np.float32, mode="constant", cval=0)
-            for each in (self._thin.bright, self._thin.counts)
-        )
-        if counts.mean() < LEAST_SEEN:
-            return 0.0
-        shares = self._template.tissues * counts[:, None]
-        total = float(shares.sum())
-        mean = float((shares * bright[:, None]).sum()) / total
-        spread = float((shares * (bright[:, None] - mean) ** 2).sum())
-        sizes = shares.sum(axis=0) + 1e-6
-        means = (shares * bright[:, None]).sum(axis=0) / sizes
-        return float((sizes * (means - mean) ** 2).sum()) / (spread + 1e-6)
+def _about(axis: int, angle: float) -> tuple[Points, Points]:
+    """A turn about an axis, and how it changes with the angle: 3 x 3 each."""
+    one, two = (axis + 1) % 3, (axis + 2) % 3
+    turn, change = np.eye(3), np.zeros((3, 3))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn[[one, one, two, two], [one, two, one, two]] = cosine, -sine, sine, cosine
+    change[[one, one, two, two], [one, two, one, two]] = -sine, -cosine, cosine, -sine
+    return turn, change
 
 
-def _thinned(volume: Volume, lesion: MaskArray) -> _Thinned:
+def _thinned(volume: Volume, lesion: MaskArray) -> Thinned:
     """The scan on cells of about CELL mm, or what is that in a head of unknown size."""
-    bright = brightness(volume.voxels)
-    lit = bright[head_mask(bright)]
-    white = WHITE * float(np.median(lit)) if lit.size else 1.0
+    levels = volume.levels
+    white = np.float32(WHITE * levels.middle or 1.0)
     sizes = np.round(CELL / np.array(volume.spacing)).astype(int)
-    clipped = np.clip(bright / np.float32(white or 1.0), 0, 1)
-    smooth, affine = block_means(clipped, volume.affine, sizes)
+
+    def shade(voxels: FloatArray) -> FloatArray:
+        shares = levels.bright(voxels)
+        shares /= white
+        return np.minimum(shares, np.float32(1), out=shares)
+
+    smooth, affine = block_means(volume.voxels, volume.affine, sizes, shade)
     marked, _ = block_means(lesion, volume.affine, sizes)
     near = ndimage.binary_dilation(marked > 0, np.ones((3, 3, 3), bool))
-    return _Thinned(smooth, np.where(near, 0, 1).astype(np.float32), inverse(affine))
+    return Thinned(smooth, np.where(near, 0, 1).astype(np.float32), inverse(affine))

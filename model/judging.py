@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from model.findings import Finding, Findings, measure
 from model.framing import STANDARD
-from model.head import brightness
 from model.midline import midline_shift
 from model.midplane import midplane_of_head
 from model.preparation import Prepared, prepare
@@ -37,6 +36,8 @@ SCATTERED = Note(
     "Bright areas lie in several places, as with other diseases such as MS: look at each of them.",
 )
 DATE_UNKNOWN = Note("date_unknown", "The file does not say when it was acquired.")
+FEW_SLICES = Note("few_slices", "The scan has fewer than five slices: its volume is not known.")
+TURNED = Note("turned_to_axial", "The slices were turned to axial.")
 LOW = Note(
     "low_confidence",
     "The network is not sure of this mask: look at it before any of its numbers is used.",
@@ -56,24 +57,24 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
 
     That is known to its reader, or seen from its shape, or by the gate; None lets all in.
     """
-    volume = _with_doubts(volume)
+    notes = _doubts(volume)
     unfit = volume.unfit or _nothing_to_see(volume)
     if unfit is not None:
-        return _refused(volume, unfit)
+        return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
     seen = _seen(volume, prepared, network, gate)
     if seen is not Seen.FLAIR:
-        return _refused(volume, REFUSALS[seen])
+        return _refused(REFUSALS[seen], notes)
     if _is_off_axial(volume):
-        volume = volume.with_note("turned_to_axial", "The slices were turned to axial.")
+        notes += (TURNED,)
     segmentation = segment(volume, prepared, network, rules)
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
-        volume = volume.with_note(LOW.code, LOW.message)
+        notes += (LOW,)
     plane, mask = midplane_of_head(volume), segmentation.mask
-    findings = measure(mask, volume.affine, plane, segmentation.probability, volume.notes)
+    findings = measure(mask, volume.affine, plane, segmentation.probability, notes)
     sizes = [lesion.voxels for lesion in findings.lesions]
-    notes = (*findings.notes, SCATTERED) if is_scattered(sizes) else findings.notes
+    notes += (SCATTERED,) if is_scattered(sizes) else ()
     shift = midline_shift(volume, mask, plane)
     return Judgement(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
 
@@ -83,15 +84,15 @@ def is_scattered(sizes: Sequence[int]) -> bool:
     return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
 
 
-def _refused(volume: Volume, why: Note) -> Judgement:
-    return Judgement(Findings(Finding.NOT_JUDGED, (), (why, *volume.notes)), None)
+def _refused(why: Note, notes: tuple[Note, ...]) -> Judgement:
+    return Judgement(Findings(Finding.NOT_JUDGED, (), (why, *notes)), None)
 
 
 def _nothing_to_see(volume: Volume) -> Note | None:
     """Why it cannot be judged, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return Note("too_small", "The scan is too small to show a head: it was not judged.")
-    if not brightness(volume.voxels).any():
+    if volume.voxels.max() <= volume.levels.air:
         return Note("blank", "The scan is blank: it was not judged.")
     if _is_off_axial(volume) and _is_thick(volume):
         return Note("not_axial", "The slices are thick and not axial: they were not judged.")
@@ -117,11 +118,11 @@ def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | 
     return gate.seen(prepared if network.preparation == STANDARD else prepare(volume, STANDARD))
 
 
-def _with_doubts(volume: Volume) -> Volume:
+def _doubts(volume: Volume) -> tuple[Note, ...]:
+    """Those of the reader, and what follows from the volume itself."""
+    notes = volume.notes
     if volume.acquired_at is None:
-        volume = volume.with_note(DATE_UNKNOWN.code, DATE_UNKNOWN.message)
+        notes += (DATE_UNKNOWN,)
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
-        volume = volume.with_note(
-            "few_slices", "The scan has fewer than five slices: its volume is not known."
-        )
-    return volume
+        notes += (FEW_SLICES,)
+    return notes

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.findings import number_lesions
-from model.head_fit import Template, fit_head
+from model.head_cost import Template
+from model.head_fit import fit_head
 from model.points import move
 from model.volume import MaskArray, Scale, Volume
 

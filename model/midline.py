@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.head import brightness, head_mask
+from model.boxes import box_of_places
 from model.midplane import Midplane
 from model.points import inverse, move
 from model.upright import Upright
@@ -102,8 +102,6 @@ def _slab(volume: Volume, mask: MaskArray, midplane: Midplane) -> _Slab:
     """Upright, so that every order of storage gives the same."""
     assert midplane.brain is not None, "who asks has looked"
     grid = Upright.of(volume.shape, volume.affine)
-    bright = brightness(np.ascontiguousarray(grid.turn(volume.voxels)))
-    bright = bright / np.float32(np.median(bright[head_mask(bright)]))
     front, top = midplane.brain.to_front, midplane.brain.to_top
     ways = np.stack([midplane.normal, front.direction, top.direction])
     steps = (
@@ -114,9 +112,13 @@ def _slab(volume: Volume, mask: MaskArray, midplane: Midplane) -> _Slab:
     places = np.stack([axis.ravel() for axis in np.meshgrid(*steps, indexing="ij")])
     voxels = move(np.linalg.solve(ways, places).T, inverse(grid.affine)).T
     shape = tuple(len(axis) for axis in steps)
+    box = box_of_places(voxels, grid.shape)
+    inside = voxels - np.array([[side.start] for side in box])
+    bright = volume.levels.bright(grid.turn(volume.voxels)[box])
+    bright /= np.float32(volume.levels.middle)
     seen, covered = (
-        ndimage.map_coordinates(each, voxels, order=1, output=np.float32).reshape(shape)
-        for each in (bright, grid.turn(mask).astype(np.float32))
+        ndimage.map_coordinates(each, inside, order=1, output=np.float32).reshape(shape)
+        for each in (bright, grid.turn(mask)[box].astype(np.float32))
     )
     return _Slab(seen, ((covered < 0.02) & (seen > 0)).astype(np.float32))
 

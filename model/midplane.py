@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.extent import Extent, Span, brain_extent
-from model.head import brightness, head_mask
+from model.head import head_mask
 from model.symmetry import blocks_of, find_mirror
 from model.upright import Upright
 from model.volume import Affine, FloatArray, Scale, Volume
@@ -43,11 +43,11 @@ def midplane_of_head(volume: Volume) -> Midplane | None:
     if not volume.sides_known:
         return None
     grid = Upright.of(volume.shape, volume.affine)
-    # laid out anew, so that sums over voxels run in the same order for every file
-    bright = brightness(np.ascontiguousarray(grid.turn(volume.voxels)))
-    to_mm = grid.affine[:3, :3]
-    stretched = to_mm if volume.scale is Scale.DECLARED else _with_a_heads_height(bright, to_mm)
-    blocks = blocks_of(bright, stretched)
+    voxels, levels, to_mm = grid.turn(volume.voxels), volume.levels, grid.affine[:3, :3]
+    stretched = to_mm
+    if volume.scale is not Scale.DECLARED:
+        stretched = _with_a_heads_height(levels.bright(voxels[::4, ::4]), to_mm)
+    blocks = blocks_of(voxels, stretched, levels)
     head = head_mask(blocks.field)
     if not head.any():
         return None
@@ -77,9 +77,10 @@ def midplane_of_grid(shape: tuple[int, int, int], affine: Affine) -> Midplane | 
 def _with_a_heads_height(bright: FloatArray, to_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Voxel steps with slices as far apart as makes the head HEAD_MM high.
 
-    Where millimetres are only assumed, slices of 5 mm may be told as 1 mm apart.
+    bright: some of its rows and columns. Where millimetres are only assumed, slices of 5 mm may be
+    told as 1 mm apart.
     """
-    tall = head_mask(bright[::4, ::4]).mean(axis=(0, 1))
+    tall = head_mask(bright).mean(axis=(0, 1))
     height = max(1, int((tall > 0.1 * tall.max()).sum())) * np.linalg.norm(to_mm[:, 2])
     stretched: NDArray[np.float64] = to_mm * np.array([1, 1, HEAD_MM / height])
     return stretched

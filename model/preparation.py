@@ -5,21 +5,24 @@ superior, rows from anterior to posterior, columns from the patient's right to l
 pixels, the head's middle in the middle; intensity is a multiple of the head's median.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import nibabel.orientations as orientations
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.framing import STANDARD, Preparation
-from model.head import brightness, head_mask
+from model.resampling import Resampling, weights
+from model.shading import normalise, stretch
+from model.upright import axial_stack
 from model.volume import Affine, FloatArray, Kind, Scale, Volume
 
 NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
-WHITE = 4.0  # times the head's median: what is brighter counts as this bright
 MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims
+HALF = 0.5 + 1e-6  # of a resampled pixel that is head: what is just half is none
 PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
 
 LPS = orientations.axcodes2ornt(("L", "P", "S"))
@@ -57,20 +60,18 @@ class Prepared:
 def prepare(volume: Volume, how: Preparation = STANDARD) -> Prepared:
     """Put a volume on the network's grid. Reads only voxels and affine; raises nothing."""
     to_lps, to_file = _orientation(volume.affine)
-    voxels = orientations.apply_orientation(volume.voxels, to_lps)  # (L, P, S)
-    stack = np.ascontiguousarray(voxels.transpose(2, 1, 0))  # (S, P, L): slice, row, column
-    bright = brightness(stack)
-    head = head_mask(bright)
+    stack, levels = axial_stack(volume.voxels, volume.affine), volume.levels
+    head = np.stack([levels.head(picture) for picture in stack])
     if how.pixel_mm is None:
         size, corner = (how.rows, how.columns), (0, 0)
     else:
         size, corner = _window_on_head(volume, to_lps, head, how)
-    shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
+    shape = (stack.shape[2], stack.shape[1], stack.shape[0])
     grid = Grid(to_lps, to_file, shape, size, corner, (how.rows, how.columns))
-    slices = normalise(bright, head) if how.intensity == "head" else stretch(stack)
+    shades = partial(normalise, levels=levels) if how.intensity == "head" else stretch
     return Prepared(
-        to_window(slices, grid),
-        to_window(head.astype(np.float32), grid) > 0.5,
+        to_window((shades(picture) for picture in stack), grid),
+        to_window((inside.astype(np.float32) for inside in head), grid) > HALF,
         _neighbour_step(volume, to_lps, head),
         grid,
     )
@@ -90,30 +91,16 @@ def _window_on_head(
     return size, (middle[0] - how.rows // 2, middle[1] - how.columns // 2)
 
 
-def normalise(bright: FloatArray, head: NDArray[np.bool_]) -> FloatArray:
-    """Scale so that the head's median is 1 / WHITE, and clip to [0, 1]. Same shape, float32."""
-    level = float(np.median(bright[head])) if head.any() else 0.0
-    if level <= 0:
-        return np.zeros_like(bright)
-    scaled: FloatArray = np.clip(bright / np.float32(level * WHITE), 0, 1)
-    return scaled
-
-
-def stretch(stack: FloatArray) -> FloatArray:
-    """Each slice from its darkest to its brightest voxel to [0, 1]. Same shape, float32."""
-    low = stack.min(axis=(1, 2), keepdims=True)
-    reach = stack.max(axis=(1, 2), keepdims=True) - low
-    stretched: FloatArray = (stack - low) / np.where(reach > 0, reach, np.float32(1))
-    return stretched
-
-
-def to_window(stack: FloatArray, grid: Grid) -> FloatArray:
-    """Resample whole slices (n, P, L) bilinearly, antialiased, and cut the window out of them."""
-    window = np.zeros((len(stack), *grid.window), np.float32)
+def to_window(stack: Iterable[FloatArray], grid: Grid) -> FloatArray:
+    """Resample whole slices (P, L) bilinearly, antialiased: as many windows, float32."""
+    window = np.zeros((grid.lps_shape[2], *grid.window), np.float32)
     here, there = _overlap(grid)
+    columns, rows, _ = grid.lps_shape
+    resample = Resampling(
+        weights(rows, grid.size[0])[there[0]], weights(columns, grid.size[1])[there[1]]
+    )
     for target, source in zip(window, stack, strict=True):
-        picture = Image.fromarray(source).resize(grid.size[::-1], Image.Resampling.BILINEAR)
-        target[here] = np.asarray(picture)[there]
+        target[here] = resample(source)
     return window
 
 
@@ -122,19 +109,20 @@ def from_window(window: FloatArray, grid: Grid) -> FloatArray:
 
     Outside the window the value is 0.
     """
-    columns, rows, slices = grid.lps_shape
-    stack = np.zeros((slices, rows, columns), np.float32)
+    columns, rows, _ = grid.lps_shape
+    shape = [grid.lps_shape[int(target)] for target in grid.to_lps[:, 0]]
+    voxels = np.zeros(
+        shape, np.float32, order="F"
+    )  # as files are, so that slices are written whole
+    stack = orientations.apply_orientation(voxels, grid.to_lps).transpose(2, 1, 0)
     here, there = _overlap(grid)
+    resample = Resampling(
+        weights(grid.size[0], rows)[:, there[0]], weights(grid.size[1], columns)[:, there[1]]
+    )
     for target, source in zip(stack, window, strict=True):
-        if not source.any():
-            continue
-        whole = np.zeros(grid.size, np.float32)
-        whole[there] = source[here]
-        target[:] = np.asarray(
-            Image.fromarray(whole).resize((columns, rows), Image.Resampling.BILINEAR)
-        )
-    voxels: FloatArray = orientations.apply_orientation(stack.transpose(2, 1, 0), grid.to_file)
-    return np.ascontiguousarray(voxels)
+        if source.any():
+            target[:] = resample(source[here])
+    return voxels
 
 
 def _orientation(affine: Affine) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from model.boxes import box_around
 from model.certainty import Certainty, Trust
 from model.preparation import Grid, Prepared, from_window
 from model.volume import FloatArray, MaskArray, Scale, Volume
@@ -84,10 +85,3 @@ def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:
     sizes[0] = 0
     kept[box] = (sizes >= max(fewest, 1))[pieces]
     return kept
-
-
-def box_around(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The smallest box that holds all that is marked; an empty one for an empty mask."""
-    others = [tuple({0, 1, 2} - {axis}) for axis in range(3)]
-    found = [np.flatnonzero(mask.any(axis=each)) for each in others]
-    return tuple(slice(each[0], each[-1] + 1) if each.size else slice(0) for each in found)

@@ -1,11 +1,12 @@
 """The plane that mirrors a head best onto itself, found by comparing both of its halves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize
 
+from model.levels import Levels
 from model.points import block_means
 from model.volume import FloatArray
 
@@ -18,6 +19,9 @@ BRIGHT = 1.3  # times the head's median: what is brighter counts as this, so a t
 YAWS = range(-36, 37, 9)  # degrees of turning from which the search starts
 OFFSETS = (-8, 0, 8)  # mm from the head's middle, likewise
 STEPS = (6.0, 4.0, 3.0)  # first steps of the search: yaw (degrees), offset (mm), roll (degrees)
+LAST_STEPS = (1.0, 0.7, 0.5)  # of the search with all points
+THINNED = 4  # the first search takes every fourth point
+ROUGHLY, EXACTLY = (0.3, 1e-3), (0.02, 1e-6)  # how far the last places and measures may differ
 REFINED = 2  # of the starts
 TALL = 5  # blocks; a head that is less tall does not show how it is tipped
 
@@ -51,13 +55,13 @@ class Mirror:
     unlike: float
 
 
-def blocks_of(bright: FloatArray, to_mm: Vectors) -> Blocks:
-    """bright: (R, A, S), at least 0; to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
+def blocks_of(voxels: FloatArray, to_mm: Vectors, levels: Levels) -> Blocks:
+    """The brightness of voxels (R, A, S); to_mm: 3 x 3, voxel steps to mm. Odd ends are cut off."""
     affine = np.eye(4)
     affine[:3, :3] = to_mm
-    affine[:3, 3] = -to_mm @ ((np.array(bright.shape) - 1) / 2)
+    affine[:3, 3] = -to_mm @ ((np.array(voxels.shape) - 1) / 2)
     sizes = np.round(BLOCK_MM / np.linalg.norm(to_mm, axis=0)).astype(int)
-    field, wider = block_means(bright, affine, sizes)
+    field, wider = block_means(voxels, affine, sizes, levels.bright)
     return Blocks(field, wider[:3, :3], wider[:3, 3])
 
 
@@ -67,26 +71,30 @@ def find_mirror(blocks: Blocks, head: NDArray[np.bool_]) -> Mirror:
     head: bool, of the blocks, not empty. The measure is sum |I(p) - I(p')| / sum (I(p) + I(p')),
     p' the mirror image of p (Bray and Curtis 1957), over points of the head: absolute
     differences of capped brightness let a tumor on one side weigh little. Searched over yaw and
-    offset, then by Nelder and Mead (Comput J 1965) over yaw, offset and roll.
+    offset, then by Nelder and Mead (Comput J 1965) over yaw, offset and roll: first with some of
+    the points, at last with all.
     """
-    comparison = _Comparison.of(blocks, head)
+    fine = _Comparison.of(blocks, head)
+    coarse = fine.thinned()
     free = 3 if head.shape[2] >= TALL else 2
     starts = [np.array([yaw, offset, 0.0])[:free] for yaw in YAWS for offset in OFFSETS]
-    starts.sort(key=comparison.unlike)
-    found = [_refine(comparison, start) for start in starts[:REFINED]]
-    best = min(found, key=comparison.unlike)
+    starts.sort(key=coarse.unlike)
+    found = [_refine(coarse, start, STEPS, ROUGHLY) for start in starts[:REFINED]]
+    best = _refine(fine, min(found, key=coarse.unlike), LAST_STEPS, EXACTLY)
     normal, offset = _plane(best)
-    return Mirror(normal, offset + float(normal @ comparison.middle), comparison.unlike(best))
+    return Mirror(normal, offset + float(normal @ fine.middle), fine.unlike(best))
 
 
-def _refine(comparison: "_Comparison", start: Vectors) -> Vectors:
+def _refine(
+    comparison: "_Comparison", start: Vectors, steps: tuple[float, ...], ends: tuple[float, float]
+) -> Vectors:
     free = len(start)
-    simplex = start + np.vstack([np.zeros(free), np.diag(STEPS[:free])])
+    simplex = start + np.vstack([np.zeros(free), np.diag(steps[:free])])
     result = optimize.minimize(
         comparison.unlike,
         start,
         method="Nelder-Mead",
-        options={"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-6, "maxfev": 150},
+        options={"initial_simplex": simplex, "xatol": ends[0], "fatol": ends[1], "maxfev": 150},
     )
     place: Vectors = result.x
     return place
@@ -94,13 +102,14 @@ def _refine(comparison: "_Comparison", start: Vectors) -> Vectors:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """points: (n, 3) mm of the head with their values (n,); where to look values up."""
+    """places: (3, n) mm of the head's points from its middle; index: where they lie in `field`, the
+    blurred blocks, and values (n,) what is there; to_index: 3 x 3, mm to blocks."""
 
-    points: Vectors
+    places: Vectors
+    index: Vectors
     values: FloatArray
     field: FloatArray
     to_index: Vectors
-    first: Vectors
     middle: Vectors
 
     @staticmethod
@@ -110,22 +119,29 @@ class _Comparison:
         field = ndimage.gaussian_filter(field, BLUR_MM / np.linalg.norm(blocks.to_mm, axis=0))
         every = max(1, round(int(head.sum()) / MOST_POINTS))
         points = blocks.points(head)
+        middle = points.mean(axis=0)
         return _Comparison(
-            points[::every],
+            np.ascontiguousarray((points[::every] - middle).T),
+            np.ascontiguousarray(np.argwhere(head)[::every].T, np.float64),
             field[head][::every],
             field,
             np.asarray(np.linalg.inv(blocks.to_mm), np.float64),
-            blocks.first,
-            points.mean(axis=0),
+            middle,
         )
+
+    def thinned(self) -> "_Comparison":
+        """The same for some of the points."""
+        some = slice(None, None, THINNED)
+        values = np.ascontiguousarray(self.values[some])
+        places, index = (np.ascontiguousarray(each[:, some]) for each in (self.places, self.index))
+        return replace(self, places=places, index=index, values=values)
 
     def unlike(self, place: Vectors) -> float:
         """The measure for a plane, as `_plane` takes it."""
         normal, offset = _plane(place)
-        away = (self.points - self.middle) @ normal - offset
-        mirrored = self.points - 2 * away[:, None] * normal
-        index = self.to_index @ (mirrored - self.first).T
-        there = ndimage.map_coordinates(self.field, index, order=1, mode="nearest")
+        away = normal @ self.places - offset
+        mirrored = self.index - np.multiply.outer(2 * self.to_index @ normal, away)
+        there = ndimage.map_coordinates(self.field, mirrored, order=1, mode="nearest")
         difference = np.abs(self.values - there).sum()
         return float(difference / (self.values.sum() + there.sum()))
 

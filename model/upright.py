@@ -49,3 +49,11 @@ class Upright:
         """The file's own index of the slice `index` across the upright axis `axis`."""
         is_flipped = self.order[self.order[:, 0] == axis, 1][0] < 0
         return self.shape[axis] - 1 - index if is_flipped else index
+
+
+def axial_stack(voxels: NDArray[Voxel], affine: Affine) -> NDArray[Voxel]:
+    """The file's own memory seen as slices from inferior to superior, with rows from anterior to
+    posterior and columns from the patient's right to left: a view, no copy."""
+    turned = Upright.of(voxels.shape, affine).turn(voxels)
+    stack: NDArray[Voxel] = turned[::-1, ::-1].transpose(2, 1, 0)
+    return stack

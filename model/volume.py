@@ -1,15 +1,17 @@
 """The one inner form of a scan: voxels, their place in RAS millimetres, and what was doubtful."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.head import FloatArray as FloatArray
+from model.levels import Levels, levels_of
 from model.reading.kinds import Kind as Kind
 
-FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.uint8]
 Affine = NDArray[np.float64]
 
@@ -110,9 +112,15 @@ class Volume:
         """True for fewer than FEW slices: judged slice by slice, without a volume."""
         return self.shape[self.slice_axis] < FEW
 
-    def with_note(self, code: str, message: str) -> "Volume":
-        """The same volume with one more doubt."""
-        return replace(self, notes=(*self.notes, Note(code, message)))
+    @cached_property
+    def levels(self) -> Levels:
+        """How bright air, head and tissue are: asked by all that looks at the voxels, found once.
+
+        The same in whatever order a file stores its voxels.
+        """
+        from model.upright import axial_stack  # which knows of affines from here
+
+        return levels_of(axial_stack(self.voxels, self.affine))
 
 
 def column_lengths(affine: Affine) -> tuple[float, float, float]:

@@ -15,7 +15,8 @@ from PIL import Image
 from model.engine_torch import filled
 from model.framing import SEED
 from model.network import Network
-from model.preparation import prepare, stretch
+from model.preparation import prepare
+from model.shading import stretch
 from model.timing import Row
 from model.unet import UNet
 from model.unet_shape import SEED_SHAPE

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.head import HEAD_LEVEL
-from model.preparation import WHITE
+from model.shading import WHITE
 from training.cache import WHITE_LEVEL, CachedPatient
 
 STRIPPED = 0.4  # of the other views are shown without skull

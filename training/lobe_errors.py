@@ -85,7 +85,7 @@ def _say(what: str, theirs: Lobes, ours: Lobes) -> None:
     for name in FILES:
         one, other = (each == LOBES.index(name) for each in (theirs, np.where(known, ours, NONE)))
         dice.append(f"{name} {2 * (one & other).sum() / max(1, one.sum() + other.sum()):.2f}")
-    typer.echo(f"{what}: {100 * agree:.0f} % in their own lobe; Dice {', '.join(dice)}")
+    typer.echo(f"{what}: {100 * agree:.1f} % in their own lobe; Dice {', '.join(dice)}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ the feet; sagittal slices are shown with the nose to the left.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import nibabel.orientations as orientations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.head import brightness, head_mask
+from model.levels import Levels
 from model.volume import Affine, FloatArray, MaskArray, Scale, Volume
 
 Value = TypeVar("Value", bound=np.generic)
@@ -32,14 +33,41 @@ PLANES_BY_AXIS = {AXIAL: "axial", CORONAL: "coronal", SAGITTAL: "sagittal"}
 
 
 @dataclass(frozen=True)
-class Display:
-    """grey: uint8 and mask: bool, both (slices, rows, columns) with square pixels when shown
-    at `aspect` (height of a pixel over its width); letters: left, right, upper and lower edge, or
-    None; directions: where its columns and its rows run to, in RAS letters; column_mm: width of
-    a column, None where lengths are not known; to_pixels: float64 4x4, from RAS mm to column,
-    row and slice, whose middles are whole numbers."""
+class Shades:
+    """A scan's voxels, float32 (slices, rows, columns), as slices in grey: few of them are shown.
 
-    grey: NDArray[np.uint8]
+    Black is the background, white the brightest half percent of the head.
+    """
+
+    voxels: FloatArray
+    levels: Levels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(slices, rows, columns)."""
+        return self.voxels.shape
+
+    def __len__(self) -> int:
+        """How many slices there are."""
+        return len(self.voxels)
+
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
+        """One of them, made now."""
+        bright = self.levels.bright(self.voxels[index])
+        bright /= np.float32(self.levels.white or 1.0)
+        grey: NDArray[np.uint8] = (np.minimum(bright, 1) * 255).astype(np.uint8)
+        return grey
+
+
+@dataclass(frozen=True)
+class Display:
+    """grey: uint8, made slice by slice or all there, and mask: bool, both (slices, rows, columns)
+    with square pixels when shown at `aspect` (height of a pixel over its width); letters: left,
+    right, upper and lower edge, or None; directions: where its columns and its rows run to, in RAS
+    letters; column_mm: width of a column, None where lengths are not known; to_pixels: float64
+    4x4, from RAS mm to column, row and slice, whose middles are whole numbers."""
+
+    grey: Shades | NDArray[np.uint8]
     mask: NDArray[np.bool_]
     aspect: float
     letters: Letters | None
@@ -47,11 +75,10 @@ class Display:
     column_mm: float | None
     to_pixels: Affine
 
-    @property
+    @cached_property
     def areas(self) -> NDArray[np.int64]:
         """Marked pixels of each slice."""
-        areas: NDArray[np.int64] = self.mask.sum(axis=(1, 2))
-        return areas
+        return np.array([np.count_nonzero(area) for area in self.mask])
 
     def size(self, longest: int) -> tuple[int, int]:
         """(width, height) of a slice with square pixels whose longer side is `longest`."""
@@ -88,34 +115,28 @@ def enlarged(area: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_
 
 
 def display(
-    volume: Volume,
-    mask: MaskArray | None,
-    plane: str | None = None,
-    grey: NDArray[np.uint8] | None = None,
+    volume: Volume, mask: MaskArray | None, plane: str | None = None, is_kept: bool = False
 ) -> Display:
     """Turn a volume, and its mask if there is one, for looking at.
 
     plane: AXIAL, CORONAL or SAGITTAL, along the voxel axes that come next to it; None for the
-    plane of acquisition. grey: what `shades` gave, where it was asked before.
+    plane of acquisition. is_kept: for many looks at it: all slices are made grey, and the volume is
+    let go.
     """
     turn, (columns, rows, _), letters = _turn(volume, plane)
     spacing = _turned_spacing(volume, turn)
     shown = np.zeros(volume.shape, np.uint8) if mask is None else mask
     turned = volume.affine @ orientations.inv_ornt_aff(turn, volume.shape)
+    shades = Shades(_stack(volume.voxels, turn), volume.levels)
     return Display(
-        _stack(shades(volume) if grey is None else grey, turn),
-        _stack(shown, turn) > 0,
+        np.stack([shades[index] for index in range(len(shades))]) if is_kept else shades,
+        _stack(shown > 0, turn),
         spacing[1] / spacing[0],
         letters if volume.sides_known else None,
         (columns, rows),
         None if volume.scale is Scale.UNKNOWN else spacing[0],
         np.linalg.inv(turned),
     )
-
-
-def shades(volume: Volume) -> NDArray[np.uint8]:
-    """The volume's voxels in grey: uint8 (i, j, k)."""
-    return _to_grey(volume.voxels)
 
 
 def turn_like(volume: Volume, values: NDArray[Value]) -> NDArray[Value]:
@@ -140,17 +161,7 @@ def _turned_spacing(volume: Volume, turn: NDArray[np.float64]) -> tuple[float, f
     return spacing[0], spacing[1], spacing[2]
 
 
-def _to_grey(voxels: FloatArray) -> NDArray[np.uint8]:
-    """Black is the background, white the brightest half percent of the head."""
-    bright = brightness(voxels)
-    head = head_mask(bright)
-    white = float(np.percentile(bright[head], 99.5)) if head.any() else 1.0
-    grey: NDArray[np.uint8] = (np.clip(bright / np.float32(white or 1.0), 0, 1) * 255).astype(
-        np.uint8
-    )
-    return grey
-
-
 def _stack(array: NDArray[Value], turn: NDArray[np.float64]) -> NDArray[Value]:
-    turned = orientations.apply_orientation(array, turn)  # (columns, rows, slices)
-    return np.ascontiguousarray(turned.transpose(2, 1, 0))
+    """A view (slices, rows, columns)."""
+    turned: NDArray[Value] = orientations.apply_orientation(array, turn)  # (columns, rows, slices)
+    return turned.transpose(2, 1, 0)

@@ -8,6 +8,7 @@ from PIL import Image
 from daemon.outputs.display import display, turn_like
 from daemon.outputs.marks import captioned
 from daemon.outputs.pictures import OVERLAY_SIDE, finish
+from daemon.outputs.png import save_png
 from model.volume import FloatArray, Volume
 
 WARM = np.array([255, 140, 0], np.float32)
@@ -25,4 +26,4 @@ def save_explanation(volume: Volume, heat: FloatArray, path: Path) -> None:
     picture = Image.fromarray((grey * (1 - share) + WARM * share).astype(np.uint8))
     where = f"Slice {index + 1}, Grad-CAM: where the network looked."
     finish(picture, shown)
-    captioned(picture, where).save(path, compress_level=3)
+    save_png(captioned(picture, where), path)

@@ -10,6 +10,7 @@ from PIL import Image
 from daemon.outputs.display import Display, display, enlarged, turn_like
 from daemon.outputs.marks import OTHER, OUTLINE, captioned, draw_line, draw_outline
 from daemon.outputs.pictures import OVERLAY_SIDE, finish
+from daemon.outputs.png import save_png
 from daemon.outputs.sentences import MOST_LESIONS, diameter_words
 from model.findings import number_lesions
 from model.volume import MaskArray, Volume
@@ -31,7 +32,7 @@ def save_lesions(volume: Volume, mask: MaskArray, report: dict[str, Any], folder
         picture = _picture(shown, numbered, lesion)
         name = f"{report['scan_id']}_lesion{lesion['id']}.png"
         words = f"Lesion {lesion['id']} of {len(report['lesions'])}: {diameter_words(lesion)}."
-        captioned(picture, words).save(folder / name, compress_level=3)
+        save_png(captioned(picture, words), folder / name)
 
 
 def _picture(shown: Display, numbered: NDArray[np.int32], lesion: dict[str, Any]) -> Image.Image:

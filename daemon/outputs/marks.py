@@ -23,6 +23,7 @@ CAPTION = 26  # pixels a line
 CHARACTER = 7.5  # pixels that a letter of a caption is wide, at most
 BARS = (100, 50, 20, 10, 5)  # mm of a scale bar, the longest that fits a third of the picture
 DASH = 9.0  # pixels
+STROKE, AROUND = 2, 4  # pixels: of the rim of letters, and of what is kept free for it
 
 Place = tuple[float, float]
 
@@ -31,17 +32,31 @@ def draw_outline(
     picture: Image.Image, inside: NDArray[np.bool_], width: int, colour: tuple[int, int, int]
 ) -> None:
     """A line of `width` pixels around `inside` (rows, columns), with its rims."""
-    if not inside.any():
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
         return
-    pixels = np.asarray(picture).copy()
-    from scipy import ndimage  # the viewer imports this file, and never draws
-
-    grown = ndimage.binary_dilation(inside, iterations=width)
-    pixels[ndimage.binary_dilation(grown) & ~grown] = RIM
+    top, left = (max(0, int(marked[0]) - width - 1) for marked in (rows, columns))
+    end = slice(top, int(rows[-1]) + width + 2), slice(left, int(columns[-1]) + width + 2)
+    area = inside[end]  # what is drawn lies here: the rest is let be
+    pixels = np.array(picture.crop((left, top, left + area.shape[1], top + area.shape[0])))
+    grown = area
+    for _ in range(width):
+        grown = _wider(grown)
+    pixels[_wider(grown) & ~grown] = RIM
     if width > 1:
-        pixels[inside & ~ndimage.binary_erosion(inside)] = RIM
-    pixels[grown & ~inside] = colour
-    picture.paste(Image.fromarray(pixels))
+        pixels[area & _wider(~area, at_edge=True)] = RIM
+    pixels[grown & ~area] = colour
+    picture.paste(Image.fromarray(pixels), (left, top))
+
+
+def _wider(area: NDArray[np.bool_], at_edge: bool = False) -> NDArray[np.bool_]:
+    """The area and its neighbours above, below, left and right; at_edge: what lies beyond it is."""
+    framed = np.pad(area, 1, constant_values=at_edge)
+    middle, low, high = slice(1, -1), slice(None, -2), slice(2, None)
+    wider: NDArray[np.bool_] = area | framed[low, middle] | framed[high, middle]
+    wider |= framed[middle, low]
+    wider |= framed[middle, high]
+    return wider
 
 
 def draw_line(picture: Image.Image, start: Place, end: Place, dashed: bool = False) -> None:
@@ -100,10 +115,27 @@ def captioned(picture: Image.Image, words: str) -> Image.Image:
 
 def write(picture: Image.Image, place: Place, text: str, size: int) -> None:
     """Words whose upper left corner is `place`."""
+    shift = place[0] % 1, place[1] % 1
+    rim, fill = _stamp(text, size, shift)
+    at = math.floor(place[0]) - AROUND, math.floor(place[1]) - AROUND
+    picture.paste(RIM, at, rim)
+    picture.paste(TEXT, at, fill)
+
+
+@lru_cache(maxsize=256)
+def _stamp(text: str, size: int, shift: Place) -> tuple[Image.Image, Image.Image]:
+    """How much of a picture's pixels a text's rim covers, and its letters: 0 to 255, with AROUND
+    pixels to each side. The same few letters are written on each slice."""
     font = _font(size)
-    ImageDraw.Draw(picture).text(
-        place, text, TEXT, font=font, stroke_width=2, stroke_fill=(0, 0, 0)
-    )
+    width, height = font.getbbox(text)[2:]
+    shape = math.ceil(width) + 2 * AROUND + 1, math.ceil(height) + 2 * AROUND + 1
+    stamps = []
+    for stroke in (STROKE, 0):
+        stamp = Image.new("L", shape)
+        at = AROUND + shift[0], AROUND + shift[1]
+        ImageDraw.Draw(stamp).text(at, text, 255, font=font, stroke_width=stroke)
+        stamps.append(stamp)
+    return stamps[0], stamps[1]
 
 
 @lru_cache(maxsize=8)

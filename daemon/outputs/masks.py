@@ -4,10 +4,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 from PIL import Image
 
 from model.volume import Affine, FloatArray, MaskArray, Volume
+
+PACKED = 2  # level of ISA-L, which at this one is ten times as fast as zlib at its lowest
 
 
 def save_mask(mask: MaskArray, affine: Affine, path: Path) -> None:
@@ -35,4 +38,4 @@ def _save(voxels: NDArray[np.generic], affine: Affine, path: Path) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, "scanner")
     image.set_qform(affine, "scanner", strip_shears=True)
-    image.to_filename(path)
+    path.write_bytes(igzip.compress(image.to_bytes(), PACKED, mtime=0))

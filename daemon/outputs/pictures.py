@@ -16,6 +16,7 @@ from daemon.outputs.marks import (
     draw_scale_bar,
     write,
 )
+from daemon.outputs.png import save_png
 from daemon.outputs.sentences import RESEARCH_USE
 
 OVERLAY_SIDE = 640
@@ -29,7 +30,7 @@ def save_overlay(shown: Display, path: Path) -> None:
     index = _best_slice(shown)
     count = len(shown.grey)
     where = f"Slice {index + 1} of {count}." if count > 1 else ""
-    captioned(whole_slice(shown, index), where).save(path, compress_level=3)
+    save_png(captioned(whole_slice(shown, index), where), path)
 
 
 def capture_pictures(shown: Display, words: str) -> list[Image.Image]:
@@ -74,7 +75,7 @@ def save_montage(shown: Display, path: Path) -> None:
         draw_letters(tile, shown.letters, 12)
         sheet.paste(tile, (number % columns * size[0], number // columns * size[1]))
     write(sheet, (8, sheet.height - CAPTION + 5), RESEARCH_USE, 12)
-    sheet.save(path, compress_level=3)
+    save_png(sheet, path)
 
 
 def montage_slices(shown: Display) -> list[int]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from daemon.outputs.display import AXIAL, CORONAL, SAGITTAL, Display, display, shades
+from daemon.outputs.display import AXIAL, CORONAL, SAGITTAL, Display, display
 from daemon.outputs.marks import (
     OUTLINE,
     TEXT,
@@ -13,6 +13,7 @@ from daemon.outputs.marks import (
     draw_outline,
     draw_scale_bar,
 )
+from daemon.outputs.png import save_png
 from model.volume import MaskArray, Volume
 
 TALLEST = 400  # pixels of the longest side of any of the three
@@ -28,8 +29,7 @@ def save_planes(
     Cut along the voxel axes that come next to each plane, in radiological convention, the nose
     of the sagittal one to the left; all three on one scale.
     """
-    grey = shades(volume)
-    sides = [display(volume, mask, plane, grey) for plane in (AXIAL, CORONAL, SAGITTAL)]
+    sides = [display(volume, mask, plane) for plane in (AXIAL, CORONAL, SAGITTAL)]
     extents = [_extent(side) for side in sides]
     scale = TALLEST / max(max(extent) for extent in extents)
     panels = [
@@ -43,7 +43,7 @@ def save_planes(
         sheet.paste(panel, (x, (sheet.height - panel.height) // 2))
         x += panel.width + GAP
     where = "middle" if centre is None else "largest lesion"
-    captioned(sheet, f"Three planes through the {where}.").save(path, compress_level=3)
+    save_png(captioned(sheet, f"Three planes through the {where}."), path)
 
 
 def _extent(side: Display) -> tuple[float, float]:

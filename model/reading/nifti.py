@@ -1,7 +1,7 @@
 """NIfTI files: the header first, then the voxels, never more of them than it says."""
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
@@ -68,17 +68,27 @@ def _voxels(
     kind = image.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
         raise UnreadableScan("The NIfTI file holds colours or complex numbers, not an MR image.")
-    voxels = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
+    voxels = _as_float(image).reshape(shape, order="F")
+    if np.isfinite([voxels.min(), voxels.max()]).all():  # no mask of all of them is needed
+        return voxels, ()
     finite = np.isfinite(voxels)
     if not finite.any():
         raise UnreadableScan("No voxel of the volume has a value.")
     missing = voxels.size - int(finite.sum())
-    if not missing:
-        return voxels, ()
     voxels = np.where(finite, voxels, np.float32(0))
     return voxels, (
         Note("missing_voxels", f"Voxels without a value were taken as 0: {missing:,}."),
     )
+
+
+def _as_float(image: nib.Nifti1Image) -> FloatArray:
+    """The scaled values; straight from the file's bytes where there is nothing to scale."""
+    stored: Any = image.dataobj
+    if (stored.slope, stored.inter) != (1, 0):
+        return np.asarray(stored, dtype=np.float32)
+    content = stored.file_like.getbuffer()[stored.offset :]
+    values = np.frombuffer(content, stored.dtype, int(np.prod(stored.shape)))
+    return values.reshape(stored.shape, order="F").astype(np.float32)
 
 
 def _description(image: nib.Nifti1Image) -> str:

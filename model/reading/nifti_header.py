@@ -1,7 +1,6 @@
 """A NIfTI header, judged before any voxel is read, so that a hostile one costs nothing."""
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
+from isal.isal_zlib import IsalError
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -67,11 +68,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as start:
             packed = start.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if packed else path.open("rb") as stream:
-            yield stream  # type: ignore[misc]
+        with igzip.open(path, "rb") if packed else path.open("rb") as stream:
+            yield stream
     except EOFError:
         raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
-    except (zlib.error, gzip.BadGzipFile):
+    except (IsalError, gzip.BadGzipFile):  # type: ignore[misc]  # isal's stub: it is a class
         raise UnreadableScan("The compressed file is damaged.") from None
     except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError):
         raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
