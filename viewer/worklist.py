@@ -6,8 +6,7 @@ from aiohttp import web
 
 from daemon.index.patient_search import MOST_FOUND
 from daemon.index.worklist_pages import Asked, count_changed, page_of
-from daemon.index.worklist_people import catch_up
-from viewer.keys import JOINED, LIVE, RECORDS, SESSION, SETTINGS, SHARED
+from viewer.keys import JOINED, LIVE, SESSION, SETTINGS, SHARED
 from viewer.pages import render
 from viewer.searching import GONE, recall
 from viewer.worklist_address import NUMBER, Address, asked_of, read_address
@@ -37,7 +36,6 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     address = read_address(request)
     if any(value == "" for value in request.query.values()):
         raise web.HTTPSeeOther(address.link())
-    await catch_up(request.app[JOINED], request.app[RECORDS])
     above = await standing(request)  # first: a row that changes meanwhile is told as a change
     asked = await asked_of(request, address)
     page = await page_at(request, address, asked)
@@ -55,7 +53,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "is_gone": asked is None,
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
-        "rows": await html_of(request, await known_rows(request, page.shown)),
+        "rows": html_of(request, await known_rows(request, page.shown)),
         "earlier": page.earlier,
         "later": page.later,
         **above,
@@ -83,17 +81,16 @@ async def _rows_now(request: web.Request) -> web.Response:
     numbers = [int(each) for each in ids if NUMBER.fullmatch(each)][: 2 * PAGE]
     if not NUMBER.fullmatch(since):
         raise web.HTTPNotFound(text="There is no such page of the list.")
-    joined = request.app[JOINED]
-    await catch_up(joined, request.app[RECORDS])
+    above = await standing(request)
     rows = await known_rows(request, numbers)
     asked = await asked_of(request, address)
     changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
     values = {
-        "rows": await html_of(request, rows),
+        "rows": html_of(request, rows),
         "gone": sorted(set(numbers) - {row.row_id for row in rows}),
         "news": len(changed),
         "most_news": MOST_NEWS,
-        **(await standing(request)),
+        **above,
     }
     return render(request, "worklist_rows.html", values)
 

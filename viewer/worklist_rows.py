@@ -1,10 +1,6 @@
 """The worklist's rows as HTML, kept: the same row is written once for all who look at it."""
 
-import asyncio
-import os
 from collections import OrderedDict
-from collections.abc import Iterable
-from pathlib import Path
 from typing import cast
 
 import aiohttp_jinja2
@@ -13,8 +9,7 @@ from markupsafe import Markup
 
 from daemon.index.patients import ensure_patients
 from daemon.index.worklist import Row, worklist_rows
-from viewer.keys import JOINED, KEPT_ROWS, RECORDS, SETTINGS
-from viewer.scan_files import ROLES
+from viewer.keys import JOINED, KEPT_ROWS, RECORDS
 from viewer.worklist_words import Line, line_of
 
 MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages
@@ -49,33 +44,17 @@ async def known_rows(request: web.Request, row_ids: list[int]) -> list[Row]:
     return await worklist_rows(request.app[JOINED], row_ids)
 
 
-async def html_of(request: web.Request, rows: list[Row]) -> Markup:
+def html_of(request: web.Request, rows: list[Row]) -> Markup:
     """The rows of the table, one a line; from `worklist_rows.html`."""
     kept = request.app[KEPT_ROWS]
-    html = {row: kept.of(row) for row in rows}
-    missing = [row for row, found in html.items() if found is None]
-    for row, line in zip(missing, await _lines(request, missing), strict=True):
-        html[row] = _written(request, line)
-        kept.keep(row, html[row] or Markup(""))
-    return Markup("").join(found or "" for found in html.values())
-
-
-async def _lines(request: web.Request, rows: list[Row]) -> list[Line]:
-    if not rows:
-        return []
-    outbox = request.app[SETTINGS].daemon.outbox
-    pictured = await asyncio.to_thread(_pictured, outbox, rows)
-    return [line_of(row, row.row_id in pictured) for row in rows]
-
-
-def _pictured(outbox: Path, rows: Iterable[Row]) -> set[int]:
-    """The rows whose overlay is in the outbox."""
-    name = ROLES["overlay.png"].name
-    return {
-        row.row_id
-        for row in rows
-        if row.folder and (outbox / os.fsdecode(row.folder) / f"{row.scan_id}_{name}").is_file()
-    }
+    html = []
+    for row in rows:
+        written = kept.of(row)
+        if written is None:
+            written = _written(request, line_of(row))
+            kept.keep(row, written)
+        html.append(written)
+    return Markup("").join(html)
 
 
 def _written(request: web.Request, line: Line) -> Markup:

@@ -8,9 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.worklist_filters import OPEN
+from daemon.index.worklist_people import catch_up
 from daemon.index.worklist_situation import Situation, situation_of
 from viewer.health import longest_silence
-from viewer.keys import JOINED, SETTINGS
+from viewer.keys import JOINED, RECORDS, SETTINGS
 from viewer.nights import local_words, night_since, night_words, stored
 
 DAEMON_STOPPED = (
@@ -22,10 +23,16 @@ DISK_LOW = "The disk is nearly full: what waits begins when there is room."
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
-    """Last night in numbers, what keeps the work from going on, and the mark of this moment."""
-    now = datetime.now().astimezone()
+    """Last night in numbers, what keeps the work from going on, and the mark of this moment.
+
+    Before it, the rows are brought up to date with the records, if they are not.
+    """
+    now, joined = datetime.now().astimezone(), request.app[JOINED]
     since = night_since(now, request.app[SETTINGS].viewer.night_begins)
-    found = await situation_of(request.app[JOINED], stored(since))
+    found = await situation_of(joined, stored(since))
+    if found.is_behind:
+        await catch_up(joined, request.app[RECORDS])
+        found = await situation_of(joined, stored(since))
     return {
         "night": night_words(since, now),
         "night_since": local_words(stored(since)),

@@ -80,8 +80,11 @@ class Line:
     has_picture: bool = False
 
 
-def line_of(row: Row, has_picture: bool) -> Line:
-    """A row of the index as a line of the table."""
+def line_of(row: Row) -> Line:
+    """A row of the index as a line of the table.
+
+    Whoever was judged has a picture while the files are there: no disk is asked for each row.
+    """
     brief = json.loads(row.brief) if row.brief else None
     return Line(
         row.row_id,
@@ -100,7 +103,7 @@ def line_of(row: Row, has_picture: bool) -> Line:
         _change(row, brief) if brief else None,
         _flags(row, brief) if brief else (),
         _review(row) if brief else "",
-        has_picture,
+        brief is not None and row.folder is not None and brief["finding"] != "not_judged",
     )
 
 

@@ -21,7 +21,7 @@ async def catch_up(joined: Database, records: Database) -> bool:
     can still be read; a database that cannot be read is told by whatever reads it next.
     """
     try:
-        news = await joined.row(_NEWS, (REVIEWS_SEEN,))
+        news = await joined.row(NEWS, (REVIEWS_SEEN,))
         if news is None or not (news["is_reviewed"] or news["is_new"]):
             return False
         todo = await _to_look_up(joined)
@@ -71,7 +71,7 @@ async def _look_up(joined: Database, newest: int) -> None:
         )
 
 
-_NEWS = (
+NEWS = (
     "SELECT newest, newest > seen AS is_reviewed, EXISTS (SELECT 1 FROM worklist"
     " INDEXED BY worklist_to_look_up WHERE NOT looked_up) AS is_new FROM"
     " (SELECT coalesce((SELECT max(review_id) FROM records.reviews), 0) AS newest,"

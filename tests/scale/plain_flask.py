@@ -65,7 +65,7 @@ async def _lines(joined: Plain, days: int) -> list[Any]:
     since = stored(datetime.now().astimezone() - timedelta(days=days))
     shown = (await page_of(joined, Asked(Filters(arrived_since=since)), 51))[:50]
     rows = await worklist_rows(joined, shown)
-    return [line_of(row, False) for row in rows]
+    return [line_of(row) for row in rows]
 
 
 PAGE = """{% from "worklist_rows.html" import row %}<!doctype html><title>Worklist</title>
