@@ -1,5 +1,6 @@
 """The front door: one command, whose subcommands import what they need when they are called."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +48,8 @@ class Recipe(StrEnum):
 
 def main() -> None:
     """Run the command; an error that a person can read ends it with that one sentence."""
+    # Before anything imports numpy: its BLAS would start threads that spin beside the network's.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from model.errors import GliowatchError
 
     try:

@@ -19,7 +19,7 @@ from daemon.bench_shell import shell_rows
 from daemon.bench_table import print_bench
 from daemon.bench_targets import ratios_of, training_ratios, waiting_ratios
 from daemon.logs import quiet_libraries
-from model.engine_openvino import usable_threads
+from model.engine_openvino import wanted_threads
 from model.gate import load_gate
 from model.loading import load_network
 from model.made_up import save_made_up_head
@@ -128,7 +128,7 @@ def _machine() -> dict[str, Any]:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "processor": models[0] if models else platform.machine(),
-        "threads": int(os.environ.get("OMP_NUM_THREADS", "0")) or usable_threads(),
+        "threads": wanted_threads(),
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "openvino": version("openvino"),

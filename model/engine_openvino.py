@@ -18,8 +18,8 @@ class OpenVINOEngine:
     """
 
     def __init__(self, graph: Any, threads: int = 0) -> None:
-        """threads: at most so many; 0 = OMP_NUM_THREADS, else all that this process may use."""
-        streams = threads or int(os.environ.get("OMP_NUM_THREADS", "0")) or usable_threads()
+        """threads: at most so many; 0 = `wanted_threads`."""
+        streams = threads or wanted_threads()
         how = {
             "INFERENCE_NUM_THREADS": streams,
             "NUM_STREAMS": streams,
@@ -42,6 +42,11 @@ class OpenVINOEngine:
             self._queue.start_async({0: image[None]}, number)
         self._queue.wait_all()
         return result
+
+
+def wanted_threads() -> int:
+    """OMP_NUM_THREADS, else all that this process may use."""
+    return int(os.environ.get("OMP_NUM_THREADS", "0")) or usable_threads()
 
 
 def usable_threads() -> int:

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
+from model.engine_openvino import wanted_threads
 from model.unet_shape import UNetShape
 
 SIDE = 2048  # rows and columns of the matrices of GEMM
@@ -32,9 +34,15 @@ def gflop_of_slice(shape: UNetShape, rows: int, columns: int) -> float:
 def gemm() -> tuple[Callable[[], object], float]:
     """A product of two matrices in single precision, and its work in 10^9 operations.
 
-    By NumPy's BLAS, with as many threads as that takes: what OMP_NUM_THREADS says, or all.
+    By NumPy's BLAS, with as many threads as the network gets; elsewhere BLAS has one.
     """
     random = np.random.default_rng(1)
     a, b = (random.random((SIDE, SIDE), np.float32) for _ in range(2))
     product = np.empty((SIDE, SIDE), np.float32)
-    return lambda: np.matmul(a, b, out=product), 2 * SIDE**3 / 1e9
+    libraries, threads = ThreadpoolController(), wanted_threads()
+
+    def multiply() -> None:
+        with libraries.limit(limits=threads, user_api="blas"):
+            np.matmul(a, b, out=product)
+
+    return multiply, 2 * SIDE**3 / 1e9

@@ -39,9 +39,8 @@ class Lettering:
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
-        self._fonts = {name: TTFont(name, FONTS / f"{name}.ttf") for name in (PLAIN, BOLD, HAN)}
-        for font in self._fonts.values():
-            pdfmetrics.registerFont(font)
+        self._fonts: dict[str, TTFont] = {}  # by name, as they are needed: HAN takes long to read
+        self._opened(PLAIN)
 
     def width(self, line: str, size: float, bold: bool = False) -> float:
         """Points that a line takes."""
@@ -107,8 +106,14 @@ class Lettering:
         """The first font with this character, or None, and whether it is an Arabic digit."""
         wanted = (BOLD, PLAIN, HAN) if bold else (PLAIN, HAN)
         code = ord(character)
-        has_it = (name for name in wanted if code in self._fonts[name].face.charToGlyph)
+        has_it = (name for name in wanted if code in self._opened(name).face.charToGlyph)
         return next(has_it, None), character in ARABIC_DIGITS
+
+    def _opened(self, name: str) -> TTFont:
+        if name not in self._fonts:
+            self._fonts[name] = TTFont(name, FONTS / f"{name}.ttf")
+            pdfmetrics.registerFont(self._fonts[name])
+        return self._fonts[name]
 
     def _shaped(self, font: str, text: str, size: float) -> tuple[str, str, float]:
         plain = pdfmetrics.stringWidth(text, font, size)
