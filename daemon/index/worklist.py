@@ -77,14 +77,14 @@ _ROWS = """
             WHERE o.patient_id = w.patient_id AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)
             AND coalesce(o.acquired_at < w.acquired_at, 1)),
-        w.scan_id IN (SELECT a.scan_id FROM drops a WHERE a.kind = 'again'
-            AND a.state IN ('waiting', 'running')),
+        w.scan_id IN (SELECT a.scan_id FROM drops a INDEXED BY drops_again
+            WHERE a.kind = 'again' AND a.state IN ('waiting', 'running')),
         EXISTS (SELECT 1 FROM scans o WHERE o.content_sha256 = w.content_sha256
             AND o.scan_id != w.scan_id AND o.patient_id != w.patient_id
             AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id))))
     FROM json_each(?) asked CROSS JOIN worklist w ON w.row_id = asked.value
     LEFT JOIN records.patients p ON p.patient_id = w.patient_id
-    LEFT JOIN drops d ON d.drop_id = w.drop_id AND w.stage != 'done'
+    LEFT JOIN drops d ON d.drop_id = iif(w.stage = 'done', NULL, w.drop_id)
 """
 
 
