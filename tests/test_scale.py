@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from daemon.index import worklist_pages
 from daemon.index.database import Database, open_index, open_records
 from daemon.index.joined import open_joined
 from daemon.index.patient_listing import Order, count_patients, ids_by_last_scan, page_of_patients
@@ -68,6 +69,33 @@ async def test_pages_near_and_far_answer(house: House) -> None:
     status, found = await house.post("/searches", {"text": "muller", "back": "/patients"})
     assert status == 303
     assert "Müller" in await house.page(found)
+
+
+async def test_few_rows_sorted_and_many_rows_walked_give_the_same_pages(
+    hospital: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_joined(hospital.daemon.index, hospital.daemon.records) as joined:
+        people = await find_patients(joined, "p0000")
+        narrowed = (
+            Filters(flag="low_confidence"),
+            Filters(flag="date_unknown", side="left", is_unreviewed=True),
+            Filters(states=("done",), finding="tumor"),
+            Filters(arrived_since="2022", arrived_until="2025"),
+            Filters(patients=people),
+            Filters(patients=people, accession="ACC0000"),
+        )
+        asked = [
+            Asked(filters, order, is_backward, place, is_backward)
+            for filters in narrowed
+            for order in ("urgency", "volume", "patient")
+            for place in (None, SCANS // 3)
+            for is_backward in ((False, True) if place else (False,))
+        ]
+        sorted_few = [await page_of(joined, each, 51) for each in asked]
+        monkeypatch.setattr(worklist_pages, "FEW", -1)
+        monkeypatch.setattr(worklist_pages, "FEW_COVERED", -1)
+        assert [await page_of(joined, each, 51) for each in asked] == sorted_few
+    assert sum(map(bool, sorted_few)) > len(asked) // 2
 
 
 async def test_no_page_of_the_lists_reads_every_row(hospital: Settings) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from daemon.drops import State
 from daemon.index import ledger, queue
+from daemon.index.aging import mark_removed
 from daemon.index.database import open_index, open_records
 from daemon.index.joined import open_joined
 from daemon.index.migrations import INDEX
@@ -174,6 +175,17 @@ async def test_an_open_list_is_told_of_changes_elsewhere_in_it(lists: Lists) -> 
     await catch_up(lists.joined, lists.records)
     assert len(await count_changed(lists.joined, Filters(), mark, 9)) == 2
     assert await count_changed(lists.joined, Filters(states=("failed",)), mark, 9) == set()
+
+
+async def test_a_row_knows_when_its_files_are_taken_away(lists: Lists) -> None:
+    await lists.publish("s")
+    (before,) = await lists.rows()
+    mark = (await situation_of(lists.joined, "")).mark
+    assert before.folder is not None
+    await mark_removed(lists.index, before.folder, "2026-01-01")
+    (after,) = await lists.rows()
+    assert (after.folder, after.brief) == (None, before.brief)
+    assert (await situation_of(lists.joined, "")).mark > mark
 
 
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
