@@ -18,7 +18,8 @@ from model.reading.dicom_identity import Identity
 class Job:
     """A drop that is this worker's, the databases, the slot for its work, and the settings.
 
-    turns: by content, so that of two patients' same scans the second knows of the first.
+    turns: by content and PatientID, so that of two patients' same scans, or of one patient's scans
+    under two folders, the second knows of the first.
     """
 
     index: Database

@@ -165,7 +165,7 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     report = published_report(outbox, folder, intake.scan_id)
     if report is not None:
         return await _adopt(job, intake, folder, report)
-    async with job.turns.of(intake.content_sha256):
+    async with job.turns.of(intake.content_sha256, *intake.dicom_ids):
         return await _judge_new(job, staging, intake, patient_folder)
 
 

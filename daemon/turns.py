@@ -1,6 +1,8 @@
 """Who must not work at the same time takes turns: one at a time for each key."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 
@@ -10,6 +12,10 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, key: str) -> asyncio.Lock:
-        """The lock of a key; whoever comes second waits until the first has ended."""
-        return self._locks.setdefault(key, asyncio.Lock())
+    @asynccontextmanager
+    async def of(self, *keys: str) -> AsyncIterator[None]:
+        """Hold these keys; whoever comes second for one of them waits until the first has ended."""
+        async with AsyncExitStack() as held:
+            for key in sorted(set(keys)):  # all in one order, so that no two wait for each other
+                await held.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
+            yield

@@ -12,6 +12,7 @@ from model.boxes import box_around
 from model.volume import FloatArray, MaskArray
 
 EDGE = 1e-6  # probabilities are kept so far from 0 and 1 where a logit is taken
+LARGEST = np.float32(80)  # exponent: e^89 is more than single precision holds
 SURE, UNSURE = 0.8, 0.2  # probabilities: the mask at each tells how sharp its border is
 
 
@@ -56,7 +57,7 @@ class Certainty:
         seen = every > EDGE  # few of all voxels, and the logarithms take time
         odds = np.minimum(every[seen], np.float32(1 - EDGE))
         odds /= 1 - odds
-        mine[seen] = 1 / (1 + np.exp(-self.slope * np.log(odds)))
+        mine[seen] = 1 / (1 + np.exp(np.minimum(-self.slope * np.log(odds), LARGEST)))
         return honest
 
     def trust(self, mask: MaskArray, probability: FloatArray) -> Trust | None:

@@ -17,7 +17,8 @@ _BRIEF = """
 FLAGS = """
     INSERT INTO worklist_flags SELECT DISTINCT json_extract(q.value, '$.code'), w.scan_id, w.row_id,
         w.urgency, w.growth_order, w.arrived_at
-        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q WHERE w.scan_id IS NOT NULL
+        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q
+        WHERE w.scan_id IS NOT NULL AND q.type = 'object'
 """
 WORKLIST_BRIEF = f"""
     ALTER TABLE worklist ADD COLUMN brief TEXT;             -- JSON: what a row shows of the report
