@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,7 +31,8 @@ LINK_SECONDS = 3600.0
 
 
 def main() -> int:
-    """Run until Ctrl-C; the exit code of `gliowatch run`."""
+    """Run until Ctrl-C or SIGTERM; the exit code of `gliowatch run`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else gliowatch would go on alone
     shutil.rmtree(DEMO, ignore_errors=True)
     shutil.copytree(SAMPLES, DEMO / "inbox")
     shutil.copy(SETTINGS, DEMO)

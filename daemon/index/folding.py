@@ -2,6 +2,8 @@
 
 import unicodedata
 
+LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text
+
 
 def fold(text: str) -> str:
     """Without case and accents, so that "muller" finds "Müller"."""

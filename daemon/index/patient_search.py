@@ -8,11 +8,10 @@ lists in order. Found rows are never ranked: bm25 would read all that match.
 from dataclasses import dataclass
 
 from daemon.index.database import Database
-from daemon.index.folding import fold
+from daemon.index.folding import LAST_LETTER, fold
 
 MOST_FOUND = 200  # patients that one search may find; beyond, "more than" is all that is told
 MOST_WORDS = 10
-LAST_LETTER = "\U0010ffff"
 
 
 @dataclass(frozen=True)

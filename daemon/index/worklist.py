@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.index.database import Database
-from daemon.index.worklist_filters import LAST_LETTER
+from daemon.index.folding import LAST_LETTER
 
 
 @dataclass(frozen=True)

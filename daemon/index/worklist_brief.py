@@ -4,6 +4,8 @@ A page of fifty rows would else read fifty whole reports, and a filter for a fla
 thousands of rows without it. Both follow the row's mark, which grows with every change of it.
 """
 
+from daemon.index.worklist_shape import LIST_SCAN
+
 _BRIEF = """
     json_object('finding', finding,
         'volume_ml', json_extract(report, '$.volume_ml'),
@@ -49,16 +51,7 @@ WORKLIST_BRIEF = f"""
 
     DROP TRIGGER list_scan;
     CREATE TRIGGER list_scan INSTEAD OF INSERT ON scans_to_list BEGIN
-        UPDATE worklist SET decision = iif(judged = (SELECT judged FROM scan_facts f
-                WHERE f.scan_id = NEW.scan_id ORDER BY revision DESC LIMIT 1), decision, '')
-            WHERE scan_id = NEW.scan_id;
-        UPDATE worklist SET looked_up = 0, trouble = NULL,
-            (patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
-                is_doubtful, corrected_by, judged, revision)
-            = (SELECT patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
-                is_doubtful, corrected_by, judged, revision FROM scan_facts f
-                WHERE f.scan_id = NEW.scan_id ORDER BY f.revision DESC LIMIT 1)
-            WHERE scan_id = NEW.scan_id;
+        {LIST_SCAN}
     END;
     CREATE TRIGGER brief_follows AFTER UPDATE OF mark ON worklist
         WHEN NEW.scan_id IS NOT NULL BEGIN

@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from daemon.index.folding import LAST_LETTER
+
 SHOWN = (
     "w.patient_id NOT IN (SELECT patient_id FROM hidden_patients)"
     " AND coalesce(w.scan_id, '') NOT IN (SELECT scan_id FROM unlisted_scans)"
 )
-LAST_LETTER = "\U0010ffff"  # what follows all that begins so
 OPEN = ("copying", "waiting", "running")
 
 

@@ -1,4 +1,4 @@
-"""Pictures written as PNG, five times as fast as Pillow does, for a quarter more bytes."""
+"""Pictures written as PNG by ISA-L, whose deflate is quicker than that of Pillow's zlib."""
 
 import struct
 from pathlib import Path
