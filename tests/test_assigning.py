@@ -36,7 +36,7 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
     write_nifti(hospital.daemon.inbox / "loose.nii.gz", phantom.voxels, phantom.affine)
     async with running_daemon(hospital), house_of(hospital) as house:
         keys = {each: await house.add_patient(each) for each in ("wrong", "right")}
-        await until(lambda: by_patient(hospital))
+        await until(lambda: by_patient(hospital) and not left_in_inbox(hospital))
         scan_id = str(by_patient(hospital)["unassigned"]["scan_id"])
         assert scan_id in await house.page("/patients/unassigned")
 
