@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.drops import Drop
+from daemon.durable_files import sync_folder, sync_tree
 from daemon.index.assignments import (
     Assignment,
     add_assignment,
@@ -28,7 +29,6 @@ from daemon.index.patients import Patient
 from daemon.index.scan_dates import add_date, entered_date
 from daemon.index.scans import ScanRow, find_scan
 from daemon.names import SOURCE, UNASSIGNED, hash_scan, readable
-from daemon.publishing import sync_folder, sync_tree
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 

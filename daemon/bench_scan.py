@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from daemon.durable_files import sync_tree
 from daemon.oneoff import as_drop, segment_once
 from daemon.outputs.folder import write_files, write_views
 from daemon.outputs.pdf import write_pdf
 from daemon.outputs.report import ModelUsed, Occasion, build_report, save_report, with_lobes
-from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules, receive
 from model.findings import Findings, measure

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from daemon.durable_files import sync_tree
 from daemon.history import (
     Past,
     Point,
@@ -28,7 +29,6 @@ from daemon.outputs.change import change_object
 from daemon.outputs.folder import write_report
 from daemon.outputs.growth import save_growth
 from daemon.outputs.sentences import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
-from daemon.publishing import sync_tree
 from model.change import Change, Measured, compare
 from model.change_rules import ChangeRules
 from model.errors import GliowatchError

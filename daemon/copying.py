@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from daemon.durable_files import sync_file, sync_folder
 from daemon.index.copies import Condition, condition_of, copy_into
-from daemon.publishing import sync_folder
 from model.errors import GliowatchError
 
 NAME = re.compile(r"records-(\d{8}T\d{6}Z)-(\d{6,})\.sqlite")
@@ -101,15 +101,6 @@ def make_private(file: Path, like: Path) -> None:
     if os.geteuid() == 0:
         owner = like.stat()
         os.chown(file, owner.st_uid, owner.st_gid)
-
-
-def sync_file(file: Path) -> None:
-    """Bring a file's content safely to the disk."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _next(folder: Path, number: int) -> Copy:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.drops import State
+from daemon.durable_files import bytes_below, sync_folder
 from daemon.index.corrections import (
     Correction,
     add_correction,
@@ -24,8 +25,6 @@ from daemon.index.corrections import (
 )
 from daemon.index.database import Database
 from daemon.index.scans import ScanRow, find_scan
-from daemon.publishing import sync_folder
-from daemon.removed import bytes_below
 from model.errors import GliowatchError
 
 CORRECTIONS = ".corrections"

@@ -12,10 +12,10 @@ from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 
+from daemon.durable_files import sync_folder, sync_tree
 from daemon.inbox import Listing, NameRules, look_through
 from daemon.names import file_name
 from daemon.placing import PART, visible
-from daemon.publishing import sync_folder, sync_tree
 from model.errors import GliowatchError
 
 HOLDING = ".uploading"

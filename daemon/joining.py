@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
+from daemon.durable_files import link_file
 from daemon.intake import (
     UNPACKED,
     Earlier,
@@ -16,7 +17,6 @@ from daemon.intake import (
     pictures_of,
 )
 from daemon.names import SOURCE
-from daemon.publishing import link_file
 from daemon.studies import members_of_study
 from model.reading.archive import unpack
 from model.reading.dicom_frames import is_dicom

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import GliowatchError
-
 # What of the head's brightness is black and what is white; the same in static/windows.js.
 WINDOWS: Mapping[int, tuple[float, float]] = {
     1: (0.0, 1.0),
@@ -15,10 +13,6 @@ WINDOWS: Mapping[int, tuple[float, float]] = {
     5: (0.5, 1.0),
 }
 MARKS = ("outline", "fill", "none")
-
-
-class NoSuchSlice(GliowatchError):
-    """The slice that was asked for is not there."""
 
 
 @dataclass(frozen=True)
@@ -36,4 +30,4 @@ def draw(folder: Path, look: Look) -> bytes:
     """A slice of the scan that was published in `folder`, as PNG. Raises GliowatchError."""
     from daemon.slicing import draw_slice  # only the process that draws needs numpy and the readers
 
-    return draw_slice(folder, look)
+    return draw_slice(folder, look.index, WINDOWS[look.window], look.marks, look.opacity)

@@ -5,9 +5,9 @@ import secrets
 from pathlib import Path
 from typing import BinaryIO
 
+from daemon.durable_files import sync_folder
 from daemon.inbox import NameRules
 from daemon.names import file_name
-from daemon.publishing import sync_folder
 
 PART = ".part"
 

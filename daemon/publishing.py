@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from daemon.durable_files import sync_folder
+
 STAGING = ".staging"
 DAMAGED = ".damaged"
 
@@ -64,32 +66,3 @@ def publish(staging: Path, folder: Path) -> None:
     staging.rename(folder)
     sync_folder(folder.parent)
     sync_folder(folder.parent.parent)
-
-
-def sync_tree(folder: Path) -> None:
-    """Bring all files and folders below `folder`, and itself, safely to the disk."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            descriptor = os.open(os.path.join(place, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        sync_folder(Path(place))
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names safely to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def link_file(file: str, target: str) -> None:
-    """The same file under another name; copied where the file system knows no links."""
-    try:
-        os.link(file, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(file, target, follow_symlinks=False)

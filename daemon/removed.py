@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.copying import sync_file
+from daemon.durable_files import link_file, sync_file, sync_folder
 from daemon.outbox import Published, look_through_outbox, report_file, report_in
-from daemon.publishing import STAGING, link_file, sync_folder
+from daemon.publishing import STAGING
 
 REMOVED = ".removed"
 
@@ -45,14 +45,3 @@ def look_through_removed(outbox: Path) -> Iterator[Published]:
     for gone in look_through_outbox(outbox / REMOVED):
         if gone.report is not None and not (outbox / os.fsdecode(gone.folder)).exists():
             yield gone
-
-
-def bytes_below(*folders: Path) -> int:
-    """What the files below folders take, each counted once however many links it has."""
-    sizes: dict[int, int] = {}
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            for name in names:
-                facts = os.lstat(os.path.join(place, name))
-                sizes[facts.st_ino] = facts.st_blocks * 512
-    return sum(sizes.values())

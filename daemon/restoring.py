@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon.copying import as_copy, copies_in, make_private, sync_file
+from daemon.copying import as_copy, copies_in, make_private
+from daemon.durable_files import sync_file, sync_folder
 from daemon.index.copies import Condition, condition_of, copy_into
 from daemon.index.database import DatabaseError
 from daemon.lock import only_one
-from daemon.publishing import sync_folder
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.correcting import remove_corrections
+from daemon.durable_files import bytes_below
 from daemon.index import aging
 from daemon.index.database import Database, now
 from daemon.index.holdings import held_folders
 from daemon.index.reviews import Decision
 from daemon.index.scans import ScanRow
-from daemon.removed import bytes_below, look_through_removed, remove
+from daemon.removed import look_through_removed, remove
 from daemon.reviewing import decision_on
 
 log = logging.getLogger(__name__)

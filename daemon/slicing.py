@@ -10,28 +10,34 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from daemon.looks import WINDOWS, Look, NoSuchSlice
 from daemon.outbox import report_in
 from daemon.outputs.display import Display, display
 from daemon.outputs.marks import OUTLINE, draw_outline
 from daemon.outputs.pictures import OVERLAY_SIDE, finish
+from model.errors import NoSuchSlice
 from model.volume import MaskArray
 
 KEPT_SCANS = 2  # as they were read, in the process's memory: someone scrolls through them
 
 
-def draw_slice(folder: Path, look: Look) -> bytes:
-    """A slice of the scan that was published in `folder`, as PNG. Raises GliowatchError."""
+def draw_slice(
+    folder: Path, index: int, window: tuple[float, float], marks: str, opacity: float
+) -> bytes:
+    """A slice of the scan that was published in `folder`, as PNG. Raises NoSuchSlice.
+
+    index: from 0; window: what of the head's brightness is black and what is white; marks:
+    "outline", "fill" or "none"; opacity: of a filled mask, 0 to 1.
+    """
     shown = _shown(folder, os.stat(folder).st_ino)
-    if not 0 <= look.index < len(shown.grey):
+    if not 0 <= index < len(shown.grey):
         raise NoSuchSlice("There is no such slice.")
     size = shown.size(OVERLAY_SIDE)
-    picture = _windowed(shown.picture(look.index, size), look.window).convert("RGB")
-    inside = shown.outline(look.index, size)
-    if look.marks == "fill":
-        layer = Image.fromarray((inside * round(255 * look.opacity)).astype(np.uint8))
+    picture = _windowed(shown.picture(index, size), window).convert("RGB")
+    inside = shown.outline(index, size)
+    if marks == "fill":
+        layer = Image.fromarray((inside * round(255 * opacity)).astype(np.uint8))
         picture.paste(OUTLINE, mask=layer)
-    elif look.marks == "outline":
+    elif marks == "outline":
         draw_outline(picture, inside, 2, OUTLINE)
     finish(picture, shown)
     content = BytesIO()
@@ -39,8 +45,8 @@ def draw_slice(folder: Path, look: Look) -> bytes:
     return content.getvalue()
 
 
-def _windowed(picture: Image.Image, window: int) -> Image.Image:
-    black, white = (255 * end for end in WINDOWS[window])
+def _windowed(picture: Image.Image, window: tuple[float, float]) -> Image.Image:
+    black, white = (255 * end for end in window)
     shades = 255 * (np.arange(256) - black) / (white - black)
     return picture.point(np.clip(shades, 0, 255).round().astype(int).tolist())
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.comparing import Seen, add_past, compare_published
 from daemon.drops import Drop, DroppedFile
+from daemon.durable_files import sync_tree
 from daemon.history import Past
 from daemon.intake import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.joining import files_below, join, take_again
@@ -18,7 +19,6 @@ from daemon.outputs.explanation import save_explanation
 from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
 from daemon.outputs.report_slices import slices_object
-from daemon.publishing import sync_tree
 from daemon.settings import ModelSettings
 from model.change_rules import CHANGE_RULES, ChangeRules
 from model.findings import Finding

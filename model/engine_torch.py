@@ -34,7 +34,7 @@ class TorchEngine:
 
 def filled(member: Member) -> UNet:
     """The network in torch with all that it learned, ready to judge."""
-    net = member.shape.build()
+    net = UNet(member.shape)
     fill(net, member.tensors)
     return net
 

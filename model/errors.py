@@ -5,6 +5,10 @@ class GliowatchError(Exception):
     """Base of every error that a person is meant to read; `str(error)` is the sentence."""
 
 
+class NoSuchSlice(GliowatchError):
+    """The slice that was asked for is not there."""
+
+
 class UnreadableScan(GliowatchError):
     """The dropped files cannot be turned into a volume; the sentence says why."""
 

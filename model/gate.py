@@ -8,7 +8,6 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,6 @@ from model.framing import STANDARD
 from model.preparation import HEAD_SLICES, Prepared
 from model.seen import Seen
 from model.weights_file import read_safetensors
-
-if TYPE_CHECKING:
-    from model.gate_net import GateNet
 
 SHIPPED = "flair_gate.safetensors"
 LOOKED_AT = 12  # slices of a scan, at most
@@ -42,12 +38,6 @@ class GateShape:
     def as_dict(self) -> dict[str, int]:
         """Plain numbers, for a checkpoint or a file header."""
         return asdict(self)
-
-    def build(self) -> "GateNet":
-        """The network in torch, untrained."""
-        from model.gate_net import GateNet  # torch: who only judges needs none
-
-        return GateNet(self)
 
 
 @dataclass(frozen=True)

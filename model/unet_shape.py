@@ -1,10 +1,6 @@
 """What must be known to build the network again, as plain numbers; no torch is needed for them."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from model.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -24,12 +20,6 @@ class UNetShape:
     def as_dict(self) -> dict[str, int]:
         """Plain numbers, for a checkpoint or a file header."""
         return asdict(self)
-
-    def build(self) -> "UNet":
-        """The network in torch, untrained."""
-        from model.unet import UNet  # torch: who only judges needs none
-
-        return UNet(self)
 
 
 SEED_SHAPE = UNetShape(inputs=1, width=64, levels=4)  # the well-known demo's

@@ -23,6 +23,7 @@ from model.loading import load_network
 from model.reading.scan import read, scan_at
 from model.speed import gflop_of_slice
 from model.timing import FEWEST, Row, interleaved
+from model.unet import UNet
 from model.unet_shape import SEED_SHAPE, UNetShape
 from tests.conftest import SAMPLES
 from training import bench_step, common_way
@@ -56,7 +57,7 @@ def test_the_work_is_that_of_all_convolutions(shape: UNetShape, rows: int, colum
         assert isinstance(layer, nn.Conv2d)
         total += 2 * layer.weight[0].numel() * output.numel()
 
-    net = shape.build().eval()
+    net = UNet(shape).eval()
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(count)

@@ -15,10 +15,12 @@ from model.engine_openvino import OpenVINOEngine
 from model.engine_torch import TorchEngine, fill
 from model.errors import WeightsError
 from model.gate import load_gate
+from model.gate_net import GateNet
 from model.graphs import unet_graph
 from model.loading import load_network
 from model.preparation import prepare
 from model.reading.nifti import read_nifti
+from model.unet import UNet
 from model.unet_shape import SEED_SHAPE, UNetShape
 from model.weights_file import Member, read_safetensors, read_weights
 from tests.conftest import FRONTAL, ROOT, SAMPLES
@@ -39,7 +41,7 @@ def images() -> NDArray[np.float32]:
 def drawn(shape: UNetShape) -> Member:
     """A network of chance that has seen something, so that no normalisation does nothing."""
     torch.manual_seed(3)
-    net = shape.build().train()
+    net = UNet(shape).train()
     with torch.no_grad():
         for _ in range(5):
             net(torch.rand(2, shape.inputs, 32, 32))
@@ -68,7 +70,7 @@ def test_networks_of_other_shapes_judge_as_they_learned(name: str) -> None:
 
 def test_the_shipped_gate_judges_as_it_learned(images: NDArray[np.float32]) -> None:
     gate = load_gate(0.5)
-    net = gate.shape.build()
+    net = GateNet(gate.shape)
     fill(net, read_safetensors(WEIGHTS / "flair_gate.safetensors")[1])
     with torch.inference_mode():
         theirs = net(torch.from_numpy(images[:, :1])).numpy()

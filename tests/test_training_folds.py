@@ -330,7 +330,7 @@ def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -
     assert images.shape == (12, 1, STANDARD.rows, STANDARD.columns)
     assert 0 <= int(classes.min()) <= int(classes.max()) < len(CLASSES)
     method = gate_method(GatePlan(steps=2, batch=4, check_every=2), patients, patients)
-    assert isinstance(method.shape.build(), GateNet)
+    assert isinstance(method.build(), GateNet)
     request = Request(data, tmp_path / "gate", None, 0.2, False, recipe="gate", fold=0)
     from training import recipe
 

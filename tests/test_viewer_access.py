@@ -11,7 +11,8 @@ from daemon.roles import RIGHTS, Role
 from daemon.users_command import link_for
 from tests.test_viewer_setup import open_house, settings_in
 from viewer.addresses import is_local
-from viewer.keys import DOORS, RECORDS
+from viewer.doors import DOORS
+from viewer.keys import RECORDS
 from viewer.login import COOKIE
 from viewer.server import make_app
 

@@ -42,7 +42,7 @@ def rows_of(folder: Path) -> tuple[Row, ...]:
 
 def _plain_steps(method: Method) -> Callable[[], object]:
     """The plain loop's next step at each call; its batch is drawn beforehand."""
-    net = method.shape.build().train()
+    net = method.build().train()
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     images, masks = method.draw(3, FINE)
 

@@ -34,7 +34,7 @@ def rows_of(volume: Volume, network: Network, folder: Path) -> tuple[Row, ...]:
     images = network.inputs(prepared, _middle(busy))
     slices = stretch(np.moveaxis(volume.voxels, volume.slice_axis, 0))
     chosen = slices[_middle(np.arange(len(slices)))]
-    ours, theirs = filled(network.members[0]), SEED_SHAPE.build().eval()
+    ours, theirs = filled(network.members[0]), UNet(SEED_SHAPE).eval()
     return (
         Row(OURS, lambda: judge_one_by_one(ours, images), len(busy) / len(images)),
         Row(COMMON, lambda: judge_commonly(theirs, chosen, folder), len(slices) / len(chosen)),

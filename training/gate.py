@@ -1,6 +1,7 @@
 """The `gate` recipe: teaches model/gate.py what is an axial FLAIR of a head, and what is not."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch.nn import functional
 
 from model.framing import STANDARD
 from model.gate import CLASSES, GateShape
+from model.gate_net import GateNet
 from model.seen import Seen
 from training.annealing import adamw, annealed
 from training.augment import augment
@@ -47,20 +49,22 @@ def gate_method(
 ) -> Method:
     """The recipe for these patients, prepared as for the `standard` recipe."""
 
+    shape = GateShape()
     return Method(
-        GateShape(),
-        STANDARD,
-        plan.batch,
-        plan.steps,
-        plan.check_every,
-        plan.average,
-        adamw(plan.rate, 1e-2),
-        annealed(plan.rate),
-        functional.cross_entropy,
-        lambda step, share: draw(train, plan.batch, (plan.seed, step)),
-        lambda net: accuracy(net, validation),
-        True,
-        {"recipe": "gate", **asdict(plan)},
+        shape=shape,
+        build=partial(GateNet, shape),
+        preparation=STANDARD,
+        batch=plan.batch,
+        steps=plan.steps,
+        check_every=plan.check_every,
+        average=plan.average,
+        optimizer=adamw(plan.rate, 1e-2),
+        rate=annealed(plan.rate),
+        loss=functional.cross_entropy,
+        draw=lambda step, share: draw(train, plan.batch, (plan.seed, step)),
+        score=lambda net: accuracy(net, validation),
+        keep_last=True,
+        figures={"recipe": "gate", **asdict(plan)},
     )
 
 

@@ -98,7 +98,7 @@ class Training:
 
     def _start(self, resume: bool) -> _State:
         torch.manual_seed(self._limits.seed)
-        net = self._method.shape.build()
+        net = self._method.build()
         if self._start_from is not None:
             net.load_state_dict(self._start_from.state_dict())
         net.to(self._limits.device)

@@ -12,10 +12,7 @@ from model.framing import Preparation
 
 
 class Shape(Protocol):
-    """What builds an untrained network, and its numbers for the checkpoint."""
-
-    def build(self) -> nn.Module:
-        """The network, its weights drawn from torch's generator."""
+    """What must be known to build a network again, as numbers for the checkpoint."""
 
     def as_dict(self) -> dict[str, int]:
         """Plain numbers."""
@@ -25,6 +22,7 @@ class Shape(Protocol):
 class Method:
     """One recipe, ready for the loop.
 
+    build: the untrained network, its weights drawn from torch's generator.
     steps: of the whole run; check_every: steps between two validations; average: how much of
     the moving average of the weights is kept at each step, 0 for none. rate: learning rate by
     the share of the run that is done. draw: the batch of a step, images (b, c, h, w) and what they
@@ -35,6 +33,7 @@ class Method:
     """
 
     shape: Shape
+    build: Callable[[], nn.Module]
     preparation: Preparation
     batch: int
     steps: int

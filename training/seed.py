@@ -6,6 +6,7 @@ darkest to its brightest voxel; flips and quarter turns; cross-entropy; Adam 1e-
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch.optim import Adam, Optimizer
 
 from model.framing import SEED
 from model.overlap import dice
+from model.unet import UNet
 from model.unet_shape import SEED_SHAPE
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.method import Method
@@ -42,19 +44,20 @@ def seed_method(
         return Adam(parameters, lr=RATE)
 
     return Method(
-        SEED_SHAPE,
-        SEED,
-        BATCH,
-        epochs * batches,
-        batches,
-        0.0,
-        optimizer,
-        lambda share: RATE,
-        functional.binary_cross_entropy_with_logits,
-        draw,
-        lambda net: slice_dice(net, validation),
-        False,
-        {"recipe": "seed", "batch": BATCH, "epochs": epochs, "rate": RATE, "seed": seed},
+        shape=SEED_SHAPE,
+        build=partial(UNet, SEED_SHAPE),
+        preparation=SEED,
+        batch=BATCH,
+        steps=epochs * batches,
+        check_every=batches,
+        average=0.0,
+        optimizer=optimizer,
+        rate=lambda share: RATE,
+        loss=functional.binary_cross_entropy_with_logits,
+        draw=draw,
+        score=lambda net: slice_dice(net, validation),
+        keep_last=False,
+        figures={"recipe": "seed", "batch": BATCH, "epochs": epochs, "rate": RATE, "seed": seed},
     )
 
 

@@ -1,6 +1,7 @@
 """The `standard` recipe: all slices with neighbours, strong augmentation, Dice and entropy."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional
 from model.framing import STANDARD
 from model.neighbours import with_neighbours
 from model.overlap import dice
+from model.unet import UNet
 from model.unet_shape import UNetShape
 from training.annealing import WARMUP, adamw, annealed
 from training.batches import Batches
@@ -57,19 +59,20 @@ def standard_method(
         return coarser(images, masks, unit) if share < plan.coarse_share else (images, masks)
 
     return Method(
-        shape,
-        STANDARD,
-        plan.batch,
-        plan.steps,
-        plan.check_every,
-        plan.average,
-        adamw(plan.rate, plan.weight_decay),
-        annealed(plan.rate, plan.warmup),
-        segmentation_loss,
-        draw,
-        lambda net: mean_dice(net, validation),
-        True,
-        {"recipe": "standard", **asdict(plan)},
+        shape=shape,
+        build=partial(UNet, shape),
+        preparation=STANDARD,
+        batch=plan.batch,
+        steps=plan.steps,
+        check_every=plan.check_every,
+        average=plan.average,
+        optimizer=adamw(plan.rate, plan.weight_decay),
+        rate=annealed(plan.rate, plan.warmup),
+        loss=segmentation_loss,
+        draw=draw,
+        score=lambda net: mean_dice(net, validation),
+        keep_last=True,
+        figures={"recipe": "standard", **asdict(plan)},
     )
 
 

@@ -16,8 +16,8 @@ from daemon.roles import may
 from viewer.api.bearer import bearer_session
 from viewer.api.problems import is_api
 from viewer.auditing import audited
-from viewer.doors import Door
-from viewer.keys import DOORS, RECORDS, SESSION, SESSIONS, SETTINGS
+from viewer.doors import DOORS, Door
+from viewer.keys import RECORDS, SESSION, SESSIONS, SETTINGS
 from viewer.login import COOKIE, limits_of, login_page
 from viewer.sessions import Session
 

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from daemon.index.audit import Action, note
 from viewer.doors import Door
-from viewer.keys import RECORDS, SEEN, SESSION
+from viewer.keys import RECORDS, SESSION
 
 AGAIN_SECONDS = 600.0
 MOST_SEEN = 20_000
@@ -67,3 +67,6 @@ async def _note(request: web.Request, door: Door, action: Action) -> None:
     role = request.match_info.get("role", "")  # which file: a fixed word of ours
     words = f"{detail} {role}".strip()[:150] + by
     await note(request.app[RECORDS], session.account, action, subject, words.strip())
+
+
+SEEN = web.AppKey("seen", Seen)

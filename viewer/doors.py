@@ -34,3 +34,6 @@ class Door:
 def doors_of(doors: tuple[Door, ...]) -> dict[tuple[str, str], Door]:
     """The table of the guard, by method and address."""
     return {(door.route.method, door.path): door for door in doors}
+
+
+DOORS = web.AppKey("doors", dict[tuple[str, str], Door])

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from daemon.index.joined import change_marks
 from viewer.health import is_daemon_alive
-from viewer.keys import JOINED, LIVE, SESSION
+from viewer.keys import JOINED, SESSION
 
 LOG = logging.getLogger(__name__)
 ASK_SECONDS = 1.0
@@ -149,3 +149,6 @@ async def live_pages(app: web.Application) -> AsyncIterator[None]:
 async def end_streams(app: web.Application) -> None:
     """Signal handler of the shutdown: without it the server would wait for the streams."""
     app[LIVE].close()
+
+
+LIVE = web.AppKey("live", Live)

@@ -20,33 +20,21 @@ from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 from viewer.access import guard
 from viewer.addresses import is_loopback
-from viewer.auditing import Seen
+from viewer.auditing import SEEN, Seen
 from viewer.catching_up import catching_up
-from viewer.doors import Door, doors_of
+from viewer.doors import DOORS, Door, doors_of
 from viewer.faults import show_faults
 from viewer.headers import add_headers
-from viewer.keys import (
-    DOORS,
-    INDEX,
-    JOINED,
-    KEPT_ROWS,
-    PASSWORDS,
-    RECORDS,
-    SEEN,
-    SESSIONS,
-    SETTINGS,
-    SHARED,
-    THUMBNAILS,
-)
+from viewer.keys import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS
 from viewer.live import end_streams, live_pages
 from viewer.routes import DOORWAYS
 from viewer.scan_files import send_file
 from viewer.sessions import Sessions
-from viewer.shared_answers import SharedAnswers
+from viewer.shared_answers import SHARED, SharedAnswers
 from viewer.slices import open_slices
-from viewer.thumbnails import Thumbnails
+from viewer.thumbnails import THUMBNAILS, Thumbnails
 from viewer.upload_desk import keep_desk
-from viewer.worklist_rows import KeptRows
+from viewer.worklist_rows import KEPT_ROWS, KeptRows
 
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart

@@ -7,6 +7,8 @@ share one answer until the next change is told (`viewer/live.py`), so that a pag
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
+from aiohttp import web
+
 MOST_KEPT = 200
 
 
@@ -29,3 +31,6 @@ class SharedAnswers:
         except Exception:
             made.pop(key, None)
             raise
+
+
+SHARED = web.AppKey("shared", SharedAnswers)

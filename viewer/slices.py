@@ -8,8 +8,9 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
-from daemon.looks import MARKS, WINDOWS, Look, NoSuchSlice, draw
+from daemon.looks import MARKS, WINDOWS, Look, draw
 from daemon.slots import Allowance, Slot, WorkerFailed
+from model.errors import NoSuchSlice
 from viewer.keys import SETTINGS
 from viewer.lookups import asked_revision
 

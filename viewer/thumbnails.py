@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 from PIL import Image
 
-from viewer.keys import SETTINGS, THUMBNAILS
+from viewer.keys import SETTINGS
 from viewer.lookups import asked_scan
 from viewer.scan_files import PNG, ROLES, find_file
 
@@ -58,3 +58,6 @@ def _shrink(picture: Path) -> bytes | None:
     except (OSError, ValueError, SyntaxError):  # gone meanwhile, or damaged on the disk
         return None
     return small.getvalue()
+
+
+THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

@@ -6,9 +6,11 @@ from aiohttp import web
 
 from daemon.index.patient_search import MOST_FOUND
 from daemon.index.worklist_pages import Asked, count_changed, page_of
-from viewer.keys import JOINED, LIVE, SESSION, SETTINGS, SHARED
+from viewer.keys import JOINED, SESSION, SETTINGS
+from viewer.live import LIVE
 from viewer.pages import render
 from viewer.searching import GONE, recall
+from viewer.shared_answers import SHARED
 from viewer.worklist_address import NUMBER, Address, asked_of, read_address
 from viewer.worklist_rows import html_of, known_rows
 from viewer.worklist_standing import standing

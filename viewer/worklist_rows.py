@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from daemon.index.patients import ensure_patients
 from daemon.index.worklist import Row, worklist_rows
-from viewer.keys import JOINED, KEPT_ROWS, RECORDS
+from viewer.keys import JOINED, RECORDS
 from viewer.worklist_words import Line, line_of
 
 MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages
@@ -60,3 +60,6 @@ def html_of(request: web.Request, rows: list[Row]) -> Markup:
 def _written(request: web.Request, line: Line) -> Markup:
     template = aiohttp_jinja2.get_env(request.app).get_template("worklist_rows.html")
     return cast(Markup, template.module.row(line))  # type: ignore[attr-defined]
+
+
+KEPT_ROWS = web.AppKey("kept_rows", KeptRows)
