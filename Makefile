@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint types layers unit faults scale clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m daemon.demo
+	$(BIN)/python -m tools.demo
 
 test: lint types layers unit
 

@@ -112,8 +112,8 @@ def measure(
 ) -> None:
     """Measure a binary mask: volume, diameters, side."""
     from daemon.outputs.text import print_measured
-    from model.masks import measure_mask
-    from model.reading.scan import read, scan_at
+    from model.measurement.given_masks import measure_mask
+    from model.reading.read import read, scan_at
 
     print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
 
@@ -140,9 +140,8 @@ def train(
 ) -> None:
     """Train the network on scans with drawn masks."""
     from training.loop import Limits
-    from training.recipe import Request
-    from training.standard import StandardPlan
-    from training.terminal import train_visibly
+    from training.recipes.standard import StandardPlan
+    from training.train import Request, train_visibly
 
     table = load(settings).training.model_dump()
     share = table.pop("validation_share")
@@ -168,8 +167,8 @@ def evaluate(
     settings: SettingsFile = None,
 ) -> None:
     """Measure the network against drawn masks, per patient."""
-    from model.segmentation import Rules
-    from training.figures import evaluate_visibly
+    from model.inference.segmentation import Rules
+    from training.evaluate import evaluate_visibly
 
     loaded = load(settings)
     model, seed = loaded.model, loaded.training.seed if out_of_fold else None
@@ -185,8 +184,7 @@ def bench(
     json: AsJson = False,
 ) -> None:
     """Measure the speed on this machine, as ratios of one run."""
-    from daemon.bench import bench_visibly
-    from training.bench import common_rows, training_rows
+    from tools.bench.bench import bench_visibly, common_rows, training_rows
 
     steps = training_rows if training else None
     bench_visibly(scan, common_rows, steps, batch, json, typer.echo)

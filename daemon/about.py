@@ -19,7 +19,7 @@ def versions() -> dict[str, str]:
 
 def about(settings: Settings) -> dict[str, Any]:
     """Everything that a bug report should hold. Secrets are shown as stars."""
-    from model.loading import load_network
+    from model.network.network import load_network
 
     network = load_network(Path(settings.model.weights) if settings.model.weights else None)
     return {

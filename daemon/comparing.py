@@ -29,17 +29,14 @@ from daemon.outputs.change import change_object
 from daemon.outputs.folder import write_report
 from daemon.outputs.growth import save_growth
 from daemon.outputs.sentences import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
-from model.change import Change, Measured, compare
-from model.change_rules import ChangeRules
 from model.errors import GliowatchError
-from model.judging import DATE_UNKNOWN
-from model.marked import Marked
-from model.reading.dicom_identity import Identity
-from model.reading.flair_rules import FlairRules
+from model.inference.analysis import DATE_UNKNOWN
+from model.measurement.change import Change, Marked, Measured, compare
+from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti import read_nifti
-from model.reading.scaling import with_spacing
-from model.reading.scan import read
-from model.registration import register
+from model.reading.read import read, with_spacing
+from model.registration.rigid import register
+from model.rules import ChangeRules, FlairRules
 from model.volume import Note, Volume
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from daemon.outputs.masks import save_mask, save_series
 from daemon.outputs.naming import Naming
 from daemon.reviewing import decision_on
 from model.errors import GliowatchError
-from model.reading.flair_rules import FlairRules
 from model.reading.nifti import read_nifti
+from model.rules import FlairRules
 from model.volume import Volume
 
 

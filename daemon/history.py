@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from model.reading.entered_spacing import Spacing
+from model.rules import Spacing
 
 IN_DOUBT = "identity_conflict"
 DAY_SECONDS = 86400.0

@@ -14,9 +14,9 @@ from daemon.opening import check_unchanged, open_dropped
 from daemon.studies import members_of
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
-from model.reading.dicom_frames import is_dicom
-from model.reading.dicom_identity import Identity, Named, Study, named_in
-from model.reading.dicom_pixels import picture_digest
+from model.reading.dicom.frames import is_dicom
+from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
+from model.reading.dicom.pixels import picture_digest
 from model.reading.kinds import kind_by_name
 from model.volume import Kind, Scan
 

@@ -11,7 +11,7 @@ from daemon.names import UNASSIGNED
 from daemon.settings import Settings
 from daemon.slots import Slot
 from daemon.turns import Turns
-from model.reading.dicom_identity import Identity
+from model.reading.dicom.patient_tags import Identity
 
 
 @dataclass(frozen=True)

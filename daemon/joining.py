@@ -19,8 +19,8 @@ from daemon.intake import (
 from daemon.names import SOURCE
 from daemon.studies import members_of_study
 from model.reading.archive import unpack
-from model.reading.dicom_frames import is_dicom
-from model.reading.dicom_identity import Named, named_in
+from model.reading.dicom.frames import is_dicom
+from model.reading.dicom.patient_tags import Named, named_in
 from model.reading.kinds import is_archive
 from model.volume import Kind, Scan
 

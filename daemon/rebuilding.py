@@ -25,7 +25,7 @@ from daemon.presence import keep_mark
 from daemon.removed import REMOVED, look_through_removed
 from daemon.settings import DaemonSettings, Settings
 from daemon.verifying import aside_files
-from model.reading.dicom_identity import named_in
+from model.reading.dicom.patient_tags import named_in
 
 log = logging.getLogger(__name__)
 UNKNOWN_REASON = "It was rejected; the reason was lost with the index."

@@ -17,17 +17,16 @@ from daemon.outputs.folder import write_files
 from daemon.outputs.report import ModelUsed, build_report, with_lobes
 from daemon.outputs.sentences import CORRECTED, WHY_REVISED
 from daemon.work import JudgingRules, finish_scan, occasion_of
-from model.corrected import read_corrected
 from model.errors import MaskError
-from model.lobes import lobes_of
-from model.masks import findings_on
-from model.overlap import dice
-from model.reading.dicom_identity import Identity
+from model.geometry import dice
+from model.inference.segmentation import Segmentation
+from model.measurement.given_masks import findings_on
+from model.measurement.lobes import lobes_of
+from model.reading.dicom.patient_tags import Identity
+from model.reading.drawn_masks import read_corrected
+from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
-from model.reading.pictures import read_picture
-from model.reading.scaling import with_spacing
-from model.reading.scan import read
-from model.segmentation import Segmentation
+from model.reading.read import read, with_spacing
 from model.volume import MaskArray, Note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone

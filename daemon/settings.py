@@ -15,9 +15,9 @@ from pydantic_settings import (
 )
 
 from daemon.slots import Allowance
-from model.change_rules import CHANGE_RULES as SAME
 from model.errors import GliowatchError
-from model.reading.flair_rules import RULES, FlairRules
+from model.rules import CHANGE_RULES as SAME
+from model.rules import RULES, FlairRules
 
 FILE_NAME = "settings.toml"
 

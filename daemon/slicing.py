@@ -55,7 +55,7 @@ def _windowed(picture: Image.Image, window: tuple[float, float]) -> Image.Image:
 def _shown(folder: Path, inode: int) -> Display:
     """inode: of the folder, so that what was removed and came again is read again."""
     from daemon.comparing import judged_volume  # only the process that draws needs the readers
-    from model.reading.flair_rules import FlairRules
+    from model.rules import FlairRules
 
     report = report_in(folder)
     if report is None:

@@ -8,7 +8,7 @@ from daemon.index.queue import judge_again
 from daemon.index.scans import ScanRow, find_scan
 from daemon.index.spacings import add_spacing, entered_spacing, entered_spacings
 from model.errors import GliowatchError
-from model.reading.entered_spacing import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, Spacing
+from model.rules import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, Spacing
 
 
 class WrongSpacing(GliowatchError):

@@ -12,7 +12,7 @@ from typing import TypeVar
 from daemon.drops import STUDY_MARK, Drop, DropKind, DroppedFile
 from daemon.opening import open_dropped
 from model.reading.archive import unpack
-from model.reading.dicom_identity import study_of
+from model.reading.dicom.patient_tags import study_of
 
 File = TypeVar("File")
 

@@ -16,9 +16,9 @@ from daemon.opening import FilesChanged
 from daemon.studies import members_of, part_by_study
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
-from model.reading.dicom_identity import Identity, named_in
-from model.reading.flair_rules import FlairRules
-from model.reading.glance import Glance, glance_at
+from model.reading.dicom.patient_tags import Identity, named_in
+from model.reading.preview import Glance, glance_at
+from model.rules import FlairRules
 from model.volume import Kind, Scan
 
 

@@ -20,21 +20,19 @@ from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
 from daemon.outputs.report_slices import slices_object
 from daemon.settings import ModelSettings
-from model.change_rules import CHANGE_RULES, ChangeRules
-from model.findings import Finding
-from model.judging import judge
-from model.lobes import lobes_of
-from model.marked import Marked
-from model.reading.dicom_identity import Identity, named_in
-from model.reading.flair_rules import RULES, FlairRules
-from model.reading.scaling import with_spacing
-from model.reading.scan import read
-from model.segmentation import Rules, Segmentation
+from model.inference.analysis import judge
+from model.inference.segmentation import Rules, Segmentation
+from model.measurement.change import Marked
+from model.measurement.findings import Finding
+from model.measurement.lobes import lobes_of
+from model.reading.dicom.patient_tags import Identity, named_in
+from model.reading.read import read, with_spacing
+from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
-    from model.gate import Gate
-    from model.network import Network
+    from model.inference.input_check import Gate
+    from model.network.network import Network
 
 
 NO_PAST = Past()
@@ -251,7 +249,7 @@ def _whose(patient_id: str, intake: Intake, entered: Identity | None) -> Identit
 
 def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> None:
     """Write `<scan_id>_explain.png` into the folder of the scan: where the network looked."""
-    from model.explain import explain  # torch, which only this needs
+    from model.network.gradcam import explain  # torch, which only this needs
 
     heat = explain(volume, network).heat
     (folder / scan_id).mkdir(parents=True, exist_ok=True)
@@ -265,15 +263,15 @@ def hashes_of_source(folder: Path) -> set[str]:
 
 @lru_cache(maxsize=1)
 def _network(weights: Path | None, threads: int) -> "Network":
-    from model.loading import (
-        load_network,
-    )  # the runtime: the daemon, which imports this, needs none
+    from model.network.network import (
+        load_network,  # the runtime: the daemon, which imports this, needs none
+    )
 
     return load_network(weights, threads=threads)
 
 
 @lru_cache(maxsize=1)
 def _gate(least_flair: float, threads: int) -> "Gate | None":
-    from model.gate import load_gate  # the runtime, as for the network
+    from model.inference.input_check import load_gate  # the runtime, as for the network
 
     return load_gate(least_flair, threads) if least_flair else None

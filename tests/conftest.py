@@ -21,8 +21,8 @@ from safetensors.torch import save_file
 import gliowatch as front_door
 from daemon.service import run_daemon
 from daemon.settings import Settings, load_settings
-from model.unet import UNet
-from model.unet_shape import UNetShape
+from model.network.unet import UNet
+from model.weights_config import UNetShape
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "inbox"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from model.points import inverse, move
+from model.geometry import inverse, move
 from model.volume import Affine, MaskArray, Volume
 from tests.phantoms import Point, places
 

@@ -14,11 +14,11 @@ from daemon.index.scans import ScanRow, add_scan, row_of_report
 from daemon.outputs.folder import write_files, write_report, write_views
 from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
 from daemon.outputs.report_slices import slices_object
-from model.findings import measure
-from model.midplane import Midplane
-from model.reading.dicom_identity import Identity
-from model.reading.scan import read
-from model.segmentation import Segmentation
+from model.inference.segmentation import Segmentation
+from model.measurement.findings import measure
+from model.measurement.midplane import Midplane
+from model.reading.dicom.patient_tags import Identity
+from model.reading.read import read
 from model.volume import Kind, MaskArray, Scan
 
 UPRIGHT = Midplane(np.zeros(3), np.array([1.0, 0.0, 0.0]))  # of a head that lies straight

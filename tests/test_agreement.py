@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.findings import measure
-from model.midplane import midplane_of_head
+from model.measurement.findings import measure
+from model.measurement.midplane import midplane_of_head
 from tests.phantoms import head
-from training.agreement import Row, compared, table_row
-from training.bland_altman import Pairs, save_bland_altman
+from tools.experiments.drawn_agreement import Pairs, Row, compared, save_bland_altman, table_row
 
 
 def row(name: str, ours: float, drawn: float | None) -> Row:

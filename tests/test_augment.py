@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from training import augment
-from training.augment import augment as augmented
+from training import augmentation
+from training.augmentation import augment as augmented
 
 TISSUE = torch.full((8, 3, 96, 80), 0.3)
 MASKS = torch.zeros(8, 1, 96, 80)
@@ -17,21 +17,21 @@ def chance() -> torch.Generator:
 
 
 def test_islands_shine_in_the_chosen_pictures_away_from_the_tumor() -> None:
-    assert torch.equal(augment._islands(TISSUE, MASKS, 0.0, chance()), TISSUE)
-    some = augment._islands(TISSUE, MASKS, 0.4, chance())
+    assert torch.equal(augmentation._islands(TISSUE, MASKS, 0.0, chance()), TISSUE)
+    some = augmentation._islands(TISSUE, MASKS, 0.4, chance())
     changed = (some != TISSUE).flatten(1).any(1)
     assert 0 < int(changed.sum()) < len(changed)
     assert (some >= TISSUE).all()
     beside = functional.max_pool2d(MASKS, 11, 1, 5).bool().expand_as(some)
     assert torch.equal(some[beside], TISSUE[beside])
-    assert torch.equal(augment._islands(TISSUE, MASKS, 1.0, chance())[changed], some[changed])
+    assert torch.equal(augmentation._islands(TISSUE, MASKS, 1.0, chance())[changed], some[changed])
 
 
 @pytest.mark.parametrize("width", [5, 15])
 def test_rows_then_columns_find_what_the_whole_square_holds(width: int) -> None:
     values = torch.randn(2, 1, 30, 40, generator=chance())
     whole = functional.max_pool2d(values, width, 1, width // 2)
-    assert torch.equal(augment._widened(values, width), whole)
+    assert torch.equal(augmentation._widened(values, width), whole)
 
 
 def test_the_same_generator_gives_the_same_batch_and_leaves_its_input_alone() -> None:

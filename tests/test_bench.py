@@ -7,10 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from daemon import bench
-from daemon.bench_scan import MODEL, PDF, WHOLE
-from daemon.bench_table import print_bench
-from daemon.bench_targets import (
+from model.network.network import load_network
+from model.network.unet import UNet
+from model.reading.read import read, scan_at
+from model.weights_config import SEED_SHAPE, UNetShape
+from tests.conftest import SAMPLES
+from tools.bench import bench, training_step
+from tools.bench.bench import common_rows, print_bench, training_rows
+from tools.bench.scan_stages import MODEL, PDF, WHOLE
+from tools.bench.targets import (
     COMMON,
     LOADER,
     OURS_COMMON,
@@ -19,15 +24,7 @@ from daemon.bench_targets import (
     ratios_of,
     training_ratios,
 )
-from model.loading import load_network
-from model.reading.scan import read, scan_at
-from model.speed import gflop_of_slice
-from model.timing import FEWEST, Row, interleaved
-from model.unet import UNet
-from model.unet_shape import SEED_SHAPE, UNetShape
-from tests.conftest import SAMPLES
-from training import bench_step, common_way
-from training.bench import common_rows, training_rows
+from tools.bench.timing import FEWEST, Row, gflop_of_slice, interleaved
 
 PICTURE = next((SAMPLES / "a-picture").iterdir())
 
@@ -88,8 +85,10 @@ def test_ratios_say_what_was_reached_and_what_is_wanted() -> None:
 
 
 def test_the_names_of_rows_are_those_that_ratios_look_for() -> None:
-    assert (common_way.OURS, common_way.COMMON) == (OURS_COMMON, COMMON)
-    named = tuple(f", {each}" for each in (bench_step.OURS, bench_step.PLAIN, bench_step.LOADER))
+    assert (training_step.OURS, training_step.COMMON) == (OURS_COMMON, COMMON)
+    named = tuple(
+        f", {each}" for each in (training_step.OURS, training_step.PLAIN, training_step.LOADER)
+    )
     assert named == (STEP, PLAIN_STEP, LOADER)
 
 
@@ -98,8 +97,8 @@ def test_a_scan_is_timed_from_its_file_to_its_results(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bench, "ROUNDS", 1)
-    monkeypatch.setattr("model.speed.SIDE", 256)
-    monkeypatch.setattr(bench_step, "SIZES", {"small": (2, 2, 2)})
+    monkeypatch.setattr("tools.bench.timing.SIDE", 256)
+    monkeypatch.setattr(training_step, "SIZES", {"small": (2, 2, 2)})
     said: list[str] = []
     bench.bench_visibly(PICTURE, common_rows, training_rows, 0, True, said.append)
     content = json.loads("\n".join(said))
@@ -119,7 +118,7 @@ def test_a_scan_is_timed_from_its_file_to_its_results(
 def test_without_torch_the_table_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
 ) -> None:
-    monkeypatch.setattr("training.bench.find_spec", lambda name: None)
+    monkeypatch.setattr("tools.bench.bench.find_spec", lambda name: None)
     assert common_rows(read(scan_at(PICTURE)), load_network(small_weights), tmp_path) == ()
     row = {"name": MODEL, "median": 0.5, "low": 0.4, "high": 0.6, "rounds": 7}
     ratios = ratios_of({MODEL: 0.5, WHOLE: 1.0}, 0.5, 10.0, 100.0, 20)

@@ -12,14 +12,13 @@ from safetensors.torch import save_file
 from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
-from model.certainty import Certainty, promised_dice, spread
-from model.loading import load_network
-from model.preparation import prepare
+from model.inference.confidence import Certainty, promised_dice, spread
+from model.inference.preprocessing import prepare
+from model.inference.segmentation import Rules, segment
+from model.network.network import load_network
 from model.reading.nifti import read_nifti
-from model.segmentation import Rules, segment
 from tests.conftest import FRONTAL
-from training.rates import Checked, rates
-from training.trust import Judged, check, compare, fit
+from training.confidence_fit import Checked, Judged, check, compare, fit, rates
 
 PLAIN = Certainty(1.0, 1.0, 0.0, -1.0, 1.0, 0.1, 2.0, 0.9, 0.5)
 

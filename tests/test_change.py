@@ -7,13 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from daemon.outputs.change import change_object
-from model.change import Change, Measured, compare
-from model.change_rules import ChangeRules
-from model.findings import measure
-from model.marked import Marked
-from model.points import inverse
+from model.geometry import inverse
+from model.measurement.change import Change, Marked, Measured, compare
+from model.measurement.findings import measure
 from model.reading.nifti import read_nifti
-from model.registration import Registration, register
+from model.registration.rigid import Registration, register
+from model.rules import ChangeRules
 from model.volume import Affine, MaskArray, Volume
 from tests.conftest import FRONTAL
 from tests.moved_heads import ball, middle, moved_place, scanned_again, with_ball

@@ -12,12 +12,11 @@ from PIL import Image
 
 from daemon.outputs.dicom_origin import Judgement, read_origin
 from daemon.outputs.dicom_seg import build_seg
-from model.corrected import read_corrected
 from model.errors import GliowatchError
-from model.reading.dicom_seg import read_seg
+from model.reading.drawn_masks import read_corrected, read_seg
+from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
-from model.reading.pictures import read_picture
-from model.reading.scan import read
+from model.reading.read import read
 from model.volume import Kind, Scan, Volume
 from tests.conftest import SAMPLES
 from tests.corrections import AFFINE, SHAPE, block, save

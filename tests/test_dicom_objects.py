@@ -19,17 +19,17 @@ from daemon.oneoff import segment_once
 from daemon.outputs.dicom_objects import write_objects
 from daemon.outputs.dicom_origin import Judgement
 from daemon.outputs.marks import OUTLINE
-from daemon.outputs.seg_picture import draw, marked_images
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
-from model.reading.dicom import read_dicom
-from model.segmentation import Segmentation
+from model.inference.segmentation import Segmentation
+from model.reading.dicom.study import read_dicom
 from model.volume import Volume
 from tests.conftest import SAMPLES, SHARED
 from tests.phantoms import codes
 from tests.programs import program
 from tests.test_reading_dicom_enhanced import items, second_echo, write_enhanced
 from tests.test_reading_dicom_setup import STORED, Series, write_series
+from tools.draw_seg import draw, marked_images
 
 STUDY = SAMPLES / "from-the-pacs" / "study"
 BRAINIX = SHARED / "dicom" / "brainix_flair"

@@ -11,18 +11,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from model.engine_openvino import OpenVINOEngine
-from model.engine_torch import TorchEngine, fill
 from model.errors import WeightsError
-from model.gate import load_gate
-from model.gate_net import GateNet
-from model.graphs import unet_graph
-from model.loading import load_network
-from model.preparation import prepare
+from model.inference.input_check import load_gate
+from model.inference.preprocessing import prepare
+from model.network.network import load_network
+from model.network.openvino_graphs import OpenVINOEngine, unet_graph
+from model.network.unet import GateNet, TorchEngine, UNet, fill
+from model.network.weights_file import Member, read_safetensors, read_weights
 from model.reading.nifti import read_nifti
-from model.unet import UNet
-from model.unet_shape import SEED_SHAPE, UNetShape
-from model.weights_file import Member, read_safetensors, read_weights
+from model.weights_config import SEED_SHAPE, UNetShape
 from tests.conftest import FRONTAL, ROOT, SAMPLES
 
 WEIGHTS = ROOT / "model" / "weights"

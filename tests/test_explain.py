@@ -11,11 +11,11 @@ from PIL import Image
 from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
-from model.explain import explain
-from model.loading import load_network
+from model.network.gradcam import explain
+from model.network.network import load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL, SAMPLES
-from training.heat import pointing
+from tools.experiments.heat import pointing
 
 REFERENCE = SAMPLES.parent / "reference" / "TCGA_CS_4944_20010208_seg.nii.gz"
 DRAWN = next((SAMPLES / "TCGA_CS_4944_20010208").iterdir())

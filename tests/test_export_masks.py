@@ -14,7 +14,7 @@ from daemon.index.reviews import Decision, add_review
 from daemon.settings import Settings
 from model.reading.nifti import read_nifti
 from tests.conftest import drain, gliowatch, reports
-from training.cases import find_cases
+from training.datasets import find_cases
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "inbox"
 

@@ -14,13 +14,13 @@ from daemon.oneoff import segment_once
 from daemon.settings import ModelSettings
 from daemon.work import judging_rules
 from model.errors import WeightsError
-from model.gate import load_gate, middle_slices, read_gate
-from model.preparation import prepare
+from model.inference.input_check import load_gate, middle_slices, read_gate
+from model.inference.preprocessing import prepare
 from model.reading.nifti import read_nifti
-from model.seen import Seen
+from model.weights_config import Seen
 from tests.conftest import FRONTAL, SAMPLES
-from training.gate_shares import show, turn
-from training.tissues import Contrast, tissues
+from tools.experiments.input_check_shares import show, turn
+from training.recipes.drawn_tissues import Contrast, tissues
 
 LEAST = ModelSettings().least_flair
 T1 = Contrast(fluid=0.3, white=1.0, grey=0.7, lesion=1.0)

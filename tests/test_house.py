@@ -59,7 +59,7 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "gliowatch.py",
         "model/weights/flair_unet.safetensors",
         "model/weights/flair_gate.safetensors",
-        "model/lobes.npz",
+        "model/measurement/lobes.npz",
         "training/tissues.npz",
         "viewer/templates/worklist.html",
         "viewer/static/gliowatch.css",

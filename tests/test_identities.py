@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from daemon.index.folding import fold
 from daemon.settings import Settings, load_settings
-from model.reading.dicom_identity import Identity, named_in
+from model.reading.dicom.patient_tags import Identity, named_in
 from tests.conftest import drain, reports
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_studies import BIG

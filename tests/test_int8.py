@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import typer
 
-from model.loading import load_network
+from model.network.network import load_network
 from tests.conftest import FRONTAL
-from training import int8, int8_ways
-from training.cases import Case, DatasetError
-from training.int8_slices import calibration_images, evenly, part
-from training.int8_verdict import Compared, Verdict, best_of
+from tools.experiments import int8
+from tools.experiments.int8 import Compared, Verdict, best_of, calibration_images, evenly, part
+from training.datasets import Case, DatasetError
 
 LEARNED = tuple(f"p{number}" for number in range(20))
 
@@ -67,15 +66,15 @@ def test_of_those_fast_enough_the_one_that_loses_least_is_chosen() -> None:
 def test_without_nncf_one_sentence_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(int8_ways, "find_spec", lambda name: None)
+    monkeypatch.setattr(int8, "find_spec", lambda name: None)
     with pytest.raises(typer.Exit):
         int8.show(tmp_path, tmp_path)
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_one_way_can_be_asked_for_by_its_name() -> None:
-    assert list(int8_ways.ways_named("")) == list(int8_ways.WAYS)
-    (name, *_) = int8_ways.WAYS
-    assert list(int8_ways.ways_named(name)) == [name]
+    assert list(int8.ways_named("")) == list(int8.WAYS)
+    (name, *_) = int8.WAYS
+    assert list(int8.ways_named(name)) == [name]
     with pytest.raises(DatasetError, match=name):
-        int8_ways.ways_named("another")
+        int8.ways_named("another")

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.head_fit import HeadFit, fit_head
-from model.lobes import ATLAS, LEAST_SCORE, LOBES, load_atlas, lobes_of
+from model.measurement.lobes import ATLAS, LEAST_SCORE, LOBES, load_atlas, lobes_of
 from model.reading.nifti import read_nifti
+from model.registration.head_atlas import HeadFit, fit_head
 from model.volume import Scale, Volume
 from tests.conftest import FRONTAL
 from tests.phantoms import ORDERS, grid
-from training.lobe_atlas import lobe_at
+from tools.atlas_makers.lobe_atlas import lobe_at
 
 PLACES = {  # MNI mm, well inside
     "frontal": [(38, -12, 58), (6, 40, -18), (48, 25, 14), (8, 0, 65), (25, 55, 10)],

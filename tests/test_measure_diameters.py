@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.contour import outline
-from model.diameters import Diameter, in_plane_diameters
-from model.surface import longest_distance, outermost
+from model.measurement.diameters import Diameter, in_plane_diameters, outline
+from model.measurement.findings import longest_distance, outermost
 from tests.phantoms import Shape, ellipsoid, grid
 
 PLAIN = np.eye(4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from model.errors import MaskError
-from model.findings import Side
-from model.masks import measure_mask
-from model.midplane import midplane_of_grid
+from model.measurement.findings import Side
+from model.measurement.given_masks import measure_mask
+from model.measurement.midplane import midplane_of_grid
 from model.reading.nifti import read_nifti
 from tests.phantoms import ORDERS, Shape, codes, grid, head, sphere, write_nifti
 

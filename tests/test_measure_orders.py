@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.findings import Lesion, Side, measure, number_lesions
-from model.midplane import midplane_of_grid, midplane_of_head
+from model.measurement.findings import Lesion, Side, measure, number_lesions
+from model.measurement.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
-from model.upright import Upright
-from model.volume import Affine, MaskArray, slice_axis
+from model.volume import Affine, MaskArray, Upright, slice_axis
 from tests.conftest import FRONTAL
 from tests.phantoms import ORDERS, Shape, Stored, ellipsoid, grid, head, sphere
 

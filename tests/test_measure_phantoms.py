@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from model.findings import Lesion, Side, measure
-from model.midplane import Midplane, midplane_of_grid
+from model.measurement.findings import Lesion, Side, measure
+from model.measurement.midplane import Midplane, midplane_of_grid
 from model.volume import Affine, MaskArray
 from tests.phantoms import ORDERS, Point, Shape, Stored, ellipsoid, grid, sphere
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from daemon.outputs.folder import write_files
 from daemon.outputs.report import ModelUsed, Occasion, build_report
-from model.findings import Finding, Findings, measure
-from model.midplane import midplane_of_head
+from model.inference.segmentation import Segmentation
+from model.measurement.findings import Finding, Findings, measure
+from model.measurement.midplane import midplane_of_head
 from model.reading.nifti import read_nifti
-from model.segmentation import Segmentation
 from model.volume import Kind, Note, Scale, Volume
 from tests.phantoms import ORDERS, grid, head
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from model.findings import Finding, Findings, Side, measure
+from model.measurement.findings import Finding, Findings, Side, measure
 from model.volume import Affine
 from tests.phantoms import Point, Shape, ellipsoid, grid, sphere
 

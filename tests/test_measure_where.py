@@ -9,16 +9,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from daemon.outputs.where_words import position_words, side_words
-from model.findings import Lesion, Side, measure
-from model.head import brightness, head_mask
-from model.midplane import Midplane, midplane_of_head
+from model.intensity import brightness, head_mask
+from model.measurement.findings import Lesion, Side, measure
+from model.measurement.location import Place
+from model.measurement.midplane import Midplane, midplane_of_head
 from model.reading.nifti import read_nifti
 from model.volume import MaskArray, Scale, Volume
-from model.where import Place
 from tests.conftest import FRONTAL
 from tests.phantoms import Head, Point, head
-from training.cases import Case, find_cases, read_split
-from training.turned_heads import YAWS, try_turns, turned_about_s
+from tools.experiments.turned_heads import YAWS, try_turns, turned_about_s
+from training.datasets import Case, find_cases, read_split
 
 CLEAR_MM = 12.0  # a lesion whose middle lies this far from the head's middle has one side
 

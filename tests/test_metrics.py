@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from model.overlap import Mask
-from training.evaluation import spread
-from training.metrics import count_lesions, hausdorff_95
-from training.pixels import Confusion, calibrate, score_slices
+from model.geometry import Mask
+from training.evaluate import spread
+from training.metrics import Confusion, calibrate, count_lesions, hausdorff_95, score_slices
 
 
 def cube(first: int, last: int, shape: tuple[int, int, int] = (30, 30, 12)) -> Mask:

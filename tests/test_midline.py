@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.midline import MidlineShift, midline_shift
-from model.midplane import midplane_of_head
+from model.measurement.location import Side
+from model.measurement.midline_shift import MidlineShift, midline_shift
+from model.measurement.midplane import midplane_of_head
 from model.reading.nifti import read_nifti
 from model.volume import Volume
-from model.where import Side
 from tests.conftest import FRONTAL
 from tests.phantoms import ORDERS, head
-from training.cases import find_cases
-from training.shifted_heads import pushed, shift_of
+from tools.experiments.shifted_heads import pushed, shift_of
+from training.datasets import find_cases
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon.bench_batch import bench_batch
-from daemon.bench_daemon import BenchDaemon, BenchStalled
-from daemon.bench_scan import bench_scan
-from daemon.bench_targets import COLD, MEGABYTES, SEGMENT, WARM, batch_ratios, waiting_ratios
 from daemon.settings import Settings
 from daemon.turns import Turns
 from model.errors import GliowatchError
-from model.gate import load_gate
-from model.loading import load_network
+from model.inference.input_check import load_gate
+from model.network.network import load_network
 from tests.conftest import SAMPLES, reports, running_daemon, until
-from training.speed_page import BEGIN, END, NoPlaceForFigures, lines_of, main
+from tools.bench.daemon_batch import BenchDaemon, BenchStalled, bench_batch
+from tools.bench.scan_stages import bench_scan
+from tools.bench.speed_page import BEGIN, END, NoPlaceForFigures, lines_of, main
+from tools.bench.targets import COLD, MEGABYTES, SEGMENT, WARM, batch_ratios, waiting_ratios
 
 PICTURE = next((SAMPLES / "a-picture").iterdir())
 
@@ -52,7 +51,7 @@ def test_a_batch_goes_through_the_real_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
 ) -> None:
     monkeypatch.setenv("GLIOWATCH_MODEL__WEIGHTS", str(small_weights))
-    monkeypatch.setattr("daemon.bench_batch.ONE_BY_ONE", 2)
+    monkeypatch.setattr("tools.bench.daemon_batch.ONE_BY_ONE", 2)
     taken = bench_scan(PICTURE, tmp_path / "files", load_network(small_weights), load_gate(0.0))
     taken.write_files()
     told: list[int] = []

@@ -18,7 +18,7 @@ from daemon.outputs.pdf import write_pdf
 from daemon.outputs.sentences import NO_EARLIER, RESEARCH_USE, finding_sentence
 from daemon.service import run_daemon
 from daemon.settings import Settings
-from model.reading.dicom_identity import Identity
+from model.reading.dicom.patient_tags import Identity
 from tests.phantoms import head, write_nifti
 
 LESION: dict[str, Any] = {

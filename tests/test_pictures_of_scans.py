@@ -16,7 +16,7 @@ from daemon.outputs.pictures import (
     save_montage,
     save_overlay,
 )
-from model.segmentation import Segmentation
+from model.inference.segmentation import Segmentation
 from model.volume import Kind, Volume
 from tests.phantoms import ORDERS, Head, Point, Shape, head
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.framing import STANDARD
-from model.neighbours import with_neighbours
-from model.preparation import Prepared, from_window, prepare
+from model.inference.preprocessing import Prepared, from_window, prepare, with_neighbours
 from model.volume import Kind, Scale, Volume
+from model.weights_config import STANDARD
 from tests.phantoms import ORDERS, Head, Shape, grid, head
 
 BRIGHT = 0.42  # of the network's white: between brain (a quarter) and the phantom's lesion

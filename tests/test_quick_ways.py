@@ -7,11 +7,10 @@ import pytest
 from PIL import Image
 
 from daemon.outputs.png import save_png
-from model.head import brightness, head_mask
-from model.head_cost import HeadCost, Template, Thinned
-from model.levels import levels_of
-from model.points import block_means
-from model.resampling import Resampling, weights
+from model.geometry import block_means
+from model.inference.preprocessing import Resampling, weights
+from model.intensity import brightness, head_mask, levels_of
+from model.registration.head_atlas import HeadCost, Template, Thinned
 
 CHANCE = np.random.default_rng(3)
 

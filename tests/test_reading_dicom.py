@@ -13,8 +13,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from model.reading.dicom import read_dicom
-from model.reading.dicom_identity import Named, named_in
+from model.reading.dicom.patient_tags import Named, named_in
+from model.reading.dicom.study import read_dicom
 from model.volume import Kind, Scale, Volume
 from tests.phantoms import Stored, codes, grid
 from tests.test_reading_dicom_setup import AFFINE, SHAPE, STORED, Series, reason, write_series

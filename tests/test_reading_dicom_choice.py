@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from model.reading.dicom import read_dicom
-from model.reading.dicom_sequence import Sequence, sequence_of
-from model.reading.flair_rules import FlairRules
+from model.reading.dicom.flair_selection import Sequence, sequence_of
+from model.reading.dicom.study import read_dicom
+from model.rules import FlairRules
 from tests.phantoms import grid
 from tests.test_reading_dicom_setup import AFFINE, STORED, Change, Series, write_series
 

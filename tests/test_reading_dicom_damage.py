@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from model.reading.dicom_identity import named_in, study_of
+from model.reading.dicom.patient_tags import named_in, study_of
 from model.volume import Volume
 from tests.phantoms import codes
 from tests.test_reading_dicom_setup import (

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from model.reading.dicom import read_dicom
+from model.reading.dicom.study import read_dicom
 from model.volume import Affine
 from tests.phantoms import codes
 from tests.test_reading_dicom_setup import AFFINE, RAS_TO_LPS, STORED, reason, texts

@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from model.errors import UnreadableScan
-from model.reading.dicom import read_dicom
+from model.reading.dicom.study import read_dicom
 from model.volume import Volume
 from tests.conftest import SHARED
 from tests.phantoms import codes, grid

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from model.errors import UnreadableScan
-from model.reading.dicom import read_dicom
+from model.reading.dicom.study import read_dicom
 from model.volume import Affine, Volume
 from tests.phantoms import Shape, grid
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.errors import UnreadableScan
 from model.reading.nifti import read_nifti
-from model.reading.scan import read
+from model.reading.read import read
 from model.volume import Kind, Scale, Scan, Volume
 from tests.phantoms import ORDERS, codes, grid, write_nifti
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model.errors import UnreadableScan
-from model.reading.scan import read
+from model.reading.read import read
 from model.volume import Kind, Scan, Volume
 from tests.phantoms import grid, write_nifti
 

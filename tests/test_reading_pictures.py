@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import UnreadableScan
-from model.reading.scan import read
+from model.reading.read import read
 from model.volume import Kind, Scale, Scan, Volume
 from tests.phantoms import codes
 

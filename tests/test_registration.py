@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.points import move
+from model.geometry import move
 from model.reading.nifti import read_nifti
-from model.reading.scan import read, scan_at
-from model.registration import Registration, register
+from model.reading.read import read, scan_at
+from model.registration.rigid import Registration, register
 from model.volume import Volume
 from tests.conftest import FRONTAL
 from tests.moved_heads import UPRIGHT, Moved, middle, scanned_again

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.findings import number_lesions
-from model.judging import is_scattered
+from model.inference.analysis import is_scattered
+from model.inference.segmentation import Rules, fewest_voxels, without_specks
+from model.measurement.findings import number_lesions
 from model.reading.nifti import read_nifti
-from model.segmentation import Rules, fewest_voxels, without_specks
-from training.cases import find_cases, read_split
+from training.datasets import find_cases, read_split
 
 
 @pytest.mark.parametrize(

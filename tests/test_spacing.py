@@ -15,10 +15,9 @@ from daemon.index.spacings import add_spacing
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from daemon.spacing import enter_spacing, queue_spaced
-from model.reading.entered_spacing import Spacing
 from model.reading.nifti import load_image
-from model.reading.scaling import with_spacing
-from model.reading.scan import read, scan_at
+from model.reading.read import read, scan_at, with_spacing
+from model.rules import Spacing
 from tests.conftest import FRONTAL, reports
 
 SIZES = Spacing(0.9, 0.8, 5.5)

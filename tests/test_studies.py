@@ -23,7 +23,7 @@ from daemon.reconciling import Reconciler
 from daemon.resting import Resting
 from daemon.settings import Settings
 from daemon.studies import part_by_study
-from model.reading.dicom import read_dicom
+from model.reading.dicom.study import read_dicom
 from tests.conftest import drain, left_in_inbox, reasons, reports
 from tests.test_reading_dicom_setup import Change, Series, write_series
 

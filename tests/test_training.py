@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.framing import SEED, STANDARD
-from model.loading import load_network
-from model.overlap import dice
-from model.segmentation import Rules
-from training.batches import Batches
-from training.cache import CachedPatient, load_cache
-from training.cases import (
+from model.geometry import dice
+from model.inference.segmentation import Rules
+from model.network.network import load_network
+from model.weights_config import SEED, STANDARD
+from training.augmentation import Batches
+from training.cache import CachedPatient, build_cache, load_cache, prepare_case
+from training.datasets import (
     DatasetError,
     Split,
     choose_cases,
@@ -22,15 +22,13 @@ from training.cases import (
     read_split,
     split_by_patient,
 )
-from training.checkpoint import BEST, LATEST, load_checkpoint
-from training.evaluation import Judge, evaluate, summary
-from training.export import export_weights
-from training.loop import Limits, Progress, Training
-from training.preparing import build_cache, prepare_case
-from training.recipe import Request, Watch
-from training.recipe import train as train_recipe
-from training.seed import seed_method, tumor_slices
-from training.standard import StandardPlan, standard_method
+from training.evaluate import Judge, evaluate, summary
+from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
+from training.recipes.seed_baseline import seed_method, tumor_slices
+from training.recipes.standard import StandardPlan, standard_method
+from training.release import export_weights
+from training.train import Request, Watch
+from training.train import train as train_recipe
 
 PLAN = StandardPlan(steps=6, batch=2, check_every=2, width=2)
 
@@ -189,7 +187,8 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "import sys\n"
         "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.cache, training.standard, training.seed, training.export\n"
+        "import training.loop, training.cache, training.release\n"
+        "import training.recipes.standard, training.recipes.seed_baseline\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

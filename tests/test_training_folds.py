@@ -13,33 +13,22 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from model.errors import WeightsError
-from model.framing import SEED, STANDARD
-from model.gate import CLASSES, GateShape, read_gate
-from model.gate_net import GateNet
-from model.loading import load_network
-from model.network import Network
-from model.preparation import prepare
+from model.inference.input_check import read_gate
+from model.inference.preprocessing import prepare
+from model.network.network import Network, load_network
+from model.network.unet import GateNet, UNet
+from model.network.weights_file import Member
 from model.reading.nifti import read_nifti
-from model.seen import Seen
-from model.unet import UNet
-from model.unet_shape import SEED_SHAPE, UNetShape
-from model.weights_file import Member
+from model.weights_config import CLASSES, SEED, SEED_SHAPE, STANDARD, GateShape, Seen, UNetShape
 from tests.test_training import write_case
-from training.cases import (
-    FOLDS,
-    DatasetError,
-    find_cases,
-    folds_of,
-    split_by_fold,
-)
-from training.checkpoint import BEST, load_checkpoint, save_checkpoint
-from training.gate import GatePlan, draw, gate_method
-from training.loop import Limits
-from training.preparing import prepare_case
-from training.recipe import Request, Watch, train
-from training.ship import _ship
-from training.standard import StandardPlan, coarser, standard_method
-from training.tissues import draw_slice, flair_contrast, other_contrast
+from training.cache import prepare_case
+from training.datasets import FOLDS, DatasetError, find_cases, folds_of, split_by_fold
+from training.loop import BEST, Limits, load_checkpoint, save_checkpoint
+from training.recipes.drawn_tissues import draw_slice, flair_contrast, other_contrast
+from training.recipes.input_check import GatePlan, draw, gate_method
+from training.recipes.standard import StandardPlan, coarser, standard_method
+from training.release import _ship
+from training.train import Request, Watch, train
 
 PLAN = StandardPlan(steps=4, batch=2, check_every=4, width=2)
 WATCH = Watch(lambda total: None, lambda progress: None)
@@ -99,7 +88,7 @@ def shipped(data: Path, runs: list[Path], tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("shipped")
     split = folder / "split.json"
     split.write_text(json.dumps({"development": PATIENTS}))
-    command = [sys.executable, "-m", "training.ship", "--data", data, "--split", split]
+    command = [sys.executable, "-m", "training.release", "--data", data, "--split", split]
     command += ["-o", folder / "five.safetensors", "--json", folder / "figures.json", *runs]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -332,11 +321,10 @@ def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -
     method = gate_method(GatePlan(steps=2, batch=4, check_every=2), patients, patients)
     assert isinstance(method.build(), GateNet)
     request = Request(data, tmp_path / "gate", None, 0.2, False, recipe="gate", fold=0)
-    from training import recipe
 
     plan = replace(GatePlan(), steps=2, batch=4, check_every=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "GatePlan", lambda seed: plan)
+        patch.setattr("training.train.GatePlan", lambda seed: plan)
         train(request, PLAN, Limits(), WATCH)
     gate = read_gate(tmp_path / "gate" / "weights.safetensors", 0.5)
     assert gate.shape == GateShape()

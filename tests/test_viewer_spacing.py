@@ -8,7 +8,7 @@ import pytest
 from daemon.drops import DropKind
 from daemon.index import ledger
 from daemon.index.spacings import entered_spacing
-from model.reading.entered_spacing import Spacing
+from model.rules import Spacing
 from tests.test_viewer_setup import House, open_house, scan_row
 from viewer.keys import INDEX, RECORDS
 

@@ -13,8 +13,8 @@ from daemon.index.heartbeats import RECONCILE, beat
 from daemon.index.lines import failed, in_line
 from daemon.index.nights import nights
 from daemon.queue_commands import reprocess_older
-from model.loading import load_network
-from model.weights_about import about_weights
+from model.network.network import load_network
+from model.weights_config import about_weights
 from tests.test_viewer_setup import House, open_house
 from viewer.keys import INDEX
 

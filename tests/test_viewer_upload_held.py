@@ -18,7 +18,7 @@ from daemon.index.scan_dates import entered_date
 from daemon.index.spacings import entered_spacing
 from daemon.intake import take_in
 from daemon.queue_commands import cancel
-from model.reading.entered_spacing import Spacing
+from model.rules import Spacing
 from tests.conftest import FRONTAL
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_viewer_setup import House, open_house

@@ -3,6 +3,7 @@
 import copy
 import csv
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,9 +13,28 @@ from typing import Any
 import torch
 from torch import nn
 
-from training.cases import DatasetError, Split
-from training.checkpoint import BEST, LATEST, load_checkpoint, save_checkpoint
-from training.method import Method
+from training.datasets import DatasetError, Split
+from training.recipes.recipe import Method
+
+LATEST = "latest_checkpoint.pth"
+BEST = "best_model.pth"
+
+
+def save_checkpoint(content: dict[str, Any], path: Path) -> None:
+    """Write beside the target, sync, rename: a kill leaves the old checkpoint or the new one."""
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as stream:
+        torch.save(content, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Tensors and plain values only (`weights_only`): a hostile file cannot run code."""
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
 
 METRICS = "metrics.csv"
 

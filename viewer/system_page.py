@@ -20,7 +20,7 @@ from daemon.index.queue import count_older
 from daemon.outputs.sentences import moment_words
 from daemon.queue_commands import DONE
 from daemon.settings import Settings
-from model.weights_about import Weights, about_weights
+from model.weights_config import Weights, about_weights
 from viewer.keys import INDEX, SESSION, SETTINGS
 from viewer.lookups import known_patients
 from viewer.pages import render

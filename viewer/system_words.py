@@ -8,7 +8,7 @@ from daemon.index.lines import Counts, Line
 from daemon.index.nights import Night
 from daemon.outputs.sentences import HASH_CHARACTERS, moment_words
 from daemon.settings import DaemonSettings, Settings
-from model.weights_about import Weights
+from model.weights_config import Weights
 
 GIGABYTE = 1e9
 NOT_SURE = "not known yet"

@@ -14,7 +14,7 @@ from viewer.upload_words import fault_words, scan_words, series_lines, series_ti
 
 if TYPE_CHECKING:
     from daemon.understanding import Understood
-    from model.reading.dicom_identity import Identity
+    from model.reading.dicom.patient_tags import Identity
 
 MOST_PATIENTS = 500
 NEW = "new"  # the choice of a patient who is not there yet

@@ -25,7 +25,7 @@ from daemon.index.spacings import add_spacing
 from daemon.names import UNASSIGNED, folder_name, hash_scan
 from daemon.spacing import WrongSpacing, spacing_of
 from model.errors import GliowatchError
-from model.reading.entered_spacing import Spacing
+from model.rules import Spacing
 from viewer.keys import RECORDS, SESSION
 from viewer.pages import check_csrf
 from viewer.patient_fields import entered, faults

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from daemon.understanding import Understood
-    from model.reading.glance import Glance
+    from model.reading.preview import Glance
 
 MOST_SERIES = 12  # lines for one study
 NO_SCALE = "No scale: millimetres and volume not available"

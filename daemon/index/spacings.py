@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from daemon.index.database import Database, now
-from model.reading.entered_spacing import Spacing
+from model.rules import Spacing
 
 _COLUMNS = "scan_id, across_mm, down_mm, between_mm, entered_by, entered_at"
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model.change import Change
+from model.measurement.change import Change
 from model.volume import Affine
 
 DIFFERS_WORDS = {

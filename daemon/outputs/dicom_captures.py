@@ -8,7 +8,7 @@ from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
 from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
-from model.reading.dicom_frames import OURS
+from model.reading.dicom.frames import OURS
 
 SERIES_NUMBER = 7303
 FEET = {"I": "F", "S": "H"}  # DICOM's letters for down and up

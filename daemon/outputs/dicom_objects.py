@@ -15,8 +15,8 @@ from daemon.outputs.dicom_sr import build_sr
 from daemon.outputs.display import display
 from daemon.outputs.pictures import capture_pictures
 from daemon.outputs.sentences import finding_sentence
-from model.findings import number_lesions
-from model.segmentation import Segmentation
+from model.inference.segmentation import Segmentation
+from model.measurement.findings import number_lesions
 from model.volume import Note, Volume
 
 UNFINISHED = "objects"

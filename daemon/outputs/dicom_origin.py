@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
-from model.reading.dicom_frames import OURS
+from model.reading.dicom.frames import OURS
 from model.volume import Volume
 
 DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series, 64 characters

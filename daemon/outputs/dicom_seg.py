@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
-from model.reading.dicom_frames import OURS
+from model.reading.dicom.frames import OURS
 
 NEOPLASM = codes.SCT.Neoplasm  # 108369006
 ABNORMAL = codes.SCT.MorphologicallyAbnormalStructure  # 49755003

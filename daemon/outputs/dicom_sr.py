@@ -11,7 +11,7 @@ from daemon.outputs.dicom_origin import DESCRIPTION, Judgement, Origin
 from daemon.outputs.dicom_seg import ABNORMAL, BRAIN, NEOPLASM
 from daemon.outputs.sentences import RESEARCH_USE
 from daemon.outputs.where_words import SMALLEST_SHARE
-from model.reading.dicom_frames import OURS
+from model.reading.dicom.frames import OURS
 
 SERIES_NUMBER = 7302
 VOLUME = codes.SCT.Volume  # 118565006

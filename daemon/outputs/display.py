@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.levels import Levels
+from model.intensity import Levels
 from model.volume import Affine, FloatArray, MaskArray, Scale, Volume
 
 Value = TypeVar("Value", bound=np.generic)

@@ -10,8 +10,8 @@ from daemon.outputs.pdf import write_pdf
 from daemon.outputs.pictures import save_montage, save_overlay
 from daemon.outputs.planes import save_planes
 from daemon.outputs.report import save_report
-from model.reading.dicom_identity import Identity
-from model.segmentation import Segmentation
+from model.inference.segmentation import Segmentation
+from model.reading.dicom.patient_tags import Identity
 from model.volume import Kind, Volume
 
 

@@ -12,7 +12,7 @@ from daemon.outputs.marks import OTHER, OUTLINE, captioned, draw_line, draw_outl
 from daemon.outputs.pictures import OVERLAY_SIDE, finish
 from daemon.outputs.png import save_png
 from daemon.outputs.sentences import MOST_LESIONS, diameter_words
-from model.findings import number_lesions
+from model.measurement.findings import number_lesions
 from model.volume import MaskArray, Volume
 
 ENDS = ("longest_diameter_ends_ras_mm", "perpendicular_diameter_ends_ras_mm")

@@ -9,7 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 from daemon.outputs import sentences as words
 from daemon.outputs.lettering import Lettering
 from daemon.outputs.paper import BODY, GREY, INK, MARGIN, SIZE, WIDTH, Page
-from model.reading.dicom_identity import Identity
+from model.reading.dicom.patient_tags import Identity
 
 PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
 GAP = 16.0

@@ -9,10 +9,10 @@ import nibabel as nib
 
 from daemon.outputs.report_lesion import report_lesion
 from daemon.outputs.where_words import lobe_words
-from model.findings import Finding, Findings
-from model.lobes import Lobes
-from model.midline import MidlineShift
-from model.reading.dicom_identity import Study
+from model.measurement.findings import Finding, Findings
+from model.measurement.lobes import Lobes
+from model.measurement.midline_shift import MidlineShift
+from model.reading.dicom.patient_tags import Study
 from model.volume import Kind, Scale, Volume
 
 SCHEMA = "gliowatch/report/1"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from model.diameters import InPlane
-from model.findings import Lesion
+from model.measurement.diameters import InPlane
+from model.measurement.findings import Lesion
+from model.measurement.location import Place
 from model.volume import Scale
-from model.where import Place
 
 DIAMETERS = ("longest_diameter", "perpendicular_diameter")
 

@@ -15,7 +15,7 @@ from daemon.outputs.sentences import (
     midline_words,
 )
 from daemon.outputs.where_words import position_words, side_words
-from model.masks import MeasuredMask
+from model.measurement.given_masks import MeasuredMask
 
 Say = Callable[[str], object]
 

@@ -1,22 +1,148 @@
-"""NIfTI files: the header first, then the voxels, never more of them than it says."""
+"""NIfTI files: the header is checked before any voxel is read, then never more than it says."""
 
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
+from isal.isal_zlib import IsalError
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from model.errors import UnreadableScan
-from model.reading.nifti_header import (
-    CUT_OFF,
-    LONGEST_HEADER,
-    MAX_EXTENSION_BYTES,
-    geometry,
-    header_in,
-    image_class,
-    opened,
-)
-from model.volume import FloatArray, Kind, Note, Scale, Volume
+from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
+
+MAX_VOXELS = 150_000_000  # 512 x 512 x 570: 0.6 GB as float32
+MAX_EXTENSION_BYTES = 8_000_000  # header extensions and padding that a real file may carry
+UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
+CHUNK = 1 << 20
+LONGEST_HEADER = 544  # bytes, of NIfTI-2 with the mark of its extensions
+CUT_OFF = "The file is shorter than its header says: it was cut off."
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A volume's grid as its header tells: voxels along i, j, k, and the affine to RAS mm."""
+
+    shape: tuple[int, int, int]
+    affine: Affine
+    scale: Scale
+    sides_known: bool
+
+
+@np.errstate(all="ignore")
+def geometry_of(path: Path) -> Geometry:
+    """The grid of a NIfTI file, whose voxels are counted but not kept. Raises UnreadableScan."""
+    with opened(path) as stream:
+        start = stream.read(LONGEST_HEADER)
+        header, end = header_in(start)
+        count = len(start)
+        while count < end and (chunk := stream.read(min(CHUNK, end - count))):
+            count += len(chunk)
+        if count < end:
+            raise UnreadableScan(CUT_OFF)
+        return geometry(header)
+
+
+def geometry(header: nib.Nifti1Header) -> Geometry:
+    """The sform, else the qform; sides are not known where the file declares neither."""
+    shape = _three_axes(tuple(int(length) for length in header.get_data_shape()))
+    sides_known = bool(int(header["sform_code"]) or int(header["qform_code"]))
+    affine = np.array(header.get_best_affine(), dtype=np.float64)
+    unit = _unit(header)
+    affine[:3] *= UNITS.get(unit, 1.0)
+    _check_geometry(affine)
+    scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
+    return Geometry(shape, affine, scale, sides_known)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The unpacked bytes of a file; what damage makes the libraries raise becomes a sentence."""
+    try:
+        with path.open("rb") as start:
+            packed = start.read(2) == b"\x1f\x8b"
+        with igzip.open(path, "rb") if packed else path.open("rb") as stream:
+            yield stream
+    except EOFError:
+        raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
+    except (IsalError, gzip.BadGzipFile):  # type: ignore[misc]  # isal's stub: it is a class
+        raise UnreadableScan("The compressed file is damaged.") from None
+    except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError):
+        raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
+
+
+def header_in(start: bytes) -> tuple[nib.Nifti1Header, int]:
+    """The header in a file's first bytes, and where the data that it claims end."""
+    kind = image_class(start)
+    size = kind.header_class.template_dtype.itemsize
+    header = kind.header_class(start[:size], check=False)
+    needed = _data_bytes(header)
+    offset = int(header.get_data_offset())
+    if not 0 <= offset <= MAX_EXTENSION_BYTES:
+        raise UnreadableScan("The NIfTI header is damaged: its data offset makes no sense.")
+    return header, offset + needed
+
+
+def image_class(start: bytes) -> type[nib.Nifti1Image]:
+    """NIfTI-1 or -2, by the mark in a file's first bytes. Raises UnreadableScan."""
+    if not start:
+        raise UnreadableScan("The file is empty.")
+    if len(start) >= 348 and start[344:347] == b"n+1":
+        return nib.Nifti1Image
+    if len(start) >= 540 and start[4:7] == b"n+2":
+        return nib.Nifti2Image
+    raise UnreadableScan("The file is not a NIfTI image, whatever its name says.")
+
+
+def _data_bytes(header: nib.Nifti1Header) -> int:
+    """Bytes of voxel data that the header claims, refused when no head scan is that large."""
+    shape = [int(length) for length in header.get_data_shape()]
+    if not shape or min(shape) < 1:
+        raise UnreadableScan("The NIfTI header describes a volume without voxels.")
+    count = 1
+    for length in shape:
+        count *= length
+    if count > MAX_VOXELS:
+        raise UnreadableScan(
+            f"The volume is too large: {count:,} voxels, and {MAX_VOXELS:,} are allowed."
+        )
+    return count * int(header.get_data_dtype().itemsize)
+
+
+def _three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3:
+        raise UnreadableScan(f"Expected one 3D volume, found {len(shape)} dimensions.")
+    if sorted(shape)[1] < 2:
+        raise UnreadableScan("The volume is a single line of voxels, not a picture.")
+    return shape[0], shape[1], shape[2]
+
+
+def _unit(header: nib.Nifti1Header) -> str:
+    """The declared unit of length; "unknown" for a code that NIfTI does not know."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
+def _check_geometry(affine: Affine) -> None:
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise UnreadableScan("The position of the voxels in the NIfTI header is not valid.")
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    if lengths.min() < 0.01 or lengths.max() > 100:
+        raise UnreadableScan("The voxel size in the NIfTI header is not that of a head scan.")
+
 
 NO_SIDES = Note("orientation_unknown", "The file does not say which side is left or right.")
 UNITS_UNKNOWN = Note("units_unknown", "The file does not say its unit of length; mm are assumed.")

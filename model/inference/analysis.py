@@ -1,0 +1,128 @@
+"""The whole judgement of one volume: may it be judged at all, then mask and measurements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from model.inference.preprocessing import Prepared, prepare
+from model.inference.segmentation import Rules, Segmentation, segment
+from model.measurement.findings import Finding, Findings, measure
+from model.measurement.midline_shift import midline_shift
+from model.measurement.midplane import midplane_of_head
+from model.volume import FEW, Note, Scale, Volume, axial_axis
+from model.weights_config import STANDARD, Seen
+
+if TYPE_CHECKING:
+    from model.inference.input_check import Gate
+    from model.network.network import Network
+
+
+SMALLEST_SIDE = 24  # voxels of the second longest axis
+THICK_MM = 2.5  # slices this thick cannot be seen from another side
+THICK_RATIO = 2.0  # and in pixel sizes as well, where the unit of length is only assumed
+LOW_CONFIDENCE = 0.75  # expected Dice below which a mask is flagged
+REFUSALS = {
+    Seen.CONTRAST: Note(
+        "not_flair", "It looks like another sequence than FLAIR: it was not judged."
+    ),
+    Seen.VIEW: Note(
+        "not_axial", "It does not look like axial slices of a head: it was not judged."
+    ),
+    Seen.NO_HEAD: Note("no_head", "It does not look like a head: it was not judged."),
+}
+MANY, MOST_IN_ONE = 3, 0.75  # pieces, share: no drawn mask of 85 glioma patients is so scattered
+SCATTERED = Note(
+    "several_places",
+    "Bright areas lie in several places, as with other diseases such as MS: look at each of them.",
+)
+DATE_UNKNOWN = Note("date_unknown", "The file does not say when it was acquired.")
+FEW_SLICES = Note("few_slices", "The scan has fewer than five slices: its volume is not known.")
+TURNED = Note("turned_to_axial", "The slices were turned to axial.")
+LOW = Note(
+    "low_confidence",
+    "The network is not sure of this mask: look at it before any of its numbers is used.",
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """segmentation is None exactly when the finding is `not_judged`."""
+
+    findings: Findings
+    segmentation: Segmentation | None
+
+
+def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None") -> Judgement:
+    """Segment and measure a volume, unless it is nothing to judge.
+
+    That is known to its reader, or seen from its shape, or by the gate; None lets all in.
+    """
+    notes = _doubts(volume)
+    unfit = volume.unfit or _nothing_to_see(volume)
+    if unfit is not None:
+        return _refused(unfit, notes)
+    prepared = prepare(volume, network.preparation)
+    seen = _seen(volume, prepared, network, gate)
+    if seen is not Seen.FLAIR:
+        return _refused(REFUSALS[seen], notes)
+    if _is_off_axial(volume):
+        notes += (TURNED,)
+    segmentation = segment(volume, prepared, network, rules)
+    trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
+    if trust is not None and trust.confidence < LOW_CONFIDENCE:
+        notes += (LOW,)
+    plane, mask = midplane_of_head(volume), segmentation.mask
+    findings = measure(mask, volume.affine, plane, segmentation.probability, notes)
+    sizes = [lesion.voxels for lesion in findings.lesions]
+    notes += (SCATTERED,) if is_scattered(sizes) else ()
+    shift = midline_shift(volume, mask, plane)
+    return Judgement(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
+
+
+def is_scattered(sizes: Sequence[int]) -> bool:
+    """Whether pieces of these sizes are many, and none is most of them together."""
+    return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
+
+
+def _refused(why: Note, notes: tuple[Note, ...]) -> Judgement:
+    return Judgement(Findings(Finding.NOT_JUDGED, (), (why, *notes)), None)
+
+
+def _nothing_to_see(volume: Volume) -> Note | None:
+    """Why it cannot be judged, by its shape and voxels alone."""
+    if sorted(volume.shape)[1] < SMALLEST_SIDE:
+        return Note("too_small", "The scan is too small to show a head: it was not judged.")
+    if volume.voxels.max() <= volume.levels.air:
+        return Note("blank", "The scan is blank: it was not judged.")
+    if _is_off_axial(volume) and _is_thick(volume):
+        return Note("not_axial", "The slices are thick and not axial: they were not judged.")
+    return None
+
+
+def _is_off_axial(volume: Volume) -> bool:
+    return volume.sides_known and volume.slice_axis != axial_axis(volume.affine)
+
+
+def _is_thick(volume: Volume) -> bool:
+    """Whether the slices are too few or too far apart to be cut anew in the axial plane."""
+    between = volume.spacing[volume.slice_axis]
+    if volume.shape[volume.slice_axis] < FEW:
+        return True
+    tall = volume.scale is Scale.DECLARED or between > THICK_RATIO * sorted(volume.spacing)[1]
+    return tall and between > THICK_MM
+
+
+def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | None") -> Seen:
+    if gate is None:
+        return Seen.FLAIR
+    return gate.seen(prepared if network.preparation == STANDARD else prepare(volume, STANDARD))
+
+
+def _doubts(volume: Volume) -> tuple[Note, ...]:
+    """Those of the reader, and what follows from the volume itself."""
+    notes = volume.notes
+    if volume.acquired_at is None:
+        notes += (DATE_UNKNOWN,)
+    if volume.scale is not Scale.UNKNOWN and volume.is_picture:
+        notes += (FEW_SLICES,)
+    return notes

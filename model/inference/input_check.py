@@ -1,0 +1,90 @@
+"""May this be judged at all? A small network looks whether it sees an axial FLAIR of a head.
+
+It learned to say no from imitations of other sequences, other views, and things that are no head
+(training/recipes/input_check.py); a scan's answer is the mean over slices from the middle of it.
+"""
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from model.errors import WeightsError
+from model.inference.preprocessing import HEAD_SLICES, Prepared
+from model.network.network import Engine
+from model.network.weights_file import read_safetensors
+from model.weights_config import CLASSES, STANDARD, GateShape, Seen
+
+SHIPPED = "flair_gate.safetensors"
+LOOKED_AT = 12  # slices of a scan, at most
+SMALL = 0.1  # of the largest slice of the head: less is a cap or noise
+MIDDLE = (0.25, 0.85)  # of the slices with a head, from below: where a head looks like one
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate ready to look. least: the least share of FLAIR that lets a scan in."""
+
+    shape: GateShape
+    engine: Engine
+    least: float
+
+    def shares(self, prepared: Prepared) -> dict[Seen, float]:
+        """How much a scan looks like each of the classes: they sum to 1."""
+        indices = middle_slices(prepared.head, prepared.step)
+        if not indices.size:
+            return {seen: float(seen is Seen.NO_HEAD) for seen in CLASSES}
+        logits = self.engine(prepared.slices[indices][:, None]).mean(0)
+        return dict(zip(CLASSES, softmax(logits).tolist(), strict=True))
+
+    def seen(self, prepared: Prepared) -> Seen:
+        """FLAIR if that share is large enough, else what it looks like most of all others."""
+        shares = self.shares(prepared)
+        if shares.pop(Seen.FLAIR) >= self.least:
+            return Seen.FLAIR
+        return max(shares, key=lambda seen: shares[seen])
+
+
+def middle_slices(head: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
+    """Up to LOOKED_AT slices, evenly from the middle of the head: (n, rows, columns) -> (m,).
+
+    step: as in Prepared; a field of view that reaches down to the neck is cut below the head.
+    """
+    area = head.sum(axis=(1, 2))
+    filled = np.flatnonzero(area > SMALL * area.max())
+    if not filled.size:
+        return filled
+    filled = filled[filled > filled[-1] - HEAD_SLICES * step]
+    low, high = (share * (len(filled) - 1) for share in MIDDLE)
+    count = min(LOOKED_AT, 1 + int(high - low))
+    chosen: NDArray[np.int64] = filled[np.unique(np.linspace(low, high, count).round().astype(int))]
+    return chosen
+
+
+def load_gate(least: float, threads: int = 0) -> Gate:
+    """The gate shipped in this package. Raises WeightsError when its file is damaged.
+
+    threads: how many processor threads it may use; 0 = all, or OMP_NUM_THREADS.
+    """
+    with resources.as_file(resources.files("model.weights") / SHIPPED) as path:
+        return read_gate(path, least, threads)
+
+
+def read_gate(path: Path, least: float, threads: int = 0) -> Gate:
+    """The gate in a safetensors file. Raises WeightsError when it is missing or damaged."""
+    from model.network.openvino_graphs import (
+        OpenVINOEngine,  # heavy: who trains needs none of it
+        gate_graph,
+    )
+
+    try:
+        header, tensors = read_safetensors(path)
+        shape = GateShape(**json.loads(header["shape"]))
+        graph = gate_graph(shape.width, len(CLASSES), tensors, STANDARD.rows, STANDARD.columns)
+        return Gate(shape, OpenVINOEngine(graph, threads), least)
+    except Exception:  # the libraries raise many kinds on hostile bytes
+        raise WeightsError("The gate's weights are missing or damaged.") from None

@@ -1,0 +1,169 @@
+"""How bright air, head and tissue are, where the head is, and how a network takes the grey values.
+
+seen by.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, floor, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+HEAD_LEVEL = 0.2  # of the bright end of the intensities: above it is head, below it is air
+SAMPLED = 200_000  # voxels, about, by which the background is told
+
+
+def sampled(voxels: FloatArray) -> FloatArray:
+    """Some of the voxels, evenly spread in the order of their indices: float32 (n,)."""
+    chosen = np.arange(0, voxels.size, max(1, voxels.size // SAMPLED))
+    return voxels[np.unravel_index(chosen, voxels.shape)]  # never a copy of all in another order
+
+
+def background(ordered: FloatArray) -> np.float32:
+    """The intensity of air, from voxels in ascending order.
+
+    It is the most common single value, if a fifth of the voxels have it and it is no brighter
+    than the middle (air set to a constant, which is below zero in a z-scored scan); otherwise
+    the darkest hundredth.
+    """
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    counts = np.diff(starts, append=ordered.size)
+    common = int(np.argmax(counts))
+    value = ordered[starts[common]]
+    is_air = counts[common] >= 0.2 * ordered.size and value <= np.median(ordered)
+    return np.float32(value if is_air else np.percentile(ordered, 1))
+
+
+def brightness(voxels: FloatArray) -> FloatArray:
+    """Intensity above the background, never negative: float32, same shape."""
+    bright: FloatArray = np.subtract(voxels, background(np.sort(sampled(voxels))))
+    return np.maximum(bright, np.float32(0), out=bright)
+
+
+def head_mask(bright: FloatArray) -> NDArray[np.bool_]:
+    """Voxels of the head, bone and cavities left out: bool, same shape as `brightness` gave."""
+    level = HEAD_LEVEL * float(np.percentile(bright.ravel(order="K"), 99.5))
+    inside: NDArray[np.bool_] = bright > max(level, 0.0)
+    return inside
+
+
+HEAD_TOP, WHITE_TOP = 0.995, 0.995  # shares of all voxels, and of the head's, below its bright end
+NOTHING = np.float32(-1)  # no brightness lies below it
+SURELY = 6.0  # standard deviations of a rank in a sample that still hold the rank in all
+
+
+@dataclass(frozen=True)
+class Levels:
+    """air: intensity of the background; the others are brightness above it. edge: what is brighter
+    is head; middle: the head's median; white: what 99.5 per cent of the head stay below. Both are
+    0 where there is no head."""
+
+    air: np.float32
+    edge: np.float32
+    middle: float
+    white: float
+
+    def bright(self, voxels: FloatArray) -> FloatArray:
+        """Brightness above the background, never negative: float32, same shape."""
+        bright: FloatArray = np.subtract(voxels, self.air)
+        return np.maximum(bright, np.float32(0), out=bright)
+
+    def head(self, voxels: FloatArray) -> NDArray[np.bool_]:
+        """Which voxels are head, bone and cavities left out."""
+        inside: NDArray[np.bool_] = self.bright(voxels) > self.edge
+        return inside
+
+
+def levels_of(stack: FloatArray) -> Levels:
+    """The levels of a scan, exactly: float32 (slices, rows, columns), in whatever layout.
+
+    The background and the head are those of `model/intensity.py`. Only a sample is sorted; from it
+    follows between which values an order statistic of all voxels lies, and these few are looked at.
+    """
+    sample = np.sort(sampled(stack))
+    air = background(sample)
+    seen = _Seen(stack, air, np.maximum(sample - air, np.float32(0)))
+    (top,) = seen.quantiles((HEAD_TOP,), NOTHING)
+    edge = np.float32(max(HEAD_LEVEL * top, 0.0))
+    middle, white = seen.quantiles((0.5, WHITE_TOP), edge)
+    return Levels(air, edge, middle, white)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All voxels, and the brightness of some of them in ascending order."""
+
+    stack: FloatArray
+    air: np.float32
+    sample: FloatArray
+
+    def quantiles(self, shares: tuple[float, ...], above: np.float32) -> list[float]:
+        """Of the brightness of those voxels that are brighter than `above`; 0 if none is.
+
+        Between two order statistics it is interpolated in a straight line.
+        """
+        brackets = [self._bracket(share, above) for share in shares]
+        total, counts = 0, [0] * len(shares)
+        held: list[list[FloatArray]] = [[] for _ in shares]
+        for bright in self._slices():
+            total += int(np.count_nonzero(bright > above))
+            for number, (low, high) in enumerate(brackets):
+                inside = bright >= low
+                counts[number] += int(np.count_nonzero(inside))  # those that are not below it
+                inside &= bright <= high
+                held[number].append(bright[inside])
+        if not total:
+            return [0.0] * len(shares)
+        return [
+            self._between(np.concatenate(parts), share * (total - 1), total - count, above)
+            for share, parts, count in zip(shares, held, counts, strict=True)
+        ]
+
+    def _bracket(self, share: float, above: np.float32) -> tuple[np.float32, np.float32]:
+        """Values between which the quantile lies, unless the sample is a very odd one."""
+        known = self.sample[np.searchsorted(self.sample, above, side="right") :]
+        reach = SURELY * sqrt(share * (1 - share) * known.size) + 2
+        first, last = floor(share * known.size - reach), ceil(share * known.size + reach)
+        low = known[first] if first >= 0 else np.nextafter(above, np.float32(np.inf))
+        return low, known[last] if last < known.size else np.float32(np.inf)
+
+    def _between(self, held: FloatArray, rank: float, below: int, above: np.float32) -> float:
+        """The value at a rank (of all), from those that the bracket holds; `below` lie below it."""
+        first, last = floor(rank) - below, ceil(rank) - below
+        if first < 0 or last >= held.size:  # the sample was misleading: all are sorted
+            every = np.concatenate([bright[bright > above] for bright in self._slices()])
+            return self._between(every, rank, 0, above)
+        ordered = np.partition(held, (first, last))
+        low, high = float(ordered[first]), float(ordered[last])
+        return low + (high - low) * (rank - floor(rank))
+
+    def _slices(self) -> Iterator[FloatArray]:
+        for part in self.stack:
+            bright = np.subtract(part, self.air)
+            yield np.maximum(bright, np.float32(0), out=bright)
+
+
+WHITE = 4.0  # times the head's median: what is brighter counts as this bright
+
+
+def normalise(picture: FloatArray, levels: Levels) -> FloatArray:
+    """Scale so that the head's median is 1 / WHITE, and clip to [0, 1]. Same shape, float32."""
+    if levels.middle <= 0:
+        return np.zeros_like(picture)
+    scaled: FloatArray = levels.bright(picture)
+    scaled /= np.float32(levels.middle * WHITE)
+    return np.minimum(scaled, np.float32(1), out=scaled)
+
+
+def stretch(stack: FloatArray) -> FloatArray:
+    """Each slice from its darkest to its brightest voxel to [0, 1]. Same shape, float32.
+
+    stack: a slice, or slices along the first axis.
+    """
+    low = stack.min(axis=(-2, -1), keepdims=True)
+    reach = stack.max(axis=(-2, -1), keepdims=True) - low
+    stretched: FloatArray = (stack - low) / np.where(reach > 0, reach, np.float32(1))
+    return stretched

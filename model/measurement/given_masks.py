@@ -1,0 +1,52 @@
+"""Masks that somebody else drew or made, measured like our own."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from model.errors import MaskError
+from model.measurement.findings import Findings, measure
+from model.measurement.lobes import Lobes, lobes_of
+from model.measurement.midline_shift import midline_shift
+from model.measurement.midplane import midplane_of_grid, midplane_of_head
+from model.reading.nifti import read_nifti
+from model.volume import MaskArray, Volume
+
+
+@dataclass(frozen=True)
+class MeasuredMask:
+    """A mask's findings, and the volume on whose grid they lie: the scan's where it was given.
+
+    lobes: where its lesions lie, if the scan was given.
+    """
+
+    volume: Volume
+    findings: Findings
+    lobes: Lobes | None
+
+
+def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
+    """Measure a NIfTI mask: any label above 0 is tumor.
+
+    With the scan on the same grid, place, unit of length and doubts are the scan's, as in a report;
+    without it, sides come from x = 0, if that lies in the middle fifth of the grid.
+    Raises MaskError for values that are no labels or another grid, UnreadableScan else.
+    """
+    drawn = read_nifti(mask_file)
+    if (drawn.voxels != np.round(drawn.voxels)).any() or drawn.voxels.min() < 0:
+        raise MaskError("The file is not a mask: its values are not labels.")
+    mask = (drawn.voxels > 0).astype(np.uint8)
+    if scan is None:
+        plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
+        return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
+    if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
+        raise MaskError("The mask and the scan lie on different grids.")
+    return MeasuredMask(scan, findings_on(scan, mask), lobes_of(scan, mask))
+
+
+def findings_on(scan: Volume, mask: MaskArray) -> Findings:
+    """Measurements of a mask that no network made, on its scan's own grid: uint8 0/1 (i, j, k)."""
+    head = midplane_of_head(scan)
+    findings = measure(mask, scan.affine, head, None, scan.notes)
+    return replace(findings, shift=midline_shift(scan, mask, head))

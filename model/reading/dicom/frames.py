@@ -1,0 +1,216 @@
+"""DICOM files as frames: one picture each, with a plain header, and the pixels still unread.
+
+A classic file holds one frame. An Enhanced MR file holds many, whose headers lie in functional
+groups (PS3.3 C.7.6.16, C.8.13): here each frame gets one flat header, as a classic file has it,
+so that nothing after this file knows which of the two it was.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import pydicom
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID
+
+from model.errors import UnreadableScan
+
+MAX_FRAMES = 20_000  # in one file
+DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
+CUT_OFF = "One of the DICOM files has no pixels: it was cut off."
+SERIES = tag_for_keyword("SeriesInstanceUID") or 0
+PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+ABOUT = (  # what is kept of a header
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
+    *("FrameOfReferenceUID", "SpecificCharacterSet", "AcquisitionDateTime"),
+    *("AcquisitionDate", "AcquisitionTime", "SeriesDate", "SeriesTime", "StudyDate", "StudyTime"),
+    *("Modality", "Manufacturer", "SeriesDescription", "ProtocolName", "SeriesNumber"),
+    *("ImageType", "BodyPartExamined", "ContrastBolusAgent"),
+    *("ScanningSequence", "EchoTime", "InversionTime", "DiffusionBValue"),
+    *("AcquisitionNumber", "TemporalPositionIdentifier", "SliceThickness", "SpacingBetweenSlices"),
+    *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames"),
+    *("RescaleSlope", "RescaleIntercept"),
+    *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+)
+GROUPS = (  # functional groups whose elements a classic header holds itself
+    *("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"),
+    *("PixelValueTransformationSequence", "FrameContentSequence", "MREchoSequence"),
+    *("MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MRDiffusionSequence"),
+    *("MRImageFrameTypeSequence", "MRPulseSequenceSequence"),
+)
+RENAMED = {
+    "EffectiveEchoTime": "EchoTime",
+    "InversionTimes": "InversionTime",
+    "FrameType": "ImageType",
+    "FrameAcquisitionDateTime": "AcquisitionDateTime",
+    "TemporalPositionIndex": "TemporalPositionIdentifier",
+}
+OURS = "gliowatch"  # the Manufacturer of what goes back to the PACS, and may come from there again
+PICTURES = ("Image Storage", "Photography", "Microscopy")  # in the names of such SOP classes
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a file: `index` counts from 0; `header` is flat and holds no pixels.
+
+    syntax: the transfer syntax, which says how the pixels are packed; "" where none is named.
+    fault: why it can make no part of a volume, as one sentence; "" where nothing is wrong yet.
+    """
+
+    file: Path
+    index: int
+    header: Dataset
+    syntax: UID
+    fault: str = ""
+
+    @property
+    def instance(self) -> tuple[str, int]:
+        """What names this picture for good: SOPInstanceUID and the frame's number."""
+        return str(self.header.get("SOPInstanceUID", "")), self.index
+
+
+def text_of(header: Dataset, tag: str) -> str:
+    """A value of the header as text; "" where it is missing or empty."""
+    return str(header.get(tag, "") or "")
+
+
+def number_of(header: Dataset, tag: str) -> float | None:
+    """A number of the header; None where it is missing, none, or not finite."""
+    try:
+        number = float(header.get(tag))
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def frames_of(path: Path) -> tuple[Frame, ...]:
+    """The pictures of a file; none of a file that is no DICOM, or DICOM without pictures.
+
+    Raises UnreadableScan when the header is damaged, so that it cannot be told what is missing.
+    """
+    try:
+        header = pydicom.dcmread(path, defer_size=DEFER_BYTES, specific_tags=[*ABOUT, *PIXELS])
+    except InvalidDicomError:
+        if is_dicom(path):
+            raise UnreadableScan("The first bytes of one of the DICOM files are damaged.") from None
+        return ()
+    except Exception as error:  # pydicom raises many kinds on hostile bytes
+        raise UnreadableScan("One of the DICOM files is damaged.") from error
+    if not _is_picture(header):
+        return ()
+    fault = "" if any(name in header for name in PIXELS) else CUT_OFF
+    if fault and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
+        raise UnreadableScan(CUT_OFF)
+    for name in PIXELS:
+        header.pop(name, None)
+    count = _count(header)
+    if not 1 <= count <= MAX_FRAMES:
+        count, fault = 1, "A DICOM file claims a number of frames that no head scan has."
+    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), fault)
+    own = header.get("PerFrameFunctionalGroupsSequence") or []
+    if count == 1 and not own:
+        return (Frame(path, 0, header, *how),)
+    plain = _plain(header)
+    if len(own) < count:  # pictures in one file that do not say where each of them lies
+        plain.pop("ImagePositionPatient", None)
+        own = [Dataset()] * count
+    return tuple(Frame(path, n, _flat(plain, own[n]), *how) for n in range(count))
+
+
+def _count(header: Dataset) -> int:
+    """How many frames a file claims to hold; 0 where that is no number."""
+    try:
+        return int(header.get("NumberOfFrames") or 1)
+    except (TypeError, ValueError):
+        return 0
+
+
+def is_dicom(file: Path) -> bool:
+    """Whether a file is DICOM by its first bytes (PS3.10: 128 bytes, DICM, group 2), if damaged."""
+    with file.open("rb") as stream:
+        start = stream.read(134)
+    is_marked = start[128:132] == b"DICM" or start[132:134] == b"\x02\x00"
+    is_bare = start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00"
+    return is_marked or is_bare
+
+
+def _is_picture(header: FileDataset) -> bool:
+    made_as = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
+    if made_as is None:
+        return "Rows" in header
+    name = UID(made_as).name
+    if header.get("Manufacturer") == OURS:
+        return False
+    return any(word in name for word in PICTURES) or (name == made_as and "Rows" in header)
+
+
+def _plain(header: Dataset) -> Dataset:
+    """What all frames share, flat, without the functional groups."""
+    plain = Dataset()
+    for element in header:
+        if element.VR != "SQ":
+            plain.add(element)
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    plain = _flat(plain, shared[0]) if shared else plain
+    plain.ScanningSequence = _scanning_sequence(plain, header)
+    return plain
+
+
+def _flat(plain: Dataset, group: Dataset) -> Dataset:
+    """A copy with the elements of a frame's functional groups, under their classic names."""
+    flat = Dataset()
+    flat.update(plain)
+    for name in GROUPS:
+        for item in (group.get(name) or [])[:1]:
+            for element in item:
+                if element.VR != "SQ":
+                    flat[element.tag] = element
+                    if (classic := RENAMED.get(element.keyword)) and not element.is_empty:
+                        setattr(flat, classic, element.value)
+    return flat
+
+
+def _scanning_sequence(plain: Dataset, header: Dataset) -> list[str]:
+    """The Enhanced names of a sequence in the words of a classic header."""
+    words = []
+    said = {name: str((plain.get(name) or header.get(name)) or "") for name in ABOUT[-5:-2]}
+    if said["EchoPulseSequence"] in ("SPIN", "BOTH"):
+        words.append("SE")
+    if said["EchoPulseSequence"] in ("GRADIENT", "BOTH"):
+        words.append("GR")
+    if said["InversionRecovery"] == "YES":
+        words.append("IR")
+    if said["EchoPlanarPulseSequence"] == "YES":
+        words.append("EP")
+    return words
+
+
+def acquired_at(header: Dataset) -> str | None:
+    """When the pictures were taken; the date alone where no time is given."""
+    moment = text_of(header, "AcquisitionDateTime")
+    days = [(moment[:8], moment[8:14])]
+    for part in ("Acquisition", "Series", "Study"):
+        days.append((text_of(header, f"{part}Date"), text_of(header, f"{part}Time")[:6]))
+    for day, time in days:
+        if len(day) == 8 and (written := _iso(date.fromisoformat, day)):
+            precise = _iso(datetime.fromisoformat, f"{day}T{time}") if len(time) == 6 else None
+            return precise or written
+    return None
+
+
+def day_of(header: Dataset, tag: str) -> str | None:
+    """The date of one tag, or None where there is none that can be."""
+    return _iso(date.fromisoformat, text_of(header, tag))
+
+
+def _iso(read: Callable[[str], date], text: str) -> str | None:
+    try:
+        return read(text).isoformat()
+    except ValueError:
+        return None

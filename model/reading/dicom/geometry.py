@@ -1,0 +1,153 @@
+"""Where DICOM slices lie: their order in space, and the affine of the volume that they make.
+
+DICOM counts in LPS; this file turns it into RAS, and nothing after it knows LPS.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from model.errors import UnreadableScan
+from model.reading.dicom.frames import Frame
+from model.volume import Affine, Note
+
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+TOLERANCE = 0.25  # share of the slice distance by which a slice may lie off its place
+UNEVEN = 0.05  # the same, from which on it is told
+MISSING_SHARE = 0.1  # of the slices may be missing, and no two beside each other
+
+NOT_VALID = "The DICOM slices' position is not valid."
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where one slice lies, LPS: directions of a row and of a column, distance in mm between rows
+    and between columns, and the middle of the first pixel."""
+
+    along: Vector
+    down: Vector
+    row_mm: float
+    column_mm: float
+    first_pixel: Vector
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Frames in spatial order, None where one is missing; affine: (column, row, slice) to RAS."""
+
+    frames: tuple[Frame | None, ...]
+    affine: Affine
+    notes: tuple[Note, ...]
+
+
+def place(frames: Sequence[Frame]) -> Placed:
+    """Put frames of one size and direction in order. Raises UnreadableScan if they make no volume.
+
+    DICOM PS3.3 C.7.6.2.1.1: ImageOrientationPatient gives the directions of a row and of a
+    column, PixelSpacing the distance between rows first, ImagePositionPatient the first pixel.
+    """
+    all_told = [whereabouts(frame.header) for frame in frames]
+    told = all_told[0]
+    normal = np.cross(told.along, told.down)
+    places = np.array([each.first_pixel for each in all_told])
+    order = np.argsort(places @ normal, kind="stable")
+    places = places[order]
+    if len(frames) == 1:
+        slots, step = np.zeros(1, int), normal * _thickness(frames[0].header)
+    else:
+        slots = _slots(places @ normal)
+        step = (places[-1] - places[0]) / slots[-1]
+    off = places - places[0] - np.outer(slots, step)
+    _check_straight(off, normal, step, min(told.row_mm, told.column_mm))
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = told.along * told.column_mm, told.down * told.row_mm
+    affine[:3, 2], affine[:3, 3] = step, places[0]
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise UnreadableScan(NOT_VALID)
+    ordered: list[Frame | None] = [None] * (int(slots[-1]) + 1)
+    for slot, number in zip(slots, order, strict=True):
+        ordered[slot] = frames[number]
+    notes = (*_missing(ordered), *_uneven(off @ normal, float(step @ normal)))
+    return Placed(tuple(ordered), LPS_TO_RAS @ affine, notes)
+
+
+def whereabouts(header: Dataset) -> Whereabouts:
+    """Where a slice says that it lies. Raises UnreadableScan when it does not, or cannot be."""
+    turn = _numbers(header, "ImageOrientationPatient", 6).reshape(2, 3)
+    lengths = np.linalg.norm(turn, axis=1)
+    row_mm, column_mm = _numbers(header, "PixelSpacing", 2)
+    first_pixel = _numbers(header, "ImagePositionPatient", 3)
+    if np.abs(lengths - 1).max() > 0.01 or abs(turn[0] @ turn[1]) > 0.01:
+        raise UnreadableScan(NOT_VALID)
+    if min(row_mm, column_mm) <= 0:
+        raise UnreadableScan(NOT_VALID)
+    along, down = turn / lengths[:, None]
+    return Whereabouts(along, down, float(row_mm), float(column_mm), first_pixel)
+
+
+def _numbers(header: Dataset, tag: str, count: int) -> Vector:
+    try:
+        values = np.array([float(value) for value in header[tag].value], dtype=np.float64)
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableScan("The DICOM slices do not say where they lie.") from None
+    if len(values) != count or not np.isfinite(values).all():
+        raise UnreadableScan("The DICOM slices do not say where they lie.")
+    return values
+
+
+def _thickness(header: Dataset) -> float:
+    return float(header.get("SliceThickness") or header.get("SpacingBetweenSlices") or 1.0)
+
+
+def _slots(heights: Vector) -> NDArray[np.int64]:
+    """The number of each slice in an even stack, from 0; a number left out is a missing slice."""
+    gaps = np.diff(heights)
+    usual = float(np.median(gaps))
+    if gaps.min() < 1e-3:
+        raise UnreadableScan("Two DICOM slices lie at the same place.")
+    steps = np.rint(gaps / usual).astype(np.int64)
+    missing = int((steps - 1).sum())
+    count = len(heights) + missing
+    off = np.abs(gaps - steps * usual).max() > TOLERANCE * usual
+    if off or steps.max() > 2 or missing > MISSING_SHARE * count:
+        raise UnreadableScan("A DICOM slice is missing, or the slices are unevenly spaced.")
+    return np.concatenate([[0], np.cumsum(steps)])
+
+
+def _check_straight(off: Vector, normal: Vector, step: Vector, pixel_mm: float) -> None:
+    """Slices may be shifted against each other evenly (a sheared stack), but not unevenly."""
+    high = off @ normal
+    aside = np.linalg.norm(off - np.outer(high, normal), axis=1)
+    if np.abs(high).max() > TOLERANCE * abs(step @ normal) or aside.max() > pixel_mm:
+        raise UnreadableScan("The DICOM slices do not lie in one straight stack.")
+
+
+def _missing(frames: list[Frame | None]) -> tuple[Note, ...]:
+    gone = [str(number + 1) for number, frame in enumerate(frames) if frame is None]
+    if not gone:
+        return ()
+    slices, were, its = ("Slice", "is", "its") if len(gone) == 1 else ("Slices", "are", "their")
+    return (
+        Note(
+            "slices_missing",
+            f"{slices} {', '.join(gone)} of {len(frames)} {were} missing and {were} filled in from"
+            f" {its} neighbours: sizes are less sure.",
+        ),
+    )
+
+
+def _uneven(off: Vector, step: float) -> tuple[Note, ...]:
+    """off: mm by which each slice lies off its even place, across the slices."""
+    largest = float(np.abs(off).max())
+    if largest <= UNEVEN * abs(step):
+        return ()
+    return (
+        Note(
+            "uneven_spacing",
+            f"The slices are unevenly spaced, by up to {largest:.1f} mm: sizes are less sure.",
+        ),
+    )

@@ -1,0 +1,101 @@
+"""Whose study, and which, DICOM files say that it is: never for a log, a URL or a file name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
+
+from model.reading.dicom.frames import day_of, text_of
+
+GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
+TAGS = (
+    *("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber", "StudyDate"),
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A patient as the headers tell; '' where they do not. birth_date: ISO 8601."""
+
+    patient_id: str
+    name: str = ""
+    birth_date: str = ""
+    gender: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as the headers tell; '' where they do not. date: ISO 8601, of the study."""
+
+    uid: str
+    accession: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whom and which studies some files name, in the order of PatientID and of the UID."""
+
+    identities: tuple[Identity, ...] = ()
+    studies: tuple[Study, ...] = ()
+
+
+def named_in(files: Iterable[Path]) -> Named:
+    """One of each PatientID and study among the files, as the first file with it tells."""
+    identities: dict[str, Identity] = {}
+    studies: dict[str, Study] = {}
+    for file in files:
+        header = _header(file, TAGS)
+        if patient_id := text_of(header, "PatientID").strip():
+            identities.setdefault(patient_id, _identity(header, patient_id))
+        if uid := _study_uid(header):
+            studies.setdefault(uid, _study(header, uid))
+    return Named(
+        tuple(identities[patient_id] for patient_id in sorted(identities)),
+        tuple(studies[uid] for uid in sorted(studies)),
+    )
+
+
+def study_of(file: Path | BinaryIO) -> str | None:
+    """The StudyInstanceUID of a DICOM file, or None where it names none, or is cut within it."""
+    return _study_uid(_header(file, ("StudyInstanceUID", "SeriesInstanceUID")))
+
+
+def _study_uid(header: Dataset) -> str | None:
+    is_whole = "SeriesInstanceUID" in header  # the tag that follows
+    return text_of(header, "StudyInstanceUID").strip() or None if is_whole else None
+
+
+def _study(header: Dataset, uid: str) -> Study:
+    accession = text_of(header, "AccessionNumber").strip()
+    return Study(uid, accession, day_of(header, "StudyDate") or "")
+
+
+def _identity(header: Dataset, patient_id: str) -> Identity:
+    gender = GENDERS.get(text_of(header, "PatientSex"), "")
+    return Identity(patient_id, _name(header), day_of(header, "PatientBirthDate") or "", gender)
+
+
+def _header(file: Path | BinaryIO, tags: tuple[str, ...]) -> Dataset:
+    """Some tags of a file; none of one that is no DICOM, or too damaged to tell."""
+    try:
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
+        for element in header:  # pydicom judges a value only when it is asked for
+            str(element.value)
+        return header
+    except Exception:  # any damage means the same here; who reads the pixels says what is wrong
+        return Dataset()
+
+
+def _name(header: Dataset) -> str:
+    """`Family, Given`, and beside it how the name is written in its own script."""
+    written = PersonName(header.get("PatientName") or "")
+    parts = (written.family_name, written.given_name)
+    plain = ", ".join(part.strip() for part in parts if part.strip())
+    own = " ".join(written.ideographic.replace("^", " ").split())
+    return f"{plain} ({own})" if plain and own else plain or own

@@ -1,0 +1,1 @@
+"""Benches, experiments, makers of atlases and samples, the demo; no room imports them."""

@@ -1,0 +1,1 @@
+"""Makers of the shipped atlases, each a command that is needed once."""

@@ -1,0 +1,1 @@
+"""Studies behind figures of the documents, each a command; they do not ship in the wheel."""

@@ -1,0 +1,165 @@
+"""From checkpoints to the weights that are shipped, with their certainty measured on folds.
+
+Each patient of `development` is judged by the one fold that did not learn from it; from these
+the probabilities are calibrated, and range and confidence fitted and checked. Either the five
+folds are written, as members that judge together, or another run that shall judge alone.
+"""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from safetensors.torch import save_file
+
+from model.errors import GliowatchError
+from model.inference.preprocessing import from_window, prepare
+from model.inference.segmentation import Rules, fewest_voxels
+from model.intensity import brightness, head_mask
+from model.network.network import Network, load_network
+from model.network.weights_file import MEMBERS
+from model.reading.nifti import read_nifti
+from training.confidence_fit import Judged, check, fit, rates
+from training.datasets import Case, DatasetError, find_cases, folds_of, read_split
+from training.loop import BEST, load_checkpoint
+
+NAMES = {"gate": "gliowatch-flair-gate"}  # by recipe; else NAME
+NAME = "gliowatch-flair-unet"
+
+
+def export_weights(checkpoint: Path, target: Path) -> dict[str, str]:
+    """Write the averaged network of a checkpoint as fp16 safetensors; the header that it got."""
+    saved = load_checkpoint(checkpoint)
+    header = header_of(saved)
+    save_weights(tensors_of(saved), header, target)
+    return header
+
+
+def tensors_of(saved: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The averaged network's tensors in half precision.
+
+    The counters of batch normalisation are left out: they do not matter once trained.
+    """
+    return {
+        name: value.half().contiguous()
+        for name, value in saved["model_state_dict"].items()
+        if torch.is_floating_point(value)
+    }
+
+
+def header_of(saved: dict[str, Any]) -> dict[str, str]:
+    """What the weights are and where they come from, as the strings that the format allows.
+
+    Where no patient was put aside, as in a last round on all, there is no validation Dice.
+    """
+    header = {
+        "name": NAMES.get(saved["plan"].get("recipe"), NAME),
+        "shape": json.dumps(saved["shape"]),
+        "preparation": json.dumps(saved.get("preparation", {})),
+        "plan": json.dumps(saved["plan"]),
+        "origin": json.dumps(saved["origin"]),
+        "split_sha256": saved["split_sha256"],
+        "step": str(saved["step"]),
+        "validation_dice": f"{saved['validation_dice']:.4f}",
+        "license": "CC BY-NC-SA 4.0",
+    }
+    if not math.isfinite(saved["validation_dice"]):
+        del header["validation_dice"]
+    return header
+
+
+def save_weights(tensors: dict[str, torch.Tensor], header: dict[str, str], target: Path) -> None:
+    """Write whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".part")
+    save_file(tensors, partial, metadata=header)
+    partial.chmod(0o644)  # the library writes it for its owner alone
+    partial.replace(target)
+
+
+THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
+FAST = 3  # members that judge in `fast`
+
+
+def ship(
+    data: Annotated[Path, typer.Option(exists=True, help="<id>/<id>_flair.nii.gz and _seg")],
+    split: Annotated[Path, typer.Option(exists=True, help="JSON with the list development")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="weights file to write")],
+    runs: Annotated[list[Path], typer.Argument(exists=True, help="folders of folds 1 to 5")],
+    judge: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="folder of the run that shall judge, instead of the folds"),
+    ] = None,
+    figures: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
+) -> None:
+    """Measure the certainty on five folds, and write them, or one other run, with it."""
+    try:
+        saved = [load_checkpoint(run / BEST) for run in runs]
+        alone = load_checkpoint(judge / BEST) if judge else None
+        content = _ship(find_cases(data), read_split(split), saved, alone, out)
+    except GliowatchError as error:
+        typer.echo(f"training.release: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(content, indent=1))
+    if figures:
+        figures.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _ship(
+    cases: dict[str, Case],
+    lists: dict[str, tuple[str, ...]],
+    saved: list[dict[str, Any]],
+    judge: dict[str, Any] | None,
+    out: Path,
+) -> dict[str, Any]:
+    digests = tuple(each["split_sha256"] for each in saved)
+    members = folds_of(lists.get("development", ()), int(saved[0]["plan"]["seed"]), digests)
+    if missing := [name for name in members if name not in cases]:
+        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    unmeasured = out.with_suffix(".unmeasured")
+    tensors, header = _joined(saved)
+    save_weights(tensors, header, unmeasured)
+    network = load_network(unmeasured)
+    patients = []
+    for name, number in sorted(members.items()):
+        patients.append(_judge(cases[name], network.member(number), number))
+        typer.echo(f"fold {number + 1}: {name}")
+    certainty = asdict(fit(patients, THRESHOLD))
+    if judge is not None:
+        tensors, header = tensors_of(judge), header_of(judge)
+    save_weights(tensors, header | {"certainty": json.dumps(certainty)}, out)
+    unmeasured.unlink()
+    return {"certainty": certainty, **rates(check(patients, THRESHOLD))}
+
+
+def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Tensors of all members, named by their number, and one header that lists what each is."""
+    tensors = {
+        f"{number}.{name}": tensor
+        for number, each in enumerate(saved)
+        for name, tensor in tensors_of(each).items()
+    }
+    header = header_of(saved[-1])
+    listed = {"shapes": "shape", "splits": "split_sha256", "steps": "step"}
+    listed |= {"plans": "plan", "origins": "origin"}
+    for name, key in listed.items():
+        header.pop(key, None)
+        header[name] = json.dumps([each[key] for each in saved])
+    header.pop("validation_dice", None)
+    return tensors, header | {MEMBERS: str(len(saved)), "fast": str(min(FAST, len(saved)))}
+
+
+def _judge(case: Case, network: Network, fold: int) -> Judged:
+    volume = read_nifti(case.flair)
+    prepared = prepare(volume, network.preparation)
+    probability = from_window(network.probabilities(prepared, best=False), prepared.grid)
+    head = head_mask(brightness(volume.voxels))
+    fewest = fewest_voxels(volume, SMALLEST_MM3)
+    return Judged(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
+
+
+if __name__ == "__main__":
+    typer.run(ship)
