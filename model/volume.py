@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-import nibabel.orientations as orientations
 import numpy as np
 from numpy.typing import NDArray
 
@@ -170,6 +169,8 @@ class Upright:
     @staticmethod
     def of(shape: tuple[int, ...], affine: Affine) -> "Upright":
         """The upright form of a file's grid; its affine differs by exact flips and swaps."""
+        from nibabel import orientations  # who trains from a cache has no nibabel
+
         order = orientations.io_orientation(affine)
         turned = [0, 0, 0]
         for length, target in zip(shape, order[:, 0], strict=True):
@@ -179,11 +180,15 @@ class Upright:
 
     def turn(self, voxels: NDArray[Voxel]) -> NDArray[Voxel]:
         """Voxels of the file (i, j, k), seen along R, A, S."""
+        from nibabel import orientations
+
         turned: NDArray[Voxel] = orientations.apply_orientation(voxels, self.order)
         return turned
 
     def back(self, voxels: NDArray[Voxel]) -> NDArray[Voxel]:
         """Upright voxels in the file's own order."""
+        from nibabel import orientations
+
         upright = np.array([[0, 1], [1, 1], [2, 1]])
         to_file = orientations.ornt_transform(upright, self.order)
         turned: NDArray[Voxel] = orientations.apply_orientation(voxels, to_file)

@@ -113,8 +113,11 @@ def without_torch(*words: object, folder: Path) -> "subprocess.CompletedProcess[
     """`gliowatch` where torch cannot be imported, nor OpenVINO's telemetry."""
     code = (
         "import sys\n"
-        "for name in ('torch', 'monai', 'matplotlib', 'openvino_telemetry'):\n"
-        "    sys.modules[name] = None\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('torch', 'monai', 'matplotlib', 'openvino_telemetry'):\n"
+        "            raise ModuleNotFoundError('missing', name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
         "import gliowatch; gliowatch.main()"
     )
     command = [sys.executable, "-c", code, *map(str, words)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.inference.preprocessing import Prepared, from_window, prepare, with_neighbours
+from model.geometry import with_neighbours
+from model.inference.preprocessing import Prepared, from_window, prepare
 from model.volume import Kind, Scale, Volume
 from model.weights_config import STANDARD
 from tests.phantoms import ORDERS, Head, Shape, grid, head

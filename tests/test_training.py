@@ -13,7 +13,7 @@ from model.inference.segmentation import Rules
 from model.network.network import load_network
 from model.weights_config import SEED, STANDARD
 from training.augmentation import Batches
-from training.cache import CachedPatient, build_cache, load_cache, prepare_case
+from training.cache import CachedPatient, load_cache
 from training.datasets import (
     DatasetError,
     Split,
@@ -24,11 +24,12 @@ from training.datasets import (
 )
 from training.evaluate import Judge, evaluate, summary
 from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
+from training.preparation import build_cache, prepare_case
 from training.recipes.seed_baseline import seed_method, tumor_slices
 from training.recipes.standard import StandardPlan, standard_method
-from training.release import export_weights
 from training.train import Request, Watch
 from training.train import train as train_recipe
+from training.weights_export import export_weights
 
 PLAN = StandardPlan(steps=6, batch=2, check_every=2, width=2)
 
@@ -187,7 +188,7 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "import sys\n"
         "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.cache, training.release\n"
+        "import training.loop, training.cache, training.weights_export\n"
         "import training.recipes.standard, training.recipes.seed_baseline\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

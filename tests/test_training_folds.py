@@ -21,9 +21,9 @@ from model.network.weights_file import Member
 from model.reading.nifti import read_nifti
 from model.weights_config import CLASSES, SEED, SEED_SHAPE, STANDARD, GateShape, Seen, UNetShape
 from tests.test_training import write_case
-from training.cache import prepare_case
 from training.datasets import FOLDS, DatasetError, find_cases, folds_of, split_by_fold
 from training.loop import BEST, Limits, load_checkpoint, save_checkpoint
+from training.preparation import prepare_case
 from training.recipes.drawn_tissues import draw_slice, flair_contrast, other_contrast
 from training.recipes.input_check import GatePlan, draw, gate_method
 from training.recipes.standard import StandardPlan, coarser, standard_method

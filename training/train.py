@@ -15,7 +15,7 @@ from rich.progress import TextColumn, TimeRemainingColumn
 from model.network.network import Network, load_network
 from model.network.unet import filled
 from model.weights_config import SEED, STANDARD
-from training.cache import CachedPatient, build_cache, holds, load_cache
+from training.cache import CachedPatient, holds, load_cache
 from training.datasets import (
     Case,
     DatasetError,
@@ -26,11 +26,12 @@ from training.datasets import (
     split_by_patient,
 )
 from training.loop import BEST, LATEST, METRICS, Limits, Progress, Training, load_checkpoint
+from training.preparation import build_cache
 from training.recipes.input_check import GatePlan, gate_method
 from training.recipes.recipe import Method
 from training.recipes.seed_baseline import TEST_SHARE, VALIDATION_SHARE, seed_method
 from training.recipes.standard import StandardPlan, fine_tuning, next_round, standard_method
-from training.release import export_weights
+from training.weights_export import export_weights
 
 CACHE = "cache.npz"
 SPLIT = "split.json"

@@ -52,17 +52,6 @@ def weights(taken: int, made: int) -> csr_array:
     return csr_array((near[place, column].astype(np.float32), (place, index)), (made, taken))
 
 
-def with_neighbours(slices: FloatArray, indices: NDArray[np.int64], step: int) -> FloatArray:
-    """The network's input: (b, 3, rows, columns), each slice between the two `step` away.
-
-    At the ends of the stack the last slice stands in for its missing neighbour.
-    """
-    last = len(slices) - 1
-    around = np.stack([indices - step, indices, indices + step], axis=1)
-    chosen: FloatArray = slices[np.clip(around, 0, last)]
-    return chosen
-
-
 NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
 MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import WeightsError
-from model.inference.preprocessing import Prepared, with_neighbours
+from model.geometry import with_neighbours
+from model.inference.preprocessing import Prepared
 from model.network.weights_file import Member, Weights, read_weights
 from model.volume import FloatArray
 from model.weights_config import SHIPPED

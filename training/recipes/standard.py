@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.geometry import dice
-from model.inference.preprocessing import with_neighbours
+from model.geometry import dice, with_neighbours
 from model.network.unet import UNet
 from model.weights_config import STANDARD, UNetShape
 from training.augmentation import Batches
