@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands import AsJson, SettingsFile, load
-from daemon.commands import app as about_what_is_there
+from daemon.commands.command_line import AsJson, SettingsFile, load
+from daemon.commands.command_line import app as about_what_is_there
 
 app = typer.Typer(
     help="Watches MRI drop folders and reports tumor size and side. Research use only.",
@@ -74,8 +74,8 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="drain the inbox and exit")] = False,
 ) -> None:
     """Run daemon, workers and viewer until Ctrl-C."""
-    from daemon.running import run_all
-    from viewer.server import serve
+    from daemon.supervisor import run_all
+    from viewer.app import serve
 
     raise SystemExit(run_all(load(settings), once, serve, typer.echo))
 
@@ -94,10 +94,9 @@ def segment(
     json: AsJson = False,
 ) -> None:
     """Judge scans at once, without inbox, index or settings."""
-    from daemon.oneoff import segment_once
-    from daemon.outputs.text import print_judged
+    from daemon.commands.segment import print_judged, segment_once
+    from daemon.pipeline.worker_tasks import judging_rules
     from daemon.settings import ModelSettings
-    from daemon.work import judging_rules
 
     folder = out / ".extra" if explain else None
     rules = judging_rules(ModelSettings(quality=quality.value), folder)
@@ -111,7 +110,7 @@ def measure(
     json: AsJson = False,
 ) -> None:
     """Measure a binary mask: volume, diameters, side."""
-    from daemon.outputs.text import print_measured
+    from daemon.commands.segment import print_measured
     from model.measurement.given_masks import measure_mask
     from model.reading.read import read, scan_at
 

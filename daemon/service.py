@@ -1,49 +1,98 @@
-"""The daemon: look through the inbox, queue what has rested, judge, publish, tidy up."""
+"""The daemon: scan the inbox, queue what has rested, analyze, publish, clean up; tell systemd."""
 
 import asyncio
 import contextlib
 import logging
 import os
 import secrets
+import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from daemon import processing
-from daemon.beginning import has_room, is_quiet
-from daemon.copying import refuse_damaged
-from daemon.correcting import settle
-from daemon.dating import queue_dated
 from daemon.drops import QueuedDrop, State
-from daemon.inbox import NameRules
 from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
-from daemon.index.patients import ensure_patients
+from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
-from daemon.job import Job
-from daemon.lock import only_one, only_one_in
-from daemon.nightly import NightlyCopies
-from daemon.notifying import Notifier
-from daemon.presence import keep_mark
-from daemon.publishing import clear_staging
-from daemon.rebuilding import enter_unknown, rebuild
-from daemon.reconciling import Reconciler
-from daemon.resting import Resting
-from daemon.retention import Retention
-from daemon.running_scans import RunningScans
+from daemon.intake.inbox_reconciler import Reconciler, Resting
+from daemon.intake.inbox_scan import NameRules, keep_mark
+from daemon.intake.watcher import watch
+from daemon.operations.backup import NightlyCopies, refuse_damaged
+from daemon.operations.rebuild import enter_unknown, rebuild
+from daemon.operations.retention import Retention
+from daemon.operations.status import has_room, is_quiet
+from daemon.pipeline import scan_pipeline
+from daemon.pipeline.outbox import clear_staging
+from daemon.pipeline.running_scans import Job, RunningScans, Turns
+from daemon.pipeline.worker_processes import Slot, WorkerFailed
+from daemon.pipeline.worker_tasks import judging_rules, warm_up
+from daemon.records.corrections import settle
+from daemon.records.overrides import queue_dated, queue_spaced
+from daemon.records.patient_deletion import Upkeep
 from daemon.settings import Settings
-from daemon.slots import Slot, WorkerFailed
-from daemon.spacing import queue_spaced
-from daemon.turns import Turns
-from daemon.upkeep import Upkeep
-from daemon.watching import watch
-from daemon.work import judging_rules, warm_up
+from daemon.single_instance import only_one, only_one_in
 
 log = logging.getLogger(__name__)
+
+
+class Notifier:
+    """Sends to the socket that NOTIFY_SOCKET names; without it, nothing is sent."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        if not self._address.startswith(("/", "@")):
+            self._address = ""
+        self._interval = _watchdog_seconds(environment) / 4 if self._address else 0.0
+        self._next = 0.0
+
+    @property
+    def pause(self) -> float | None:
+        """The longest time in seconds between two calls of `alive`; None: as long as you like.
+
+        A quarter of the watchdog's time, so that messages are less than half of it apart.
+        """
+        return self._interval or None
+
+    def ready(self) -> None:
+        """The start is over: whatever was waiting for this service may begin."""
+        self._send("READY=1")
+
+    def alive(self) -> None:
+        """The work goes on. Only for the work loop to say, since a timer would say it always."""
+        if self._interval and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._interval
+            self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._send("STOPPING=1")
+
+    def _send(self, message: str) -> None:
+        """Without waiting and without raising: a supervisor in trouble is no reason to stop."""
+        if not self._address:
+            return
+        is_abstract = self._address.startswith("@")
+        address = "\0" + self._address[1:] if is_abstract else self._address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.setblocking(False)
+                sender.sendto(message.encode(), address)
+        except OSError as error:
+            log.warning("notify_failed", extra={"errno": error.errno})
+
+
+def _watchdog_seconds(environment: Mapping[str, str]) -> float:
+    """The time after which systemd ends a silent service; 0 where it does not watch this one."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
+
 
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
@@ -216,7 +265,7 @@ class Service:
             queued,
             self._turns,
         )
-        outcome = await processing.process(job)
+        outcome = await scan_pipeline.process(job)
         if outcome is State.WAITING:
             self._resting.disturb(queued.drop.unit)
         self._tally.count(queued.drop.unit, outcome)

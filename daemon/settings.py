@@ -1,6 +1,7 @@
 """settings.toml as four typed tables; a misspelt key or a wrong value is refused in a sentence."""
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,7 +15,6 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from daemon.slots import Allowance
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
@@ -28,6 +28,14 @@ class SettingsError(GliowatchError):
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How long a piece of work may take, and how many bytes its process may hold meanwhile."""
+
+    seconds: float
+    memory_bytes: int
 
 
 _TIME = r"([01]\d|2[0-3]):[0-5]\d"

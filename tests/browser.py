@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from daemon.index.database import open_records
-from daemon.roles import Role
+from daemon.permissions import Role
+from daemon.records.accounts import link_for
 from daemon.settings import load_settings
-from daemon.users_command import link_for
 from tests.conftest import ROOT
 from tests.programs import program
 

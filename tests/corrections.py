@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.correcting import MaskUpload, enter_correction
 from daemon.index.database import open_index, open_records
 from daemon.index.scans import find_scan
+from daemon.pipeline.worker_processes import Slot
+from daemon.records.corrections import MaskUpload, enter_correction
 from daemon.service import run_daemon
-from daemon.settings import Settings
-from daemon.slots import Allowance, Slot
+from daemon.settings import Allowance, Settings
 
 SHAPE = (64, 60, 6)
 AFFINE = np.diag([-1.0, -1.0, 5.0, 1.0])

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from daemon.index.database import open_index
 from daemon.index.scans import ScanRow, add_scan, row_of_report
-from daemon.outputs.folder import write_files, write_report, write_views
-from daemon.outputs.report import ModelUsed, Occasion, build_report, with_lobes
-from daemon.outputs.report_slices import slices_object
+from daemon.outputs.report_builder import (
+    ModelUsed,
+    Occasion,
+    build_report,
+    slices_object,
+    with_lobes,
+)
+from daemon.outputs.scan_folder import write_files, write_report, write_views
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import measure
 from model.measurement.midplane import Midplane

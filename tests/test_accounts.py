@@ -12,23 +12,29 @@ from pathlib import Path
 
 import pytest
 
-from daemon.copying import make_copy
-from daemon.index import accounts
-from daemon.index.api_tokens import add_token, find_bearer, revoke_token, tokens_of
-from daemon.index.audit import Action, note, page_of_audit
 from daemon.index.database import Database, open_records
-from daemon.index.login_links import add_link
-from daemon.index.login_sessions import (
+from daemon.index.people import accounts
+from daemon.index.people.accounts import (
     Limits,
+    add_link,
     begin_session,
     end_session,
     end_sessions_of,
     find_session,
     sweep_sessions,
 )
-from daemon.logging_in import LoginRefused, log_in, log_in_by_link
-from daemon.passwords import Passwords, WeakPassword, check_strength
-from daemon.roles import RIGHTS, Right, Role, may
+from daemon.index.people.audit import Action, note, page_of_audit
+from daemon.index.people.tokens import add_token, find_bearer, revoke_token, tokens_of
+from daemon.operations.backup import make_copy
+from daemon.permissions import RIGHTS, Right, Role, may
+from daemon.records.accounts import (
+    LoginRefused,
+    Passwords,
+    WeakPassword,
+    check_strength,
+    log_in,
+    log_in_by_link,
+)
 from daemon.settings import Settings
 from tests.conftest import gliowatch
 

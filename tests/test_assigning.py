@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon import assigning
-from daemon.assigning import CannotBeGiven, finish_placing, give
 from daemon.index import ledger
-from daemon.index.assignments import assignments
-from daemon.index.patients import Patient, find_patient
+from daemon.index.people.assignments import assignments
+from daemon.index.people.patients import Patient, find_patient
 from daemon.index.scans import ScanRow
+from daemon.records.assignments import CannotBeGiven, finish_placing, give
 from daemon.settings import Settings
 from tests.conftest import gliowatch, left_in_inbox, reports, running_daemon, until
 from tests.phantoms import head, write_nifti
 from tests.test_viewer_setup import House, house_of, open_house, scan_row
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 
 class Crash(Exception):
@@ -111,7 +110,7 @@ async def test_a_kill_while_it_is_copied_loses_and_doubles_nothing(
             raise Crash
 
         with monkeypatch.context() as patched:
-            patched.setattr(assigning, "sync_tree", fail)
+            patched.setattr("daemon.records.assignments.sync_tree", fail)
             with pytest.raises(Crash):
                 await give(index, records, daemon, scan, patient, "N. Urse")
         assert left_in_inbox(house.settings) == ["P1/.given-1/a.nii.gz"]  # hidden from the daemon

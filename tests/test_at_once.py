@@ -4,7 +4,7 @@ import asyncio
 
 from daemon.index.database import open_index
 from daemon.index.ledger import open_drops
-from daemon.queue_commands import begin_now
+from daemon.operations.queue_control import begin_now
 from daemon.settings import Settings
 from tests.conftest import gliowatch, reasons, running_daemon, until
 

@@ -14,7 +14,7 @@ from daemon.index import queue
 from tests.browser import Browsing, chromium, served
 from tests.conftest import SHARED
 from tests.test_viewer_setup import House, lesion, open_house, scan_row
-from viewer.keys import INDEX
+from viewer.sessions import INDEX
 
 ARABIC, CHINESE = "\u0645\u0631\u064a\u0645 \u062d\u062f\u0627\u062f", "\u738b\u5c0f\u4e1c"
 LONG = "x" * 200  # the longest that is taken

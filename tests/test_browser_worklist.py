@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from daemon.index.database import open_records
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
 from tests.browser import Browsing, Site, chromium, served
 from tests.worklist_site import IMG, LOW, NAMES, fail, fill, publish
 

@@ -9,9 +9,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from daemon.oneoff import segment_once
+from daemon.commands.segment import segment_once
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from model.inference.confidence import Certainty, promised_dice, spread
 from model.inference.preprocessing import prepare
 from model.inference.segmentation import Rules, segment

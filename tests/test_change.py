@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.outputs.change import change_object
+from daemon.outputs.report_builder import change_object
 from model.geometry import inverse
 from model.measurement.change import Change, Marked, Measured, compare
 from model.measurement.findings import measure

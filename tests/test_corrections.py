@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.correcting import settle
 from daemon.index.database import open_index, open_records
+from daemon.records.corrections import settle
 from daemon.settings import Settings, load_settings
 from tests.browser import copy_hospital
 from tests.conftest import gliowatch, hospital_in, reports

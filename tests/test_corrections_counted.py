@@ -6,15 +6,21 @@ from typing import Any
 
 import pytest
 
-from daemon.agreement import by_month, by_network, difference_of, overall, worst
-from daemon.index.agreement import CorrectedMask, corrected_masks, last_words, people
-from daemon.index.corrections import Correction, add_correction, new_correction, note_made
 from daemon.index.database import Database, open_records
-from daemon.index.reviews import PERSON, Decision, add_review
-from daemon.reviewing import decision_on
+from daemon.index.people.corrections import Correction, add_correction, new_correction, note_made
+from daemon.index.people.reviews import (
+    PERSON,
+    CorrectedMask,
+    Decision,
+    add_review,
+    corrected_masks,
+    last_words,
+    people,
+)
+from daemon.records.reviews import by_month, by_network, decision_on, difference_of, overall, worst
 from tests.test_viewer_setup import open_house, scan_row
-from viewer.agreement import difference_words
-from viewer.keys import RECORDS
+from viewer.admin.agreement import difference_words
+from viewer.sessions import RECORDS
 
 OLD, NEW = "a" * 64, "b" * 64
 ACCEPTED, REJECTED, NEEDS = Decision.ACCEPTED, Decision.REJECTED, Decision.NEEDS_CORRECTION

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.outputs.dicom_origin import Judgement, read_origin
-from daemon.outputs.dicom_seg import build_seg
+from daemon.outputs.dicom.seg import build_seg
+from daemon.outputs.dicom.source_references import Judgement, read_origin
 from model.errors import GliowatchError
 from model.reading.drawn_masks import read_corrected, read_seg
 from model.reading.images import read_picture

@@ -15,12 +15,12 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from daemon.oneoff import segment_once
-from daemon.outputs.dicom_objects import write_objects
-from daemon.outputs.dicom_origin import Judgement
-from daemon.outputs.marks import OUTLINE
+from daemon.commands.segment import segment_once
+from daemon.outputs.dicom.result_objects import write_objects
+from daemon.outputs.dicom.source_references import Judgement
+from daemon.outputs.overlay import OUTLINE
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.study import read_dicom
 from model.volume import Volume

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.oneoff import segment_once
+from daemon.commands.segment import segment_once
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from tests.conftest import SAMPLES
 from tests.programs import program
 

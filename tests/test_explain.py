@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.oneoff import segment_once
+from daemon.commands.segment import segment_once
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from model.network.gradcam import explain
 from model.network.network import load_network
 from model.reading.nifti import read_nifti

@@ -12,8 +12,8 @@ import pytest
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_records
-from daemon.index.patients import add_patient
-from daemon.outputs.naming import Hidden
+from daemon.index.people.patients import add_patient
+from daemon.outputs.tables import Hidden
 from daemon.settings import Settings
 from tests.conftest import gliowatch
 from tests.test_viewer_setup import lesion, scan_row

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from daemon.index.database import open_records
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
 from daemon.settings import Settings
 from model.reading.nifti import read_nifti
 from tests.conftest import drain, gliowatch, reports

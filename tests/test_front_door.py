@@ -36,7 +36,7 @@ def test_help_loads_no_heavy_package(tmp_path: Path) -> None:
 
 def test_the_daemon_and_the_viewer_load_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys, daemon.running, viewer.server\n"
+        "import sys, daemon.supervisor, viewer.app\n"
         "assert 'torch' not in sys.modules and 'model.network.network' not in sys.modules"
     )
     done = subprocess.run(

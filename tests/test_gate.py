@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from daemon.oneoff import segment_once
+from daemon.commands.segment import segment_once
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from model.errors import WeightsError
 from model.inference.input_check import load_gate, middle_slices, read_gate
 from model.inference.preprocessing import prepare

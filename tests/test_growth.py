@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.outputs.growth import BOTTOM, LEFT, RIGHT, TOP, nice_step, save_growth
+from daemon.outputs.growth_chart import BOTTOM, LEFT, RIGHT, TOP, nice_step, save_growth
 
 
 def entry(at: str, volume: float, limits: tuple[float, float] | None = None) -> dict[str, Any]:

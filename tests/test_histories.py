@@ -16,12 +16,12 @@ import jsonschema
 import numpy as np
 import pytest
 
-from daemon.dating import enter_date
 from daemon.index.database import open_index, open_records
 from daemon.index.scans import find_scan
+from daemon.pipeline.worker_processes import Slot
+from daemon.records.overrides import enter_date
 from daemon.service import run_daemon
-from daemon.settings import ModelSettings, Settings
-from daemon.slots import Allowance, Slot
+from daemon.settings import Allowance, ModelSettings, Settings
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL, ROOT, gliowatch, left_in_inbox
 from tests.moved_heads import middle, with_ball
@@ -242,9 +242,9 @@ def test_kills_on_the_way_to_a_revision_neither_lose_nor_double_it(hospital: Set
     drop_dicom(hospital, "2024-05-01")
     run(hospital)
     drop_dicom(hospital, "2024-03-01")
-    killed(hospital, "daemon.publishing:publish", "before", 2)  # the first is the late scan's own
+    killed(hospital, "daemon.outbox:publish", "before", 2)  # the first is the late scan's own
     assert len(by_day(hospital)["2024-05"]) == 1
-    killed(hospital, "daemon.publishing:publish", "after", 1)
+    killed(hospital, "daemon.outbox:publish", "after", 1)
     assert len(by_day(hospital)["2024-05"]) == 2
     killed(hospital, "daemon.index.ledger:finish", "before", 1)
     run(hospital)

@@ -14,13 +14,13 @@ from tests.conftest import ROOT, SAMPLES
 
 ROOMS = ("daemon", "viewer", "model", "training")
 BREAKS = {
-    "model imports daemon": ("model/volume.py", "import daemon.names"),
-    "daemon imports viewer": ("daemon/names.py", "import viewer.routes"),
-    "training imports daemon": ("training/metrics.py", "import daemon.names"),
-    "viewer imports torch": ("viewer/pages.py", "import torch"),
-    "the worker imports torch": ("daemon/work.py", "import torch"),
-    "outputs import settings": ("daemon/outputs/masks.py", "import daemon.settings"),
-    "processing imports sqlite3": ("daemon/processing.py", "import sqlite3"),
+    "model imports daemon": ("model/volume.py", "import daemon.drops"),
+    "daemon imports viewer": ("daemon/drops.py", "import viewer.routes"),
+    "training imports daemon": ("training/metrics.py", "import daemon.drops"),
+    "viewer imports torch": ("viewer/templating.py", "import torch"),
+    "the worker imports torch": ("daemon/pipeline/worker_tasks.py", "import torch"),
+    "outputs import settings": ("daemon/outputs/scan_folder.py", "import daemon.settings"),
+    "processing imports sqlite3": ("daemon/pipeline/scan_pipeline.py", "import sqlite3"),
 }
 
 

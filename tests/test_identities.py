@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
-from daemon.index.folding import fold
+from daemon.index.database import fold
 from daemon.settings import Settings, load_settings
 from model.reading.dicom.patient_tags import Identity, named_in
 from tests.conftest import drain, reports

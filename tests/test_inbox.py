@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from daemon.drops import DropKind
-from daemon.inbox import NameRules, look_through
+from daemon.intake.inbox_scan import NameRules, look_through
 from tests.conftest import deep_folder
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))

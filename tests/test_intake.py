@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile
-from daemon.inbox import drop_kind, identify
-from daemon.intake import take_in
-from daemon.opening import FilesChanged
+from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.inbox_scan import drop_kind, identify
+from daemon.intake.ingest import take_in
 from model.errors import UnreadableScan
 from model.volume import Kind
 

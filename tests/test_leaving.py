@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
-from daemon.inbox import identify
-from daemon.leaving import come_back, file_loose, leave
+from daemon.intake.cleanup import come_back, file_loose, leave
+from daemon.intake.inbox_scan import identify
 
 
 def dropped(inbox: Path, name: str, content: bytes = b"x") -> DroppedFile:

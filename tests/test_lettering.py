@@ -11,8 +11,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
-from daemon.outputs.lettering import NO_GLYPH, Lettering
-from daemon.outputs.reading_order import parts_of
+from daemon.outputs.pdf_text import NO_GLYPH, Lettering, parts_of
 
 NAMES = {
     "latin": "\u00c5ngstr\u00f6m-N\u00fa\u00f1ez, \u0110or\u0111e \u017di\u017eka \u1ec5",

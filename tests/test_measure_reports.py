@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.outputs.folder import write_files
-from daemon.outputs.report import ModelUsed, Occasion, build_report
+from daemon.outputs.report_builder import ModelUsed, Occasion, build_report
+from daemon.outputs.scan_folder import write_files
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midplane import midplane_of_head

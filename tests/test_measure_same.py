@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import gliowatch as front_door
-from daemon.oneoff import segment_once
-from daemon.outputs.report_lesion import DIAMETERS
+from daemon.commands.segment import segment_once
+from daemon.outputs.report_builder import DIAMETERS
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from tests.conftest import FRONTAL, SAMPLES
 
 STUDY = SAMPLES / "from-the-pacs" / "study"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from daemon.outputs.where_words import position_words, side_words
+from daemon.outputs.wording import position_words, side_words
 from model.intensity import brightness, head_mask
 from model.measurement.findings import Lesion, Side, measure
 from model.measurement.location import Place

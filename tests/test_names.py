@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.names import MAX_NAME_BYTES, UNASSIGNED, file_name, folder_name, readable
+from daemon.drops import MAX_NAME_BYTES, UNASSIGNED, file_name, folder_name, readable
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
 

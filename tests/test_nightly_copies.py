@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.copying import copies_in
 from daemon.index.database import open_records
-from daemon.nightly import NightlyCopies, is_due
+from daemon.operations.backup import NightlyCopies, copies_in, is_due
 from daemon.settings import Settings
 from tests.conftest import running_daemon, until
 
@@ -73,7 +72,7 @@ async def test_the_running_daemon_makes_one_copy(hospital: Settings) -> None:
 async def test_a_copy_that_fails_is_logged_and_made_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.nightly.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("daemon.operations.backup.RETRY_SECONDS", 0.0)
     caplog.set_level(logging.INFO, "daemon")
     async with open_records(tmp_path / "records.sqlite"):
         copies = NightlyCopies(tmp_path / "records.sqlite", tmp_path / "copies", 2, 3)

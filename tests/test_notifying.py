@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon import processing
 from daemon.drops import State
 from daemon.index import ledger
 from daemon.index.database import open_index
-from daemon.job import Job
-from daemon.notifying import Notifier
-from daemon.reconciling import Reconciler
+from daemon.intake.inbox_reconciler import Reconciler
+from daemon.pipeline.running_scans import Job
+from daemon.service import Notifier
 from daemon.settings import Settings
 from tests.conftest import FRONTAL, ROOT, SAMPLES, drain, reports, running_daemon, until
 from tests.test_crashes import wait_for
@@ -131,7 +130,7 @@ async def test_the_loop_is_alive_while_a_scan_takes_long(
         await asyncio.sleep(3600)
         return State.DONE
 
-    monkeypatch.setattr(processing, "process", judge_for_ever)
+    monkeypatch.setattr("daemon.pipeline.scan_pipeline.process", judge_for_ever)
     (hospital.daemon.inbox / "P").mkdir()
     shutil.copy(PICTURE, hospital.daemon.inbox / "P")
     async with running_daemon(hospital):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.pipeline.running_scans import Turns
 from daemon.settings import Settings
-from daemon.turns import Turns
 from model.errors import GliowatchError
 from model.inference.input_check import load_gate
 from model.network.network import load_network

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from daemon.index.database import open_records
-from daemon.index.patients import add_patient
+from daemon.index.people.patients import add_patient
 from daemon.outputs.pdf import write_pdf
-from daemon.outputs.sentences import NO_EARLIER, RESEARCH_USE, finding_sentence
+from daemon.outputs.wording import NO_EARLIER, RESEARCH_USE, finding_sentence
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from model.reading.dicom.patient_tags import Identity

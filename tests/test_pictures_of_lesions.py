@@ -8,11 +8,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.outputs.display import display
-from daemon.outputs.lesion_pictures import save_lesions
-from daemon.outputs.marks import OTHER, OUTLINE, RIM, TEXT, draw_line, draw_outline, draw_scale_bar
-from daemon.outputs.pictures import OVERLAY_SIDE, save_overlay
-from daemon.outputs.planes import GAP, TALLEST, save_planes
+from daemon.outputs.lesion_figures import GAP, TALLEST, save_lesions, save_planes
+from daemon.outputs.overlay import (
+    OTHER,
+    OUTLINE,
+    OVERLAY_SIDE,
+    RIM,
+    TEXT,
+    draw_line,
+    draw_outline,
+    draw_scale_bar,
+    save_overlay,
+)
+from daemon.outputs.slice_rendering import display
 from model.volume import Scale
 from tests.phantoms import ORDERS, Head, Point, head, sphere
 

@@ -7,15 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.outputs.display import display
-from daemon.outputs.folder import write_files, write_views
-from daemon.outputs.marks import OUTLINE
-from daemon.outputs.pictures import (
-    OVERLAY_SIDE,
-    montage_slices,
-    save_montage,
-    save_overlay,
-)
+from daemon.outputs.overlay import OUTLINE, OVERLAY_SIDE, montage_slices, save_montage, save_overlay
+from daemon.outputs.scan_folder import write_files, write_views
+from daemon.outputs.slice_rendering import display
 from model.inference.segmentation import Segmentation
 from model.volume import Kind, Volume
 from tests.phantoms import ORDERS, Head, Point, Shape, head

@@ -6,10 +6,10 @@ from datetime import time as clock
 
 import pytest
 
-from daemon.beginning import is_quiet
 from daemon.drops import MOVES, State
 from daemon.index import ledger, queue
 from daemon.index.database import Database
+from daemon.operations.status import is_quiet
 from tests.test_ledger import a_drop, a_scan, claimed, index
 
 __all__ = ["index"]  # the fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.outputs.png import save_png
+from daemon.outputs.overlay import save_png
 from model.geometry import block_means
 from model.inference.preprocessing import Resampling, weights
 from model.intensity import brightness, head_mask, levels_of

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.copying import CopyError, copies_in, make_copy
-from daemon.index.copies import Condition, condition_of
-from daemon.index.database import open_records
-from daemon.index.patients import add_patient, list_patients
-from daemon.lock import only_one
+from daemon.index.database import Condition, condition_of, open_records
+from daemon.index.people.patients import add_patient, list_patients
+from daemon.operations.backup import CopyError, copies_in, make_copy
 from daemon.settings import Settings
+from daemon.single_instance import only_one
 from tests.conftest import drain
 
 PAGE = 4096  # bytes

@@ -7,9 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from daemon.oneoff import segment_once
+from daemon.commands.segment import segment_once
+from daemon.pipeline.worker_tasks import judging_rules
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules
 from tests.conftest import FRONTAL, REPORT_SCHEMA, SAMPLES, SHARED, check_report
 
 

@@ -1,7 +1,7 @@
 """A drop rests by the monotonic clock, from the last change of any of its files."""
 
 from daemon.drops import DroppedFile
-from daemon.resting import Resting
+from daemon.intake.inbox_reconciler import Resting
 
 FILE = DroppedFile(b"P/a.nii", 10, 1, 1)
 

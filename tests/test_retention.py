@@ -10,9 +10,9 @@ import pytest
 
 from daemon import durable_files
 from daemon.index.database import open_index, open_records
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
 from daemon.index.scans import find_scan
-from daemon.retention import Retention
+from daemon.operations.retention import Retention
 from daemon.settings import Settings
 from tests.conftest import drain, gliowatch, reports, running_daemon, until
 
@@ -116,8 +116,8 @@ async def test_a_crash_on_the_way_out_leaves_it_whole_or_known_as_gone(
 
     place = {
         "rename": "pathlib.Path.rename",
-        "rmtree": "daemon.removed.shutil.rmtree",
-        "mark": "daemon.index.aging.mark_removed",
+        "rmtree": "daemon.operations.retention.shutil.rmtree",
+        "mark": "daemon.index.inventory.mark_removed",
     }[step]
     with monkeypatch.context() as patched:
         patched.setattr(place, crash)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from daemon.index.database import open_records
-from daemon.roles import Role
+from daemon.permissions import Role
+from daemon.records.accounts import link_for
 from daemon.settings import Settings
-from daemon.users_command import link_for
 
 
 def start(folder: Path) -> "subprocess.Popen[str]":

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
-from daemon.index import worklist_pages
-from daemon.index.database import Database, open_index, open_records
-from daemon.index.joined import open_joined
-from daemon.index.patient_listing import Order, count_patients, ids_by_last_scan, page_of_patients
-from daemon.index.patient_search import MOST_FOUND, find_patients
-from daemon.index.patients import add_patient, find_patient, list_patients
-from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_orders import ORDERS
-from daemon.index.worklist_pages import Asked, page_of
+from daemon.index.database import Database, open_index, open_joined, open_records
+from daemon.index.people.patient_search import (
+    MOST_FOUND,
+    Order,
+    count_patients,
+    find_patients,
+    ids_by_last_scan,
+    page_of_patients,
+)
+from daemon.index.people.patients import add_patient, find_patient, list_patients
+from daemon.index.worklist import pages
+from daemon.index.worklist.pages import ORDERS, Asked, Filters, page_of
 from daemon.settings import Settings
 from tests.scale.filling import make
 from tests.scale.verifying import differences
@@ -92,8 +95,8 @@ async def test_few_rows_sorted_and_many_rows_walked_give_the_same_pages(
             for is_backward in ((False, True) if place else (False,))
         ]
         sorted_few = [await page_of(joined, each, 51) for each in asked]
-        monkeypatch.setattr(worklist_pages, "FEW", -1)
-        monkeypatch.setattr(worklist_pages, "FEW_COVERED", -1)
+        monkeypatch.setattr(pages, "FEW", -1)
+        monkeypatch.setattr(pages, "FEW_COVERED", -1)
         assert [await page_of(joined, each, 51) for each in asked] == sorted_few
     assert sum(map(bool, sorted_few)) > len(asked) // 2
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.settings import Settings
-from daemon.slots import Allowance, Slot, WorkerDied, WorkerHung, WorkerTooLarge
+from daemon.pipeline.worker_processes import Slot, WorkerDied, WorkerHung, WorkerTooLarge
+from daemon.settings import Allowance, Settings
 from tests.conftest import SAMPLES, reasons, reports, running_daemon, until
 
 ALLOWED = Allowance(30, 4_000_000_000)

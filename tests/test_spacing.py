@@ -10,11 +10,11 @@ from PIL import Image
 
 from daemon.index.database import open_index, open_records
 from daemon.index.ledger import open_units
+from daemon.index.people.overrides import add_spacing
 from daemon.index.scans import find_scan, scans_of_patient
-from daemon.index.spacings import add_spacing
+from daemon.records.overrides import enter_spacing, queue_spaced
 from daemon.service import run_daemon
 from daemon.settings import Settings
-from daemon.spacing import enter_spacing, queue_spaced
 from model.reading.nifti import load_image
 from model.reading.read import read, scan_at, with_spacing
 from model.rules import Spacing

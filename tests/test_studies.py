@@ -15,14 +15,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from daemon.drops import Drop, DropKind
-from daemon.inbox import NameRules, look_through
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index, open_records
-from daemon.presence import keep_mark
-from daemon.reconciling import Reconciler
-from daemon.resting import Resting
+from daemon.intake.inbox_reconciler import Reconciler, Resting
+from daemon.intake.inbox_scan import NameRules, keep_mark, look_through
+from daemon.intake.study_split import part_by_study
 from daemon.settings import Settings
-from daemon.studies import part_by_study
 from model.reading.dicom.study import read_dicom
 from tests.conftest import drain, left_in_inbox, reasons, reports
 from tests.test_reading_dicom_setup import Change, Series, write_series
@@ -53,7 +51,10 @@ async def reconciler(
     daemon = hospital.daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         await keep_mark(daemon.inbox, index)
-        yield Reconciler(daemon.inbox, NameRules((), wait), Resting(0), index, records), index
+        yield (
+            Reconciler(daemon.inbox, NameRules((), wait), Resting(0), index, records),
+            index,
+        )
 
 
 def test_two_studies_of_two_series_each_become_two_scans(hospital: Settings) -> None:

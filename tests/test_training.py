@@ -189,7 +189,7 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
         "    sys.modules[name] = None\n"
         "import training.loop, training.cache, training.weights_export\n"
-        "import training.recipes.standard, training.recipes.seed_baseline\n"
+        "import training.recipes.standard, training.seed\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import verifying
 from daemon.settings import Settings
 from tests.conftest import drain, gliowatch, left_in_inbox, reasons, reports
 from tests.test_revisions import published
@@ -21,7 +20,7 @@ from tests.test_studies import export
 @pytest.fixture(autouse=True)
 def _no_daemon_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody moves anything meanwhile, so a second look need not wait."""
-    monkeypatch.setattr(verifying, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("daemon.operations.verify.SETTLE_SECONDS", 0.0)
 
 
 def account(hospital: Settings) -> tuple[int, dict[str, Any]]:
@@ -127,7 +126,7 @@ def test_a_damaged_index_is_made_again_at_the_start(busy: Settings) -> None:
 
 
 def test_rebuild_refuses_while_a_daemon_runs(hospital: Settings) -> None:
-    from daemon.lock import only_one
+    from daemon.single_instance import only_one
 
     with only_one(hospital.daemon.index):
         done = gliowatch(hospital, "verify", "--rebuild")

@@ -6,15 +6,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from daemon.index.audit import Action, page_of_audit
-from daemon.roles import RIGHTS, Role
-from daemon.users_command import link_for
+from daemon.index.people.audit import Action, page_of_audit
+from daemon.permissions import RIGHTS, Role
+from daemon.records.accounts import link_for
 from tests.test_viewer_setup import open_house, settings_in
-from viewer.addresses import is_local
-from viewer.doors import DOORS
-from viewer.keys import RECORDS
-from viewer.login import COOKIE
-from viewer.server import make_app
+from viewer.access import DOORS
+from viewer.app import make_app
+from viewer.login import COOKIE, is_local
+from viewer.sessions import RECORDS
 
 IDS = {
     "patient_key": "k",

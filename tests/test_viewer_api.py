@@ -8,18 +8,18 @@ from typing import Any
 
 from aiohttp import FormData
 
-from daemon.index.accounts import find_account
-from daemon.index.api_tokens import add_token
-from daemon.index.patients import ENTERED
-from daemon.index.reviews import reviews_of
-from daemon.roles import Role
+from daemon.index.people.accounts import find_account
+from daemon.index.people.patients import ENTERED
+from daemon.index.people.reviews import reviews_of
+from daemon.index.people.tokens import add_token
+from daemon.permissions import Role
 from tests.test_viewer_setup import House, open_house
-from viewer.api.operations import OPERATIONS
-from viewer.api.problems import PROBLEM
-from viewer.api.sent import Entered
-from viewer.keys import RECORDS
-from viewer.server import LARGEST_FORM
-from viewer.worklist import PAGE
+from viewer.api.endpoints import OPERATIONS
+from viewer.api.openapi import PROBLEM
+from viewer.api.request_fields import Entered
+from viewer.app import LARGEST_FORM
+from viewer.sessions import RECORDS
+from viewer.worklist.page import PAGE
 
 ROOT = "/api/v1"
 

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.test_viewer_api import token_of
 from tests.test_viewer_setup import open_house
-from viewer.api.operations import OPERATIONS
+from viewer.api.endpoints import OPERATIONS
 
 EXAMPLES = 25  # of each operation
 CHECKS = [

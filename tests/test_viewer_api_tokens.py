@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.index import accounts
-from daemon.index.accounts import find_account
-from daemon.index.api_tokens import revoke_token, tokens_of
-from daemon.index.audit import page_of_audit
-from daemon.index.throttle import FREE_FAILURES
-from daemon.roles import Role
+from daemon.index.people import accounts
+from daemon.index.people.accounts import FREE_FAILURES, find_account
+from daemon.index.people.audit import page_of_audit
+from daemon.index.people.tokens import revoke_token, tokens_of
+from daemon.permissions import Role
 from tests.test_viewer_api import ask, token_of
 from tests.test_viewer_setup import open_house
-from viewer.keys import RECORDS
+from viewer.sessions import RECORDS
 
 
 async def test_who_has_no_right_token_is_told_so_in_one_form(tmp_path: Path) -> None:

@@ -11,17 +11,16 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from daemon.index import accounts
-from daemon.index.accounts import find_account
+from daemon.index.people import accounts
+from daemon.index.people.accounts import find_account
 from daemon.logs import JsonLines
-from daemon.passwords import Passwords
-from daemon.roles import Role
-from daemon.users_command import link_for
+from daemon.permissions import Role
+from daemon.records.accounts import Passwords, link_for
 from tests.test_viewer_api import token_of
 from tests.test_viewer_setup import House, open_house
 from tests.test_viewer_upload_held import begin, put
-from viewer.keys import RECORDS
 from viewer.login import COOKIE
+from viewer.sessions import RECORDS
 
 SECRET = b"lies outside"
 PLACES = ["../secret", "../../secret", "../" * 9 + "etc/passwd", "/etc/passwd", "secret\x00.png"]
@@ -158,7 +157,7 @@ async def test_guessing_a_password_is_made_slow_and_tells_nothing(tmp_path: Path
 async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: bool
 ) -> None:
-    monkeypatch.setattr("viewer.uploading.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
     async with open_house(tmp_path) as house:
 
         async def slowly() -> AsyncIterator[bytes]:

@@ -10,10 +10,10 @@ from aiohttp import FormData
 
 from daemon.drops import DropKind
 from daemon.index import ledger, queue
-from daemon.index.corrections import corrections_of, note_made
+from daemon.index.people.corrections import corrections_of, note_made
 from daemon.index.scans import ScanRow
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 SCAN = "5ca0"
 WAY = f"/scans/{SCAN}/corrections"

@@ -7,10 +7,10 @@ import pytest
 
 from daemon.drops import DropKind
 from daemon.index import ledger
-from daemon.index.scan_dates import entered_date
-from daemon.roles import Role
+from daemon.index.people.overrides import entered_date
+from daemon.permissions import Role
 from tests.test_viewer_setup import PNG, House, open_house, scan_row
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 UNDATED: dict[str, Any] = scan_row("x", "y").report["input"] | {"acquired_at": None}
 

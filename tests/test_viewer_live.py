@@ -7,10 +7,10 @@ from pathlib import Path
 
 from aiohttp import ClientResponse
 
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import RECORDS
-from viewer.live import MOST_OF_SESSION
+from viewer.live_updates import MOST_OF_SESSION
+from viewer.sessions import RECORDS
 
 
 @asynccontextmanager

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.index.patients import ENTERED
+from daemon.index.people.patients import ENTERED
 from tests.test_viewer_setup import House, lesion, open_house
-from viewer.patient_fields import FIELDS
-from viewer.wording import age
+from viewer.patients.fields import FIELDS
+from viewer.templating import age
 
 NASTY = "<img src=x onerror=alert(1)>"
 

@@ -10,14 +10,13 @@ import pytest
 from aiohttp import FormData
 from PIL import Image
 
-from daemon.deleting import come_again
-from daemon.index.listing import every_scan
-from daemon.index.patient_changes import changes_of
-from daemon.index.patient_deletion import erase_due
-from daemon.index.patients import fill_patient, find_patient
+from daemon.index.people.patient_deletion import erase_due
+from daemon.index.people.patients import changes_of, fill_patient, find_patient
+from daemon.index.scans import every_scan
+from daemon.records.patient_deletion import come_again
 from tests.test_viewer_patients import search
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 
 async def version(house: House, key: str) -> dict[str, str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.index.reviews import reviews_of
-from daemon.roles import Role
+from daemon.index.people.reviews import reviews_of
+from daemon.permissions import Role
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import RECORDS
+from viewer.sessions import RECORDS
 
 RIGHT = {"revision": "1", "decision": "accepted", "seen": "1.0.0"}
 WRONG = {**RIGHT, "decision": "rejected", "reason": "border", "comment": "<b>a vein</b>"}

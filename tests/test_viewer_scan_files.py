@@ -14,7 +14,7 @@ from model.volume import Kind
 from tests.phantoms import head, write_nifti
 from tests.published import Given, publish_folder
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import INDEX
+from viewer.sessions import INDEX
 
 HEAD = head(lesion=(38, 30, 12), radius=16)
 HOSTILE = "<b>صورة & 扫描.nii.gz"

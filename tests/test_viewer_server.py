@@ -15,9 +15,9 @@ from urllib.error import URLError
 import pytest
 
 from daemon.index.database import open_index
-from daemon.index.heartbeats import RECONCILE, beat
+from daemon.index.statistics import RECONCILE, beat
 from tests.test_viewer_setup import settings_in
-from viewer.server import ListenError, serve
+from viewer.app import ListenError, serve
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def _answer(address: str) -> str:
 
 
 def test_the_viewer_loads_no_reader_of_scans() -> None:
-    code = "import sys, viewer.server; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, viewer.app; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     heavy = {"numpy", "pydicom", "nibabel", "scipy", "cv2", "openvino"}  # 50 MB and more together
     assert "aiohttp" in loaded

@@ -15,13 +15,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop
 from daemon.index import ledger, queue
-from daemon.index.patients import add_patient
+from daemon.index.people.patients import add_patient
 from daemon.index.scans import ScanRow
-from daemon.roles import Role
+from daemon.permissions import Role
+from daemon.records.accounts import link_for
 from daemon.settings import Settings
-from daemon.users_command import link_for
-from viewer.keys import INDEX, RECORDS
-from viewer.server import make_app
+from viewer.app import make_app
+from viewer.sessions import INDEX, RECORDS
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 

@@ -7,10 +7,10 @@ import pytest
 
 from daemon.drops import DropKind
 from daemon.index import ledger
-from daemon.index.spacings import entered_spacing
+from daemon.index.people.overrides import entered_spacing
 from model.rules import Spacing
 from tests.test_viewer_setup import House, open_house, scan_row
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 BARE = [{"code": "units_unknown", "message": "No unit."}]
 PICTURE: dict[str, Any] = scan_row("x", "y").report["input"] | {"kind": "image"}

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from daemon import condition
 from daemon.drops import DropKind, State
 from daemon.index import ledger, queue
-from daemon.index.heartbeats import RECONCILE, beat
-from daemon.index.lines import failed, in_line
-from daemon.index.nights import nights
-from daemon.queue_commands import reprocess_older
+from daemon.index.queue_listing import failed, in_line
+from daemon.index.statistics import RECONCILE, beat, nights
+from daemon.operations import status
+from daemon.operations.queue_control import reprocess_older
 from model.network.network import load_network
 from model.weights_config import about_weights
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import INDEX
+from viewer.sessions import INDEX
 
 SECRET = "a-secret-of-16-characters"
 
@@ -35,7 +34,7 @@ async def test_an_empty_index_and_a_daemon_that_stopped(tmp_path: Path) -> None:
         await beat(index, RECONCILE)
         assert "Running; nothing waits" in await house.page("/system/queue")
         await index.change("UPDATE heartbeats SET at = at - 3600")
-        at = (await condition.last_sign_of_life(index, 60)).at
+        at = (await status.last_sign_of_life(index, 60)).at
         words = at[:16].replace("T", " ")
         assert f"Stopped since {words} (UTC): nothing is judged" in await house.page("/system")
 
@@ -151,7 +150,7 @@ async def test_nights_are_counted_by_the_index(tmp_path: Path) -> None:
         assert tonight.median == pytest.approx(10, abs=0.01)  # nearest rank of 1 … 20 s
         assert tonight.p95 == pytest.approx(19, abs=0.01)
         assert (before.received, before.done, before.median) == (0, 0, None)
-        newest = (await condition.last_nights(index, datetime.now(UTC).astimezone()))[0]
+        newest = (await status.last_nights(index, datetime.now(UTC).astimezone()))[0]
         assert (newest.received, newest.failed) == (1, 1)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
 from tests.test_viewer_setup import open_house
 from tests.worklist_site import LOW
-from viewer.keys import RECORDS
+from viewer.sessions import RECORDS
 
 
 async def test_a_thumbnail_is_small_and_made_of_the_overlay(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from daemon.holding import HOLDING
+from daemon.intake.uploads import HOLDING
 from tests.test_viewer_api import token_of
 from tests.test_viewer_setup import House, open_house
 from tests.test_viewer_upload_held import begin

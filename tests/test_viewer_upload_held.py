@@ -9,20 +9,19 @@ import numpy as np
 from PIL import Image
 
 from daemon.drops import Drop
-from daemon.holding import HOLDING, count_held
-from daemon.inbox import NameRules, look_through
 from daemon.index import ledger
-from daemon.index.heartbeats import RECONCILE, beat
-from daemon.index.patients import patients_by_id
-from daemon.index.scan_dates import entered_date
-from daemon.index.spacings import entered_spacing
-from daemon.intake import take_in
-from daemon.queue_commands import cancel
+from daemon.index.people.overrides import entered_date, entered_spacing
+from daemon.index.people.patients import patients_by_id
+from daemon.index.statistics import RECONCILE, beat
+from daemon.intake.inbox_scan import NameRules, look_through
+from daemon.intake.ingest import take_in
+from daemon.intake.uploads import HOLDING, count_held
+from daemon.operations.queue_control import cancel
 from model.rules import Spacing
 from tests.conftest import FRONTAL
 from tests.test_reading_dicom_setup import Series, write_series
 from tests.test_viewer_setup import House, open_house
-from viewer.keys import INDEX, RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
 

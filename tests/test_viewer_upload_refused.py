@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.holding import HOLDING, MOST_HELD, clear_held
+from daemon.intake.uploads import HOLDING, MOST_HELD, clear_held
 from tests.test_viewer_setup import House, open_house
 from tests.test_viewer_upload_held import begin, put
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from daemon.index import ledger, queue
-from daemon.index.heartbeats import RECONCILE, beat
-from daemon.index.reviews import Decision, add_review
+from daemon.index.people.reviews import Decision, add_review
+from daemon.index.statistics import RECONCILE, beat
 from tests.test_viewer_setup import House, open_house
 from tests.worklist_site import LOW
-from viewer.keys import INDEX, RECORDS
-from viewer.nights import night_since
+from viewer.sessions import INDEX, RECORDS
+from viewer.templating import night_since
 
 
 async def fill(house: House) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.watcher import watch
 from daemon.settings import Settings, SettingsError, load_settings
-from daemon.watching import watch
 from tests.conftest import SAMPLES, reports, running_daemon, until
 
 PICTURE = next((SAMPLES / "a-picture").iterdir())

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from daemon.outputs.sentences import finding_sentence
-from daemon.outputs.where_words import main_lobe, midline_words, place_words
+from daemon.outputs.wording import finding_sentence, main_lobe, midline_words, place_words
 
 LESION = {
     "side": "right",

@@ -10,20 +10,17 @@ import pytest
 
 from daemon.drops import State
 from daemon.index import ledger, queue
-from daemon.index.aging import mark_removed
-from daemon.index.database import open_index, open_records
-from daemon.index.joined import open_joined
-from daemon.index.migrations import INDEX
-from daemon.index.patient_search import find_patients
-from daemon.index.patients import add_patient
-from daemon.index.reviews import Decision, add_review
+from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.inventory import mark_removed
+from daemon.index.migrations.index_steps import INDEX
+from daemon.index.migrations.worklist_shape import WORKLIST
+from daemon.index.people.patient_search import find_patients
+from daemon.index.people.patients import add_patient
+from daemon.index.people.reviews import Decision, add_review
 from daemon.index.scans import add_scan
-from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_orders import ORDERS
-from daemon.index.worklist_pages import Asked, count_changed, page_of
-from daemon.index.worklist_people import catch_up
-from daemon.index.worklist_shape import WORKLIST
-from daemon.index.worklist_situation import situation_of
+from daemon.index.worklist.pages import ORDERS, Asked, Filters, count_changed, page_of
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import situation_of
 from tests.test_ledger import a_drop, claimed
 from tests.test_viewer_setup import scan_row
 from tests.worklist_lists import Lists

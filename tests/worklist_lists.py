@@ -6,10 +6,9 @@ from typing import Any
 from daemon.drops import DropKind
 from daemon.index import ledger
 from daemon.index.database import Database
-from daemon.index.worklist import Row, worklist_rows
-from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_pages import Asked, page_of
-from daemon.index.worklist_people import catch_up
+from daemon.index.worklist.pages import Asked, Filters, page_of
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import Row, worklist_rows
 from tests.test_ledger import a_drop, claimed
 from tests.test_viewer_setup import scan_row
 

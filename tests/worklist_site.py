@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_records
-from daemon.index.patients import add_patient
+from daemon.index.people.patients import add_patient
 from tests.test_viewer_setup import lesion, scan_row
 
 IMG = "<img src=x onerror=alert(1)>"

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from daemon.inbox import NameRules, look_through
 from daemon.index.database import open_records
-from daemon.outputs.sentences import RESEARCH_USE, finding_sentence
-from daemon.roles import Role
-from daemon.running import AddressTaken, usable_port
+from daemon.intake.inbox_scan import NameRules, look_through
+from daemon.outputs.wording import RESEARCH_USE, finding_sentence
+from daemon.permissions import Role
+from daemon.records.accounts import link_for
 from daemon.settings import load_settings
-from daemon.users_command import link_for
+from daemon.supervisor import AddressTaken, usable_port
 
 DEMO = Path("demo").resolve()
 SAMPLES = Path("samples") / "inbox"

@@ -15,7 +15,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from scipy import ndimage
 
-from daemon.outputs.marks import OUTLINE, captioned
+from daemon.outputs.overlay import OUTLINE, captioned
 
 TILES = 3  # beside each other, those with the largest area
 

@@ -1,25 +1,118 @@
-"""The guard before every page: a session, the right that the page needs, and our own origin.
+"""Who may come in: the right that an address needs, the guard before it, and the audit.
+
+What one session looks at again within ten minutes is noted once, so that a live page or the
+pictures of a list do not fill the audit.
 
 A token stands for a session below `/api/` and nowhere else; there a session alone only reads.
 
 What a page needs stands beside its address in `viewer/routes.py`; one that is not there is refused.
 """
 
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from daemon.index.audit import Action, note
-from daemon.index.login_sessions import find_session
-from daemon.roles import may
-from viewer.api.bearer import bearer_session
-from viewer.api.problems import is_api
-from viewer.auditing import audited
-from viewer.doors import DOORS, Door
-from viewer.keys import RECORDS, SESSION, SESSIONS, SETTINGS
+from daemon.index.people.accounts import find_session
+from daemon.index.people.audit import Action, note
+from daemon.permissions import Right, may
+from viewer.api.openapi import is_api
+from viewer.api.tokens import bearer_session
 from viewer.login import COOKIE, limits_of, login_page
-from viewer.sessions import Session
+from viewer.sessions import RECORDS, SESSION, SESSIONS, SETTINGS, Session
+
+IDS = ("scan_id", "patient_key", "account_id", "token_id")  # opaque, so they may be noted
+OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Door:
+    """needs: the right to come in, None = anybody may; notes: the action, None = nothing."""
+
+    needs: Right | None
+    route: web.RouteDef
+    notes: Action | None = None
+
+    @property
+    def path(self) -> str:
+        """The address with names in place of ids."""
+        return self.route.path
+
+    def subject(self, request: web.Request) -> str:
+        """The opaque id in an address, or what page it is."""
+        found = (request.match_info.get(name, "") for name in IDS)
+        return next((each for each in found if OPAQUE.fullmatch(each)), self.path)
+
+
+def doors_of(doors: tuple[Door, ...]) -> dict[tuple[str, str], Door]:
+    """The table of the guard, by method and address."""
+    return {(door.route.method, door.path): door for door in doors}
+
+
+DOORS = web.AppKey("doors", dict[tuple[str, str], Door])
+
+
+AGAIN_SECONDS = 600.0
+MOST_SEEN = 20_000
+
+
+class Seen:
+    """What was noted lately, by session and subject; the oldest is forgotten."""
+
+    def __init__(self) -> None:
+        self._noted: OrderedDict[tuple[str, ...], float] = OrderedDict()
+
+    def is_new(self, *what: str) -> bool:
+        """Whether this has not been noted for a while; from now on it has."""
+        moment = time.monotonic()
+        is_new = moment - self._noted.get(what, -AGAIN_SECONDS) >= AGAIN_SECONDS
+        if is_new:
+            self._noted[what] = moment
+            self._noted.move_to_end(what)
+        if len(self._noted) > MOST_SEEN:
+            self._noted.popitem(last=False)
+        return is_new
+
+
+async def audited(request: web.Request, handler: Handler, door: Door) -> web.StreamResponse:
+    """Handle the request and note it, as its door says."""
+    if door.notes is None or SESSION not in request:
+        return await handler(request)
+    if request.method in ("GET", "HEAD"):
+        await _note_reading(request, door, door.notes)
+        return await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPRedirection:  # how a form that was taken ends
+        await _note(request, door, door.notes)
+        raise
+    if response.status < 400:
+        await _note(request, door, door.notes)
+    return response
+
+
+async def _note_reading(request: web.Request, door: Door, action: Action) -> None:
+    seen = request.app[SEEN]
+    session, subject = request[SESSION].key, door.subject(request)
+    if action is not Action.VIEW or seen.is_new(session, subject):
+        await _note(request, door, action)
+
+
+async def _note(request: web.Request, door: Door, action: Action) -> None:
+    session, subject = request[SESSION], door.subject(request)
+    by = f" by token {session.token_id}" if session.token_id else ""
+    detail = "" if subject == door.path else door.path
+    role = request.match_info.get("role", "")  # which file: a fixed word of ours
+    words = f"{detail} {role}".strip()[:150] + by
+    await note(request.app[RECORDS], session.account, action, subject, words.strip())
+
+
+SEEN = web.AppKey("seen", Seen)
+
 
 READING = frozenset({"GET", "HEAD"})
 NO_LOGIN = "The API needs a token of your account, or an open session."

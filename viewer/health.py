@@ -1,10 +1,32 @@
-"""/healthz: whether the index answers and the daemon still looks through the inbox, and no more."""
+"""What machines ask: /healthz, /metrics, and whether the daemon is at work."""
+
+import asyncio
+import hmac
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
-from daemon.condition import GRACE_SECONDS, MISSED_LOOKS
-from daemon.index.heartbeats import RECONCILE, is_alive
-from viewer.keys import INDEX, SETTINGS
+from daemon.drops import State
+from daemon.index.database import Database
+from daemon.index.ledger import count_states
+from daemon.index.statistics import (
+    RECONCILE,
+    STAGES,
+    Totals,
+    is_alive,
+    oldest_waiting_seconds,
+    seconds_since,
+    totals,
+)
+from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
+from daemon.outputs.wording import moment_words
+from viewer.sessions import INDEX, SETTINGS
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -22,3 +44,102 @@ async def is_daemon_alive(app: web.Application) -> bool:
 def longest_silence(app: web.Application) -> float:
     """Seconds after its last look through the inbox from which on the daemon counts as stopped."""
     return MISSED_LOOKS * app[SETTINGS].daemon.reconcile_seconds + GRACE_SECONDS
+
+
+NEVER = "Nothing is judged: the daemon has not run yet. What you send waits until it does."
+STOPPED = "Nothing is judged: the daemon has stopped, last seen {since} (UTC). What you send waits."
+
+
+async def stopped_sentence(request: web.Request) -> str:
+    """That the daemon is stopped and since when; '' while it is at work."""
+    every = request.app[SETTINGS].daemon.reconcile_seconds
+    sign = await last_sign_of_life(request.app[INDEX], every)
+    if sign.is_alive:
+        return ""
+    return STOPPED.format(since=moment_words(sign.at)) if sign.at else NEVER
+
+
+async def send_metrics(request: web.Request) -> web.StreamResponse:
+    """The numbers as they are now; without a token in the settings there is no such address."""
+    settings = request.app[SETTINGS]
+    token = settings.viewer.metrics_token.get_secret_value()
+    if not token:
+        raise web.HTTPNotFound
+    if not _has_token(request, token):
+        return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry()
+    registry.register(_Given(await _metrics(request.app[INDEX], settings.daemon.outbox)))
+    return web.Response(
+        body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+    )
+
+
+class _Given(Collector):
+    """Metrics that were gathered already, since a collector cannot await."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
+
+    def collect(self) -> Iterator[Metric]:
+        """What was given."""
+        return iter(self._metrics)
+
+
+def _has_token(request: web.Request, token: str) -> bool:
+    given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(given, f"Bearer {token}".encode())
+
+
+async def _metrics(index: Database, outbox: Path) -> list[Metric]:
+    free = await asyncio.to_thread(_free_bytes, outbox)
+    since_look = await seconds_since(index, RECONCILE)
+    oldest = await oldest_waiting_seconds(index)
+    judged = await totals(index)
+    return [
+        _drops(await count_states(index)),
+        _gauge("oldest_waiting_seconds", "Age of the oldest drop that waits; 0 if none.", oldest),
+        _gauge("outbox_free_bytes", "Free bytes of the outbox's disk.", free),
+        _gauge("reconcile_age_seconds", "Since the inbox was last looked through.", since_look),
+        _scans(judged),
+        _stages(judged),
+    ]
+
+
+def _free_bytes(outbox: Path) -> float | None:
+    try:
+        return float(shutil.disk_usage(outbox).free)
+    except OSError:  # away, perhaps; the other numbers are wanted all the more
+        return None
+
+
+def _gauge(name: str, text: str, value: float | None) -> Metric:
+    """One number, or none where it is not known."""
+    metric = GaugeMetricFamily(f"gliowatch_{name}", text)
+    if value is not None:
+        metric.add_metric([], value)
+    return metric
+
+
+def _drops(states: dict[State, int]) -> Metric:
+    metric = GaugeMetricFamily("gliowatch_drops", "Drops by state.", labels=["state"])
+    for state, count in states.items():
+        metric.add_metric([state.value], count)
+    return metric
+
+
+def _scans(judged: list[Totals]) -> Metric:
+    text = "Published scans by finding, each revision counted."
+    metric = CounterMetricFamily("gliowatch_scans", text, labels=["finding"])
+    for each in judged:
+        metric.add_metric([each.finding], each.scans)
+    return metric
+
+
+def _stages(judged: list[Totals]) -> Metric:
+    text = "Seconds that published scans took, by stage."
+    metric = SummaryMetricFamily("gliowatch_stage_seconds", text, labels=["stage"])
+    scans = sum(each.scans for each in judged)
+    for stage in STAGES:
+        seconds = sum(each.seconds[stage] for each in judged)
+        metric.add_metric([stage], count_value=scans, sum_value=seconds)
+    return metric

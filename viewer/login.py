@@ -1,14 +1,58 @@
-"""Coming in and going out: the form, the link that lets in once, and the cookie between."""
+"""Login and logout: the form, the one-time link, the cookie, and where a request came from."""
+
+import ipaddress
 
 from aiohttp import web
 
-from daemon.index.audit import Action, note
-from daemon.index.login_sessions import Limits, end_session, end_sessions_of, sweep_sessions
-from daemon.logging_in import LoginRefused, log_in, log_in_by_link
+from daemon.index.people.accounts import Limits, end_session, end_sessions_of, sweep_sessions
+from daemon.index.people.audit import Action, note
+from daemon.records.accounts import LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
-from viewer.addresses import is_local, is_secure, peer_of
-from viewer.keys import PASSWORDS, RECORDS, SESSION, SETTINGS
-from viewer.pages import read_form, render
+from viewer.sessions import PASSWORDS, RECORDS, SESSION, SETTINGS
+from viewer.templating import read_form, render
+
+
+def is_local(target: str) -> bool:
+    """Whether a browser that is sent to `target` stays here.
+
+    Browsers read a backslash as a slash and skip tabs and line ends, so both are refused.
+    """
+    plain = all(" " < character < "\x7f" and character != "\\" for character in target)
+    return plain and target.startswith("/") and not target.startswith("//")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def peer_of(request: web.Request) -> str:
+    """The address that a login is counted against: the browser's, told by a trusted proxy if any.
+
+    Of X-Forwarded-For only the last word counts, which is the proxy's own.
+    """
+    if _is_proxied(request):
+        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(told))
+        except ValueError:
+            return str(request.remote)
+    return str(request.remote)
+
+
+def is_secure(request: web.Request) -> bool:
+    """Whether the browser speaks TLS, to us or to a trusted proxy."""
+    return request.secure or (
+        _is_proxied(request) and request.headers.get("X-Forwarded-Proto", "") == "https"
+    )
+
+
+def _is_proxied(request: web.Request) -> bool:
+    return str(request.remote) in request.app[SETTINGS].viewer.trusted_proxies
+
 
 COOKIE = "gliowatch_session"
 LOGIN_FIELDS = ("name", "password", "next")

@@ -1,17 +1,19 @@
-"""What several pages ask the databases: patients by id, and the one that an address names."""
+"""What several pages ask: the patient or scan of an address, and searches kept in a session."""
 
+import secrets
 from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 
-from daemon.index.assignments import assignment_of, is_taken_back
-from daemon.index.patient_deletion import deletion_of
-from daemon.index.patients import Patient, ensure_patients, find_patient, patients_by_id
-from daemon.index.revisions import revisions_of
-from daemon.index.scans import ScanRow, find_scan
-from daemon.names import UNASSIGNED
-from viewer.keys import INDEX, RECORDS
-from viewer.patient_words import day_words
+from daemon.drops import UNASSIGNED
+from daemon.index.people.assignments import assignment_of, is_taken_back
+from daemon.index.people.patient_deletion import deletion_of
+from daemon.index.people.patients import Patient, ensure_patients, find_patient, patients_by_id
+from daemon.index.scans import ScanRow, find_scan, revisions_of
+from viewer.patients.words import day_words
+from viewer.sessions import INDEX, RECORDS, SESSION, Session
+from viewer.templating import read_form
 
 TAKEN_BACK = "This scan was given to a patient by mistake, and that was taken back."
 
@@ -91,3 +93,45 @@ async def asked_revisions(request: web.Request) -> tuple[ScanRow, list[ScanRow]]
 async def asked_revision(request: web.Request) -> ScanRow:
     """The revision of the scan that the address names, else the newest, or HTTPNotFound."""
     return (await asked_revisions(request))[0]
+
+
+LISTS = ("/", "/patients")  # the pages that have a search box
+LONGEST = 100  # characters
+MOST_SEARCHES = 50  # of a session; the oldest goes
+PLACES = ("q", "after", "before")  # what a new search does not keep of an address
+GONE = "This search is no longer known; please type it again."
+
+
+def remember(session: Session, text: str) -> str:
+    """The key of a search in this session; the same text has the same key."""
+    for key, known in session.searches.items():
+        if known == text:
+            return key
+    key = secrets.token_urlsafe(9)
+    session.searches[key] = text
+    if len(session.searches) > MOST_SEARCHES:
+        del session.searches[next(iter(session.searches))]
+    return key
+
+
+def recall(session: Session, key: str) -> str | None:
+    """What was typed, or None if it is not known any more."""
+    return session.searches.get(key)
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """`POST /searches`: keep `text`, and lead back to the list at `back` with the key as `q`.
+
+    The filters of the list stay; an empty text ends the search.
+    """
+    form = await read_form(request)
+    back = urlsplit(form.get("back", ""))
+    if back.path not in LISTS or back.netloc or back.scheme:
+        raise web.HTTPBadRequest(text="There is no such list to search.")
+    fields = [(name, value) for name, value in parse_qsl(back.query) if name not in PLACES]
+    text = " ".join(form.get("text", "").split())
+    if len(text) > LONGEST:
+        raise web.HTTPBadRequest(text=f"Please search with at most {LONGEST} characters.")
+    if text:
+        fields.append(("q", remember(request[SESSION], text)))
+    raise web.HTTPSeeOther(back.path + (f"?{urlencode(fields)}" if fields else ""))

@@ -2,43 +2,43 @@
 
 from aiohttp import web
 
-from daemon.index.audit import Action
-from daemon.roles import Right
-from viewer.account_page import change_password, make_token, revoke, show_account
-from viewer.accounts_page import add_account, change_account, show_accounts
-from viewer.agreement import show_agreement
-from viewer.api.operations import DOORS as API
-from viewer.audit_page import send_audit, show_audit
-from viewer.compare_page import show_compare
-from viewer.correcting import show_corrections, take_correction
-from viewer.dating import change_date
-from viewer.doors import Door
-from viewer.health import healthz
-from viewer.live import stream
+from daemon.index.people.audit import Action
+from daemon.permissions import Right
+from viewer.access import Door
+from viewer.admin.accounts import (
+    add_account,
+    change_account,
+    change_password,
+    make_token,
+    revoke,
+    show_account,
+    show_accounts,
+)
+from viewer.admin.agreement import show_agreement
+from viewer.admin.audit import send_audit, show_audit
+from viewer.admin.system import act, show_moving, show_system
+from viewer.api.endpoints import DOORS as API
+from viewer.health import healthz, send_metrics
+from viewer.live_updates import stream
 from viewer.login import enter, log_out, show_login, stay_active, take_login
-from viewer.metrics import send_metrics
-from viewer.patient_deleting import delete_patient, show_delete, show_deleted, undo
-from viewer.patient_editing import add, change, show_edit, show_new
-from viewer.patient_page import show_patient
-from viewer.patient_photo import send_photo, show_photo_form, take_photo
-from viewer.patients import show_patients
-from viewer.reviewing import review
-from viewer.scan_files import send_file
-from viewer.scan_page import show_scan, tell_newest
-from viewer.scan_zip import send_zip
-from viewer.searching import search
-from viewer.slices import send_slice
-from viewer.spacing import change_spacing
-from viewer.system_actions import act
-from viewer.system_page import show_moving, show_system
-from viewer.thumbnails import send_thumbnail
-from viewer.unassigned import give_scan, show_unassigned, take_scan_back
-from viewer.upload_page import show_upload, take_upload
-from viewer.upload_receiving import begin, give_up, look, take
-from viewer.upload_sending import send, show_whose
-from viewer.upload_sent import show_sent
-from viewer.worklist import show_rows, show_worklist
-from viewer.worklist_next import show_next
+from viewer.lookups import search
+from viewer.patients.assignments import give_scan, show_unassigned, take_scan_back
+from viewer.patients.deletion import delete_patient, show_delete, show_deleted, undo
+from viewer.patients.edit import add, change, show_edit, show_new
+from viewer.patients.list import show_patients
+from viewer.patients.page import show_patient
+from viewer.patients.photos import send_photo, show_photo_form, take_photo
+from viewer.scans.compare import show_compare
+from viewer.scans.corrections import show_corrections, take_correction
+from viewer.scans.files import send_file, send_zip
+from viewer.scans.overrides import change_date, change_spacing
+from viewer.scans.page import show_scan, tell_newest
+from viewer.scans.reviews import review
+from viewer.scans.slices import send_slice, send_thumbnail
+from viewer.upload.page import show_sent, show_upload, take_upload
+from viewer.upload.receive import begin, give_up, look, take
+from viewer.upload.send import send, show_whose
+from viewer.worklist.page import show_next, show_rows, show_worklist
 
 VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Action.REVIEW
 SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/held/{upload}"

@@ -1,12 +1,17 @@
-"""What a session carries for the pages: who it is, the token of its forms, and its searches."""
+"""What the application and a session carry for the pages, and who signs what is entered."""
 
 import hmac
 import secrets
 from dataclasses import dataclass, field
 
-from daemon.index.api_tokens import Bearer
-from daemon.index.login_sessions import LoginSession
-from daemon.roles import Role
+from aiohttp import web
+
+from daemon.index.database import Database
+from daemon.index.people.accounts import LoginSession
+from daemon.index.people.tokens import Bearer
+from daemon.permissions import Role
+from daemon.records.accounts import Passwords
+from daemon.settings import Settings
 
 MOST_SESSIONS = 1000
 
@@ -16,7 +21,7 @@ class Session:
     """One browser of somebody who has logged in. csrf: stands in each of its forms.
 
     key: names the session and is no secret; full_name: what this person's statements are signed
-    with; searches: what was typed into search boxes, by opaque key (`viewer/searching.py`);
+    with; searches: what was typed into search boxes, by opaque key (`viewer/lookups.py`);
     token_id: of the token in its place, 0 for a browser.
     """
 
@@ -57,3 +62,17 @@ class Sessions:
 def same_secret(claimed: str, secret: str) -> bool:
     """Compare in a time that does not tell how much of `claimed` was right."""
     return hmac.compare_digest(claimed.encode("utf-8", "replace"), secret.encode())
+
+
+SETTINGS = web.AppKey("settings", Settings)
+INDEX = web.AppKey("index", Database)
+RECORDS = web.AppKey("records", Database)
+JOINED = web.AppKey("joined", Database)  # reads both
+PASSWORDS = web.AppKey("passwords", Passwords)
+SESSIONS = web.AppKey("sessions", Sessions)
+SESSION = web.RequestKey("session", Session)
+
+
+def signer(request: web.Request) -> str:
+    """The name that stands under a review, a date, a change of a record."""
+    return request[SESSION].full_name

@@ -1,20 +1,33 @@
-"""Opening the two SQLite files, bringing them to their newest shape, and transactions on them."""
+"""The two SQLite files: opened, migrated, joined, copied, checked; and transactions on them.
+
+It may write to the index; the records are attached read-only, so no transaction spans both.
+"""
 
 import asyncio
 import contextlib
 import sqlite3
+import unicodedata
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from daemon.index.folding import fold
-from daemon.index.migrations import INDEX
-from daemon.index.records_migrations import RECORDS
+from daemon.index.migrations.index_steps import INDEX
+from daemon.index.migrations.record_steps import RECORDS
 from model.errors import GliowatchError
+
+LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text
+
+
+def fold(text: str) -> str:
+    """Without case and accents, so that "muller" finds "Müller"."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in apart if not unicodedata.combining(character))
+
 
 BUSY_SECONDS = 60.0
 CACHE_KIB = 8192  # of a connection; SQLite's own 2 MiB are fewer than a page of the viewer reads
@@ -151,3 +164,110 @@ def _statements(step: str) -> Iterator[str]:
 async def _version(database: Database) -> int:
     row = await database.row("PRAGMA user_version")
     return int(row[0]) if row else 0
+
+
+JOINED_CACHE_KIB = 24576  # fifty rows of the worklist lie in some three hundred places of 4 KiB
+
+
+@asynccontextmanager
+async def open_joined(index: Path, records: Path) -> AsyncIterator[Database]:
+    """The index as `main` and the records as `records`; both must be there in their newest shape.
+
+    Raises DatabaseError.
+    """
+    try:
+        async with aiosqlite.connect(
+            _uri(index), timeout=BUSY_SECONDS, isolation_level=None, uri=True
+        ) as connection:
+            connection.row_factory = aiosqlite.Row
+            await connection.execute("PRAGMA synchronous = FULL")
+            await connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            await connection.execute("ATTACH DATABASE ? AS records", (f"{_uri(records)}?mode=ro",))
+            yield Database(connection)
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"A database file cannot be used: {error}.") from error
+
+
+async def change_marks(joined: Database) -> tuple[int, int] | None:
+    """Two numbers, for index and records, that differ once anybody else has committed to them.
+
+    None if they cannot be read just now (PRAGMA data_version of SQLite).
+    """
+    try:
+        rows = [
+            await joined.row(f"PRAGMA {database}.data_version") for database in ("main", "records")
+        ]
+    except (sqlite3.Error, ValueError):  # ValueError: the connection was closed
+        return None
+    return (int(rows[0][0]), int(rows[1][0])) if rows[0] and rows[1] else None
+
+
+def _uri(path: Path) -> str:
+    return path.absolute().as_uri()
+
+
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Condition(StrEnum):
+    """What a file is as records: whole, without any table yet or not there, or damaged."""
+
+    SOUND = "sound"
+    EMPTY = "empty"
+    DAMAGED = "damaged"
+
+
+def condition_of(file: Path) -> Condition:
+    """Read the whole file and judge it, changing nothing in it.
+
+    Raises DatabaseError if the system does not let it be read.
+    """
+    if not file.exists():
+        return Condition.EMPTY
+    try:
+        with closing(_open_to_read(file)) as connection:
+            found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            tables = {name for (name,) in found}
+            if not tables:
+                return Condition.EMPTY
+            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if _code(error) in DAMAGE:
+            return Condition.DAMAGED
+        raise DatabaseError(f"A database file cannot be read: {error}.") from error
+    is_whole = verdict == ("ok",) and "patients" in tables
+    return Condition.SOUND if is_whole else Condition.DAMAGED
+
+
+def copy_into(source: Path, target: Path) -> None:
+    """Copy page by page what is committed in `source`; others may write to it meanwhile.
+
+    The target is one file, with no log beside it; it is not synced. Raises DatabaseError.
+    """
+    try:
+        with closing(_open_to_read(source)) as original, closing(sqlite3.connect(target)) as copy:
+            original.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"The records cannot be copied: {error}.") from error
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    """The primary code of SQLite's error, without what it adds in the higher bits."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def newest_entry_of(file: Path) -> tuple[int, str] | None:
+    """Number and hash of the last entry of a copy's audit; None if it has none to compare."""
+    try:
+        with closing(_open_to_read(file)) as connection:
+            row = connection.execute(
+                "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1"
+            ).fetchone()
+    except sqlite3.DatabaseError:  # older than the audit, or damaged, which others look after
+        return None
+    return (int(row[0]), str(row[1])) if row else None

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
-from daemon.index.histories import queue_stale
-from daemon.index.identities import add_identities, patients_named
+from daemon.index.patient_scans import add_identities, patients_named, queue_stale
 from daemon.index.scans import ScanRow, add_scan
 from model.errors import GliowatchError
 

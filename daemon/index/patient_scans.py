@@ -1,58 +1,130 @@
-"""The table `patient_scans` of the index: of each patient how many scans there are, and the last.
+"""What the index knows of patients: their PatientIDs, who is hidden, which scans are compared."""
 
-Kept by triggers as scans come and go, so that the patients can be listed by their last scan
-without a look at every scan. `unassigned` is no patient and is left out: it may grow without end.
-"""
+import os
+from collections.abc import Iterable
 
-PATIENT_SCANS = """
-    CREATE TABLE patient_scans (
-        patient_id TEXT PRIMARY KEY,
-        scans INTEGER NOT NULL,
-        last TEXT NOT NULL              -- when the last was acquired, or else published
-    ) WITHOUT ROWID;
-    CREATE INDEX patient_scans_by_last ON patient_scans (last, patient_id);
-    CREATE INDEX scans_in_counts ON scans (patient_id, acquired_at, published_at, scan_id);
-    DROP INDEX scans_by_patient;
-    CREATE VIEW counted_scans AS
-        SELECT s.patient_id, count(DISTINCT s.scan_id) AS scans,
-            coalesce(max(s.acquired_at), max(s.published_at)) AS last
-        FROM standing_scans s WHERE s.patient_id != 'unassigned'
-        GROUP BY s.patient_id;
-    CREATE VIEW patients_to_count AS SELECT '' AS patient_id;   -- a procedure, as SQLite has none
-    CREATE TRIGGER count_patient INSTEAD OF INSERT ON patients_to_count BEGIN
-        DELETE FROM patient_scans WHERE patient_id = NEW.patient_id;
-        INSERT INTO patient_scans SELECT * FROM counted_scans WHERE patient_id = NEW.patient_id;
-    END;
-    CREATE TRIGGER scan_counts AFTER INSERT ON scans WHEN NEW.patient_id != 'unassigned' BEGIN
-        INSERT INTO patients_to_count VALUES (NEW.patient_id);
-    END;
-    CREATE TRIGGER scan_recounts AFTER UPDATE OF patient_id, acquired_at, published_at ON scans
-        BEGIN
-        INSERT INTO patients_to_count VALUES (OLD.patient_id);
-        INSERT INTO patients_to_count VALUES (NEW.patient_id);
-    END;
-    CREATE TRIGGER scan_uncounts AFTER DELETE ON scans WHEN OLD.patient_id != 'unassigned' BEGIN
-        INSERT INTO patients_to_count VALUES (OLD.patient_id);
-    END;
-    CREATE TRIGGER given_counts AFTER INSERT ON given_scans BEGIN
-        INSERT INTO patients_to_count VALUES (NEW.patient_id);
-    END;
-    CREATE TRIGGER given_recounts AFTER UPDATE ON given_scans BEGIN
-        INSERT INTO patients_to_count VALUES (OLD.patient_id);
-        INSERT INTO patients_to_count VALUES (NEW.patient_id);
-    END;
-    CREATE TRIGGER given_uncounts AFTER DELETE ON given_scans BEGIN
-        INSERT INTO patients_to_count VALUES (OLD.patient_id);
-    END;
-    INSERT INTO patient_scans SELECT * FROM counted_scans;
+from daemon.drops import STUDY_MARK, UNASSIGNED, DropKind
+from daemon.index.database import Database, now
+from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.scan_history import Past, Point, is_stale, point_of
 
-    DROP INDEX worklist_unreviewed;     -- now it alone tells what has no review
-    CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
-        WHERE stage = 'done' AND decision = '' AND finding != 'not_judged';
-    CREATE INDEX worklist_of_state ON worklist (state, urgency, growth_order, arrived_at, row_id);
-    CREATE INDEX worklist_of_finding
-        ON worklist (finding, urgency, growth_order, arrived_at, row_id);
-    CREATE INDEX worklist_of_side ON worklist (side, urgency, growth_order, arrived_at, row_id);
-    CREATE INDEX worklist_of_arrival ON worklist    -- with all that a list of some days needs
-        (arrived_at, urgency, growth_order, stage, patient_id, scan_id);
-"""
+
+async def add_identities(index: Database, patient_id: str, dicom_ids: Iterable[str]) -> None:
+    """Note PatientIDs of a published scan; called inside the transaction that ends its drop."""
+    await index.change_many(
+        "INSERT OR IGNORE INTO identities (dicom_id, patient_id) VALUES (?, ?)",
+        [(dicom_id, patient_id) for dicom_id in dicom_ids],
+    )
+
+
+async def patients_named(index: Database, dicom_ids: Iterable[str]) -> set[str]:
+    """The patients under whose folders any of these PatientIDs came."""
+    found: set[str] = set()
+    for dicom_id in dicom_ids:
+        rows = await index.rows("SELECT patient_id FROM identities WHERE dicom_id = ?", (dicom_id,))
+        found |= {str(row["patient_id"]) for row in rows}
+    return found
+
+
+async def is_in_conflict(index: Database, patient_id: str, dicom_ids: Iterable[str] = ()) -> bool:
+    """Two PatientIDs under this folder, or one of its PatientIDs under another folder as well.
+
+    dicom_ids: those of a scan that is about to be filed under it. `unassigned` is nobody's folder.
+    """
+    if patient_id == UNASSIGNED:
+        return False
+    rows = await index.rows("SELECT dicom_id FROM identities WHERE patient_id = ?", (patient_id,))
+    under_it = {str(row["dicom_id"]) for row in rows} | set(dicom_ids)
+    if len(under_it) > 1:
+        return True
+    for dicom_id in under_it:
+        elsewhere = await index.row(
+            "SELECT 1 FROM identities WHERE dicom_id = ? AND patient_id NOT IN (?, ?)",
+            (dicom_id, patient_id, UNASSIGNED),
+        )
+        if elsewhere:
+            return True
+    return False
+
+
+async def set_hidden(index: Database, patient_ids: set[str]) -> None:
+    """Hide just these patients; those who are shown again are compared anew where needed."""
+    async with index.transaction():
+        rows = await index.rows("SELECT patient_id FROM hidden_patients")
+        before = {str(row["patient_id"]) for row in rows}
+        await index.change_many(
+            "DELETE FROM hidden_patients WHERE patient_id = ?",
+            [(patient_id,) for patient_id in before - patient_ids],
+        )
+        await index.change_many(
+            "INSERT INTO hidden_patients VALUES (?)",
+            [(patient_id,) for patient_id in patient_ids - before],
+        )
+        await queue_stale(index, before - patient_ids)
+
+
+async def points_of(
+    index: Database, patient_id: str, patient_folder: bytes, but: str
+) -> tuple[Point, ...]:
+    """All scans of a patient that have a date and a volume, newest revisions only, but that one.
+
+    None of `unassigned`, nor while it is in doubt whose scans lie under the patient's folder.
+    """
+    if patient_id == UNASSIGNED or await is_in_conflict(index, patient_id):
+        return ()
+    rows = await scans_of_patient(index, patient_id)
+    return _others(rows, patient_folder, but)
+
+
+async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:
+    """Queue what is compared with other scans than it should be; called inside a transaction."""
+    for patient_id in patient_ids:
+        if not await _has_dates(index, patient_id):
+            continue
+        is_nobody = patient_id == UNASSIGNED or await is_in_conflict(index, patient_id)
+        rows = await scans_of_patient(index, patient_id)
+        for row in rows:
+            others = () if is_nobody else _others(rows, os.path.dirname(row.folder), row.scan_id)
+            past = Past(others, row.report.get("date_entered"))
+            if is_stale(row.report, past):
+                await _queue(index, row.scan_id, patient_id)
+
+
+async def queue_all_stale(index: Database, patient_ids: Iterable[str]) -> None:
+    """The same, after results were entered without their drops."""
+    async with index.transaction():
+        await queue_stale(index, patient_ids)
+
+
+async def queue_comparison(index: Database, scan_id: str, patient_id: str) -> None:
+    """Queue one scan to be dated and compared anew."""
+    async with index.transaction():
+        await _queue(index, scan_id, patient_id)
+
+
+async def _has_dates(index: Database, patient_id: str) -> bool:
+    """Whether two of the patient's scans have, or had, a date: else nothing can be compared."""
+    row = await index.row(
+        "SELECT count(DISTINCT scan_id) AS n FROM scans WHERE patient_id = ?"
+        " AND acquired_at IS NOT NULL",
+        (patient_id,),
+    )
+    return row is not None and row["n"] > 1
+
+
+def _others(rows: list[ScanRow], patient_folder: bytes, but: str) -> tuple[Point, ...]:
+    points = [
+        point_of(row.report, row.folder)
+        for row in rows
+        if row.scan_id != but and os.path.dirname(row.folder) == patient_folder
+    ]
+    return tuple(point for point in points if point is not None)
+
+
+async def _queue(index: Database, scan_id: str, patient_id: str) -> None:
+    """One that waits for it already is not queued twice."""
+    await index.row(
+        "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at, scan_id)"
+        " VALUES (?, ?, ?, 'waiting', 1, ?, ?) ON CONFLICT DO NOTHING RETURNING drop_id",
+        (2 * STUDY_MARK + scan_id.encode(), patient_id, DropKind.COMPARE, now(), scan_id),
+    )

@@ -1,13 +1,14 @@
-"""Published scans: what was found, for a patient's history and the scan page."""
+"""Published scans and their revisions: what was found, for history, scan page and export."""
 
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.history import date_of
 from daemon.index.database import Database
-from daemon.index.figures import count_scan
+from daemon.index.statistics import count_scan
+from daemon.scan_history import date_of
 
 
 @dataclass(frozen=True)
@@ -171,3 +172,24 @@ def scan_of_row(row: sqlite3.Row) -> ScanRow:
         row["study_date"],
         row["removed_at"],
     )
+
+
+async def revisions_of(index: Database, scan_id: str) -> list[ScanRow]:
+    """Every revision of a scan, newest first; none if there is no such scan."""
+    rows = await index.rows(
+        "SELECT * FROM scans WHERE scan_id = ? ORDER BY revision DESC", (scan_id,)
+    )
+    return [scan_of_row(row) for row in rows]
+
+
+async def every_scan(index: Database) -> AsyncIterator[ScanRow]:
+    """Every scan by patient and date; what is published meanwhile may be left out."""
+    rows = await index.rows(
+        "SELECT DISTINCT scan_id, patient_id, acquired_at FROM shown_scans s WHERE revision ="
+        " (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id)"
+        " ORDER BY patient_id, acquired_at, scan_id"
+    )
+    for row in rows:
+        scan = await find_scan(index, row["scan_id"])
+        if scan is not None:
+            yield scan

@@ -118,7 +118,11 @@ def renames_in(folder: Path, weights: Path, scale: float) -> Outcome:
 def changes_meanwhile(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 5: overwritten, replaced, appended to and deleted at each step of the processing."""
     hospital = Hospital(folder, weights)
-    steps = ("daemon.work:receive", "daemon.work:judge_into", "daemon.leaving:leave")
+    steps = (
+        "daemon.pipeline.worker_tasks:receive",
+        "daemon.pipeline.worker_tasks:judge_into",
+        "daemon.intake.cleanup:leave",
+    )
     cases = [(step, change) for step in steps for change in (_overwrite, _append, _delete, _rename)]
     chosen = cases if scale > 0.2 else random.Random(5).sample(cases, 3)
     for number, (step, change) in enumerate(chosen):

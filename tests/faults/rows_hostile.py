@@ -198,7 +198,12 @@ def swapped_folder(folder: Path, weights: Path, scale: float) -> Outcome:
     hospital = Hospital(folder, weights)
     gate, secret = folder / "gate", folder / "moved"
     hospital.drop("P/x/a.png", scans.png(1))
-    plan = {"at": "daemon.work:judge_into", "do": "pause", "nth": 1, "gate": str(gate)}
+    plan = {
+        "at": "daemon.pipeline.worker_tasks:judge_into",
+        "do": "pause",
+        "nth": 1,
+        "gate": str(gate),
+    }
     with hospital.once((plan,)) as daemon:
         hospital.check(until(gate.with_suffix(".reached").exists), "no scan was judged")
         (hospital.inbox / "P" / "x").rename(secret)

@@ -18,11 +18,11 @@ POINTS = (  # functions at whose calls the daemon is killed, before and after
     *(LEDGER + name for name in ("add_drops", "change_files", "mark_rested")),
     "daemon.index.queue:claim_next",
     *(LEDGER + name for name in ("finish", "finish_duplicate", "reject", "mark_left")),
-    "daemon.publishing:staging_folder",
-    "daemon.publishing:publish",
-    "daemon.leaving:leave",
+    "daemon.outbox:staging_folder",
+    "daemon.outbox:publish",
+    "daemon.intake.cleanup:leave",
     "daemon.index.database:Database.change",  # inside the transactions
-    "daemon.index.patients:ensure_patients",
+    "daemon.index.people.patients:ensure_patients",
     "os:rename",
     "os:unlink",
 )
@@ -121,7 +121,7 @@ def poison_scans(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 17: scans that hang, crash or exhaust the worker are rejected, and the rest is judged."""
     hospital = Hospital(folder, weights, extra="scan_timeout_seconds = 20.0\nattempts = 2")
     poisons = ("segfault", "memory", *(("hang",) if scale > 0.2 else ()))
-    judge = "daemon.work:judge_into"
+    judge = "daemon.pipeline.worker_tasks:judge_into"
     plan = tuple(
         {"at": judge, "do": poison, "value": f"poison-{poison}", "where": "worker"}
         for poison in poisons
@@ -162,7 +162,7 @@ def end_while_loading(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 19b: SIGTERM while the worker loads a network that takes for ever."""
     hospital = Hospital(folder, weights)
     hospital.drop("P/a.png", scans.png(1))
-    plan = {"at": "daemon.work:warm_up", "do": "hang", "where": "worker"}
+    plan = {"at": "daemon.pipeline.worker_tasks:warm_up", "do": "hang", "where": "worker"}
     with hospital.once((plan,)) as daemon:
         until(lambda: daemon.has_logged("started") and daemon.workers())
         time.sleep(1)

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from daemon.index.database import open_index, open_records
-from daemon.index.folding import fold
-from daemon.index.worklist_brief import FLAGS
-from daemon.index.worklist_people import REVIEWS_SEEN
+from daemon.index.database import fold, open_index, open_records
+from daemon.index.migrations.worklist_brief import FLAGS
+from daemon.index.worklist.record_updates import REVIEWS_SEEN
 from daemon.settings import DaemonSettings
 from tests.scale import people, scans
 

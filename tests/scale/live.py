@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from daemon.settings import Settings
 from tests.scale.site import Visitor, cpu_seconds
-from viewer.live import MOST_OF_SESSION
+from viewer.live_updates import MOST_OF_SESSION
 
 OPEN_LISTS = 50
 

@@ -9,13 +9,12 @@ from typing import Any
 import jinja2
 
 from daemon.index.database import Database
-from daemon.index.worklist import worklist_rows
-from daemon.index.worklist_filters import Filters
-from daemon.index.worklist_pages import Asked, page_of
+from daemon.index.worklist.pages import Asked, Filters, page_of
+from daemon.index.worklist.rows import worklist_rows
 from daemon.settings import Settings
-from viewer.nights import stored
-from viewer.server import HERE
-from viewer.worklist_words import line_of
+from viewer.app import HERE
+from viewer.templating import stored
+from viewer.worklist.rows import line_of
 
 THREADS = 4  # of waitress, as it comes
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from daemon.index.worklist_orders import ORDERS
+from daemon.index.worklist.pages import ORDERS
 from daemon.settings import Settings
 from tests.scale.site import Visitor
-from viewer.worklist_words import FINDINGS, SIDES, STATES
+from viewer.worklist.rows import FINDINGS, SIDES, STATES
 
 ALL = "arrived=all"
 DEEP = 40  # places far down, so that not the same page is asked for again and again

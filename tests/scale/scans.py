@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.names import UNASSIGNED
+from daemon.drops import UNASSIGNED
 from tests.scale.moments import moment_before
 from tests.scale.people import patient_id_of
 from tests.scale.reports import report_of

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from daemon.index.accounts import add_account, find_account
-from daemon.index.api_tokens import add_token
 from daemon.index.database import open_index, open_records
-from daemon.index.heartbeats import RECONCILE, beat
-from daemon.index.login_sessions import begin_session
-from daemon.roles import Role
+from daemon.index.people.accounts import add_account, begin_session, find_account
+from daemon.index.people.tokens import add_token
+from daemon.index.statistics import RECONCILE, beat
+from daemon.permissions import Role
 from daemon.settings import Settings
 from tests.test_viewer_setup import settings_in
 from viewer.login import COOKIE
@@ -85,7 +84,7 @@ def running(module: str, function: str, port: int, *values: object) -> Iterator[
 @contextmanager
 def viewer(settings: Settings) -> Iterator[int]:
     """The viewer, as `gliowatch` starts it; its pid."""
-    with running("viewer.server", "serve", settings.viewer.port, settings) as pid:
+    with running("viewer.app", "serve", settings.viewer.port, settings) as pid:
         yield pid
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from daemon.index.database import open_index, open_records
-from daemon.index.joined import open_joined
-from daemon.index.worklist_people import catch_up
+from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.worklist.record_updates import catch_up
 from daemon.settings import DaemonSettings
 
 _KEPT = (

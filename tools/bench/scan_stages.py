@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from daemon.commands.segment import as_drop, segment_once
 from daemon.durable_files import sync_tree
-from daemon.oneoff import as_drop, segment_once
-from daemon.outputs.folder import write_files, write_views
 from daemon.outputs.pdf import write_pdf
-from daemon.outputs.report import ModelUsed, Occasion, build_report, save_report, with_lobes
+from daemon.outputs.report_builder import ModelUsed, Occasion, build_report, save_report, with_lobes
+from daemon.outputs.scan_folder import write_files, write_views
+from daemon.pipeline.worker_tasks import judging_rules, receive
 from daemon.settings import ModelSettings
-from daemon.work import judging_rules, receive
 from model.inference.input_check import Gate
 from model.inference.preprocessing import Prepared, prepare
 from model.inference.segmentation import Rules, Segmentation, segmentation_of
@@ -102,7 +102,7 @@ class BenchScan:
         write_files(self.volume, self.found, self._results, NAME, save_probabilities=False)
 
     def _write_objects(self) -> None:
-        from daemon.outputs.dicom_objects import write_objects  # highdicom: long to import
+        from daemon.outputs.dicom.result_objects import write_objects  # highdicom: long to import
 
         shutil.rmtree(self.folder / "objects", ignore_errors=True)
         (self.folder / "objects").mkdir()

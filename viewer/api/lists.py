@@ -4,18 +4,17 @@ import json
 
 from aiohttp import web
 
-from daemon.index.patient_listing import scan_counts
-from daemon.index.worklist import Row
-from daemon.index.worklist_people import catch_up
-from viewer.api.forms import answer, read_body
-from viewer.api.sent import Search
-from viewer.api.told import PatientList, PatientRow, SearchKey, Worklist, WorklistRow
-from viewer.keys import INDEX, JOINED, RECORDS, SESSION
-from viewer.patients import NO_SCAN, PAGE, asked_list, found_patients, list_address
-from viewer.searching import GONE, remember
-from viewer.worklist import page_at
-from viewer.worklist_address import asked_of, read_address
-from viewer.worklist_rows import known_rows
+from daemon.index.people.patient_search import scan_counts
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import Row
+from viewer.api.request_fields import Search, answer, read_body
+from viewer.api.response_fields import PatientList, PatientRow, SearchKey, Worklist, WorklistRow
+from viewer.lookups import GONE, remember
+from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
+from viewer.sessions import INDEX, JOINED, RECORDS, SESSION
+from viewer.worklist.filter_and_sort import asked_of, read_address
+from viewer.worklist.page import page_at
+from viewer.worklist.rows import known_rows
 
 
 async def search(request: web.Request) -> web.StreamResponse:

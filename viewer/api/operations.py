@@ -1,194 +1,78 @@
-"""Every operation of the API: the router, the guard and the document are made from this table."""
-
-from functools import cache
-from importlib.metadata import version
+"""The API of what gliowatch does: uploads, the queue, the system now, agreement with people."""
 
 from aiohttp import web
 
-from daemon.index.audit import Action
-from daemon.roles import Right
-from viewer.api import lists, patients, scans, sent, told, work
-from viewer.api.document import Asked, Operation, document
-from viewer.api.forms import JSON
-from viewer.doors import Door
-from viewer.patients import ORDERS as PATIENT_ORDERS
-from viewer.scan_files import BYTES, ROLES, send_file
-from viewer.scan_zip import send_zip
-from viewer.system_page import LISTS
-from viewer.worklist_address import CHOICES
+from daemon.index.people.reviews import corrected_masks, last_words
+from daemon.index.queue_listing import PAGE
+from daemon.operations.status import condition
+from daemon.records import reviews
+from viewer.admin.system import LISTS, asked_page, do
+from viewer.api.request_fields import QueueAction, answer, read_body
+from viewer.api.response_fields import Agreement, Done, QueuePage, Received, SystemNow
+from viewer.sessions import INDEX, RECORDS, SETTINGS
+from viewer.upload.page import NO_FILE, place_upload
+from viewer.uploads_streaming import FORM
 
-VIEW, CHANGE, DOWNLOAD = Action.VIEW, Action.CHANGE, Action.DOWNLOAD
-ROOT = "/api/v1"
-SCAN, PATIENT = f"{ROOT}/scans/{{scan_id}}", f"{ROOT}/patients/{{patient_key}}"
-OF_SCAN, OF_PATIENT = (404, 410), (404, 410)
-SEARCH = Asked("q", "The key of a search (POST searches), never the words themselves")
-REVISION = Asked("revision", "A number; the newest without it")
-FILTERS = (
-    *(Asked(name, "As on the page", tuple(choices)) for name, choices in CHOICES.items()),
-    *(Asked(name, "A day of arrival, ISO 8601, with it") for name in ("first", "last")),
-    *(Asked(name, "A place, from a `next`") for name in ("after", "before")),
-    SEARCH,
-)
-PATIENT_ORDER = Asked("order", "Which comes first", tuple(PATIENT_ORDERS))
-UPLOAD_FORM = {
-    "type": "object",
-    "required": ["patient", "files"],
-    "properties": {
-        "patient": {"type": "string", "description": "A patient_key, or `unassigned`"},
-        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-    },
-}
+NOT_A_FORM = "An upload is sent as multipart/form-data: first `patient`, then `files`."
 
 
-async def send_document(_: web.Request) -> web.StreamResponse:
-    """`GET /api/v1/openapi.json`."""
-    return web.json_response(_document())
+async def upload(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/uploads`: streamed into the inbox as one drop, or nothing of it is kept."""
+    if request.content_type != FORM:
+        raise web.HTTPUnsupportedMediaType(text=NOT_A_FORM)
+    count = await place_upload(request)
+    if count == 0:
+        raise web.HTTPBadRequest(text=NO_FILE)
+    return answer(Received(files=count), 201)
 
 
-@cache
-def _document() -> dict[str, object]:
-    return document(OPERATIONS, version("gliowatch"))
+async def list_queue(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/queue?list=…&page=…`: what runs and waits, what rests, what failed."""
+    name = request.query.get("list", "queue")
+    if name not in LISTS:
+        raise web.HTTPNotFound(text="There is no such list.")
+    page = asked_page(request, "page")
+    drops = await LISTS[name](request.app[INDEX], page)
+    later = f"{request.path}?list={name}&page={page + 1}" if len(drops) == PAGE else None
+    return answer(QueuePage(drops=drops, next=later))
 
 
-ABOUT = (
-    Operation(
-        *("document", "This document", "GET", f"{ROOT}/openapi.json", send_document, Right.VIEW),
-        files=(JSON,),
-    ),
-    Operation(
-        *("search", "Keep words to search for", "POST", f"{ROOT}/searches", lists.search),
-        *(Right.VIEW, None),
-        body=sent.Search,
-        answer=told.SearchKey,
-        status=201,
-    ),
-    Operation(
-        *("system", "How gliowatch is", "GET", f"{ROOT}/system", work.show_system),
-        *(Right.VIEW, VIEW),
-        answer=told.SystemNow,
-    ),
-    Operation(
-        *("agreement", "How people agree", "GET", f"{ROOT}/agreement", work.show_agreement),
-        *(Right.VIEW, VIEW),
-        answer=told.Agreement,
-    ),
-)
-SCANS = (
-    Operation(
-        *("worklist", "A page of the worklist", "GET", f"{ROOT}/worklist", lists.list_scans),
-        *(Right.VIEW, VIEW, FILTERS),
-        answer=told.Worklist,
-        faults=(404,),
-    ),
-    Operation(
-        *("scan", "A scan with report, reviews, files", "GET", SCAN, scans.show_scan),
-        *(Right.VIEW, VIEW, (REVISION,)),
-        answer=told.OneScan,
-        faults=OF_SCAN,
-    ),
-    Operation(
-        *("file", "A file of a scan", "GET", f"{SCAN}/files/{{role}}", send_file),
-        *(Right.VIEW, DOWNLOAD, (REVISION,)),
-        files=tuple(sorted({role.content_type for role in ROLES.values()} | {BYTES})),
-        is_ranged=True,
-        faults=OF_SCAN,
-    ),
-    Operation(
-        *("all_files", "All files of a scan", "GET", f"{SCAN}/all.zip", send_zip),
-        *(Right.VIEW, DOWNLOAD, (REVISION,)),
-        files=("application/zip",),
-        faults=OF_SCAN,
-    ),
-    Operation(
-        *("review", "Say whether a mask is right", "POST", f"{SCAN}/reviews", scans.review),
-        *(Right.REVIEW, Action.REVIEW),
-        body=sent.NewReview,
-        answer=told.ScanNamed,
-        status=201,
-        faults=(*OF_SCAN, 409),
-    ),
-    Operation(
-        *("date", "Enter when it was acquired", "PUT", f"{SCAN}/date", scans.enter_date),
-        *(Right.UPLOAD, CHANGE),
-        body=sent.AcquiredOn,
-        answer=told.ScanNamed,
-        faults=(*OF_SCAN, 409),
-    ),
-    Operation(
-        *("spacing", "Enter the size of pixels", "PUT", f"{SCAN}/spacing", scans.enter_spacing),
-        *(Right.UPLOAD, CHANGE),
-        body=sent.PixelSpacing,
-        answer=told.ScanNamed,
-        faults=(*OF_SCAN, 409),
-    ),
-)
-PATIENTS = (
-    Operation(
-        *("patients", "A page of the patients", "GET", f"{ROOT}/patients", lists.list_patients),
-        *(Right.VIEW, VIEW, (PATIENT_ORDER, SEARCH, Asked("after", "A place, from a `next`"))),
-        answer=told.PatientList,
-        faults=(404,),
-    ),
-    Operation(
-        *("add_patient", "Enter a patient", "POST", f"{ROOT}/patients", patients.add),
-        *(Right.UPLOAD, CHANGE),
-        body=sent.NewPatient,
-        answer=told.OnePatient,
-        status=201,
-    ),
-    Operation(
-        *("patient", "A patient with scans", "GET", PATIENT, patients.show_patient),
-        *(Right.VIEW, VIEW),
-        answer=told.OnePatient,
-        faults=OF_PATIENT,
-    ),
-    Operation(
-        *("change_patient", "Change what is entered", "PATCH", PATIENT, patients.change),
-        *(Right.RECORD, CHANGE),
-        body=sent.ChangedPatient,
-        answer=told.OnePatient,
-        faults=(*OF_PATIENT, 409),
-    ),
-    Operation(
-        *("delete_patient", "Hide a patient", "POST", f"{PATIENT}/delete", patients.delete),
-        *(Right.RECORD, Action.DELETE),
-        body=sent.Confirmed,
-        status=204,
-        faults=OF_PATIENT,
-    ),
-    Operation(
-        *("undelete", "Bring a patient back", "POST", f"{PATIENT}/undelete", patients.undelete),
-        *(Right.RECORD, CHANGE),
-        answer=told.OnePatient,
-        faults=(404,),
-    ),
-)
-WORK = (
-    Operation(
-        *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", work.upload),
-        *(Right.UPLOAD, Action.UPLOAD),
-        upload=UPLOAD_FORM,
-        answer=told.Received,
-        status=201,
-        faults=(408, 503, 507),
-    ),
-    Operation(
-        *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", work.list_queue),
-        *(Right.VIEW, VIEW),
-        query=(Asked("list", "Which", tuple(LISTS)), Asked("page", "From 0")),
-        answer=told.QueuePage,
-        faults=(404,),
-    ),
-    Operation(
-        *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", work.act),
-        *(Right.QUEUE, CHANGE),
-        body=sent.QueueAction,
-        answer=told.Done,
-        faults=(404, 409),
-    ),
-)
-OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK)
-DOORS = tuple(
-    Door(each.needs, web.route(each.method, each.path, each.handler), each.notes)
-    for each in OPERATIONS
-)
+async def act(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/queue`: what the buttons of the system page do."""
+    asked = await read_body(request, QueueAction)
+    return answer(Done(count=await do(request, asked.action, asked.scan, asked.confirmed)))
+
+
+async def show_system(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/system`."""
+    daemon = request.app[SETTINGS].daemon
+    now = await condition(
+        request.app[INDEX],
+        daemon.outbox,
+        daemon.reconcile_seconds,
+        daemon.slots,
+    )
+    return answer(
+        SystemNow(
+            daemon=now.sign,
+            paused=now.paused,
+            disk_low=now.disk_low,
+            counts=now.counts,
+            minutes_left=now.minutes_left,
+            share_free=now.share_free,
+        )
+    )
+
+
+async def show_agreement(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/agreement`."""
+    records = request.app[RECORDS]
+    words, corrected = await last_words(records), await corrected_masks(records)
+    return answer(
+        Agreement(
+            overall=reviews.overall(words, corrected),
+            months=reviews.by_month(words, corrected),
+            networks=reviews.by_network(words, corrected),
+            difference=reviews.difference_of(corrected),
+        )
+    )

@@ -1,4 +1,4 @@
-// Window presets: what of the head's brightness is black and what is white (see daemon/slicing.py).
+// Window presets: what of the head's brightness is black and what is white (see daemon/pipeline/slice_drawing.py).
 
 const SHARES = { 1: [0, 1], 2: [0, 0.6], 3: [0, 1.6], 4: [0.25, 0.85], 5: [0.5, 1] };
 const MOST = 200000; // voxels that are looked at

@@ -1,0 +1,164 @@
+"""Subcommands about what is there: the queue, accounts, the ledger, exports, copies, settings.
+
+Each imports what it needs when it is called, so that `--help` loads nothing.
+"""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from daemon.permissions import Role
+
+if TYPE_CHECKING:
+    from daemon.settings import Settings
+
+
+app = typer.Typer()
+records_app = typer.Typer(help="Copies of what people entered.")
+app.add_typer(records_app, name="records")
+
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", exists=True, dir_okay=False, help="settings.toml")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def load(settings: Path | None) -> "Settings":
+    """The settings of a command. Raises SettingsError."""
+    from daemon.settings import load_settings
+
+    return load_settings(settings)
+
+
+class QueueAction(StrEnum):
+    """What may be done with the queue."""
+
+    LIST = "list"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    REPROCESS = "reprocess"
+    URGENT = "urgent"
+    NOW = "now"
+
+
+@app.command("queue")
+def change_queue(
+    action: Annotated[QueueAction, typer.Argument(help="what to do")],
+    scans: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCAN_ID...]", help="scan ids, or numbers that list shows"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """List, pause, resume, cancel, retry, reprocess, hurry or begin now, beside the daemon."""
+    from daemon.operations.queue_control import run_queue_command
+
+    typer.echo(run_queue_command(load(settings), action.value, scans or []))
+
+
+class UserAction(StrEnum):
+    """What may be done with accounts."""
+
+    LIST = "list"
+    ADD = "add"
+    DISABLE = "disable"
+    ENABLE = "enable"
+    RESET = "reset"
+    ROLE = "role"
+
+
+@app.command("users")
+def change_users(
+    action: Annotated[UserAction, typer.Argument(help="reset gives a new password")],
+    name: Annotated[str, typer.Argument(help="what is typed at the login")] = "",
+    full_name: Annotated[str, typer.Option("--name", help="what reviews are signed with")] = "",
+    role: Annotated[Role, typer.Option(help="of a new account; the next one")] = Role.READER,
+    settings: SettingsFile = None,
+) -> None:
+    """Accounts of the viewer: list, add, disable, enable, new password, other role."""
+    from daemon.records.accounts import Wish, run_users_command
+
+    wish = Wish(action.value, name, full_name, role)
+    typer.echo(run_users_command(load(settings), wish, _ask_password))
+
+
+def _ask_password() -> str:
+    """From a terminal, twice and unseen; else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("New password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@app.command("verify")
+def verify_all(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
+    ] = False,
+    settings: SettingsFile = None,
+    json: AsJson = False,
+) -> None:
+    """Compare every file ever dropped with inbox, index and outbox; 1 on any difference."""
+    from daemon.operations.rebuild import rebuild_visibly
+    from daemon.operations.verify import verify_visibly
+
+    loaded = load(settings)
+    if rebuild:
+        rebuild_visibly(loaded, lambda line: typer.echo(line, err=json))
+    raise SystemExit(verify_visibly(loaded, json, typer.echo))
+
+
+@app.command()
+def export(
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
+    ] = False,
+    masks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="write reviewed masks as a training set")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", dir_okay=False, help="else standard output"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Write all findings as CSV, one row a lesion."""
+    from daemon.operations.export import export as export_all
+
+    export_all(load(settings), deidentify, masks, out, typer.echo)
+
+
+@app.command()
+def info(settings: SettingsFile = None, json: AsJson = False) -> None:
+    """Show versions, device, weights and the settings in force."""
+    from daemon.commands.segment import print_table
+    from daemon.operations.status import about
+
+    print_table(about(load(settings)), json, typer.echo)
+
+
+@records_app.command("copy")
+def copy_records(settings: SettingsFile = None) -> None:
+    """Copy the records now; gliowatch may run meanwhile."""
+    from daemon.operations.backup import make_copy
+
+    daemon = load(settings).daemon
+    copy = make_copy(daemon.records, daemon.copies, daemon.records_copies)
+    typer.echo(f"The records were copied to {copy.path}.")
+
+
+@records_app.command("restore")
+def restore_records(
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="else the newest good copy")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Go back to a copy of the records; the damaged file is kept beside it."""
+    from daemon.operations.backup import restore
+
+    restore(load(settings).daemon, file, typer.echo)

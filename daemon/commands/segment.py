@@ -1,0 +1,168 @@
+"""`gliowatch segment` and `measure`: findings at once, for a terminal or as JSON."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.intake.inbox_scan import drop_kind, identify
+from daemon.logs import quiet_libraries
+from daemon.outputs.report_builder import measurements, pixel_mm2, with_lobes
+from daemon.outputs.wording import (
+    RESEARCH_USE,
+    diameter_words,
+    finding_sentence,
+    midline_words,
+    position_words,
+    side_words,
+)
+from daemon.pipeline.outbox import publish
+from daemon.pipeline.worker_tasks import JudgingRules, judge_into, receive
+from model.errors import GliowatchError, UnreadableScan
+from model.measurement.given_masks import MeasuredMask
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of one SCAN: its report and folder, or the sentence that says why not."""
+
+    name: str
+    report: dict[str, Any] | None
+    folder: Path | None
+    reason: str | None
+
+
+def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
+    """The findings of a mask, as in a report."""
+    volume = measured.volume
+    notes = [{"code": n.code, "message": n.message} for n in measured.findings.notes]
+    sizes = measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume))
+    content = {"quality": notes, **with_lobes(sizes, measured.lobes)}
+    if as_json:
+        say(json.dumps(content, indent=1))
+        return
+    volume_ml = content["volume_ml"]
+    say(f"volume {volume_ml} ml, {content['volume_voxels']} voxels")
+    for lesion in content["lesions"]:
+        say(f"lesion {lesion['id']}: {', '.join(_lesion_words(lesion))}")
+    if midline_words(content):
+        say(midline_words(content))
+    for note in content["quality"]:
+        say(note["message"])
+
+
+def _lesion_words(lesion: dict[str, Any]) -> list[str]:
+    words = [f"{lesion['voxels']} voxels", diameter_words(lesion)]
+    if lesion["volume_ml"] is not None:
+        words.insert(0, f"{lesion['volume_ml']} ml")
+    if lesion["max_diameter_3d_mm"] is not None:
+        words.append(f"at most {lesion['max_diameter_3d_mm']:.0f} mm in any direction")
+    position = position_words(lesion)
+    return [*words, side_words(lesion), *([position] if position else []), lesion["lobe_words"]]
+
+
+def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:
+    """Nested plain values, one a line."""
+    if as_json:
+        say(json.dumps(content, indent=1))
+        return
+    for name, value in content.items():
+        if isinstance(value, dict):
+            say(f"{indent}{name}")
+            print_table(value, False, say, indent + "  ")
+        else:
+            say(f"{indent}{name}: {value}")
+
+
+def print_judged(judged: Iterable[Judged], as_json: bool, say: Say) -> int:
+    """All scans of one command; 1 if any could not be read, else 0.
+
+    Why a scan could not be judged goes to standard error, so that it never mixes with JSON.
+    """
+    reports, failed = [], 0
+    for each in judged:
+        if each.report is None:
+            failed = 1
+            sys.stderr.write(f"gliowatch: {each.name}: {each.reason}\n")
+        elif as_json:
+            reports.append(each.report)
+        else:
+            _say_report(each.report, each.folder, say)
+    if as_json:
+        say(json.dumps(reports, indent=1, ensure_ascii=False))
+    return failed
+
+
+def _say_report(report: dict[str, Any], folder: Path | None, say: Say) -> None:
+    say(f"{folder}: {finding_sentence(report)}")
+    for note in report["quality"]:
+        say(f"  {note['message']}")
+    say(f"  {RESEARCH_USE}")
+
+
+def segment_once(
+    scans: list[Path], target: Path, patient_id: str, rules: JudgingRules
+) -> Iterator[Judged]:
+    """Judge each file, or folder of DICOM files, into `target/<scan_id>/`, one after the other.
+
+    The input is never touched. A folder of an earlier run with the same scan is replaced.
+    """
+    quiet_libraries()
+    target.mkdir(parents=True, exist_ok=True)
+    for scan in scans:
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging:
+            judged = _or_reason(scan.resolve(), target, patient_id, rules, Path(staging) / "scan")
+        yield judged
+
+
+def _or_reason(
+    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
+) -> Judged:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # readers quote tags and file names
+            return _segment(scan, target, patient_id, rules, staging)
+    except GliowatchError as error:
+        return Judged(scan.name, None, None, str(error))
+
+
+def _segment(
+    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
+) -> Judged:
+    drop = as_drop(scan, patient_id)
+    intake = receive(scan.parent, drop, staging)
+    report = judge_into(staging, patient_id, intake, rules)
+    folder = target / intake.scan_id
+    shutil.rmtree(folder, ignore_errors=True)
+    publish(staging, folder)
+    return Judged(scan.name, report, folder, None)
+
+
+def as_drop(scan: Path, patient_id: str) -> Drop:
+    """A file, or a folder of DICOM files, as if it had been dropped. Raises UnreadableScan."""
+    if not scan.exists():
+        raise UnreadableScan("There is no such file or folder.")
+    if scan.is_file():
+        files = [scan]
+        kind = drop_kind(os.fsencode(scan.name))
+    else:
+        files = sorted(path for path in scan.rglob("*") if path.is_file() and not path.is_symlink())
+        kind = DropKind.DICOM
+        if any(drop_kind(os.fsencode(file.name)) is not DropKind.DICOM for file in files):
+            raise UnreadableScan("A folder is one DICOM scan; name other files themselves.")
+    if not files:
+        raise UnreadableScan("The folder is empty.")
+    dropped = tuple(_identify(scan.parent, file) for file in files)
+    return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
+
+
+def _identify(root: Path, file: Path) -> DroppedFile:
+    return identify(os.fsencode(file.relative_to(root)), file.lstat())

@@ -1,0 +1,92 @@
+"""Scan dates and pixel sizes that people entered, in the records."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from daemon.index.database import Database, now
+from model.rules import Spacing
+
+
+@dataclass(frozen=True)
+class EnteredDate:
+    """What was entered last for a scan. acquired_on: ISO 8601, '' if it was taken back."""
+
+    scan_id: str
+    acquired_on: str
+    entered_by: str
+    entered_at: str
+
+
+async def add_date(records: Database, scan_id: str, acquired_on: str, entered_by: str) -> None:
+    """Enter a date, or '' to take it back; what was entered before stays on record."""
+    async with records.transaction():
+        await records.change(
+            "INSERT INTO scan_dates (scan_id, acquired_on, entered_by, entered_at)"
+            " VALUES (?, ?, ?, ?)",
+            (scan_id, acquired_on, entered_by, now()),
+        )
+
+
+async def entered_date(records: Database, scan_id: str) -> EnteredDate | None:
+    """What was entered last for a scan, or None if nothing ever was."""
+    row = await records.row(
+        "SELECT scan_id, acquired_on, entered_by, entered_at FROM scan_dates"
+        " WHERE scan_id = ? ORDER BY entry DESC LIMIT 1",
+        (scan_id,),
+    )
+    return EnteredDate(*row) if row else None
+
+
+async def entered_dates(records: Database) -> dict[str, str]:
+    """What was entered last for every scan for which anything was, by scan_id."""
+    rows = await records.rows("SELECT scan_id, acquired_on FROM scan_dates ORDER BY entry")
+    return {row["scan_id"]: row["acquired_on"] for row in rows}
+
+
+_COLUMNS = "scan_id, across_mm, down_mm, between_mm, entered_by, entered_at"
+
+
+@dataclass(frozen=True)
+class EnteredSpacing:
+    """What was entered last for a scan. spacing: None if it was taken back."""
+
+    scan_id: str
+    spacing: Spacing | None
+    entered_by: str
+    entered_at: str
+
+
+async def add_spacing(
+    records: Database, scan_id: str, spacing: Spacing | None, entered_by: str
+) -> None:
+    """Enter a spacing, or None to take it back; what was entered before stays on record."""
+    numbers = spacing.numbers if spacing else [None, None, None]
+    async with records.transaction():
+        await records.change(
+            f"INSERT INTO scan_spacings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+            (scan_id, *numbers, entered_by, now()),
+        )
+
+
+async def entered_spacing(records: Database, scan_id: str) -> EnteredSpacing | None:
+    """What was entered last for a scan, or None if nothing ever was."""
+    row = await records.row(
+        f"SELECT {_COLUMNS} FROM scan_spacings WHERE scan_id = ? ORDER BY entry DESC LIMIT 1",
+        (scan_id,),
+    )
+    return _entered(row) if row else None
+
+
+async def entered_spacings(records: Database) -> list[EnteredSpacing]:
+    """What was entered last for every scan for which anything was."""
+    rows = await records.rows(
+        f"SELECT {_COLUMNS} FROM scan_spacings WHERE entry IN"
+        " (SELECT max(entry) FROM scan_spacings GROUP BY scan_id)"
+    )
+    return [_entered(row) for row in rows]
+
+
+def _entered(row: sqlite3.Row) -> EnteredSpacing:
+    scan_id, across, down, between, entered_by, entered_at = row
+    spacing = None if across is None else Spacing(across, down, between)
+    return EnteredSpacing(scan_id, spacing, entered_by, entered_at)

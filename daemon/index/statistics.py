@@ -1,0 +1,139 @@
+"""Numbers over the whole index: totals, what each night brought, the daemon's signs of life."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from daemon.index.database import Database
+
+STAGES = ("read", "segment", "write")
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Published scans of one finding, each revision counted, and their summed seconds by stage."""
+
+    finding: str
+    scans: int
+    seconds: dict[str, float]
+
+
+async def count_scan(index: Database, finding: str, seconds: Mapping[str, float]) -> None:
+    """Add a scan to the totals; called inside the transaction that enters it.
+
+    A report of the outbox that is taken over may be an old one, without seconds.
+    """
+    await index.change(
+        "INSERT INTO totals VALUES (?, 1, ?, ?, ?) ON CONFLICT (finding) DO UPDATE SET"
+        " scans = scans + 1, read_seconds = read_seconds + excluded.read_seconds,"
+        " segment_seconds = segment_seconds + excluded.segment_seconds,"
+        " write_seconds = write_seconds + excluded.write_seconds",
+        (finding, *(seconds.get(stage, 0.0) for stage in STAGES)),
+    )
+
+
+async def totals(index: Database) -> list[Totals]:
+    """The totals of each finding that there was."""
+    rows = await index.rows("SELECT * FROM totals ORDER BY finding")
+    return [
+        Totals(row["finding"], row["scans"], {s: float(row[f"{s}_seconds"]) for s in STAGES})
+        for row in rows
+    ]
+
+
+async def oldest_waiting_seconds(index: Database) -> float:
+    """How long ago the oldest drop that still waits was seen, in seconds; 0 if none waits."""
+    row = await index.row("SELECT min(seen_at) AS seen FROM drops WHERE state = 'waiting'")
+    if row is None or row["seen"] is None:
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(row["seen"])).total_seconds())
+
+
+_DONE = "state = 'done' AND kind != 'compare' AND ended_at >= ?1 AND ended_at < ?2"
+_SECONDS = "(julianday(ended_at) - julianday(coalesce(rested_at, seen_at))) * 86400"
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night, from noon to noon. begin, end: UTC, ISO 8601, as the index keeps times.
+
+    median, p95: seconds from at rest to published; None without a scan.
+    """
+
+    begin: str
+    end: str
+    received: int
+    done: int
+    failed: int
+    median: float | None
+    p95: float | None
+
+
+async def nights(index: Database, spans: Iterable[tuple[str, str]]) -> list[Night]:
+    """The figures of each span (begin, end), counted by the database."""
+    return [await _night(index, begin, end) for begin, end in spans]
+
+
+async def _night(index: Database, begin: str, end: str) -> Night:
+    span = (begin, end)
+    received = await _count(
+        index, "seen_at >= ?1 AND seen_at < ?2 AND kind NOT IN ('again', 'compare')", span
+    )
+    done = await _count(index, _DONE, span)
+    failed = await _count(index, "state = 'rejected' AND ended_at >= ?1 AND ended_at < ?2", span)
+    median, p95 = await _rank(index, span, done, 0.5), await _rank(index, span, done, 0.95)
+    return Night(begin, end, received, done, failed, median, p95)
+
+
+async def _count(index: Database, where: str, span: tuple[str, str]) -> int:
+    row = await index.row(f"SELECT count(*) AS n FROM drops WHERE {where}", span)
+    return int(row["n"]) if row else 0
+
+
+async def _rank(index: Database, span: tuple[str, str], count: int, share: float) -> float | None:
+    """The nearest-rank percentile: the smallest value that `share` of all do not exceed."""
+    if not count:
+        return None
+    rank = max(0, -int(-count * share // 1) - 1)
+    row = await index.row(
+        f"SELECT {_SECONDS} AS seconds FROM drops WHERE {_DONE}"
+        f" ORDER BY seconds LIMIT 1 OFFSET {rank}",
+        span,
+    )
+    return float(row["seconds"]) if row and row["seconds"] is not None else None
+
+
+RECONCILE = "reconcile"  # a look through the inbox that came to its end
+
+
+async def beat(index: Database, name: str) -> bool:
+    """Note that this was done just now; False if it cannot be written, since the disk is full."""
+    try:
+        async with index.transaction():
+            await index.change(
+                "INSERT OR REPLACE INTO heartbeats (name, at) VALUES (?, ?)", (name, time.time())
+            )
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+async def seconds_since(index: Database, name: str) -> float | None:
+    """How long ago this was done, in seconds and never below 0; None if it never was."""
+    row = await index.row("SELECT at FROM heartbeats WHERE name = ?", (name,))
+    return max(0.0, time.time() - float(row["at"])) if row else None
+
+
+async def is_alive(index: Database, name: str, longest: float) -> bool:
+    """Whether the index can be read and this was done at most `longest` seconds ago.
+
+    A connection that was closed is a ValueError.
+    """
+    try:
+        await index.row("SELECT 1 FROM scans LIMIT 1")
+        seconds = await seconds_since(index, name)
+    except (sqlite3.Error, ValueError):
+        return False
+    return seconds is not None and seconds <= longest

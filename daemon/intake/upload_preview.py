@@ -1,0 +1,113 @@
+"""What an upload holds, told before it is sent: inside a worker, from the headers of its files.
+
+The same functions tell drops, studies and series apart as when the scan is judged.
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.drops import Drop, DropKind, readable
+from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.ingest import hash_content, hash_file, one_scan, scan_of
+from daemon.intake.study_split import members_of, part_by_study
+from model.errors import UnreadableScan
+from model.reading.archive import unpack
+from model.reading.dicom.patient_tags import Identity, named_in
+from model.reading.preview import Glance, glance_at
+from model.rules import FlairRules
+from model.volume import Kind, Scan
+
+
+@dataclass(frozen=True)
+class Understood:
+    """One scan of an upload. key: opaque; group: the same for all of one zip file; label: what its
+    file or folder is called.
+
+    glance is None where it cannot be read, and fault says why; patients: whom DICOM files name.
+    """
+
+    key: str
+    group: str
+    drop: Drop
+    label: str
+    glance: Glance | None
+    fault: str = ""
+    patients: tuple[Identity, ...] = ()
+
+
+def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, ...]:
+    """Each scan of a drop below `root`; one that cannot be read says so."""
+    try:
+        with tempfile.TemporaryDirectory(dir=root) as scratch:
+            studies: tuple[Drop, ...] = (drop,)
+            if drop.kind in (DropKind.DICOM, DropKind.ZIP):
+                studies = part_by_study(root, drop, Path(scratch))
+            return tuple(_one(root, study, rules, Path(scratch)) for study in studies)
+    except (UnreadableScan, FilesChanged) as error:
+        return (not_understood(drop, str(error)),)
+    except OSError:  # sent or given up meanwhile, or no room to unpack
+        return (not_understood(drop, "It could not be read just now."),)
+
+
+def not_understood(drop: Drop, fault: str) -> Understood:
+    """A drop that cannot be read."""
+    return Understood(_key(drop.unit), _group(drop), drop, _label(drop), None, fault)
+
+
+def content_of(root: Path, drop: Drop) -> str:
+    """The hash of a scan's content, as its intake will find it. Raises UnreadableScan."""
+    with tempfile.TemporaryDirectory(dir=root) as scratch:
+        paths = _paths(root, drop, Path(scratch))
+        _, digests, _ = one_scan([(path, hash_file(path)) for path in paths])
+        return hash_content(digests)
+
+
+def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Understood:
+    try:
+        scan = scan_of(_paths(root, drop, scratch))
+        patients = named_in(scan.files).identities if scan.kind is Kind.DICOM else ()
+        told = (_key(drop.unit), _group(drop), drop, _label(drop), _glance(scan, rules))
+        return Understood(*told, patients=patients)
+    except UnreadableScan as error:
+        return not_understood(drop, str(error))
+
+
+def _glance(scan: Scan, rules: FlairRules) -> Glance:
+    try:
+        return glance_at(scan, rules)
+    except UnreadableScan:
+        raise
+    except MemoryError:
+        raise UnreadableScan("The scan is too large for this machine's memory.") from None
+    except Exception as error:  # pydicom judges a value only when it is asked for
+        raise UnreadableScan("The headers of the files are damaged.") from error
+
+
+def _paths(root: Path, drop: Drop, scratch: Path) -> list[Path]:
+    """The files to read: a drop's own, or what its archive holds of its study."""
+    paths = [root / os.fsdecode(file.path) for file in drop.files]
+    if drop.kind is not DropKind.ZIP:
+        return paths
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    return list(members_of(drop, unpack(paths[0], folder)))
+
+
+def _key(unit: bytes) -> str:
+    return hashlib.sha256(unit).hexdigest()[:12]
+
+
+def _group(drop: Drop) -> str:
+    return _key(drop.place if drop.kind is DropKind.ZIP else drop.unit)
+
+
+def _label(drop: Drop) -> str:
+    """The file's name; of a folder of DICOM files that of the innermost folder of them all."""
+    if drop.kind is not DropKind.DICOM or len(drop.files) == 1:
+        main = min((file.path for file in drop.files), key=lambda path: (path != drop.place, path))
+        return readable(os.path.basename(main))
+    common = os.path.commonpath([os.path.dirname(file.path) for file in drop.files])
+    below = common.split(b"/")[2:]  # the stand-in for the patient, and the upload's own folder
+    return readable(below[-1]) if below else f"{len(drop.files)} files"

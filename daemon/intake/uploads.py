@@ -1,0 +1,214 @@
+"""Uploads: received beside the inbox until somebody sends them, then one rename makes them drops.
+
+An upload is a folder `.uploading/<id>/` in the inbox, which the daemon passes over. Below it the
+files lie as they will lie below the inbox, under a stand-in for the patient who is not chosen yet.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Container
+from pathlib import Path
+from typing import BinaryIO
+
+from daemon.drops import file_name
+from daemon.durable_files import sync_folder, sync_tree
+from daemon.intake.inbox_scan import Listing, NameRules, look_through
+from model.errors import GliowatchError
+
+PART = ".part"
+
+
+class Upload:
+    """One upload into a folder of its own below the patient's.
+
+    Every file is written with the ending `.part`, which the daemon waits for; `commit` gives
+    all of them their names, `abort` takes them away again. Nothing is ever overwritten.
+    """
+
+    def __init__(self, inbox: Path, patient_id: str, rules: NameRules) -> None:
+        self._folder = inbox / patient_id / f"upload-{secrets.token_hex(6)}"
+        self._rules = rules
+        self._targets: list[Path] = []
+
+    def open(self, claimed_name: str) -> BinaryIO:
+        """A stream for the next file, to be ended with `close`; its name is made safe."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        target = self._free(visible(file_name(claimed_name), self._rules))
+        self._targets.append(target)
+        return Path(f"{target}{PART}").open("xb")
+
+    def close(self, stream: BinaryIO) -> None:
+        """The file has arrived whole: bring it safely to the disk."""
+        with stream:
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def commit(self) -> int:
+        """Name all files, whose streams are closed; how many there were."""
+        for target in self._targets:
+            Path(f"{target}{PART}").rename(target)
+        if self._targets:
+            sync_folder(self._folder)
+        return len(self._targets)
+
+    def abort(self) -> None:
+        """Take every file of this upload away again."""
+        for target in self._targets:
+            Path(f"{target}{PART}").unlink(missing_ok=True)
+        if self._folder.exists() and not any(self._folder.iterdir()):
+            self._folder.rmdir()
+
+    def _free(self, name: str) -> Path:
+        taken = {target.name for target in self._targets}
+        stem, dot, ending = name.partition(".")
+        numbered = (name if n == 1 else f"{stem}-{n}{dot}{ending}" for n in range(1, 10**6))
+        return self._folder / next(choice for choice in numbered if choice not in taken)
+
+
+def visible(name: str, rules: NameRules) -> str:
+    """A name that the daemon takes for a scan, not for one that waits or is ignored."""
+    encoded = os.fsencode(name)
+    hidden = rules.is_waiting(encoded) or rules.is_ignored(encoded)
+    return f"{name}_" if hidden else name
+
+
+HOLDING = ".uploading"
+NOBODY = "patient"  # stands for the patient's folder
+MOST_HELD = 12  # uploads at a time, of everybody together
+MOST_FILES = 5000  # in one upload
+MOST_FOLDERS = 8  # of a file's path that are kept, the innermost ones
+LONGEST_FOLDER = 80  # bytes
+KEPT_SECONDS = 3600.0  # since something was last added
+
+
+class NotHeld(GliowatchError):
+    """There is no such upload any more, or none can be added; the sentence says why."""
+
+
+class Held:
+    """One upload that waits to be sent. name: opaque, and hard to guess."""
+
+    def __init__(self, inbox: Path, name: str, rules: NameRules) -> None:
+        self.name = name
+        self.root = inbox / HOLDING / name
+        self._inbox, self._rules = inbox, rules
+        self.folder = self.root / NOBODY / f"upload-{name[:12]}"
+
+    def open(self, claimed_path: str) -> tuple[BinaryIO, Path]:
+        """A stream for one file and the name that `keep` gives it. Raises NotHeld."""
+        self._touch()
+        if sum(len(names) for _, _, names in os.walk(self.folder)) >= MOST_FILES:
+            raise NotHeld(f"An upload may hold {MOST_FILES} files at most.")
+        folder, name = self._safe(claimed_path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotHeld("A folder and a file of this upload have the same name.") from None
+        stem, dot, ending = name.partition(".")
+        for number in range(1, MOST_FILES + 2):
+            target = folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")
+            if target.exists():
+                continue
+            try:
+                return Path(f"{target}{PART}").open("xb"), target
+            except FileExistsError:  # another request has the name
+                continue
+        raise NotHeld("There are too many files of one name.")
+
+    def write(self, stream: BinaryIO, chunk: bytes) -> None:
+        """More of a file has come; while that goes on the upload is nobody's old one."""
+        stream.write(chunk)
+        self._touch()
+
+    def keep(self, stream: BinaryIO, target: Path) -> None:
+        """The file has arrived whole: bring it to the disk and name it."""
+        with stream:
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(f"{target}{PART}").rename(target)
+
+    def drop(self, target: Path) -> None:
+        """A file that broke off leaves nothing."""
+        Path(f"{target}{PART}").unlink(missing_ok=True)
+
+    def listing(self) -> Listing:
+        """The drops that these files will be, with paths below `root`. Raises NotHeld."""
+        self._touch()
+        return look_through(self.root, self._rules)
+
+    def keep_only(self, paths: Container[bytes]) -> None:
+        """Of its files, by their paths below `root`, only these are to be sent."""
+        root = os.fsencode(self.root)
+        for place, _, names in os.walk(os.fsencode(self.folder)):
+            for path in (os.path.join(place, name) for name in names):
+                if os.path.relpath(path, root) not in paths:
+                    os.unlink(path)
+
+    def send(self, patient_id: str) -> Path:
+        """All files become drops of this patient at once; their folder below the inbox.
+
+        Raises NotHeld when nothing is there to be sent.
+        """
+        self._touch()
+        if not any(names for _, _, names in os.walk(self.folder)):
+            raise NotHeld("There is no file to send.")
+        sync_tree(self.folder)
+        place = Path(patient_id) / self.folder.name
+        (self._inbox / patient_id).mkdir(exist_ok=True)  # never the inbox itself: it may be away
+        self.folder.rename(self._inbox / place)
+        sync_folder(self._inbox / patient_id)
+        sync_folder(self._inbox)
+        self.cancel()
+        return place
+
+    def cancel(self) -> None:
+        """Take all of it away."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _touch(self) -> None:
+        try:
+            os.utime(self.root)
+        except FileNotFoundError:
+            raise NotHeld(
+                "This upload is not there any more: please choose the files again."
+            ) from (None)
+
+    def _safe(self, claimed_path: str) -> tuple[Path, str]:
+        """Folder and name for a file: never hidden, never waited for, never elsewhere."""
+        *folders, name = claimed_path.replace("\\", "/").split("/")
+        kept = [file_name(each)[:LONGEST_FOLDER] for each in folders if each.strip(". ")]
+        short = [each.encode()[:LONGEST_FOLDER].decode("utf-8", "ignore") for each in kept]
+        place = self.folder.joinpath(
+            *(visible(each, self._rules) for each in short[-MOST_FOLDERS:])
+        )
+        return place, visible(file_name(name), self._rules)
+
+
+def hold(inbox: Path, rules: NameRules) -> Held:
+    """A new upload. Raises NotHeld when too many wait already, OSError without an inbox."""
+    area = inbox / HOLDING
+    area.mkdir(exist_ok=True)
+    if len(list(area.iterdir())) >= MOST_HELD:
+        raise NotHeld("Too many uploads wait to be sent: please try again in an hour.")
+    held = Held(inbox, secrets.token_hex(16), rules)
+    held.root.mkdir()
+    return held
+
+
+def clear_held(inbox: Path, kept_seconds: float = KEPT_SECONDS) -> None:
+    """Take away the uploads that nobody has touched for so long; 0 = all, at a start."""
+    oldest = time.time() - kept_seconds
+    for folder in (inbox / HOLDING).glob("*"):
+        try:
+            is_old = folder.stat().st_mtime <= oldest
+        except FileNotFoundError:  # it was sent meanwhile
+            continue
+        if is_old or not kept_seconds:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def count_held(inbox: Path) -> int:
+    """How many files wait to be sent."""
+    return sum(len(names) for _, _, names in os.walk(inbox / HOLDING))

@@ -1,0 +1,163 @@
+"""What `gliowatch queue` and the viewer's buttons do: each works while the daemon runs, or not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.drops import QueuedDrop
+from daemon.index import ledger, queue
+from daemon.index.database import Database, open_index
+from daemon.index.queue_listing import failed_numbers
+from daemon.index.scans import find_scan
+from daemon.intake.cleanup import come_back
+from daemon.settings import Settings
+from model.errors import GliowatchError
+
+NUMBER_CHARACTERS = 19  # of what SQLite's integers hold; a scan_id has 20
+MOST_RETRIED = 500  # at a time
+
+DONE = {
+    "cancel": "Cancelled: {count}.",
+    "urgent": "Urgent now: {count}.",
+    "retry": "To be tried again: {count}.",
+    "reprocess": "To be judged again: {count}.",
+    "now": "Begin without resting any longer: {count}.",
+}
+
+
+class UnknownScan(GliowatchError):
+    """There is no scan of this id, or no line of the worklist of this number."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One waiting or running drop, for a list."""
+
+    number: int
+    patient_id: str
+    kind: str
+    state: str
+    urgent: bool
+    attempts: int
+
+
+async def listed(index: Database) -> list[Queued]:
+    """Everything that waits or runs, in the order in which it was seen."""
+    return [_queued(each) for each in await ledger.open_drops(index)]
+
+
+async def cancel(index: Database, names: Iterable[str]) -> int:
+    """Scans that wait or run are rejected, with that reason; how many it were."""
+    return await queue.cancel(index, await numbers_of(index, names))
+
+
+async def make_urgent(index: Database, names: Iterable[str]) -> int:
+    """Scans that wait go first; how many it were."""
+    return await queue.make_urgent(index, await numbers_of(index, names))
+
+
+async def begin_now(index: Database, names: Iterable[str]) -> int:
+    """Scans that still rest begin as they are; how many it were."""
+    return await queue.rest_no_longer(index, await numbers_of(index, names))
+
+
+async def retry_all(index: Database, inbox: Path) -> int:
+    """The newest rejected scans, MOST_RETRIED at most, go back into the inbox; how many."""
+    numbers = await failed_numbers(index, MOST_RETRIED)
+    return await retry(index, inbox, [str(number) for number in numbers])
+
+
+async def retry(index: Database, inbox: Path, names: Iterable[str]) -> int:
+    """The files of rejected scans go back into the inbox, where they are new; how many scans.
+
+    A corrected mask that was rejected, and never lay in the inbox, is queued once more.
+    """
+    count = 0
+    for number in await numbers_of(index, names):
+        if await queue.correct_again(index, number):
+            count += 1
+            continue
+        files = await queue.rejected(index, number)
+        if files is None:
+            continue
+        for path, aside in files:
+            if aside is not None:
+                await asyncio.to_thread(_bring_back, inbox, path, aside)
+        await queue.forget_rejected(index, number)
+        count += 1
+    return count
+
+
+async def reprocess(index: Database, names: Iterable[str]) -> int:
+    """Published scans are judged again, with the weights and settings of now; how many."""
+    count = 0
+    for name in names:
+        scan = await find_scan(index, name)
+        if scan is None:
+            raise UnknownScan(f"There is no published scan {name}.")
+        count += await queue.judge_again(index, scan.scan_id, scan.patient_id)
+    return count
+
+
+async def reprocess_older(index: Database, weights_sha256: str) -> int:
+    """Every scan that other weights judged is judged again; how many."""
+    return await queue.judge_older_again(index, weights_sha256)
+
+
+async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:
+    """Drops by scan_id, or by their number in the worklist. Raises UnknownScan."""
+    numbers: list[int] = []
+    for name in names:
+        if name.isdecimal() and len(name) < NUMBER_CHARACTERS:
+            numbers.append(int(name))
+            continue
+        found = await queue.drops_of_scan(index, name)
+        if not found:
+            raise UnknownScan(f"There is no scan {name}.")
+        numbers += found
+    return numbers
+
+
+def run_queue_command(settings: Settings, action: str, names: list[str]) -> str:
+    """Do what the command line asks; one line or more for the terminal. Raises UnknownScan."""
+    needs_names = action in ("cancel", "retry", "reprocess", "urgent", "now")
+    if needs_names != bool(names):
+        words = "Name the scans, by id or by number." if needs_names else "It takes no scans."
+        raise UnknownScan(words)
+    return asyncio.run(_run(settings, action, names))
+
+
+async def _run(settings: Settings, action: str, names: list[str]) -> str:
+    async with open_index(settings.daemon.index) as index:
+        if action in ("pause", "resume"):
+            await queue.pause(index, action == "pause")
+            return "The queue is paused." if action == "pause" else "The queue goes on."
+        if action == "list":
+            lines = [_line(each) for each in await listed(index)]
+            return "\n".join(lines) or "Nothing waits."
+        acts: dict[str, Callable[[], Awaitable[int]]] = {
+            "cancel": lambda: cancel(index, names),
+            "urgent": lambda: make_urgent(index, names),
+            "now": lambda: begin_now(index, names),
+            "retry": lambda: retry(index, settings.daemon.inbox, names),
+            "reprocess": lambda: reprocess(index, names),
+        }
+        return DONE[action].format(count=await acts[action]())
+
+
+def _line(each: Queued) -> str:
+    urgent = ", urgent" if each.urgent else ""
+    return f"{each.number}: {each.patient_id}, {each.kind}, {each.state}{urgent}"
+
+
+def _bring_back(inbox: Path, path: bytes, aside: bytes) -> None:
+    try:
+        come_back(inbox, path, aside)
+    except FileNotFoundError:  # it was brought back before a crash, or somebody took it
+        return
+
+
+def _queued(each: QueuedDrop) -> Queued:
+    drop = each.drop
+    return Queued(each.drop_id, drop.patient_id, drop.kind, each.state, drop.urgent, each.attempts)

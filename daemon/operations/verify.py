@@ -1,0 +1,224 @@
+"""`gliowatch verify`: every file ever dropped, compared with inbox, index, outbox and audit."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from daemon.drops import State, readable
+from daemon.index.database import Database, newest_entry_of, open_index, open_records
+from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
+from daemon.index.people.audit import first_wrong, hash_of_entry
+from daemon.index.people.corrections import Correction, all_corrections
+from daemon.intake.cleanup import DUPLICATES, REASON, REJECTED
+from daemon.intake.inbox_scan import Listing, NameRules, identify, is_here, look_through
+from daemon.intake.ingest import hash_file
+from daemon.intake.uploads import count_held
+from daemon.operations.backup import copies_in
+from daemon.operations.retention import REMOVED, look_through_removed
+from daemon.pipeline.outbox import look_through_outbox, scan_of, source_files
+from daemon.records.corrections import file_of, kept_files
+from daemon.settings import DaemonSettings, Settings
+
+
+async def faults_of_audit(records: Database, settings: DaemonSettings) -> list[str]:
+    """What is wrong, in sentences; none if all is well.
+
+    The nightly copies are compared too: entries that were cut off at the end stand in them.
+    """
+    wrong = await first_wrong(records)
+    if wrong is not None:
+        return [f"Entry {wrong} of the audit does not follow from those before it."]
+    for copy in copies_in(settings.copies):
+        newest = newest_entry_of(copy.path)
+        if newest is None:
+            continue
+        number, its_hash = newest
+        if await hash_of_entry(records, number) != its_hash:
+            return [f"Entry {number} of the audit is another one in a copy of the records."]
+    return []
+
+
+INBOX_AWAY = (
+    "The inbox is not the folder that the index knows: is it unmounted? If it was made anew on"
+    " purpose, gliowatch verify --rebuild makes them agree."
+)
+SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
+
+
+@dataclass(frozen=True, order=True)
+class Difference:
+    """One thing that is not as it should be; place: a path below inbox or outbox."""
+
+    code: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """files: how many in each state, with those not seen yet or that wait by their names."""
+
+    files: dict[str, int]
+    differences: tuple[Difference, ...]
+
+
+def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], object]) -> int:
+    """Print the account; 1 on any difference, else 0."""
+    account = asyncio.run(verify(settings))
+    if as_json:
+        say(json.dumps(asdict(account), indent=1))
+    else:
+        say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        for each in account.differences:
+            say(f"{each.code}: {each.place}: {each.message}")
+        if not account.differences:
+            say("Inbox, index and outbox agree.")
+    return 1 if account.differences else 0
+
+
+async def verify(settings: Settings) -> Account:
+    """Compare; what was found is looked at twice, since a daemon may be at work meanwhile."""
+    account = await _compare(settings)
+    if not account.differences:
+        return account
+    await asyncio.sleep(SETTLE_SECONDS)
+    again = await _compare(settings)
+    lasting = set(account.differences) & set(again.differences)
+    return Account(again.files, tuple(sorted(lasting)))
+
+
+async def _compare(settings: Settings) -> Account:
+    daemon = settings.daemon
+    rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+        faults = [
+            Difference("damaged_database", name, fault)
+            for name, database in (("index", index), ("records", records))
+            for fault in await faults_of(database)
+        ]
+        audit = await faults_of_audit(records, daemon)
+        held, folders = await held_files(index), await held_folders(index)
+        corrections = await all_corrections(records)
+        here = await is_here(daemon.inbox, index) or not held
+    listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
+    differences = [
+        *faults,
+        *(Difference("audit_changed", "records", fault) for fault in audit),
+        *([] if here else [Difference("inbox_away", "", INBOX_AWAY)]),
+        *_of_inbox(daemon.inbox, held),
+        *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
+        *_of_aside(daemon.inbox, held),
+        *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
+    ]
+    not_sent = await asyncio.to_thread(count_held, daemon.inbox)
+    files = _counted(held, listing) | {"not_sent_yet": not_sent}
+    return Account(files, tuple(sorted(set(differences))))
+
+
+def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
+    counts = Counter(each.state for each in held)
+    known = {each.file.path for each in held if each.in_inbox}
+    unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
+    temporary = sum(len(files) for files in listing.unfinished.values())
+    told = {str(state): counts[state] for state in State}
+    return told | {"not_seen_yet": len(unseen), "temporary_names": temporary}
+
+
+def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
+    """What waits must lie there as it was seen."""
+    for each in held:
+        if each.state in (State.WAITING, State.RUNNING) and not _is_there(inbox, each):
+            place = readable(each.file.path)
+            yield Difference("not_in_inbox", place, "It waits, but is gone or changed.")
+
+
+def _is_there(inbox: Path, held: HeldFile) -> bool:
+    path = os.path.join(os.fsencode(inbox), held.file.path)
+    try:
+        return identify(held.file.path, os.lstat(path)) == held.file
+    except OSError:
+        return False
+
+
+def _of_outbox(
+    outbox: Path, held: list[HeldFile], folders: dict[bytes, tuple[str, int]]
+) -> Iterable[Difference]:
+    """Every result is known and whole, and what was done lies in one, byte for byte."""
+    found: set[bytes] = set()
+    kept: dict[str, set[str]] = {}
+    differences = []
+    for published in look_through_outbox(outbox):
+        place, known = readable(published.folder), folders.get(published.folder)
+        found.add(published.folder)
+        report = published.report
+        if report is None:
+            differences.append(Difference("damaged_result", place, "It has no report to read."))
+        elif known is None:
+            differences.append(Difference("unknown_result", place, "The index knows it not."))
+        elif known != (report["scan_id"], report["revision"]):
+            differences.append(Difference("other_result", place, "Its report is of another."))
+        files = source_files(outbox / os.fsdecode(published.folder))
+        scan_id = scan_of(Path(os.fsdecode(published.folder)))
+        kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
+    removed = {gone.folder for gone in look_through_removed(outbox)}
+    for folder in folders.keys() - found - removed:
+        differences.append(Difference("no_result", readable(folder), "It was published, but gone."))
+    went = {scan_of(Path(os.fsdecode(folder))) for folder in removed}
+    return [*differences, *_of_done([each for each in held if each.scan_id not in went], kept)]
+
+
+def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Difference]:
+    for each in held:
+        if each.state is State.DONE and each.sha256 not in kept.get(each.scan_id or "", set()):
+            place = readable(each.file.path)
+            yield Difference("not_in_source", place, "It is done, but no result keeps its bytes.")
+
+
+def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
+    """What was set aside lies there, and nothing lies there that nobody set aside."""
+    root = os.fsencode(inbox)
+    known = {each.aside for each in held if each.aside}
+    for each in held:
+        if each.aside and not os.path.lexists(os.path.join(root, each.aside)):
+            yield Difference("not_aside", readable(each.aside), "It was set aside, but is gone.")
+    for path in aside_files(inbox):
+        if path not in known:
+            yield Difference("unknown_aside", readable(path), "Nobody knows who set it aside.")
+
+
+def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Difference]:
+    """Each corrected mask on record is kept byte for byte, and no other is.
+
+    Those of a scan that retention removed went with it.
+    """
+    went = {scan_of(Path(os.fsdecode(g.folder))) for g in look_through_outbox(outbox / REMOVED)}
+    differences = []
+    for each in corrections:
+        path = file_of(outbox, each)
+        whole = path.is_file() and hash_file(path) == each.sha256
+        if not whole and each.scan_id not in went:
+            message = "A corrected mask is on record, but its file is gone or another."
+            differences.append(Difference("no_correction", each.scan_id, message))
+    known = {file_of(outbox, each) for each in corrections}
+    for path in kept_files(outbox):
+        if path not in known:
+            message = "Nobody is on record for this corrected mask: its upload was cut off."
+            place = str(path.relative_to(outbox))
+            differences.append(Difference("unknown_correction", place, message))
+    return differences
+
+
+def aside_files(inbox: Path) -> list[bytes]:
+    """Paths below the inbox of all files that were set aside, without their reasons."""
+    root, found = os.fsencode(inbox), []
+    for place in (REJECTED, DUPLICATES):
+        for folder, _, names in os.walk(os.path.join(root, place)):
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), root)
+                if not (path.startswith(REJECTED) and name.endswith(REASON)):
+                    found.append(path)
+    return sorted(found)

@@ -1,0 +1,155 @@
+"""What goes back to the PACS, as files in the scan's folder: SEG, SR and secondary captures."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from daemon.outputs.dicom.seg import build_seg
+from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin, read_origin
+from daemon.outputs.dicom.sr import build_sr
+from daemon.outputs.overlay import capture_pictures
+from daemon.outputs.slice_rendering import display
+from daemon.outputs.wording import finding_sentence
+from model.inference.segmentation import Segmentation
+from model.measurement.findings import number_lesions
+from model.reading.dicom.frames import OURS
+from model.volume import Note, Volume
+
+SERIES_NUMBER = 7303
+FEET = {"I": "F", "S": "H"}  # DICOM's letters for down and up
+
+
+def build_captures(
+    origin: Origin, pictures: list[Image.Image], directions: tuple[str, str], judgement: Judgement
+) -> Iterator[hd.sc.SCImage]:
+    """One object a picture. directions: where the rows' and the columns' pixels run to, in RAS
+    letters, such as ("L", "P")."""
+    along, down = (FEET.get(letter, letter) for letter in directions)
+    for number, picture in enumerate(pictures, start=1):
+        image = hd.sc.SCImage.from_ref_dataset(
+            ref_dataset=origin.present[0],
+            pixel_array=np.asarray(picture.convert("RGB")),
+            photometric_interpretation=hd.PhotometricInterpretationValues.RGB,
+            bits_allocated=8,
+            coordinate_system=hd.CoordinateSystemNames.PATIENT,
+            series_instance_uid=judgement.uid("capture series"),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=judgement.uid("capture", number),
+            instance_number=number,
+            manufacturer=OURS,
+            patient_orientation=(along, down),
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+            series_description=DESCRIPTION,
+        )
+        image.BodyPartExamined = "BRAIN"
+        image.BurnedInAnnotation = "YES"  # our own words, no patient's
+        yield image
+
+
+UNFINISHED = "objects"
+NO_STUDY = Note(
+    "no_dicom_objects",
+    "The series names no study: no DICOM objects were made for the PACS.",
+)
+NO_SEG = Note(
+    "no_dicom_seg",
+    "No DICOM SEG can be made of a series of this form: SR and captures were made without it.",
+)
+FAILED = Note(
+    "no_dicom_objects",
+    "The headers of the series do not allow DICOM objects for the PACS: none were made.",
+)
+
+
+def write_objects(
+    volume: Volume,
+    segmentation: Segmentation,
+    report: dict[str, Any],
+    folder: Path,
+    before: Path | None = None,
+) -> Note | None:
+    """The objects, and the reason for one that is missing. They join the study of the series.
+
+    before: the folder of the revision that is replaced. No SEG of an empty mask, nor without
+    the FrameOfReferenceUID in which it would lie.
+    """
+    origin = read_origin(volume)
+    if origin is None:
+        return NO_STUDY
+    made = folder / UNFINISHED
+    made.mkdir()
+    try:
+        old = _sr_of(before, report["scan_id"])
+        return _write_all(volume, origin, segmentation, report, made, old)
+    except OSError:
+        raise
+    except Exception:  # highdicom judges the source's headers, and a result is worth more
+        shutil.rmtree(made)
+        made.mkdir()
+        return FAILED
+    finally:
+        _move_up(made, folder)
+
+
+def _move_up(made: Path, folder: Path) -> None:
+    for path in made.iterdir():
+        path.rename(folder / path.name)
+    made.rmdir()
+
+
+def _write_all(
+    volume: Volume,
+    origin: Origin,
+    segmentation: Segmentation,
+    report: dict[str, Any],
+    folder: Path,
+    before: Dataset | None,
+) -> Note | None:
+    """All objects; the reason where a SEG is missing though there is something to mark."""
+    content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
+    judgement = Judgement(
+        report["scan_id"],
+        report["revision"],
+        report["model"]["name"],
+        report["model"]["weights_sha256"],
+        content,
+        report.get("mask") is not None,
+    )
+    name, seg, doubt = report["scan_id"], None, None
+    if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
+        try:
+            numbered = number_lesions(segmentation.mask, volume.affine)
+            seg = build_seg(origin, numbered, judgement)
+            _save(seg, folder / f"{name}_seg.dcm")
+        except OSError:
+            raise
+        except Exception:  # highdicom takes fewer forms of a series than we can read
+            seg, doubt = None, NO_SEG
+    _save(build_sr(origin, seg, report, judgement, before), folder / f"{name}_sr.dcm")
+    shown = display(volume, segmentation.mask)
+    pictures = capture_pictures(shown, finding_sentence(report))
+    (folder / f"{name}_overlay").mkdir()
+    for number, capture in enumerate(build_captures(origin, pictures, shown.directions, judgement)):
+        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
+    return doubt
+
+
+def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
+    """The SR of an earlier revision; none if it was not judged."""
+    path = before / f"{scan_id}_sr.dcm" if before else None
+    return pydicom.dcmread(path) if path and path.is_file() else None
+
+
+def _save(made: Dataset, path: Path) -> None:
+    """In UTF-8, which holds every name that the source may have written in its own way."""
+    made.SpecificCharacterSet = "ISO_IR 192"
+    made.save_as(path)

@@ -1,0 +1,95 @@
+"""All files of one analyzed scan, written into one folder; masks on the input's own grid."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from isal import igzip
+from numpy.typing import NDArray
+from PIL import Image
+
+from daemon.outputs.lesion_figures import save_lesions, save_planes
+from daemon.outputs.overlay import save_montage, save_overlay
+from daemon.outputs.pdf import write_pdf
+from daemon.outputs.report_builder import save_report
+from daemon.outputs.slice_rendering import display
+from model.inference.segmentation import Segmentation
+from model.reading.dicom.patient_tags import Identity
+from model.volume import Affine, FloatArray, Kind, MaskArray, Volume
+
+PACKED = 2  # level of ISA-L, which at this one is ten times as fast as zlib at its lowest
+
+
+def save_mask(mask: MaskArray, affine: Affine, path: Path) -> None:
+    """uint8 0/1, same shape and affine as the input; units mm, scanner coordinates."""
+    _save(mask.astype(np.uint8), affine, path)
+
+
+def save_probability(probability: FloatArray, affine: Affine, path: Path) -> None:
+    """float32 in [0, 1], same shape and affine as the input."""
+    _save(probability, affine, path)
+
+
+def save_series(volume: Volume, path: Path) -> None:
+    """The chosen DICOM series as float32 NIfTI, slices along the third axis, no patient data."""
+    _save(volume.voxels, volume.affine, path)
+
+
+def save_picture_mask(mask: MaskArray, path: Path) -> None:
+    """The mask of a picture (columns, rows, 1) as a PNG of the same size: 0 or 255."""
+    Image.fromarray(mask[:, :, 0].T * np.uint8(255)).save(path)
+
+
+def _save(voxels: NDArray[np.generic], affine: Affine, path: Path) -> None:
+    image = nib.Nifti1Image(voxels, affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(affine, "scanner")
+    image.set_qform(affine, "scanner", strip_shears=True)
+    path.write_bytes(igzip.compress(image.to_bytes(), PACKED, mtime=0))
+
+
+def write_files(
+    volume: Volume,
+    segmentation: Segmentation | None,
+    folder: Path,
+    scan_id: str,
+    save_probabilities: bool,
+) -> None:
+    """Mask and pictures of a scan; without a segmentation only a plain picture of it."""
+    shown = display(volume, segmentation.mask if segmentation else None)
+    save_overlay(shown, folder / f"{scan_id}_overlay.png")
+    if volume.kind is Kind.DICOM:
+        save_series(volume, folder / f"{scan_id}_flair.nii.gz")
+    if segmentation is None:
+        return
+    save_montage(shown, folder / f"{scan_id}_montage.png")
+    affine = volume.affine if volume.file_affine is None else volume.file_affine
+    if volume.kind is Kind.IMAGE:
+        save_picture_mask(segmentation.mask, folder / f"{scan_id}_seg.png")
+    else:
+        save_mask(segmentation.mask, affine, folder / f"{scan_id}_seg.nii.gz")
+    if save_probabilities:
+        save_probability(segmentation.probability, affine, folder / f"{scan_id}_prob.nii.gz")
+
+
+def write_views(
+    volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
+) -> None:
+    """What a judged scan's report speaks of, as pictures: each lesion, and three planes."""
+    lesions = report["lesions"]
+    save_lesions(volume, segmentation.mask, report, folder)
+    if not volume.is_picture:
+        centre = lesions[0]["centroid_ras_mm"] if lesions else None
+        path = folder / f"{report['scan_id']}_planes.png"
+        save_planes(volume, segmentation.mask, centre, path)
+
+
+def write_report(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+    """The report for people, which names the patient, and the one for machines.
+
+    That one comes last: a folder that holds it holds everything.
+    """
+    name = report["scan_id"]
+    write_pdf(report, patient, folder)
+    save_report(report, folder / f"{name}_report.json")

@@ -1,0 +1,119 @@
+"""The outbox: a result appears by one rename, whole or not at all; and what lies there now."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.drops import SOURCE
+from daemon.durable_files import sync_folder
+
+STAGING = ".staging"
+DAMAGED = ".damaged"
+
+
+def clear_staging(outbox: Path) -> None:
+    """At start: what lies in the staging folder was cut off by a crash, and is made anew."""
+    shutil.rmtree(outbox / STAGING, ignore_errors=True)
+    (outbox / STAGING).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def staging_folder(outbox: Path, name: str) -> Iterator[Path]:
+    """An empty folder on the outbox's own file system, so that a rename can publish it."""
+    folder = outbox / STAGING / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)  # never the outbox itself: it may be away
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def revision_folder(patient_folder: bytes, scan_id: str, revision: int) -> Path:
+    """Where a revision of a scan is published, below the outbox."""
+    name = scan_id if revision == 1 else f"{scan_id}-r{revision}"
+    return Path(os.fsdecode(patient_folder)) / name
+
+
+def published_report(outbox: Path, folder: Path, scan_id: str) -> dict[str, Any] | None:
+    """The report of a revision's folder that was published before, or None.
+
+    A folder without a readable report is none of ours, or was damaged: it is moved aside to
+    `.damaged`, so that the scan can be published anew.
+    """
+    place = outbox / folder
+    if not os.path.lexists(place):
+        return None
+    try:
+        text = (place / f"{scan_id}_report.json").read_text("utf-8")
+        content: dict[str, Any] = json.loads(text)
+        return content
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        aside = outbox / DAMAGED / f"{folder.name}-{secrets.token_hex(4)}"
+        aside.parent.mkdir(exist_ok=True)
+        place.rename(aside)
+        return None
+
+
+def publish(staging: Path, folder: Path) -> None:
+    """Rename `staging`, whose files its writer has synced, to `folder`, which is not there yet."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging.rename(folder)
+    sync_folder(folder.parent)
+    sync_folder(folder.parent.parent)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A folder of the outbox: its path below it, and its report; None if that cannot be read."""
+
+    folder: bytes
+    report: dict[str, Any] | None
+
+
+def look_through_outbox(outbox: Path) -> Iterator[Published]:
+    """Every patient's every folder, by name; hidden ones are our own workshop."""
+    for patient in _folders(os.fsencode(outbox)):
+        for name in _folders(os.path.join(os.fsencode(outbox), patient)):
+            folder = os.path.join(patient, name)
+            yield Published(folder, report_in(outbox / os.fsdecode(folder)))
+
+
+def source_files(folder: Path) -> list[Path]:
+    """The dropped files that a published folder keeps, by path."""
+    return sorted(path for path in (folder / SOURCE).rglob("*") if path.is_file())
+
+
+def scan_of(folder: Path) -> str:
+    """The scan_id that a published folder's name tells, of whatever revision."""
+    return folder.name.partition("-r")[0]
+
+
+def report_file(folder: Path) -> Path:
+    """Where the report for machines lies in a published folder."""
+    return folder / f"{scan_of(folder)}_report.json"
+
+
+def _folders(place: bytes) -> list[bytes]:
+    try:
+        with os.scandir(place) as entries:
+            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(b"."))
+    except FileNotFoundError:
+        return []
+
+
+def report_in(folder: Path) -> dict[str, Any] | None:
+    """The report of a published folder, or None if it has none that can be read."""
+    scan_id = scan_of(folder)
+    try:
+        content = json.loads(report_file(folder).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("scan_id") == scan_id else None

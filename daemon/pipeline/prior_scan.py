@@ -1,0 +1,196 @@
+"""Date, change and growth curve of a report, inside the worker: compared with published scans."""
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from daemon.drops import SOURCE
+from daemon.durable_files import sync_tree
+from daemon.intake.ingest import Earlier, one_scan
+from daemon.intake.late_files import files_before, link_tree
+from daemon.outputs.growth_chart import save_growth
+from daemon.outputs.report_builder import change_object
+from daemon.outputs.scan_folder import write_report
+from daemon.outputs.wording import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
+from daemon.scan_history import (
+    Past,
+    Point,
+    curve_of,
+    days_between,
+    history_of,
+    judged_revision,
+    point_of,
+    prior_of,
+    spacing_in,
+    wants_date,
+)
+from model.errors import GliowatchError
+from model.inference.analysis import DATE_UNKNOWN
+from model.measurement.change import Change, Marked, Measured, compare
+from model.reading.dicom.patient_tags import Identity
+from model.reading.nifti import read_nifti
+from model.reading.read import read, with_spacing
+from model.registration.rigid import register
+from model.rules import ChangeRules, FlairRules
+from model.volume import Note, Volume
+
+log = logging.getLogger(__name__)
+
+DATED = Note("date_entered", DATE_ENTERED)
+COMPARED = Note("compared_again", COMPARED_AGAIN)
+GROWTH = "{scan_id}_growth.png"
+REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
+Seen = Callable[[], tuple[Volume, Marked]]  # a scan and its mask, read when they are asked for
+
+
+def add_past(
+    report: dict[str, Any],
+    seen: Seen,
+    staging: Path,
+    outbox: Path | None,
+    past: Past,
+    rules: ChangeRules,
+    flair: FlairRules,
+) -> None:
+    """Put date, change and history into a report that is not written yet; draw the curve.
+
+    outbox: where the folders of `past` lie; None where there is no past.
+    """
+    began = time.monotonic()
+    _date(report, past.date_entered)
+    report |= {"change": None, "history": None}
+    me = point_of(report, b"")
+    prior = prior_of(me.at, past.points) if me else None
+    if me is None or outbox is None:
+        return
+    if prior is not None:
+        folder = outbox / os.fsdecode(prior.folder)
+        change = _change(me, seen, prior, _published(prior, folder, staging, flair), rules)
+        report["change"] = change_object(change, prior.report, prior.judged, prior.at)
+    curve = curve_of(me, past.points)
+    report["history"] = history_of(curve)
+    if report["history"]:
+        save_growth(report["history"], staging / GROWTH.format(scan_id=me.scan_id))
+    report["seconds"]["compare"] = round(time.monotonic() - began, 3)
+
+
+def compare_published(
+    staging: Path,
+    earlier: Earlier,
+    report: dict[str, Any],
+    patient: Identity,
+    outbox: Path,
+    past: Past,
+    rules: ChangeRules,
+    flair: FlairRules,
+) -> dict[str, Any]:
+    """A revision with the masks and pictures of the one before, dated and compared anew."""
+    name = earlier.scan_id
+    link_tree(earlier.folder, staging, [each.format(scan_id=name) for each in REPORTS])
+    quality = [note for note in report["quality"] if note["code"] not in WHY_REVISED]
+    revised = report | {
+        "revision": earlier.revision + 1,
+        "supersedes": earlier.revision,
+        "judged_revision": judged_revision(report),
+        "quality": [*quality, asdict(COMPARED)],
+        "seconds": {"read": 0.0, "segment": 0.0, "write": 0.0},
+    }
+    me = Point("", name, b"", report)
+    add_past(
+        revised,
+        _published(me, earlier.folder, staging, flair),
+        staging,
+        outbox,
+        past,
+        rules,
+        flair,
+    )
+    write_report(revised, patient, staging)
+    sync_tree(staging)
+    return revised
+
+
+def _date(report: dict[str, Any], entered: str | None) -> None:
+    """Where the files do not say, the date that a person entered; the notes say which it is."""
+    report["date_entered"] = entered if wants_date(report) else None
+    if not wants_date(report):
+        return
+    said = asdict(DATED if entered else DATE_UNKNOWN)
+    report["quality"] = [
+        said if note["code"] in (DATE_UNKNOWN.code, DATED.code) else note
+        for note in report["quality"]
+    ]
+
+
+def _change(me: Point, seen: Seen, prior: Point, seen_before: Seen, rules: ChangeRules) -> Change:
+    """Numbers always; the heads are brought into line only where lesions have to be matched."""
+    now = _look(seen, me.scan_id)
+    before = _look(seen_before, prior.scan_id)
+    registration = None
+    if now and before and now[1].mask.any() and before[1].mask.any():
+        registration = register(now[0], before[0])
+    return compare(
+        _measured(prior.report, before[1] if before else None),
+        _measured(me.report, now[1] if now else None),
+        days_between(prior.at, me.at),
+        registration,
+        rules,
+    )
+
+
+def _look(seen: Seen, scan_id: str) -> tuple[Volume, Marked] | None:
+    """None where the files cannot be read any more: then only numbers are compared."""
+    try:
+        return seen()
+    except (GliowatchError, OSError):
+        log.warning("not_readable_again", extra={"scan": scan_id})
+        return None
+
+
+def _measured(report: dict[str, Any], marked: Marked | None) -> Measured:
+    limits = report.get("volume_ml_range")
+    longest = [lesion["longest_diameter_mm"] or 0.0 for lesion in report["lesions"]]
+    return Measured(
+        report["volume_ml"],
+        max(longest, default=0.0),
+        (limits[0], limits[1]) if limits else None,
+        (report["model"]["weights_sha256"], report["model"]["threshold"]),
+        all(note["code"] != "units_unknown" for note in report["quality"]),
+        marked,
+        report.get("mask") is not None,
+    )
+
+
+def _published(point: Point, folder: Path, staging: Path, flair: FlairRules) -> Seen:
+    """A published scan as it was judged, and its mask."""
+
+    def seen() -> tuple[Volume, Marked]:
+        drawn = read_nifti(folder / f"{point.scan_id}_seg.nii.gz")
+        mask = (drawn.voxels > 0).astype("uint8")
+        volume = judged_volume(point.scan_id, point.report, folder, staging, flair)
+        is_entered = volume.file_affine is not None  # the mask lies on the file's own affine
+        return volume, Marked(mask, volume.affine if is_entered else drawn.affine)
+
+    return seen
+
+
+def judged_volume(
+    scan_id: str, report: dict[str, Any], folder: Path, scratch: Path, flair: FlairRules
+) -> Volume:
+    """The series that was judged: kept apart of DICOM, else read again from what was dropped.
+
+    folder: where it was published; an archive is unpacked in `scratch`. Raises GliowatchError.
+    """
+    series = folder / f"{scan_id}_flair.nii.gz"
+    if series.exists():
+        return read_nifti(series)
+    study = report["input"].get("study") or {}
+    with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
+        files = files_before(folder / SOURCE, Path(unpacked), study.get("uid"))
+        scan, _, _ = one_scan([(path, "") for path in files])
+        return with_spacing(read(scan, flair), spacing_in(report))

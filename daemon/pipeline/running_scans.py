@@ -1,0 +1,149 @@
+"""A claimed drop with all that it needs, keyed locks, and the scans that run now, one a slot."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from daemon.drops import UNASSIGNED, QueuedDrop
+from daemon.index import ledger, queue
+from daemon.index.database import Database
+from daemon.index.people.patients import patients_by_id
+from daemon.pipeline import worker_tasks
+from daemon.pipeline.worker_processes import Result, Slot, Values
+from daemon.settings import Settings
+from model.reading.dicom.patient_tags import Identity
+
+
+class Turns:
+    """A lock for each key that somebody holds or waits for, and none for any other."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, *keys: str) -> AsyncIterator[None]:
+        """Hold these keys; whoever comes second for one of them waits until the first has ended."""
+        async with AsyncExitStack() as held:
+            for key in sorted(set(keys)):  # all in one order, so that no two wait for each other
+                await held.enter_async_context(self._locks.setdefault(key, asyncio.Lock()))
+            yield
+
+
+@dataclass(frozen=True)
+class Job:
+    """A drop that is this worker's, the databases, the slot for its work, and the settings.
+
+    turns: by content and PatientID, so that of two patients' same scans, or of one patient's scans
+    under two folders, the second knows of the first.
+    """
+
+    index: Database
+    records: Database
+    slot: Slot
+    settings: Settings
+    rules: worker_tasks.JudgingRules
+    queued: QueuedDrop
+    turns: Turns
+
+    async def in_worker(
+        self, function: Callable[Values, Result], *values: Values.args, **named: Values.kwargs
+    ) -> Result:
+        """Run a function of `worker_tasks` in the slot's process, within what is allowed."""
+        return await self.slot.run(self.settings.daemon.allowance, function, *values, **named)
+
+    async def entered(self) -> Identity | None:
+        """What people entered about the drop's patient, if anything; `unassigned` is nobody."""
+        patient_id = self.queued.drop.patient_id
+        found = await patients_by_id(self.records, [patient_id])
+        if patient_id == UNASSIGNED or patient_id not in found:
+            return None
+        known = found[patient_id]
+        return Identity(patient_id, known.name, known.birth_date, known.gender)
+
+
+LOOK_SECONDS = 1.0  # between two looks for a wish to cancel, while something runs
+Judge = Callable[[QueuedDrop, Slot], Coroutine[Any, Any, None]]
+
+
+class RunningScans:
+    """Slots, each with the drop that it works on."""
+
+    def __init__(self, index: Database, slots: int, owner: str, judge: Judge) -> None:
+        self._index, self._owner, self._judge = index, owner, judge
+        self._free = [Slot() for _ in range(slots)]
+        self._at_work: dict[asyncio.Task[None], tuple[QueuedDrop, Slot]] = {}
+        self._next_beat = 0.0
+
+    @property
+    def first_slot(self) -> Slot:
+        """The free slot that gets the next scan, to warm it up before the first one."""
+        return self._free[-1]
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What may be waited for: each ends with its scan."""
+        return set(self._at_work)
+
+    async def fill(self, urgent_only: bool) -> bool:
+        """Take back the slots that have ended, and give every free one a drop; if any was begun."""
+        await self._collect()
+        await self._keep()
+        began = False
+        while self._free:
+            queued = await queue.claim_next(self._index, self._owner, urgent_only=urgent_only)
+            if queued is None:
+                break
+            slot = self._free.pop()  # that which worked last: its network is loaded
+            task = asyncio.create_task(self._judge(queued, slot))
+            self._at_work[task] = (queued, slot)
+            began = True
+        return began
+
+    async def patience(self) -> float:
+        """Seconds until it should be looked at again: for wishes, or for a retry that is due."""
+        if self._at_work:
+            return LOOK_SECONDS
+        due = await queue.seconds_to_next(self._index)
+        return LOOK_SECONDS if due is None else max(0.05, min(due, LOOK_SECONDS))
+
+    async def close(self) -> None:
+        """End all processes at once; what they worked on waits again, as if never begun."""
+        for task, (queued, _) in self._at_work.items():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await ledger.put_back(self._index, queued, rested=True, count_attempt=False)
+        for slot in [*self._free, *(slot for _, slot in self._at_work.values())]:
+            slot.close()
+
+    async def _collect(self) -> None:
+        for task in [task for task in self._at_work if task.done()]:
+            _, slot = self._at_work.pop(task)
+            self._free.append(slot)
+            await task  # an error that is nobody's fault but ours ends the daemon
+
+    async def _keep(self) -> None:
+        """Show that we live, and end what somebody wants to end."""
+        if not self._at_work:
+            return
+        if time.monotonic() >= self._next_beat:
+            await queue.beat(self._index, self._owner, queue.LEASE_SECONDS)
+            self._next_beat = time.monotonic() + queue.LEASE_SECONDS / 3
+        wanted = await queue.asked_to_cancel(self._index)
+        for task, (queued, slot) in list(self._at_work.items()):
+            if queued.drop_id in wanted and not task.done():
+                await self._cancel(task, queued, slot)
+
+    async def _cancel(self, task: asyncio.Task[None], queued: QueuedDrop, slot: Slot) -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        del self._at_work[task]
+        self._free.append(slot)
+        with contextlib.suppress(ledger.LeaseLost):  # it ended at the last moment
+            await ledger.reject(self._index, queued, queue.CANCELLED)

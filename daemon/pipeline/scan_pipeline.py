@@ -1,0 +1,288 @@
+"""The path of one drop: taken in, judged, published, entered; and the one place for its errors."""
+
+import logging
+import os
+from collections.abc import Set
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State, folder_name
+from daemon.index import ledger
+from daemon.index.database import now
+from daemon.index.patient_scans import is_in_conflict
+from daemon.index.people.patients import fill_patient
+from daemon.index.queue import LONGEST_DELAY, count_done
+from daemon.index.scans import (
+    ScanRow,
+    find_scan,
+    patients_with_content,
+    row_of_report,
+    scan_of_study,
+)
+from daemon.intake import cleanup
+from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.ingest import Earlier, Intake
+from daemon.intake.study_split import part_by_study
+from daemon.outputs.wording import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
+from daemon.pipeline import worker_tasks
+from daemon.pipeline.outbox import publish, published_report, revision_folder, staging_folder
+from daemon.pipeline.revisions import compare_again, correct, past_of
+from daemon.pipeline.running_scans import Job
+from daemon.pipeline.worker_processes import WorkerFailed
+from daemon.records.assignments import came_by_drop
+from daemon.records.overrides import is_spaced_anew, queue_if_spaced
+from daemon.records.patient_deletion import come_again
+from model.errors import GliowatchError
+from model.volume import Note
+
+log = logging.getLogger(__name__)
+
+MAY_BE_SEVERAL = (DropKind.DICOM, DropKind.ZIP)  # studies
+OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
+IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
+CAME_LATE = Note("late_files", LATE_FILES)
+NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
+
+
+async def process(job: Job) -> State:
+    """Take one drop to its end; the state that it reached. All errors of a scan end here."""
+    try:
+        state = await _process(job)
+    except ledger.LeaseLost:
+        log.warning("lease_lost", extra={"drop": job.queued.drop_id})
+        return State.WAITING
+    if state is not State.WAITING and job.queued.drop.kind not in OF_PUBLISHED:
+        await _show_patient(job)
+    return state
+
+
+async def _show_patient(job: Job) -> None:
+    """A patient who was deleted while the drop waited or ran is listed again."""
+    try:
+        await come_again(job.index, job.records, [job.queued.drop.patient_id])
+    except Exception:  # the drop itself has ended well, and the next one of the patient tries again
+        log.exception("unexpected", extra={"drop": job.queued.drop_id})
+
+
+async def _process(job: Job) -> State:
+    drop_id = job.queued.drop_id
+    try:
+        with staging_folder(job.settings.daemon.outbox, f"{drop_id}-{job.queued.token}") as staging:
+            return await _by_kind(job, staging)
+    except FilesChanged:
+        await ledger.put_back(job.index, job.queued, rested=False, count_attempt=False)
+        return State.WAITING
+    except ledger.LeaseLost:
+        raise
+    except WorkerFailed as error:
+        return await _failed_attempt(job, error)
+    except GliowatchError as error:
+        return await _reject(job, str(error))
+    except OSError as error:  # a full or missing disk is no fault of the scan: it waits
+        log.warning("storage_trouble", extra={"drop": drop_id, "errno": error.errno})
+        again = job.queued.drop.kind in OF_PUBLISHED
+        await ledger.put_back(job.index, job.queued, rested=again, count_attempt=False)
+        return State.WAITING
+    except Exception:
+        log.exception("unexpected", extra={"drop": drop_id})
+        return await _failed_attempt(job, GliowatchError("The scan could not be processed."))
+
+
+async def _by_kind(job: Job, staging: Path) -> State:
+    drop = job.queued.drop
+    if drop.kind is DropKind.LOOSE:
+        return await _file_loose(job)
+    if drop.kind is DropKind.AGAIN:
+        return await _judge_again(job, staging)
+    if drop.kind is DropKind.COMPARE:
+        return await compare_again(job, staging)
+    if drop.kind is DropKind.CORRECT:
+        return await correct(job, staging)
+    if drop.kind in MAY_BE_SEVERAL and not drop.is_one_study:
+        inbox = job.settings.daemon.inbox
+        studies = await job.in_worker(part_by_study, inbox, drop, staging)
+        if len(studies) > 1:
+            return await _split(job, studies)
+    return await _judge(job, staging)
+
+
+async def _file_loose(job: Job) -> State:
+    """A loose file goes into its patient's folder, where it is a new drop."""
+    inbox, file = job.settings.daemon.inbox, job.queued.drop.files[0]
+    patient = await job.in_worker(worker_tasks.patient_of_loose, inbox, file)
+    cleanup.file_loose(inbox, file, patient)
+    await ledger.withdraw(job.index, job.queued.drop_id)
+    return State.DONE
+
+
+async def _split(job: Job, studies: tuple[Drop, ...]) -> State:
+    """Several studies in one folder are several scans: each is a drop of its own from now on."""
+    await ledger.split(job.index, job.queued.drop_id, studies)
+    log.info("split", extra={"drop": job.queued.drop_id, "studies": len(studies)})
+    return State.DONE
+
+
+async def _judge(job: Job, staging: Path) -> State:
+    drop = job.queued.drop
+    outbox = job.settings.daemon.outbox
+    intake: Intake = await job.in_worker(
+        worker_tasks.receive, job.settings.daemon.inbox, drop, staging
+    )
+    known = await find_scan(job.index, intake.scan_id)
+    if known and (outbox / os.fsdecode(known.folder)).is_dir():
+        return await _known(job, intake, known)
+    if earlier := await _earlier(job, intake):
+        joined = await job.in_worker(worker_tasks.receive_late, staging, intake, earlier)
+        known = await find_scan(job.index, earlier.scan_id)
+        if joined is None and known is not None:
+            return await _known(job, intake, known)
+        assert joined is not None, "what is joined to is known"
+        intake = joined
+    return await _judge_intake(job, staging, intake, drop.patient_folder)
+
+
+async def _judge_again(job: Job, staging: Path) -> State:
+    """A published scan is judged anew, unless the same weights judged it in the same way."""
+    scan_id = job.queued.drop.scan_to_judge
+    scan = await find_scan(job.index, scan_id)
+    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder) if scan else None
+    if scan is None or folder is None or not folder.is_dir():
+        return await _reject(job, "The scan that was to be judged again is not in the outbox.")
+    used = scan.report["model"]
+    weights = await job.in_worker(worker_tasks.warm_up, job.rules)
+    is_as_before = (used["weights_sha256"], used["threshold"]) == (weights, job.rules.threshold)
+    if is_as_before and not await is_spaced_anew(job.records, scan):
+        return await _duplicate(job, scan_id)
+    earlier = Earlier(scan_id, scan.revision, folder)
+    intake = await job.in_worker(worker_tasks.receive_again, staging, earlier, scan.study_uid)
+    return await _judge_intake(job, staging, intake, os.path.dirname(scan.folder))
+
+
+async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+    outbox = job.settings.daemon.outbox
+    folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
+    # one that lies there already: a crash came before the commit, or the index went
+    report = published_report(outbox, folder, intake.scan_id)
+    if report is not None:
+        return await _adopt(job, intake, folder, report)
+    async with job.turns.of(intake.content_sha256, *intake.dicom_ids):
+        return await _judge_new(job, staging, intake, patient_folder)
+
+
+async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+    outbox = job.settings.daemon.outbox
+    folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
+    notes = await _doubts(job, intake, os.fsdecode(patient_folder))
+    past = await past_of(job, intake.scan_id, patient_folder)
+    patient_id = job.queued.drop.patient_id
+    entered = await job.entered()
+    told = (notes, outbox, past, entered)
+    report = await job.in_worker(
+        worker_tasks.judge_into, staging, patient_id, intake, job.rules, *told
+    )
+    publish(staging, outbox / folder)
+    state = await _enter(job, intake, folder, report, State.DONE, "done")
+    await queue_if_spaced(job.index, job.records, intake.scan_id)
+    return state
+
+
+async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
+    """A duplicate, unless it is the very drop that made it, before a crash came."""
+    if await count_done(job.index, scan.scan_id) < scan.revision:
+        folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
+        kept = await job.in_worker(worker_tasks.hashes_of_source, folder)
+        if set(intake.hashes.values()) <= kept:
+            return await _end(job, intake, scan, State.DONE, "taken_over")
+    return await _duplicate(job, scan.scan_id, intake.dicom_ids)
+
+
+async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
+    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids)
+    await came_by_drop(job.index, job.records, scan_id, job.queued.drop)
+    log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
+    return State.DUPLICATE
+
+
+async def _earlier(job: Job, intake: Intake) -> Earlier | None:
+    """The scan that was made of the same study of this patient, if pictures come late for it."""
+    if intake.study is None or not intake.pictures:
+        return None
+    scan = await scan_of_study(job.index, job.queued.drop.patient_id, intake.study.uid)
+    if scan is None:
+        return None
+    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
+    is_there = (folder / SOURCE).is_dir()
+    is_same = os.path.dirname(scan.folder) == job.queued.drop.patient_folder
+    return Earlier(scan.scan_id, scan.revision, folder) if is_there and is_same else None
+
+
+async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
+    """What the index knows against filing this scan under this patient: it is filed and flagged."""
+    drop = job.queued.drop
+    others = await patients_with_content(job.index, intake.content_sha256)
+    notes: tuple[Note, ...] = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+    differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
+    must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
+    in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
+    if in_conflict or (must_agree and differs):
+        notes += (IN_DOUBT,)
+    if intake.earlier is None:
+        return notes
+    return (*notes, CAME_LATE if intake.hashes else NEW_JUDGEMENT)
+
+
+async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
+    """Enter a result that lies in the outbox already.
+
+    Only files that its `source/` holds byte for byte may leave the inbox as done. A revision of
+    other content is entered alone: the drop is tried again, and joins it.
+    """
+    if report["input"]["sha256"] != intake.content_sha256:
+        scan = row_of_report(report, os.fsencode(folder), now())
+        await ledger.take_over(job.index, scan)
+        await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
+        return State.WAITING
+    kept = await job.in_worker(worker_tasks.hashes_of_source, job.settings.daemon.outbox / folder)
+    whole = set(intake.hashes.values()) <= kept
+    state = State.DONE if whole else State.DUPLICATE
+    return await _enter(job, intake, folder, report, state, "taken_over")
+
+
+async def _enter(
+    job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
+) -> State:
+    scan = row_of_report(report, os.fsencode(folder), now())
+    return await _end(job, intake, scan, state, event)
+
+
+async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
+    dicom_ids = intake.dicom_ids
+    await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
+    await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
+    if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
+        told = asdict(intake.identities[0])
+        del told["patient_id"]
+        await fill_patient(job.records, scan.patient_id, told)
+    log.info(
+        event,
+        extra={"drop": job.queued.drop_id, "scan": scan.scan_id, "finding": scan.finding},
+    )
+    return state
+
+
+async def _failed_attempt(job: Job, error: GliowatchError) -> State:
+    """A scan that kills or hangs its worker is tried again, but not for ever."""
+    attempts = job.queued.attempts
+    if attempts >= job.settings.daemon.attempts:
+        return await _reject(job, f"{error} It was tried {attempts} times.")
+    log.warning("attempt_failed", extra={"drop": job.queued.drop_id, "attempt": attempts})
+    delay = min(job.settings.daemon.retry_seconds * 2 ** (attempts - 1), LONGEST_DELAY)
+    await ledger.put_back(job.index, job.queued, True, count_attempt=True, delay=delay)
+    return State.WAITING
+
+
+async def _reject(job: Job, reason: str) -> State:
+    await ledger.reject(job.index, job.queued, reason)
+    log.warning("rejected", extra={"drop": job.queued.drop_id, "reason": reason})
+    return State.REJECTED

@@ -1,0 +1,35 @@
+"""How one slice is to be looked at; the viewer asks for it here and draws nothing itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# What of the head's brightness is black and what is white; the same in static/windows.js.
+WINDOWS: Mapping[int, tuple[float, float]] = {
+    1: (0.0, 1.0),
+    2: (0.0, 0.6),
+    3: (0.0, 1.6),
+    4: (0.25, 0.85),
+    5: (0.5, 1.0),
+}
+MARKS = ("outline", "fill", "none")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a slice is to be drawn. index: from 0, in the order of its pictures; window: a key of
+    WINDOWS; marks: one of MARKS; opacity: of a filled mask, 0 to 1."""
+
+    index: int
+    window: int = 1
+    marks: str = "outline"
+    opacity: float = 0.4
+
+
+def draw(folder: Path, look: Look) -> bytes:
+    """A slice of the scan that was published in `folder`, as PNG. Raises GliowatchError."""
+    from daemon.pipeline.slice_drawing import (
+        draw_slice,  # only the process that draws needs numpy and the readers
+    )
+
+    return draw_slice(folder, look.index, WINDOWS[look.window], look.marks, look.opacity)

@@ -1,0 +1,132 @@
+"""A slot: one single-process executor, watched from outside and replaced when it dies or hangs."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from daemon.logs import log_to_stderr
+from daemon.settings import Allowance
+from model.errors import GliowatchError
+
+Result = TypeVar("Result")
+Values = ParamSpec("Values")
+MEMORY_SECONDS = 0.25  # between two looks at a process's memory
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class WorkerFailed(GliowatchError):
+    """The process that judged the scan died, or had to be ended."""
+
+
+class WorkerDied(WorkerFailed):
+    """The process that judged the scan died."""
+
+
+class WorkerHung(WorkerFailed):
+    """The process that judged the scan took too long and was stopped."""
+
+
+class WorkerTooLarge(WorkerFailed):
+    """The process that judged the scan took too much memory and was stopped."""
+
+
+class Slot:
+    """Runs one function at a time in a spawned process of its own."""
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+        self._pid = 0
+
+    async def run(
+        self,
+        allowance: Allowance,
+        work: Callable[Values, Result],
+        *values: Values.args,
+        **named: Values.kwargs,
+    ) -> Result:
+        """`work(*values, **named)` in the slot's process. Raises WorkerFailed or its own error."""
+        loop = asyncio.get_running_loop()
+        watcher = None
+        try:
+            async with asyncio.timeout(allowance.seconds):
+                executor = await self._ready()
+                watcher = asyncio.create_task(self._watch_memory(allowance.memory_bytes))
+                return await loop.run_in_executor(executor, partial(work, *values, **named))
+        except TimeoutError:
+            self.kill()
+            raise WorkerHung("The scan took too long and was stopped.") from None
+        except BrokenProcessPool:
+            self.kill()
+            if watcher and watcher.done():
+                raise WorkerTooLarge("The scan needed too much memory and was stopped.") from None
+            raise WorkerDied("The scan made the program that judges it fail.") from None
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        finally:
+            if watcher:
+                watcher.cancel()
+
+    async def _watch_memory(self, limit: int) -> None:
+        """Kill the process once it holds more than `limit` bytes; ends only then."""
+        while resident_bytes(self._pid) <= limit:  # noqa: ASYNC110 - nobody tells of memory
+            await asyncio.sleep(MEMORY_SECONDS)
+        os.kill(self._pid, signal.SIGKILL)
+
+    async def _ready(self) -> ProcessPoolExecutor:
+        """The running executor, or a new one with its process's id."""
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn"), _begin, (os.getpid(),)
+            )
+            loop = asyncio.get_running_loop()
+            self._pid = await loop.run_in_executor(self._executor, os.getpid)
+        return self._executor
+
+    def kill(self) -> None:
+        """End the process at once, whatever it does; the next `run` starts a fresh one."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        if self._pid:
+            try:
+                os.kill(self._pid, signal.SIGKILL)
+            except ProcessLookupError:
+                self._pid = 0  # it was dead already
+        self._pid = 0
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """End the process; called when nothing runs in it."""
+        self.kill()
+
+
+def resident_bytes(pid: int) -> int:
+    """How much memory a process holds, as Linux tells; 0 of one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _begin(parent: int) -> None:
+    """In the new process: leave Ctrl-C to the daemon, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_stderr()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """An executor's process is not told when its parent is killed, so it looks itself."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,283 @@
+"""What runs in a worker's process: everything that opens a dropped file's content."""
+
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
+from daemon.durable_files import sync_tree
+from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
+from daemon.intake.late_files import files_below, join, take_again
+from daemon.outputs.lesion_figures import save_explanation
+from daemon.outputs.report_builder import (
+    ModelUsed,
+    Occasion,
+    build_report,
+    slices_object,
+    with_lobes,
+)
+from daemon.outputs.scan_folder import write_files, write_report, write_views
+from daemon.pipeline.prior_scan import Seen, add_past, compare_published
+from daemon.scan_history import Past
+from daemon.settings import ModelSettings
+from model.inference.analysis import judge
+from model.inference.segmentation import Rules, Segmentation
+from model.measurement.change import Marked
+from model.measurement.findings import Finding
+from model.measurement.lobes import lobes_of
+from model.reading.dicom.patient_tags import Identity, named_in
+from model.reading.read import read, with_spacing
+from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules
+from model.volume import Kind, Note, Volume
+
+if TYPE_CHECKING:
+    from model.inference.input_check import Gate
+    from model.network.network import Network
+
+
+NO_PAST = Past()
+
+
+@dataclass(frozen=True)
+class JudgingRules:
+    """How to judge, as plain values.
+
+    weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
+    show, 0 to judge whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
+    folder for a picture of where the network looked, None for no such picture; change: when two
+    scans count as measured alike.
+    """
+
+    weights: Path | None
+    threshold: float
+    smallest_lesion_mm3: float
+    best: bool
+    least_flair: float
+    save_probabilities: bool
+    threads: int
+    flair: FlairRules = RULES
+    explain: Path | None = None
+    change: ChangeRules = CHANGE_RULES
+
+
+def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingRules:
+    """The [model] table as the plain values that a worker takes."""
+    return JudgingRules(
+        Path(model.weights) if model.weights else None,
+        model.threshold,
+        model.smallest_lesion_mm3,
+        model.quality == "best",
+        model.least_flair,
+        model.save_probabilities,
+        model.threads,
+        model.flair_rules,
+        explain,
+        ChangeRules(
+            model.same_spacing_ratio,
+            model.same_plane_degrees,
+            model.same_lesion_mm,
+            model.shortest_days,
+        ),
+    )
+
+
+def warm_up(rules: JudgingRules) -> str:
+    """Load the network, so that the first scan need not wait; the weights' SHA-256."""
+    _gate(rules.least_flair, rules.threads)
+    return _network(rules.weights, rules.threads).sha256
+
+
+def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
+    """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
+    named = named_in([inbox / os.fsdecode(file.path)]).identities
+    return folder_name(named[0].patient_id) if named else UNASSIGNED
+
+
+def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:
+    """Copy and hash a drop into its staging folder."""
+    return take_in(inbox, drop, staging)
+
+
+def receive_late(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
+    """Join what came late to what was published of its study; None if it adds no picture."""
+    return join(staging, intake, earlier)
+
+
+def receive_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
+    """A published scan as it was taken in, to be judged anew."""
+    return take_again(staging, earlier, study_uid)
+
+
+def judge_into(
+    staging: Path,
+    patient_id: str,
+    intake: Intake,
+    rules: JudgingRules,
+    notes: tuple[Note, ...] = (),
+    outbox: Path | None = None,
+    past: Past = NO_PAST,
+    entered: Identity | None = None,
+) -> dict[str, Any]:
+    """Read, judge and write all files of a scan into `staging`, synced; its report.
+
+    past: the patient's other scans, whose folders lie in `outbox`, to compare it with;
+    entered: what people entered about the patient, for the page that names whose scan it is.
+    Raises UnreadableScan when the files hold no scan that can be read.
+    """
+    began = time.monotonic()
+    volume = with_spacing(read(intake.scan, rules.flair), past.spacing)
+    volume = replace(volume, notes=(*volume.notes, *notes))
+    was_read = time.monotonic()
+    network = _network(rules.weights, rules.threads)
+    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
+    judgement = judge(volume, network, how, _gate(rules.least_flair, rules.threads))
+    segmentation = judgement.segmentation
+    lobes = lobes_of(volume, segmentation.mask) if segmentation else None
+    judged = time.monotonic()
+    write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
+    if rules.explain and judgement.findings.finding is Finding.TUMOR:
+        _explain(volume, network, rules.explain, intake.scan_id)
+    seconds = {
+        "read": round(was_read - began, 3),
+        "segment": round(judged - was_read, 3),
+        "write": round(time.monotonic() - judged, 3),
+    }
+    model = ModelUsed(network.name, network.sha256, rules.threshold)
+    occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
+    report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
+    finish_scan(report, volume, segmentation, staging, intake, outbox, past, rules, entered)
+    return report
+
+
+def finish_scan(
+    report: dict[str, Any],
+    volume: Volume,
+    segmentation: Segmentation | None,
+    staging: Path,
+    intake: Intake,
+    outbox: Path | None,
+    past: Past,
+    rules: JudgingRules,
+    entered: Identity | None,
+) -> None:
+    """Add to a report what is known beyond the mask, and write what shows it; all synced."""
+    report |= _spacing_used(volume, past)
+    report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
+    if segmentation is not None:
+        _show(volume, segmentation, report, staging, intake)
+    seen = _seen_again(volume, segmentation)
+    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
+    shutil.rmtree(staging / UNPACKED, ignore_errors=True)
+    write_report(report, _whose(report["patient_id"], intake, entered), staging)
+    sync_tree(staging)
+
+
+def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
+    """What a person entered, if it counts: a file's own spacing goes before it."""
+    entered = None if volume.file_affine is None else past.spacing
+    return {"spacing_entered": entered.numbers if entered else None}
+
+
+def compare_into(
+    staging: Path,
+    earlier: Earlier,
+    report: dict[str, Any],
+    outbox: Path,
+    past: Past,
+    rules: JudgingRules,
+    entered: Identity | None,
+) -> dict[str, Any]:
+    """Write a revision that only dates and compares a published scan anew; its report."""
+    patient = entered or Identity(report["patient_id"])
+    return compare_published(
+        staging, earlier, report, patient, outbox, past, rules.change, rules.flair
+    )
+
+
+def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
+    """What was just judged, for a comparison; nobody asks for it where nothing was."""
+
+    def seen() -> tuple[Volume, Marked]:
+        assert segmentation is not None, "what was not judged is compared with nothing"
+        return volume, Marked(segmentation.mask, volume.affine)
+
+    return seen
+
+
+def _show(
+    volume: Volume,
+    segmentation: Segmentation,
+    report: dict[str, Any],
+    staging: Path,
+    intake: Intake,
+) -> None:
+    """Pictures of the lesions and planes; of a DICOM series what goes back to the PACS as well."""
+    write_views(volume, segmentation, report, staging)
+    if volume.kind is not Kind.DICOM:
+        return
+    from daemon.outputs.dicom.result_objects import (
+        write_objects,  # highdicom: only a worker needs it
+    )
+
+    before = intake.earlier.folder if intake.earlier else None
+    doubt = write_objects(volume, segmentation, report, staging, before)
+    report["quality"] += [asdict(doubt)] if doubt else []
+
+
+def occasion_of(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
+    """What the report says of a drop beside its findings. files: how many `source/` holds."""
+    return Occasion(
+        intake.scan_id,
+        patient_id,
+        files,
+        intake.content_sha256,
+        seconds,
+        intake.study,
+        intake.earlier.revision if intake.earlier else None,
+    )
+
+
+def _whose(patient_id: str, intake: Intake, entered: Identity | None) -> Identity:
+    """Whom the page names: what people entered, and else what the DICOM files tell as one."""
+    told = intake.identities[0] if len(intake.identities) == 1 else Identity(patient_id)
+    known = entered or Identity(patient_id)
+    return Identity(
+        patient_id,
+        known.name or told.name,
+        known.birth_date or told.birth_date,
+        known.gender or told.gender,
+    )
+
+
+def _explain(volume: Volume, network: "Network", folder: Path, scan_id: str) -> None:
+    """Write `<scan_id>_explain.png` into the folder of the scan: where the network looked."""
+    from model.network.gradcam import explain  # torch, which only this needs
+
+    heat = explain(volume, network).heat
+    (folder / scan_id).mkdir(parents=True, exist_ok=True)
+    save_explanation(volume, heat, folder / scan_id / f"{scan_id}_explain.png")
+
+
+def hashes_of_source(folder: Path) -> set[str]:
+    """SHA-256 of every file that a published folder keeps in `source/`."""
+    return {hash_file(path) for path in files_below(folder / SOURCE)}
+
+
+@lru_cache(maxsize=1)
+def _network(weights: Path | None, threads: int) -> "Network":
+    from model.network.network import (
+        load_network,  # the runtime: the daemon, which imports this, needs none
+    )
+
+    return load_network(weights, threads=threads)
+
+
+@lru_cache(maxsize=1)
+def _gate(least_flair: float, threads: int) -> "Gate | None":
+    from model.inference.input_check import load_gate  # the runtime, as for the network
+
+    return load_gate(least_flair, threads) if least_flair else None

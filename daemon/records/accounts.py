@@ -1,0 +1,223 @@
+"""Accounts of the viewer: passwords, who may be one, and the login itself, throttled and audited.
+
+The parameters are the second recommended option of RFC 9106, section 4: 3 passes over 64 MiB in
+4 lanes. One hash is made at a time, so that a flood of logins takes 64 MiB and not the machine.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from daemon.index.database import Database, open_records
+from daemon.index.people import accounts
+from daemon.index.people.accounts import (
+    Account,
+    add_link,
+    begin_session,
+    find_account,
+    forget_failures,
+    note_failure,
+    seconds_to_wait,
+    use_link,
+)
+from daemon.index.people.audit import Action, note
+from daemon.permissions import Role
+from daemon.settings import Settings
+from model.errors import GliowatchError
+
+SHORTEST, LONGEST = 12, 1000  # characters
+FEWEST_DIFFERENT = 5  # characters; "aaaaaaaaaaaa" is no password
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+assert HASHER.type is Type.ID, "argon2id"
+
+
+class WeakPassword(GliowatchError):
+    """A new password that is refused; the sentence says what it lacks."""
+
+
+class Passwords:
+    """Makes and checks hashes in a thread, one at a time."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._of_nobody = ""
+
+    async def hash(self, password: str, account_name: str) -> str:
+        """The hash to keep, with salt and parameters in it. Raises WeakPassword."""
+        check_strength(password, account_name)
+        async with self._turn:
+            return await asyncio.to_thread(HASHER.hash, password)
+
+    async def is_right(self, password: str, kept: str) -> bool:
+        """Whether `password` made the hash `kept`.
+
+        '', for an account that there is not, takes as long as a wrong password does.
+        """
+        async with self._turn:
+            if not self._of_nobody:
+                self._of_nobody = await asyncio.to_thread(HASHER.hash, "nobody's password")
+            right = await asyncio.to_thread(_verify, kept or self._of_nobody, password[:LONGEST])
+        return right and kept != ""
+
+
+def check_strength(password: str, account_name: str) -> None:
+    """Raises WeakPassword for one that is too short, too long, too plain, or the name itself.
+
+    Length and nothing about kinds of characters, as NIST SP 800-63B, section 5.1.1.2 advises.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise WeakPassword(f"A password has {SHORTEST} to {LONGEST} characters.")
+    if len(set(password)) < FEWEST_DIFFERENT:
+        raise WeakPassword("This password is too plain: it repeats the same few characters.")
+    if account_name.lower() in password.lower():
+        raise WeakPassword("The name of the account may not be in its password.")
+
+
+def _verify(kept: str, password: str) -> bool:
+    try:
+        return HASHER.verify(kept, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+COMMAND_LINE = "command line"  # who did it, in the audit
+LONGEST_NAME = 100  # characters
+
+
+class AccountFault(GliowatchError):
+    """There is no such account, or there is one already, or a name that none may have."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. full_name: "" = the name; role: of a new account, or its next one."""
+
+    action: str
+    name: str = ""
+    full_name: str = ""
+    role: Role = Role.READER
+
+
+def run_users_command(settings: Settings, wish: Wish, ask_password: Callable[[], str]) -> str:
+    """Do it; lines for the terminal. ask_password: called where one is needed.
+
+    Raises AccountFault or WeakPassword.
+    """
+    return asyncio.run(_run(settings, wish, ask_password))
+
+
+async def _run(settings: Settings, wish: Wish, ask_password: Callable[[], str]) -> str:
+    async with open_records(settings.daemon.records) as records:
+        if wish.action == "list":
+            return "\n".join(_line(each) for each in await accounts.list_accounts(records)) or (
+                "There are no accounts: gliowatch users add NAME --role admin makes the first."
+            )
+        if wish.action == "add":
+            return await _add(records, wish, ask_password)
+        account = await accounts.find_account(records, wish.name)
+        if account is None:
+            raise AccountFault("There is no account of this name.")
+        return await _change(records, account, wish, ask_password)
+
+
+def checked_name(typed: str) -> str:
+    """A name for a new account. Raises AccountFault."""
+    name = typed.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise AccountFault(f"The name of an account has 1 to {LONGEST_NAME} letters or digits.")
+    return name
+
+
+async def link_for(records: Database, name: str, role: Role, seconds: float) -> str:
+    """The secret of a link that lets in once as this account, which is made if there is none."""
+    account = await accounts.add_account(records, name, name, role, "")
+    account = account or await accounts.find_account(records, name)
+    assert account is not None, "it was made just now, or before"
+    return await add_link(records, account.account_id, seconds)
+
+
+async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -> str:
+    name = checked_name(wish.name)
+    if await accounts.find_account(records, name):
+        raise AccountFault("There is an account of this name already.")
+    kept = await Passwords().hash(ask_password(), name)
+    made = await accounts.add_account(records, name, wish.full_name or name, wish.role, kept)
+    if made is None:
+        raise AccountFault("There is an account of this name already.")
+    await note(records, COMMAND_LINE, Action.CHANGE, f"account {made.account_id}", "added")
+    return f"Added: {_line(made)}"
+
+
+async def _change(
+    records: Database, account: accounts.Account, wish: Wish, ask_password: Callable[[], str]
+) -> str:
+    number = account.account_id
+    if wish.action == "reset":
+        await accounts.set_password(
+            records, number, await Passwords().hash(ask_password(), account.name)
+        )
+        said = "It has a new password, and all its sessions have ended."
+    elif wish.action == "role":
+        await accounts.set_role(records, number, wish.role)
+        said = f"It is a {wish.role} now."
+    else:
+        await accounts.set_enabled(records, number, wish.action == "enable")
+        said = (
+            "It may log in again."
+            if wish.action == "enable"
+            else "It is disabled: its sessions and tokens have ended."
+        )
+    await note(records, COMMAND_LINE, Action.CHANGE, f"account {number}", wish.action)
+    return said
+
+
+def _line(account: accounts.Account) -> str:
+    off = "" if account.enabled else ", disabled"
+    return f"{account.name}: {account.full_name}, {account.role}{off}"
+
+
+NOBODY = "-"  # in the audit, for a name that no account has: it may be a mistyped password
+
+
+class LoginRefused(GliowatchError):
+    """Wrong name or password, or too many failures before; the sentence says which."""
+
+
+async def log_in(
+    records: Database, passwords: Passwords, name: str, password: str, address: str
+) -> str:
+    """The key of a new session. Raises LoginRefused, with the same words whatever was wrong."""
+    name = name.strip()[:LONGEST_NAME]
+    subjects = (f"account {name.lower()}", f"address {address}")
+    wait = await seconds_to_wait(records, subjects)
+    if wait > 0:
+        raise LoginRefused(
+            f"There were too many failed logins; please wait {round(wait) + 1} seconds."
+        )
+    account = await find_account(records, name)
+    kept = account.password_hash if account and account.enabled else ""
+    if not await passwords.is_right(password, kept) or account is None:
+        await note_failure(records, subjects)
+        await note(records, account.name if account else NOBODY, Action.LOGIN_REFUSED)
+        raise LoginRefused("The name or the password is not right.")
+    await forget_failures(records, subjects[0])
+    return await _begin(records, account, "password")
+
+
+async def log_in_by_link(records: Database, secret: str) -> str:
+    """The key of a new session, by a link that is good once. Raises LoginRefused."""
+    account = await use_link(records, secret)
+    if account is None:
+        await note(records, NOBODY, Action.LOGIN_REFUSED, detail="link")
+        raise LoginRefused("This link is not valid: each lets in once, and not for long.")
+    return await _begin(records, account, "link")
+
+
+async def _begin(records: Database, account: Account, how: str) -> str:
+    key = await begin_session(records, account.account_id)
+    await note(records, account.name, Action.LOGIN, detail=how)
+    return key

@@ -1,0 +1,144 @@
+"""Giving a scan of `unassigned` to a patient: its files go through the inbox like any drop.
+
+The records say it first, then the index; then the files are copied into the patient's folder
+under one name of our own, by one rename. What a crash leaves undone, `finish_placing` does.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from daemon.drops import SOURCE, UNASSIGNED, Drop, hash_scan, readable
+from daemon.durable_files import sync_folder, sync_tree
+from daemon.index.database import Database
+from daemon.index.people.assignments import (
+    Assignment,
+    add_assignment,
+    assignments,
+    is_taken_back,
+    mark_placed,
+    mark_taken_back,
+    mark_there,
+    mirror,
+    shares_files,
+)
+from daemon.index.people.overrides import add_date, entered_date
+from daemon.index.people.patients import Patient
+from daemon.index.scans import ScanRow, find_scan
+from daemon.settings import DaemonSettings
+from model.errors import GliowatchError
+
+log = logging.getLogger(__name__)
+
+GIVEN = b"given-"  # how the folder begins that holds such files in the inbox
+
+
+class CannotBeGiven(GliowatchError):
+    """This scan cannot be given to this patient; the sentence says why."""
+
+
+async def give(
+    index: Database,
+    records: Database,
+    daemon: DaemonSettings,
+    scan: ScanRow,
+    patient: Patient,
+    who: str,
+) -> Assignment | None:
+    """Give a scan to a patient; None if it was given already. Raises CannotBeGiven, OSError."""
+    source = daemon.outbox / os.fsdecode(scan.folder) / SOURCE
+    await _check(index, scan, patient, source)
+    target = hash_scan(patient.patient_id, scan.content_sha256)
+    was_there = await find_scan(index, target) is not None
+    was_there = was_there and not await is_taken_back(index, target)
+    given = await add_assignment(records, scan.scan_id, patient.patient_id, target, was_there, who)
+    if given is None:
+        return None
+    await mirror(index, [given])
+    entered = await entered_date(records, scan.scan_id)
+    if entered is not None and await entered_date(records, target) is None:
+        await add_date(records, target, entered.acquired_on, entered.entered_by)
+    await _place(index, records, daemon, given)
+    return given
+
+
+async def take_back(
+    index: Database, records: Database, assignment: int, who: str
+) -> Assignment | None:
+    """It was a mistake: the scan is nobody's again, and what came of it is hidden; no file goes.
+
+    None if it was taken back already, or never given.
+    """
+    taken = await mark_taken_back(records, assignment, who)
+    if taken is not None:
+        await mirror(index, [taken])
+    return taken
+
+
+async def came_by_drop(index: Database, records: Database, scan_id: str, drop: Drop) -> None:
+    """A scan ended: one that had been hidden is the patient's own if anybody else dropped it."""
+    by_us = all(b"/" + GIVEN in file.path for file in drop.files)
+    if not by_us and await is_taken_back(index, scan_id):
+        await mark_there(records, scan_id)
+        await mirror(index, reversed(await assignments(records)))
+
+
+async def finish_placing(
+    index: Database, records: Database, daemon: DaemonSettings, age: timedelta
+) -> None:
+    """The index says what the records say, and every scan that was given so long ago is placed."""
+    said = list(reversed(await assignments(records)))
+    await mirror(index, said)
+    before = (datetime.now(UTC) - age).isoformat(timespec="milliseconds")
+    for each in said:
+        if each.placed_at or each.taken_back_at or each.given_at > before:
+            continue
+        try:
+            await _place(index, records, daemon, each)
+        except OSError as error:  # its disk is away: it is tried again
+            log.warning("not_placed", extra={"scan": each.scan_id, "errno": error.errno})
+
+
+async def _check(index: Database, scan: ScanRow, patient: Patient, source: Path) -> None:
+    if scan.patient_id != UNASSIGNED:
+        raise CannotBeGiven("This scan belongs to a patient already.")
+    if patient.patient_id == UNASSIGNED or patient.deleted_at:
+        raise CannotBeGiven("There is no such patient.")
+    if readable(os.fsencode(patient.patient_id)) != patient.patient_id:
+        raise CannotBeGiven("The folder of this patient has a name that cannot be written.")
+    if not await asyncio.to_thread(source.is_dir):
+        raise CannotBeGiven("The files of this scan are no longer in the outbox.")
+    if await shares_files(index, scan.scan_id):
+        raise CannotBeGiven(
+            "This scan came in one archive with others; please upload its own files instead."
+        )
+
+
+async def _place(
+    index: Database, records: Database, daemon: DaemonSettings, given: Assignment
+) -> None:
+    """Copy the dropped files of the newest revision into the inbox, unless the patient has it."""
+    scan = await find_scan(index, given.scan_id)
+    is_there = await find_scan(index, given.target) is not None
+    if scan is not None and not is_there:
+        source = daemon.outbox / os.fsdecode(scan.folder) / SOURCE
+        await asyncio.to_thread(_copy, source, daemon.inbox / given.patient_id, given)
+    await mark_placed(records, given.assignment)
+
+
+def _copy(source: Path, patient: Path, given: Assignment) -> None:
+    """Copied, not linked: what people may write to in the inbox must not be the published file."""
+    aside = patient / f".given-{given.assignment}"  # a hidden name is none of a scan
+    target = patient / f"{GIVEN.decode()}{given.scan_id}"
+    patient.mkdir(exist_ok=True)  # never the inbox itself: it may be away
+    shutil.rmtree(aside, ignore_errors=True)  # what a crash left
+    shutil.copytree(source, aside, copy_function=shutil.copyfile)
+    sync_tree(aside)
+    if target.exists():  # it was placed before a crash, and waits
+        shutil.rmtree(aside)
+    else:
+        aside.rename(target)
+    sync_folder(patient)

@@ -1,0 +1,138 @@
+"""Scan dates and pixel sizes that people enter where the files do not tell them."""
+
+from datetime import date
+from typing import Any
+
+from daemon.index.database import Database
+from daemon.index.patient_scans import queue_comparison
+from daemon.index.people.overrides import (
+    add_date,
+    add_spacing,
+    entered_dates,
+    entered_spacing,
+    entered_spacings,
+)
+from daemon.index.queue import judge_again
+from daemon.index.scans import ScanRow, find_scan
+from daemon.scan_history import spacing_in, wants_date
+from model.errors import GliowatchError
+from model.rules import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, Spacing
+
+EARLIEST = date(1970, 1, 1)  # no MR scan of a person is older
+
+
+class WrongDate(GliowatchError):
+    """The date cannot be taken; the sentence says why."""
+
+
+async def enter_date(
+    index: Database, records: Database, scan: ScanRow, typed: str, who: str, today: date
+) -> None:
+    """Note on which day a scan was acquired ('' = not known after all); it is compared anew.
+
+    The records come first: what a crash leaves undone, `queue_dated` finds. Raises WrongDate.
+    """
+    if not wants_date(scan.report):
+        raise WrongDate("The file itself says when this scan was acquired.")
+    await add_date(records, scan.scan_id, checked_day(typed, today), who)
+    await queue_comparison(index, scan.scan_id, scan.patient_id)
+
+
+async def note_date(records: Database, scan_id: str, typed: str, who: str, today: date) -> None:
+    """Note the date of a scan that is still to be judged. Raises WrongDate."""
+    await add_date(records, scan_id, checked_day(typed, today), who)
+
+
+async def queue_dated(index: Database, records: Database) -> None:
+    """At start: every scan whose newest revision does not have the date that was entered."""
+    for scan_id, acquired_on in (await entered_dates(records)).items():
+        scan = await find_scan(index, scan_id)
+        if scan is None or not wants_date(scan.report):
+            continue
+        if (scan.report.get("date_entered") or "") != acquired_on:
+            await queue_comparison(index, scan_id, scan.patient_id)
+
+
+def checked_day(typed: str, today: date) -> str:
+    """What was typed as an ISO 8601 date, '' as it is. Raises WrongDate."""
+    typed = typed.strip()
+    if not typed:
+        return ""
+    try:
+        day = date.fromisoformat(typed)
+    except ValueError:
+        raise WrongDate("This is not a date.") from None
+    if not EARLIEST <= day <= today:
+        raise WrongDate("A scan was acquired after 1970, and not in the future.")
+    return day.isoformat()
+
+
+class WrongSpacing(GliowatchError):
+    """The spacing cannot be taken; the sentence says why."""
+
+
+def wants_spacing(report: dict[str, Any]) -> bool:
+    """Whether the file itself does not say how large its pixels are."""
+    if report["input"]["kind"] == "image" or report.get("spacing_entered"):
+        return True
+    return any(note["code"] == "units_unknown" for note in report["quality"])
+
+
+def spacing_of(typed: tuple[str, str, str], is_picture: bool) -> Spacing | None:
+    """What was typed (across, down, between) as numbers; None if nothing was. Raises WrongSpacing.
+
+    A picture has no distance between slices, a volume needs one.
+    """
+    asked = [text.strip().replace(",", ".") for text in (typed[:2] if is_picture else typed)]
+    if not any(asked):
+        return None
+    if not all(asked):
+        raise WrongSpacing("Please give all distances of a scan's pixels, or none.")
+    limits = (LARGEST_PIXEL_MM, LARGEST_PIXEL_MM, LARGEST_GAP_MM)
+    numbers = [_number(text, most) for text, most in zip(asked, limits, strict=False)]
+    return Spacing(*numbers)
+
+
+async def enter_spacing(
+    index: Database, records: Database, scan: ScanRow, spacing: Spacing | None, who: str
+) -> None:
+    """Note how large a published scan's pixels are (None = not known after all).
+
+    It is judged anew. The records come first: what a crash leaves undone, `queue_spaced` finds.
+    Raises WrongSpacing where the file has a scale of its own.
+    """
+    if not wants_spacing(scan.report):
+        raise WrongSpacing("The file itself says how large the pixels of this scan are.")
+    await add_spacing(records, scan.scan_id, spacing, who)
+    await judge_again(index, scan.scan_id, scan.patient_id)
+
+
+async def queue_spaced(index: Database, records: Database) -> None:
+    """At start: every scan whose newest revision was judged with another spacing."""
+    for entered in await entered_spacings(records):
+        await queue_if_spaced(index, records, entered.scan_id)
+
+
+async def queue_if_spaced(index: Database, records: Database, scan_id: str) -> None:
+    """Queue a scan if another spacing was entered than it was judged with: perhaps meanwhile."""
+    scan = await find_scan(index, scan_id)
+    if scan and not scan.removed_at and await is_spaced_anew(records, scan):
+        await judge_again(index, scan_id, scan.patient_id)
+
+
+async def is_spaced_anew(records: Database, scan: ScanRow) -> bool:
+    """Whether a person entered another spacing than a published scan was judged with."""
+    entered = await entered_spacing(records, scan.scan_id)
+    if entered is None or not wants_spacing(scan.report):
+        return False
+    return spacing_in(scan.report) != entered.spacing
+
+
+def _number(text: str, most: float) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise WrongSpacing("A distance between pixels is a number, in millimetres.") from None
+    if not SMALLEST_MM <= number <= most:
+        raise WrongSpacing(f"This distance must lie between {SMALLEST_MM} and {most:g} mm.")
+    return number

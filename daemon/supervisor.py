@@ -1,0 +1,146 @@
+"""`gliowatch run`: the daemon in this process, the viewer beside it in another, until a signal."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from multiprocessing.context import SpawnProcess
+
+from daemon.index.database import open_records
+from daemon.index.people.accounts import list_accounts
+from daemon.logs import log_to_stderr
+from daemon.service import run_daemon
+from daemon.settings import Settings, SettingsError, ViewerSettings
+from model.errors import GliowatchError
+
+log = logging.getLogger(__name__)
+
+
+class AddressTaken(GliowatchError):
+    """The viewer's address is in use, or is none of this machine."""
+
+
+MIN_TOKEN = 16
+LONGEST_PAUSE_SECONDS = 30.0
+PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
+Serve = Callable[[Settings], None]
+
+
+def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], object]) -> int:
+    """Work until Ctrl-C or SIGTERM; with `once`, drain the inbox without a viewer.
+
+    `say` gets the viewer's address. The exit code: 1 if a scan was rejected in a
+    run with `once`, else 0. Raises GliowatchError when it cannot begin.
+    """
+    log_to_stderr()
+    if once:
+        return asyncio.run(_work(settings, True, None))
+    settings = _with_address(settings)
+    say(f"The pages are at {address_of(settings.viewer)}")
+    if not asyncio.run(_has_accounts(settings)):
+        say("Nobody can log in yet: gliowatch users add NAME --role admin")
+    asyncio.run(_work(settings, False, _Viewer(serve, settings)))
+    return 0
+
+
+def address_of(viewer: ViewerSettings) -> str:
+    """Where the pages are, for a browser on this machine."""
+    host = f"[{viewer.host}]" if ":" in viewer.host else viewer.host
+    return f"{'https' if viewer.tls_certificate else 'http'}://{host}:{viewer.port}/"
+
+
+async def _has_accounts(settings: Settings) -> bool:
+    async with open_records(settings.daemon.records) as records:
+        return any(each.enabled for each in await list_accounts(records))
+
+
+class _Viewer:
+    """The viewer's process, started again when it ends by itself."""
+
+    def __init__(self, serve: Serve, settings: Settings) -> None:
+        self._settings = settings
+        self._serve = serve
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the viewer alive for as long as the context is open."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    async def _keep(self) -> None:
+        pause = 1.0
+        while True:
+            process = self._start()
+            try:
+                await asyncio.to_thread(process.join)
+            except asyncio.CancelledError:
+                process.terminate()
+                raise
+            log.warning("viewer_ended")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _start(self) -> SpawnProcess:
+        context = multiprocessing.get_context("spawn")
+        # Not a daemonic one: those may have no children, and slices are drawn and uploads opened
+        # in some. It ends with this process all the same, since it watches for that.
+        process = context.Process(target=self._serve, args=(self._settings,))
+        process.start()
+        return process
+
+
+async def _work(settings: Settings, once: bool, viewer: _Viewer | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _ask_to_stop, loop, stop)
+    async with viewer.running() if viewer else contextlib.nullcontext():
+        return await run_daemon(settings, once, stop)
+
+
+def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    stop.set()
+    loop.call_later(PATIENCE_SECONDS, _end_at_once)
+
+
+def _end_at_once() -> None:
+    """A database that is locked, or a disk that hangs, does not hold up the end.
+
+    It loses no more than a crash would: what ran is found at the next start, and waits again.
+    """
+    log.warning("stopped_at_once")
+    for process in multiprocessing.active_children():
+        process.kill()
+    os._exit(0)
+
+
+def _with_address(settings: Settings) -> Settings:
+    """The settings with a real port. Raises SettingsError, AddressTaken."""
+    if 0 < len(settings.viewer.metrics_token.get_secret_value()) < MIN_TOKEN:
+        raise SettingsError(f"viewer.metrics_token must have {MIN_TOKEN} characters or more.")
+    port = usable_port(settings.viewer.host, settings.viewer.port)
+    viewer = settings.viewer.model_copy(update={"port": port})
+    return settings.model_copy(update={"viewer": viewer})
+
+
+def usable_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Raises AddressTaken before anything has begun."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError:
+        raise AddressTaken(
+            f"The viewer cannot listen on {host}, port {port}: if another program has it,"
+            " set viewer.port in settings.toml to another one, or to 0 for any."
+        ) from None

@@ -1,0 +1,191 @@
+"""Accounts, for administrators, and one's own: passwords, roles, sessions, tokens."""
+
+from datetime import date, timedelta
+
+from aiohttp import web
+
+from daemon.index.people import accounts
+from daemon.index.people.accounts import (
+    add_link,
+    begin_session,
+    end_sessions_of,
+    find_account,
+    set_password,
+)
+from daemon.index.people.tokens import add_token, revoke_token, tokens_of
+from daemon.permissions import RIGHTS, Role, roles_up_to
+from daemon.records.accounts import AccountFault, WeakPassword, checked_name
+from viewer.login import set_cookie
+from viewer.sessions import PASSWORDS, RECORDS, SESSION
+from viewer.templating import LONGEST_NAME, read_form, render
+
+LINK_SECONDS = 24 * 3600.0
+OWN = "This is your own account: another administrator has to do that."
+
+
+async def show_accounts(request: web.Request) -> web.StreamResponse:
+    """`GET /accounts`."""
+    return await _page(request)
+
+
+async def add_account(request: web.Request) -> web.StreamResponse:
+    """`POST /accounts`: a new account without a password, and the link by which it gets one."""
+    form = await read_form(request)
+    records = request.app[RECORDS]
+    full_name = form.get("full_name", "").strip()[:LONGEST_NAME]
+    try:
+        name = checked_name(form.get("name", ""))
+    except AccountFault as error:
+        return await _page(request, 400, str(error))
+    role = _asked_role(form)
+    made = await accounts.add_account(records, name, full_name or name, role, "")
+    if made is None:
+        return await _page(request, 409, "There is an account of this name already.")
+    return await _page(request, link=await _link(request, made.account_id))
+
+
+async def change_account(request: web.Request) -> web.StreamResponse:
+    """`POST /accounts/{account_id}`: `do` is disable, enable, role, link or end."""
+    form = await read_form(request)
+    records = request.app[RECORDS]
+    account = await _asked(request)
+    do = form.get("do", "")
+    if account.account_id == request[SESSION].account_id and do in ("disable", "role"):
+        return await _page(request, 400, OWN)
+    if do in ("disable", "enable"):
+        await accounts.set_enabled(records, account.account_id, do == "enable")
+    elif do == "role":
+        await accounts.set_role(records, account.account_id, _asked_role(form))
+    elif do == "end":
+        await end_sessions_of(records, account.account_id)
+    elif do == "link":
+        await accounts.set_password(records, account.account_id, "")
+        return await _page(request, link=await _link(request, account.account_id))
+    else:
+        raise web.HTTPBadRequest(text="There is no such change of an account.")
+    raise web.HTTPSeeOther("/accounts")
+
+
+async def _page(
+    request: web.Request, status: int = 200, wrong: str = "", link: str = ""
+) -> web.Response:
+    values = {
+        "title": "Accounts",
+        "section": "accounts",
+        "accounts": await accounts.list_accounts(request.app[RECORDS]),
+        "own": request[SESSION].account_id,
+        "roles": list(Role),
+        "wrong": wrong,
+        "link": link,
+    }
+    return render(request, "accounts.html", values, status)
+
+
+async def _link(request: web.Request, account_id: int) -> str:
+    secret = await add_link(request.app[RECORDS], account_id, LINK_SECONDS)
+    return f"{request.url.origin()}/enter?token={secret}&next=/account"
+
+
+async def _asked(request: web.Request) -> accounts.Account:
+    asked = request.match_info["account_id"]
+    number = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
+    account = await accounts.account_by_id(request.app[RECORDS], number)
+    if account is None:
+        raise web.HTTPNotFound(text="There is no such account.")
+    return account
+
+
+def _asked_role(form: dict[str, str]) -> Role:
+    asked = form.get("role", "")
+    if asked not in list(Role):
+        raise web.HTTPBadRequest(text="There is no such role.")
+    return Role(asked)
+
+
+LONGEST_DAYS = 366  # that a token may live
+
+
+async def show_account(request: web.Request) -> web.StreamResponse:
+    """`GET /account`."""
+    return await _own_page(request)
+
+
+async def change_password(request: web.Request) -> web.StreamResponse:
+    """`POST /account/password`: all sessions end, and this browser gets a new one."""
+    form = await read_form(request)
+    session, records = request[SESSION], request.app[RECORDS]
+    account = await find_account(records, session.account)
+    assert account is not None, "its session is open"
+    passwords = request.app[PASSWORDS]
+    kept = account.password_hash
+    if kept and not await passwords.is_right(form.get("old", ""), kept):
+        return await _own_page(request, 403, "The present password is not right.")
+    if form.get("new", "") != form.get("again", ""):
+        return await _own_page(request, 400, "The two new passwords differ.")
+    try:
+        new = await passwords.hash(form.get("new", ""), account.name)
+    except WeakPassword as error:
+        return await _own_page(request, 400, str(error))
+    await set_password(records, account.account_id, new)
+    answer = web.HTTPSeeOther("/account")
+    set_cookie(request, answer, await begin_session(records, account.account_id))
+    raise answer
+
+
+async def make_token(request: web.Request) -> web.StreamResponse:
+    """`POST /account/tokens`: a token, shown this once."""
+    form = await read_form(request)
+    session = request[SESSION]
+    label = form.get("label", "").strip()
+    if not label or len(label) > LONGEST_NAME:
+        return await _own_page(request, 400, "Please say what the token is for.")
+    role = _token_role(form.get("role", ""), session.role)
+    ends_on = _asked_day(form.get("ends_on", ""))
+    if role is None or ends_on is None:
+        return await _own_page(request, 400, "A token has a role of at most yours, and an end.")
+    secret = await add_token(request.app[RECORDS], session.account_id, label, role, ends_on)
+    return await _own_page(request, secret=secret)
+
+
+async def revoke(request: web.Request) -> web.StreamResponse:
+    """`POST /account/tokens/{token_id}/revoke`: one of one's own counts no longer."""
+    await read_form(request)
+    asked = request.match_info["token_id"]
+    mine = await tokens_of(request.app[RECORDS], request[SESSION].account_id)
+    if asked not in {str(token.token_id) for token in mine}:
+        raise web.HTTPNotFound(text="There is no such token.")
+    await revoke_token(request.app[RECORDS], int(asked))
+    raise web.HTTPSeeOther("/account")
+
+
+async def _own_page(
+    request: web.Request, status: int = 200, wrong: str = "", secret: str = ""
+) -> web.Response:
+    session, records = request[SESSION], request.app[RECORDS]
+    account = await find_account(records, session.account)
+    today = date.today()
+    values = {
+        "title": "My account",
+        "section": "account",
+        "account": account,
+        "rights": sorted(RIGHTS[session.role]),
+        "roles": roles_up_to(session.role),
+        "tokens": await tokens_of(records, session.account_id),
+        "today": today.isoformat(),
+        "latest": (today + timedelta(days=LONGEST_DAYS)).isoformat(),
+        "wrong": wrong,
+        "secret": secret,
+    }
+    return render(request, "account.html", values, status)
+
+
+def _token_role(asked: str, own: Role) -> Role | None:
+    return Role(asked) if asked in roles_up_to(own) else None
+
+
+def _asked_day(asked: str) -> date | None:
+    try:
+        day = date.fromisoformat(asked)
+    except ValueError:
+        return None
+    return day if date.today() <= day <= date.today() + timedelta(days=LONGEST_DAYS) else None

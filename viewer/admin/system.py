@@ -1,0 +1,222 @@
+"""The System page and its buttons: running or not, queue, failures, nights, folders, settings."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from daemon.index import queue, queue_listing
+from daemon.index.people.patients import Patient
+from daemon.index.queue import count_older
+from daemon.index.queue_listing import Line
+from daemon.operations import queue_control, status
+from daemon.operations.queue_control import DONE, UnknownScan
+from daemon.operations.status import versions
+from daemon.outputs.wording import moment_words
+from daemon.settings import Settings
+from model.weights_config import Weights, about_weights
+from viewer.admin.system_words import (
+    countdown_words,
+    folder_words,
+    is_well,
+    night_row,
+    retention_words,
+    settings_lines,
+    state_sentence,
+)
+from viewer.lookups import known_patients
+from viewer.sessions import INDEX, SESSION, SETTINGS
+from viewer.templating import KINDS, STATES, read_form, render
+
+LISTS = {
+    "queue": queue_listing.in_line,
+    "resting": queue_listing.resting,
+    "failed": queue_listing.failed,
+}
+SAID = DONE | {"pause": "The queue is paused.", "resume": "The queue goes on."}
+LARGEST_PAGE = 10**6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One drop in words."""
+
+    number: int
+    patient: Patient
+    kind: str
+    state: str
+    state_words: str
+    urgent: bool
+    since: str
+    attempts: int
+    reason: str
+    countdown: str
+
+
+async def show_system(request: web.Request) -> web.StreamResponse:
+    """`GET /system`: everything; the parts that move are asked for again by themselves."""
+    settings, index = request.app[SETTINGS], request.app[INDEX]
+    weights = await weights_in_use(settings)
+    daemon = settings.daemon
+    folders = [
+        (name, await status.folder_of(path))
+        for name, path in (("Inbox", daemon.inbox), ("Outbox", daemon.outbox))
+    ]
+    values = {
+        "title": "System",
+        "section": "system",
+        "message": _message(request),
+        "nights": [night_row(n) for n in await status.last_nights(index, _here())],
+        "folders": [(name, folder, folder_words(folder)) for name, folder in folders],
+        "weights": weights,
+        "model": settings.model,
+        "older": await count_older(index, weights.sha256) if weights else 0,
+        "retention": retention_words(daemon),
+        "settings": settings_lines(settings),
+        "versions": await asyncio.to_thread(versions),
+        **await moving(request, weights),
+    }
+    return render(request, "system.html", values)
+
+
+async def show_moving(request: web.Request) -> web.StreamResponse:
+    """`GET /system/queue`: the part that moves, for htmx."""
+    weights = await weights_in_use(request.app[SETTINGS])
+    values = {"csrf": request[SESSION].csrf, **await moving(request, weights)}
+    return aiohttp_jinja2.render_template("system_queue.html", request, values)
+
+
+async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any]:
+    """The first sentence and the three lists, a page of each."""
+    index, daemon = request.app[INDEX], request.app[SETTINGS].daemon
+    now = await status.condition(index, daemon.outbox, daemon.reconcile_seconds, daemon.slots)
+    pages = {name: asked_page(request, name) for name in LISTS}
+    found = {name: await ask(index, pages[name]) for name, ask in LISTS.items()}
+    patients = await known_patients(
+        request, {x.patient_id for each in found.values() for x in each}
+    )
+    return {
+        "sentence": state_sentence(now, weights),
+        "well": is_well(now),
+        "paused": now.paused,
+        "counts": now.counts,
+        "pages": pages,
+        "page_length": queue_listing.PAGE,
+        "lists": {
+            name: [_row(x, patients[x.patient_id], daemon.rest_seconds) for x in each]
+            for name, each in found.items()
+        },
+    }
+
+
+async def weights_in_use(settings: Settings) -> Weights | None:
+    """The weights file of the settings, or the one shipped; read again when it has changed."""
+    path = Path(settings.model.weights) if settings.model.weights else None
+    return await asyncio.to_thread(_about, path)
+
+
+def _about(path: Path | None) -> Weights | None:
+    try:
+        return _read_once(path, path.stat().st_mtime_ns if path else 0)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _read_once(path: Path | None, changed_ns: int) -> Weights | None:
+    """A page that is asked for every 5 s must not hash the file each time."""
+    return about_weights(path)
+
+
+def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
+    return Row(
+        line.number,
+        patient,
+        KINDS.get(line.kind, line.kind),
+        line.state,
+        STATES[line.state],
+        line.urgent,
+        moment_words(line.started_at or line.seen_at),
+        line.attempts,
+        line.reason,
+        countdown_words(line, rest_seconds, time.time()),
+    )
+
+
+def asked_page(request: web.Request, name: str) -> int:
+    """Which page of a list an address asks for, from 0."""
+    asked = request.query.get(name, "0")
+    return min(int(asked), LARGEST_PAGE) if asked.isdecimal() and len(asked) < 8 else 0
+
+
+def _message(request: web.Request) -> str:
+    """What was just done; the address carries a word of ours and a number, never a text."""
+    said, count = SAID.get(request.query.get("done", ""), ""), request.query.get("count", "0")
+    return said.format(count=int(count) if count.isdecimal() and len(count) < 8 else 0)
+
+
+def _here() -> datetime:
+    """The time here, with its zone."""
+    return datetime.now().astimezone()
+
+
+NOT_CONFIRMED = "Please type the number of scans to confirm: nothing was queued."
+
+
+async def act(request: web.Request) -> web.StreamResponse:
+    """`POST /system`: do what `action` says, with `scan` where it needs one."""
+    form = await read_form(request)
+    action, scan = form.get("action", ""), form.get("scan", "").strip()
+    count = await do(request, action, scan, form.get("confirmed", "").strip())
+    said = {"retry_all": "retry", "reprocess_older": "reprocess"}.get(action, action)
+    raise web.HTTPSeeOther(f"/system?done={said}&count={count}")
+
+
+async def do(request: web.Request, action: str, scan: str, confirmed: str) -> int:
+    """Do it, of how many scans it was; HTTPBadRequest for no action, HTTPNotFound for no scan."""
+    acts = _acts(request, [scan] if scan else [], confirmed)
+    if action not in acts:
+        raise web.HTTPBadRequest(text="There is no such action.")
+    try:
+        return await acts[action]()
+    except UnknownScan:
+        raise web.HTTPNotFound(text="There is no such scan.") from None
+
+
+def _acts(
+    request: web.Request, names: list[str], confirmed: str
+) -> dict[str, Callable[[], Awaitable[int]]]:
+    index, inbox = request.app[INDEX], request.app[SETTINGS].daemon.inbox
+    return {
+        "pause": lambda: _pause(request, paused=True),
+        "resume": lambda: _pause(request, paused=False),
+        "urgent": lambda: queue_control.make_urgent(index, names),
+        "cancel": lambda: queue_control.cancel(index, names),
+        "now": lambda: queue_control.begin_now(index, names),
+        "retry": lambda: queue_control.retry(index, inbox, names),
+        "retry_all": lambda: queue_control.retry_all(index, inbox),
+        "reprocess": lambda: queue_control.reprocess(index, names),
+        "reprocess_older": lambda: _reprocess_older(request, confirmed),
+    }
+
+
+async def _pause(request: web.Request, paused: bool) -> int:
+    await queue.pause(request.app[INDEX], paused)
+    return 0
+
+
+async def _reprocess_older(request: web.Request, confirmed: str) -> int:
+    """All scans that other weights judged, once somebody has typed how many that are."""
+    weights = await weights_in_use(request.app[SETTINGS])
+    if weights is None:
+        raise web.HTTPConflict(text="The weights file cannot be read: nothing was queued.")
+    if confirmed != str(await queue.count_older(request.app[INDEX], weights.sha256)):
+        raise web.HTTPBadRequest(text=NOT_CONFIRMED)
+    return await queue_control.reprocess_older(request.app[INDEX], weights.sha256)

@@ -1,0 +1,193 @@
+"""Every operation of the API: the router, the guard and the document are made from this table."""
+
+from functools import cache
+from importlib.metadata import version
+
+from aiohttp import web
+
+from daemon.index.people.audit import Action
+from daemon.permissions import Right
+from viewer.access import Door
+from viewer.admin.system import LISTS
+from viewer.api import lists, operations, records, request_fields, response_fields
+from viewer.api.openapi import Asked, Operation, document
+from viewer.api.request_fields import JSON
+from viewer.patients.list import ORDERS as PATIENT_ORDERS
+from viewer.scans.files import BYTES, ROLES, send_file, send_zip
+from viewer.worklist.filter_and_sort import CHOICES
+
+VIEW, CHANGE, DOWNLOAD = Action.VIEW, Action.CHANGE, Action.DOWNLOAD
+ROOT = "/api/v1"
+SCAN, PATIENT = f"{ROOT}/scans/{{scan_id}}", f"{ROOT}/patients/{{patient_key}}"
+OF_SCAN, OF_PATIENT = (404, 410), (404, 410)
+SEARCH = Asked("q", "The key of a search (POST searches), never the words themselves")
+REVISION = Asked("revision", "A number; the newest without it")
+FILTERS = (
+    *(Asked(name, "As on the page", tuple(choices)) for name, choices in CHOICES.items()),
+    *(Asked(name, "A day of arrival, ISO 8601, with it") for name in ("first", "last")),
+    *(Asked(name, "A place, from a `next`") for name in ("after", "before")),
+    SEARCH,
+)
+PATIENT_ORDER = Asked("order", "Which comes first", tuple(PATIENT_ORDERS))
+UPLOAD_FORM = {
+    "type": "object",
+    "required": ["patient", "files"],
+    "properties": {
+        "patient": {"type": "string", "description": "A patient_key, or `unassigned`"},
+        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+    },
+}
+
+
+async def send_document(_: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/openapi.json`."""
+    return web.json_response(_document())
+
+
+@cache
+def _document() -> dict[str, object]:
+    return document(OPERATIONS, version("gliowatch"))
+
+
+ABOUT = (
+    Operation(
+        *("document", "This document", "GET", f"{ROOT}/openapi.json", send_document, Right.VIEW),
+        files=(JSON,),
+    ),
+    Operation(
+        *("search", "Keep words to search for", "POST", f"{ROOT}/searches", lists.search),
+        *(Right.VIEW, None),
+        body=request_fields.Search,
+        answer=response_fields.SearchKey,
+        status=201,
+    ),
+    Operation(
+        *("system", "How gliowatch is", "GET", f"{ROOT}/system", operations.show_system),
+        *(Right.VIEW, VIEW),
+        answer=response_fields.SystemNow,
+    ),
+    Operation(
+        *("agreement", "How people agree", "GET", f"{ROOT}/agreement", operations.show_agreement),
+        *(Right.VIEW, VIEW),
+        answer=response_fields.Agreement,
+    ),
+)
+SCANS = (
+    Operation(
+        *("worklist", "A page of the worklist", "GET", f"{ROOT}/worklist", lists.list_scans),
+        *(Right.VIEW, VIEW, FILTERS),
+        answer=response_fields.Worklist,
+        faults=(404,),
+    ),
+    Operation(
+        *("scan", "A scan with report, reviews, files", "GET", SCAN, records.show_scan),
+        *(Right.VIEW, VIEW, (REVISION,)),
+        answer=response_fields.OneScan,
+        faults=OF_SCAN,
+    ),
+    Operation(
+        *("file", "A file of a scan", "GET", f"{SCAN}/files/{{role}}", send_file),
+        *(Right.VIEW, DOWNLOAD, (REVISION,)),
+        files=tuple(sorted({role.content_type for role in ROLES.values()} | {BYTES})),
+        is_ranged=True,
+        faults=OF_SCAN,
+    ),
+    Operation(
+        *("all_files", "All files of a scan", "GET", f"{SCAN}/all.zip", send_zip),
+        *(Right.VIEW, DOWNLOAD, (REVISION,)),
+        files=("application/zip",),
+        faults=OF_SCAN,
+    ),
+    Operation(
+        *("review", "Say whether a mask is right", "POST", f"{SCAN}/reviews", records.review),
+        *(Right.REVIEW, Action.REVIEW),
+        body=request_fields.NewReview,
+        answer=response_fields.ScanNamed,
+        status=201,
+        faults=(*OF_SCAN, 409),
+    ),
+    Operation(
+        *("date", "Enter when it was acquired", "PUT", f"{SCAN}/date", records.enter_date),
+        *(Right.UPLOAD, CHANGE),
+        body=request_fields.AcquiredOn,
+        answer=response_fields.ScanNamed,
+        faults=(*OF_SCAN, 409),
+    ),
+    Operation(
+        *("spacing", "Enter the size of pixels", "PUT", f"{SCAN}/spacing", records.enter_spacing),
+        *(Right.UPLOAD, CHANGE),
+        body=request_fields.PixelSpacing,
+        answer=response_fields.ScanNamed,
+        faults=(*OF_SCAN, 409),
+    ),
+)
+PATIENTS = (
+    Operation(
+        *("patients", "A page of the patients", "GET", f"{ROOT}/patients", lists.list_patients),
+        *(Right.VIEW, VIEW, (PATIENT_ORDER, SEARCH, Asked("after", "A place, from a `next`"))),
+        answer=response_fields.PatientList,
+        faults=(404,),
+    ),
+    Operation(
+        *("add_patient", "Enter a patient", "POST", f"{ROOT}/patients", records.add),
+        *(Right.UPLOAD, CHANGE),
+        body=request_fields.NewPatient,
+        answer=response_fields.OnePatient,
+        status=201,
+    ),
+    Operation(
+        *("patient", "A patient with scans", "GET", PATIENT, records.show_patient),
+        *(Right.VIEW, VIEW),
+        answer=response_fields.OnePatient,
+        faults=OF_PATIENT,
+    ),
+    Operation(
+        *("change_patient", "Change what is entered", "PATCH", PATIENT, records.change),
+        *(Right.RECORD, CHANGE),
+        body=request_fields.ChangedPatient,
+        answer=response_fields.OnePatient,
+        faults=(*OF_PATIENT, 409),
+    ),
+    Operation(
+        *("delete_patient", "Hide a patient", "POST", f"{PATIENT}/delete", records.delete),
+        *(Right.RECORD, Action.DELETE),
+        body=request_fields.Confirmed,
+        status=204,
+        faults=OF_PATIENT,
+    ),
+    Operation(
+        *("undelete", "Bring a patient back", "POST", f"{PATIENT}/undelete", records.undelete),
+        *(Right.RECORD, CHANGE),
+        answer=response_fields.OnePatient,
+        faults=(404,),
+    ),
+)
+WORK = (
+    Operation(
+        *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", operations.upload),
+        *(Right.UPLOAD, Action.UPLOAD),
+        upload=UPLOAD_FORM,
+        answer=response_fields.Received,
+        status=201,
+        faults=(408, 503, 507),
+    ),
+    Operation(
+        *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", operations.list_queue),
+        *(Right.VIEW, VIEW),
+        query=(Asked("list", "Which", tuple(LISTS)), Asked("page", "From 0")),
+        answer=response_fields.QueuePage,
+        faults=(404,),
+    ),
+    Operation(
+        *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", operations.act),
+        *(Right.QUEUE, CHANGE),
+        body=request_fields.QueueAction,
+        answer=response_fields.Done,
+        faults=(404, 409),
+    ),
+)
+OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK)
+DOORS = tuple(
+    Door(each.needs, web.route(each.method, each.path, each.handler), each.notes)
+    for each in OPERATIONS
+)

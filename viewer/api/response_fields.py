@@ -1,0 +1,146 @@
+"""The forms of what programs get: plain numbers, ISO 8601 and codes, where pages have words."""
+
+from typing import Any
+
+from daemon.index.people.patients import Patient
+from daemon.index.people.reviews import Review
+from daemon.index.queue_listing import Counts, Line
+from daemon.operations.status import Sign
+from daemon.records.reviews import Difference, Tally
+from viewer.api.request_fields import Form
+
+
+class SearchKey(Form):
+    """What stands in an address in place of the words, as `q`. It is forgotten after a while."""
+
+    q: str
+
+
+class WorklistRow(Form):
+    """One scan, or files that are none yet. arrived_at: UTC; acquired_at: as the scanner said."""
+
+    state: str
+    patient_key: str
+    patient_id: str
+    patient_name: str
+    arrived_at: str
+    acquired_at: str | None
+    scan_id: str | None
+    finding: str | None
+    volume_ml: float | None
+    flags: list[str]
+    decision: str
+    reviewer: str | None
+    reason: str | None
+
+
+class Worklist(Form):
+    """A page of rows. next: the address of the page after it, or null."""
+
+    rows: list[WorklistRow]
+    next: str | None
+
+
+class PatientRow(Form):
+    """One patient in a list."""
+
+    patient_key: str
+    patient_id: str
+    name: str
+    birth_date: str
+    scans: int
+    last_scan: str
+
+
+class PatientList(Form):
+    """A page of patients. next: the address of the page after it, or null."""
+
+    patients: list[PatientRow]
+    next: str | None
+
+
+class ScanOfPatient(Form):
+    """One scan of a patient, latest acquisition first."""
+
+    scan_id: str
+    revision: int
+    finding: str
+    volume_ml: float | None
+    acquired_at: str | None
+    published_at: str
+
+
+class OnePatient(Form):
+    """Everything that people entered about a patient, and the patient's scans."""
+
+    patient: Patient
+    scans: list[ScanOfPatient]
+
+
+class FileLink(Form):
+    """A file of a scan, and where it is."""
+
+    role: str
+    content_type: str
+    label: str
+    url: str
+
+
+class OneScan(Form):
+    """One revision of a scan. report: gliowatch/report/1; seen: to be sent with a review."""
+
+    scan_id: str
+    revision: int
+    revisions: list[int]
+    patient_key: str
+    published_at: str
+    removed_at: str | None
+    report: dict[str, Any]
+    reviews: list[Review]
+    seen: str
+    files: list[FileLink]
+
+
+class ScanNamed(Form):
+    """The scan to which something was done."""
+
+    scan_id: str
+
+
+class Received(Form):
+    """How many files of an upload lie in the inbox now."""
+
+    files: int
+
+
+class QueuePage(Form):
+    """A page of a list of the queue. next: the address of the page after it, or null."""
+
+    drops: list[Line]
+    next: str | None
+
+
+class Done(Form):
+    """How many scans it was."""
+
+    count: int
+
+
+class SystemNow(Form):
+    """How gliowatch is. minutes_left, share_free: null where nothing tells."""
+
+    daemon: Sign
+    paused: bool
+    disk_low: bool
+    counts: Counts
+    minutes_left: float | None
+    share_free: float | None
+
+
+class Agreement(Form):
+    """How people agree with the network's masks; dice: the median of the corrected ones."""
+
+    overall: Tally
+    months: list[Tally]
+    networks: list[Tally]
+    difference: Difference | None

@@ -1,0 +1,119 @@
+"""The web application, put together and served until it is told to stop."""
+
+import asyncio
+import errno
+import multiprocessing
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from daemon.index.database import open_index, open_joined, open_records
+from daemon.logs import log_to_stderr
+from daemon.records.accounts import Passwords
+from daemon.settings import Settings, ViewerSettings
+from model.errors import GliowatchError
+from viewer.access import DOORS, SEEN, Door, Seen, doors_of, guard
+from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
+from viewer.login import is_loopback
+from viewer.middleware import add_headers, show_faults
+from viewer.routes import DOORWAYS
+from viewer.scans.files import send_file
+from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
+from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
+from viewer.upload.staging import keep_desk
+from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
+
+HERE = Path(__file__).parent
+LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
+SHUTDOWN_SECONDS = 5.0
+
+
+class ListenError(GliowatchError):
+    """The viewer cannot listen on its address; the sentence says why."""
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The application; it opens index and records when it starts and closes them at its end."""
+    app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
+    app[SETTINGS] = settings
+    app[SESSIONS], app[SEEN], app[PASSWORDS] = Sessions(), Seen(), Passwords()
+    app[DOORS] = doors_of(DOORWAYS)
+    app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
+    app.on_response_prepare.append(add_headers)
+    app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
+    app.on_shutdown.append(end_streams)
+    app.add_routes([door.route for door in DOORWAYS])
+    app.router.add_static("/static", HERE / "static")
+    app[DOORS]["GET", "/static"] = Door(None, web.get("/static", send_file))
+    loader = jinja2.FileSystemLoader(HERE / "templates")
+    aiohttp_jinja2.setup(app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_stderr()
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    _refuse_open_doors(settings.viewer)
+    tls = _tls(settings.viewer)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
+    # No access log: addresses hold the token once, and who looked at what is the audit's matter.
+    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    try:
+        await runner.setup()
+        await _listen(runner, settings.viewer.host, settings.viewer.port, tls)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _refuse_open_doors(viewer: ViewerSettings) -> None:
+    """Patients' data goes over a network encrypted, or somebody has said that it need not."""
+    safe = viewer.tls_certificate or viewer.trusted_proxies or is_loopback(viewer.host)
+    if not safe and not viewer.allow_plain_http:
+        raise ListenError(
+            f"The viewer does not listen on {viewer.host} without encryption: set"
+            " viewer.tls_certificate and tls_key, or trusted_proxies, or allow_plain_http."
+        )
+
+
+def _tls(viewer: ViewerSettings) -> ssl.SSLContext | None:
+    if not viewer.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(viewer.tls_certificate, viewer.tls_key or None)
+    except (OSError, ssl.SSLError):
+        raise ListenError("The certificate or the key of the viewer cannot be read.") from None
+    return context
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    try:
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+    except OSError as error:
+        used = error.errno == errno.EADDRINUSE
+        why = "another program uses this port" if used else "this machine has no such address"
+        raise ListenError(f"The viewer cannot listen on {host}, port {port}: {why}.") from None
+
+
+async def _databases(app: web.Application) -> AsyncIterator[None]:
+    daemon = app[SETTINGS].daemon
+    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+        app[INDEX], app[RECORDS] = index, records
+        async with open_joined(daemon.index, daemon.records) as joined:
+            app[JOINED] = joined
+            yield

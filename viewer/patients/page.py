@@ -1,0 +1,165 @@
+"""The page of one patient: the curve, the scans, what people entered, and who changed what."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from itertools import zip_longest
+from typing import Any
+
+from aiohttp import web
+
+from daemon.drops import UNASSIGNED
+from daemon.index.patient_scans import is_in_conflict
+from daemon.index.people.patient_deletion import Deletion, deletion_of
+from daemon.index.people.patients import PatientChange, changes_of, from_scanner
+from daemon.index.people.reviews import Review, last_reviews
+from daemon.index.queue import has_open_drop
+from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.outputs.wording import (
+    FINDING_WORDS,
+    IDENTITY_CONFLICT,
+    diameter_words,
+    moment_words,
+    range_words,
+)
+from daemon.scan_history import judged_revision
+from viewer.lookups import asked_patient
+from viewer.patients.fields import FIELDS, GROUPS
+from viewer.patients.words import (
+    SCANNER,
+    change_words,
+    day_words,
+    growth_rows,
+    left_out,
+    place_words,
+    summary,
+)
+from viewer.scans.files import with_pictures
+from viewer.scans.reviews import SAID
+from viewer.sessions import INDEX, RECORDS
+from viewer.templating import KINDS, age, found_size, render
+
+LABELS = {field.name: field.label for field in FIELDS} | {"entry": "Record", "photo_id": "Photo"}
+
+
+@dataclass(frozen=True)
+class ScanLine:
+    """One scan in the table, in words. previous: the scan before it in time, or ''."""
+
+    scan_id: str
+    day: str
+    kind: str
+    finding: str
+    size: str
+    size_range: str
+    diameters: str
+    place: str
+    change: str
+    reviewed: str
+    previous: str
+    has_picture: bool
+
+
+@dataclass(frozen=True)
+class ChangeLine:
+    """One change of the record, in words."""
+
+    at: str
+    who: str
+    field: str
+    before: str
+    after: str
+
+
+async def show_patient(request: web.Request) -> web.StreamResponse:
+    """`/patients/{patient_key}`: the curve, the scans, and what people entered."""
+    patient = await asked_patient(request)
+    if patient.patient_id == UNASSIGNED:
+        raise web.HTTPSeeOther("/patients/unassigned")
+    index, records = request.app[INDEX], request.app[RECORDS]
+    scans = await scans_of_patient(index, patient.patient_id)
+    reviews = await last_reviews(records, [scan.scan_id for scan in scans])
+    pictured = await with_pictures(request, scans)
+    changes = await changes_of(records, patient.patient_key)
+    growth = growth_rows(scans, patient)
+    in_doubt = await is_in_conflict(index, patient.patient_id)
+    values = {
+        "title": "Patient",
+        "section": "patients",
+        "patient": patient,
+        "age": age(patient.birth_date, date.today()),
+        "summary": summary(scans),
+        "is_open": await has_open_drop(index, patient.patient_id),
+        "growth": growth,
+        "points": sum(not row.label for row in growth),
+        "left_out": left_out(scans),
+        "lines": _scan_lines(scans, reviews, pictured),
+        "groups": GROUPS,
+        "entered": asdict(patient),
+        "told": from_scanner(changes),
+        "changes": [change_line(change) for change in reversed(changes)],
+        "kept": _kept_words(await deletion_of(records, patient.patient_key)),
+        "in_doubt": IDENTITY_CONFLICT if in_doubt else "",
+    }
+    return render(request, "patient.html", values)
+
+
+def change_line(change: PatientChange) -> ChangeLine:
+    """A change as a row; what a photo looked like is not told."""
+    is_photo = change.field == "photo_id"
+    before, after = (
+        ("a photo" if value and is_photo else value) for value in (change.before, change.after)
+    )
+    who = change.entered_by or SCANNER
+    return ChangeLine(
+        moment_words(change.at), who, LABELS.get(change.field, change.field), before, after
+    )
+
+
+def _scan_lines(
+    scans: list[ScanRow], reviews: dict[str, Review], pictured: set[str]
+) -> list[ScanLine]:
+    return [
+        _scan_line(scan, before, reviews.get(scan.scan_id), scan.scan_id in pictured)
+        for scan, before in zip_longest(scans, scans[1:])
+    ]
+
+
+def _scan_line(
+    scan: ScanRow, before: ScanRow | None, review: Review | None, has_picture: bool
+) -> ScanLine:
+    report: dict[str, Any] = scan.report
+    kind = report["input"]["kind"]
+    change = report.get("change") or {}
+    dated = before is not None and scan.acquired_at and before.acquired_at
+    previous = before.scan_id if before is not None and dated else ""
+    return ScanLine(
+        scan.scan_id,
+        day_words(scan.acquired_at),
+        KINDS.get(kind, kind),
+        FINDING_WORDS[scan.finding],
+        found_size(report),
+        range_words(report),
+        diameter_words(report["lesions"][0]) if report["lesions"] else "",
+        place_words(report).capitalize(),
+        change_words(report),
+        _reviewed(report, review),
+        change.get("prior_scan_id") or previous,
+        has_picture,
+    )
+
+
+def _reviewed(report: dict[str, Any], review: Review | None) -> str:
+    if review is None or review.revision != judged_revision(report):
+        return "Not yet"
+    return f"{SAID[review.decision]} by {review.reviewer}"
+
+
+def _kept_words(deletion: Deletion | None) -> str:
+    """What stands on the page of a patient who came back by a drop; the page is not deleted."""
+    if deletion is None:
+        return ""
+    return (
+        f"This patient was deleted on {day_words(deletion.deleted_at)} by {deletion.deleted_by}."
+        " A scan came since, so the patient is listed again, without what had been entered."
+        f" That can be brought back until {day_words(deletion.erase_at)}."
+    )

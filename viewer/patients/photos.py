@@ -1,0 +1,89 @@
+"""The photo of a patient: sent in a form, drawn anew in another process, and shown."""
+
+from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from daemon.drops import UNASSIGNED
+from daemon.index.people.patients import find_photo, set_photo
+from daemon.records.photos import NoPhoto, small_photo
+from viewer.lookups import asked_patient
+from viewer.sessions import RECORDS, SESSION, signer
+from viewer.templating import STALE_FORM, check_csrf, render
+
+LARGEST = 10 * 2**20  # bytes
+FORM = "multipart/form-data"
+CHUNK = 2**16  # bytes
+MOST_WORD = 1000  # bytes: a form's short fields
+TOO_LARGE = "The photo is larger than 10 megabytes and was not kept."
+REMOVE = "remove"
+
+
+async def show_photo_form(request: web.Request) -> web.StreamResponse:
+    """`GET /patients/{patient_key}/photo`: the photo, and the forms to change or remove it."""
+    return await _form(request, "")
+
+
+async def take_photo(request: web.Request) -> web.StreamResponse:
+    """`POST /patients/{patient_key}/photo`: keep the file that was sent, or remove the photo."""
+    form, content = await _read(request)
+    check_csrf(request[SESSION], form.get("csrf", ""))
+    who = signer(request)
+    patient = await asked_patient(request)
+    if patient.patient_id == UNASSIGNED:
+        raise web.HTTPNotFound(text="There is no such patient.")
+    try:
+        jpeg = None if form.get("action") == REMOVE else await small_photo(content)
+    except NoPhoto as error:
+        return await _form(request, str(error))
+    await set_photo(request.app[RECORDS], patient, jpeg, who)
+    raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
+
+
+async def send_photo(request: web.Request) -> web.StreamResponse:
+    """`GET /patients/{patient_key}/photo.jpg`: the small picture."""
+    patient = await asked_patient(request)
+    jpeg = await find_photo(request.app[RECORDS], patient.photo_id)
+    if jpeg is None:
+        raise web.HTTPNotFound(text="There is no such photo.")
+    return web.Response(body=jpeg, headers={hdrs.CONTENT_TYPE: "image/jpeg"})
+
+
+async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
+    """The short fields and the file of the form; nothing is kept of one that is too large."""
+    form: dict[str, str] = {}
+    content = b""
+    if request.content_type != FORM:
+        raise web.HTTPForbidden(text=STALE_FORM)
+    try:
+        reader = await request.multipart()
+        while (part := await reader.next()) is not None:
+            if not isinstance(part, BodyPartReader):
+                raise ValueError("a form in a form")
+            if part.name == "photo":
+                content = await _bytes(part, LARGEST)
+            else:
+                form[part.name or ""] = (await _bytes(part, MOST_WORD)).decode("utf-8", "replace")
+    except (ValueError, AssertionError, HttpProcessingError):
+        raise web.HTTPBadRequest(text="The photo arrived damaged and was not kept.") from None
+    return form, content
+
+
+async def _bytes(part: BodyPartReader, limit: int) -> bytes:
+    value = b""
+    while chunk := await part.read_chunk(CHUNK):
+        value += chunk
+        if len(value) > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, text=TOO_LARGE)
+    return value
+
+
+async def _form(request: web.Request, wrong: str) -> web.Response:
+    patient = await asked_patient(request)
+    values = {
+        "title": "Photo",
+        "section": "patients",
+        "patient": patient,
+        "remove": REMOVE,
+        "wrong": wrong,
+    }
+    return render(request, "patient_photo.html", values, 400 if wrong else 200)

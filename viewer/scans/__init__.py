@@ -1,0 +1,1 @@
+"""The page of one scan: findings, canvas, files, review, corrections, comparison."""

@@ -1,0 +1,152 @@
+"""What a canvas has to know to show a scan, alone or over the scan before it.
+
+Slices are counted in the order of the pictures: from the feet, the back or the left upwards.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from daemon.drops import UNASSIGNED
+from daemon.index.database import Database
+from daemon.index.people.assignments import is_taken_back
+from daemon.index.scans import ScanRow, dated_before, find_scan
+from viewer.scans.files import IMAGE, Held
+
+VIEW_WINDOWS = (
+    "Standard",
+    "Brighter",
+    "Darker",
+    "More contrast",
+    "Bright tissue",
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """For static/view.js. base: address of the scan; revision: as a query; image and mask: their
+    addresses, '' where there is none; slice: the first to show, from 0; areas: marked pixels of
+    each slice; letters: whether sides are known; unit: what a measured length is in, '' for none.
+    """
+
+    base: str
+    revision: str
+    image: str
+    mask: str
+    plane: str
+    axis: int
+    count: int
+    slice: int
+    areas: tuple[int, ...]
+    letters: bool
+    nose_left: bool
+    unit: str
+    still: str
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As plain values, for the page."""
+        return asdict(self)
+
+    @property
+    def highest(self) -> int:
+        """The largest area of a slice, in pixels; 1 if nothing is marked."""
+        return max((*self.areas, 1))
+
+    @property
+    def marked(self) -> int:
+        """How many slices hold a tumor."""
+        return sum(area > 0 for area in self.areas)
+
+
+def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool) -> View | None:
+    """What is needed to show a revision; None if its files are gone or it tells no slices."""
+    report = scan.report
+    slices = report.get("slices")
+    if not slices or "overlay.png" not in held:
+        return None
+    base, query = f"/scans/{scan.scan_id}", f"?revision={scan.revision}"
+    count = report["input"]["shape"][slices["axis"]]
+    areas = _shown_order(slices["areas_px"] or [0] * count, slices["reversed"])
+
+    def address(*roles: str) -> str:
+        """Where the first of these files is that the scan has, or ''."""
+        there = [role for role in roles if role in held]
+        return f"{base}/files/{there[0]}{query}" if there else ""
+
+    is_picture = report["input"]["kind"] == "image"
+    return View(
+        base,
+        query,
+        "" if is_picture else address("flair.nii.gz", IMAGE),
+        "" if is_picture else address("seg.nii.gz"),
+        slices["plane"],
+        slices["axis"],
+        count,
+        max(range(count), key=areas.__getitem__) if any(areas) else count // 2,
+        areas,
+        report["input"]["orientation"] is not None,
+        nose_left,
+        _unit(report),
+        address("overlay.png"),
+    )
+
+
+def shown_slice(report: dict[str, Any], index: int | None) -> int | None:
+    """A slice of the file's order in the order of the pictures, from 0; None if not known."""
+    slices = report.get("slices")
+    if index is None or not slices:
+        return index
+    count: int = report["input"]["shape"][slices["axis"]]
+    return count - 1 - index if slices["reversed"] else index
+
+
+def _shown_order(areas: list[int], is_reversed: bool) -> tuple[int, ...]:
+    return tuple(areas[::-1] if is_reversed else areas)
+
+
+def _unit(report: dict[str, Any]) -> str:
+    if report["input"]["spacing_mm"] is None:
+        return ""
+    assumed = any(note["code"] == "units_unknown" for note in report["quality"])
+    return "mm, if the file means mm: it does not say" if assumed else "mm"
+
+
+ALIGNED = "Aligned: both pictures show the same place of the head."
+NOT_ALIGNED = "Not aligned: the pictures are linked by their share of the slices, not by place."
+Matrix = list[list[float]]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """matrix: 4x4, RAS mm of the later scan to those of the earlier one, None if not known."""
+
+    matrix: Matrix | None
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return NOT_ALIGNED if self.matrix is None else ALIGNED
+
+
+async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:
+    """The scan that a change is told against, else the patient's newest dated one before it.
+
+    None of `unassigned`, where scans are of different people.
+    """
+    if scan.patient_id == UNASSIGNED:
+        return None
+    told = (scan.report.get("change") or {}).get("prior_scan_id")
+    found = await find_scan(index, told) if told else None
+    if found is None or found.patient_id != scan.patient_id:
+        found = None
+    if found is not None and not await is_taken_back(index, found.scan_id):
+        return found
+    before = await dated_before(index, scan)
+    return await find_scan(index, before) if before else None
+
+
+def align(later: ScanRow, earlier: ScanRow) -> Alignment:
+    """How the later scan lies over the earlier one, if its report tells."""
+    change = later.report.get("change") or {}
+    is_of_both = change.get("prior_scan_id") == earlier.scan_id
+    return Alignment(change.get("to_prior_ras_mm") if is_of_both else None)

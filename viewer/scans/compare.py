@@ -1,0 +1,84 @@
+"""Two scans of one patient side by side: canvases that scroll together, and both their numbers."""
+
+import asyncio
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+
+from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, moment_words
+from viewer.lookups import asked_patient
+from viewer.scans.canvas import VIEW_WINDOWS, View, align, view_of
+from viewer.scans.files import held_files
+from viewer.scans.findings import facts
+from viewer.sessions import INDEX, SETTINGS
+from viewer.templating import age, render
+
+ROWS = ("Volume", "Size", "Range", "Diameters", "Side", "Lobe", "Midline", "Lesions")
+NOT_COMPARED = "These two scans were not compared with each other: the numbers stand side by side."
+
+
+async def show_compare(request: web.Request) -> web.StreamResponse:
+    """`/patients/{patient_key}/compare?a=&b=`: the earlier scan comes left; else a choice."""
+    patient = await asked_patient(request)
+    scans = await scans_of_patient(request.app[INDEX], patient.patient_id)
+    by_id = {scan.scan_id: scan for scan in scans}
+    asked = [request.query.get(name, "") for name in ("a", "b")]
+    if any(each and each not in by_id for each in asked):
+        raise web.HTTPNotFound(text="This patient has no such scan.")
+    values: dict[str, Any] = {
+        "title": "Compare",
+        "section": "patients",
+        "patient": patient,
+        "age": age(patient.birth_date, date.today()),
+        "choices": [(scan.scan_id, _choice(scan)) for scan in scans],
+        "asked": asked,
+        "pair": None,
+    }
+    if all(asked) and asked[0] != asked[1]:
+        first, second = sorted((by_id[each] for each in asked), key=_order)
+        values |= await _pair(request, first, second)
+    return render(request, "compare.html", values)
+
+
+async def _pair(request: web.Request, first: ScanRow, second: ScanRow) -> dict[str, Any]:
+    change = second.report.get("change") or {}
+    is_told = change.get("prior_scan_id") == first.scan_id
+    return {
+        "pair": [(scan, moment_words(scan.acquired_at)) for scan in (first, second)],
+        "views": [await _view(request, scan) for scan in (first, second)],
+        "alignment": align(second, first),
+        "rows": _rows(first, second),
+        "change": change["words"] if is_told else NOT_COMPARED,
+        "windows": VIEW_WINDOWS,
+    }
+
+
+async def _view(request: web.Request, scan: ScanRow) -> View | None:
+    settings = request.app[SETTINGS]
+    held = await asyncio.to_thread(held_files, settings.daemon.outbox, scan)
+    return view_of(scan, held, settings.viewer.sagittal_nose_left)
+
+
+def _rows(first: ScanRow, second: ScanRow) -> list[tuple[str, str, str]]:
+    """Each number of both scans; those that neither has are left out."""
+    told = [dict(facts(scan.report)) for scan in (first, second)]
+    findings = [FINDING_WORDS[scan.finding] for scan in (first, second)]
+    rows = [("Finding", findings[0], findings[1])]
+    for label in ROWS:
+        if label in told[0] or label in told[1]:
+            rows.append((label, told[0].get(label, "none"), told[1].get(label, "none")))
+    return rows
+
+
+def _order(scan: ScanRow) -> tuple[bool, str, str]:
+    """By date; a scan without one comes last."""
+    return scan.acquired_at is None, scan.acquired_at or "", scan.published_at
+
+
+def _choice(scan: ScanRow) -> str:
+    when = moment_words(scan.acquired_at)
+    when = "date not known" if when == NOT_KNOWN else when
+    size = dict(facts(scan.report)).get("Volume", "")
+    return f"{when}: {FINDING_WORDS[scan.finding]}{', ' + size if size else ''}"

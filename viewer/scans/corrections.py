@@ -1,0 +1,180 @@
+"""Corrected masks on a scan's page: sending one, and what became of those that were sent."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from daemon.drops import State
+from daemon.index.people.corrections import Correction, corrections_of, queued_state
+from daemon.index.scans import ScanRow
+from daemon.outputs.wording import moment_words
+from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
+from viewer.lookups import asked_scan
+from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
+from viewer.templating import STALE_FORM, check_csrf, render
+from viewer.uploads_streaming import CHUNK, FORM, Meter
+
+MEGABYTE = 10**6
+LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
+LONGEST_COMMENT = 2000  # characters
+DAMAGED = "The upload arrived damaged and was not kept."
+NO_ROOM = "The mask could not be kept: the outbox's disk is full or away."
+NO_FILE = "Please choose the file with the corrected mask."
+TOO_LONG = f"The comment is longer than {LONGEST_COMMENT} characters."
+NO_MASK = "This scan was not judged: it has no mask that could be corrected."
+TAKES = {  # by kind of scan: what the form says of the file, and what the browser offers
+    "image": ("A PNG of the same size, black and one other value.", ".png"),
+    "nifti": ("NIfTI on the grid of the mask given here, 0 and one other value.", ".nii,.gz"),
+    "dicom": (
+        "NIfTI on the grid of the mask given here, 0 and one other value, or a DICOM SEG of the"
+        " series (.dcm).",
+        ".nii,.gz,.dcm",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One corrected mask in words; is_open: it still waits or is being measured."""
+
+    by: str
+    at: str
+    comment: str
+    became: str
+    is_refused: bool
+    is_open: bool
+
+
+async def correction_values(
+    request: web.Request, scan: ScanRow, corrections: list[Correction]
+) -> dict[str, Any]:
+    """What the page shows of corrected masks, and the form for another one."""
+    sent = [await _sent(request, each) for each in corrections]
+    takes, accept = TAKES[scan.report["input"]["kind"]]
+    is_there = scan.finding != "not_judged" and scan.removed_at is None
+    return {
+        "corrections": sent,
+        "correction_waits": any(each.is_open for each in sent),
+        "may_correct": is_there,
+        "mask_takes": takes,
+        "mask_accept": accept,
+        "newest_revision": scan.revision,
+    }
+
+
+async def show_corrections(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/corrections?revision=`: the list alone, for a page that waits for it."""
+    scan = await asked_scan(request)
+    corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
+    shown = request.query.get("revision", "")
+    values = await correction_values(request, scan, corrections)
+    values |= {"title": "Corrected masks", "scan": scan, "is_newer": shown != str(scan.revision)}
+    return render(request, "corrections.html", values | {"shown_revision": shown})
+
+
+async def take_correction(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/corrections`: keep a mask, put it on record, and queue it."""
+    if request.content_type != FORM:
+        raise web.HTTPForbidden(text=STALE_FORM)
+    scan = await asked_scan(request)
+    if scan.finding == "not_judged":
+        raise web.HTTPBadRequest(text=NO_MASK)
+    meter = Meter(request.app[SETTINGS].viewer.max_upload_mb * MEGABYTE)
+    meter.announce(request.content_length)
+    try:
+        fields, file = await _receive(request, scan, meter)
+    except (ValueError, HttpProcessingError):
+        raise web.HTTPBadRequest(text=DAMAGED) from None
+    except WrongForm as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    except ConnectionError:
+        raise
+    except OSError:
+        raise web.HTTPServiceUnavailable(text=NO_ROOM) from None
+    seen = fields.get("revision", "")
+    await enter_correction(
+        request.app[INDEX],
+        request.app[RECORDS],
+        scan,
+        file,
+        seen_revision=int(seen) if seen.isdecimal() and len(seen) < 9 else scan.revision,
+        says_empty="says_empty" in fields,
+        comment=fields.get("comment", "").strip(),
+        by=signer(request),
+    )
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}#corrections")
+
+
+async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[dict[str, str], str]:
+    """The fields, which come before the file, and the name under which that is kept."""
+    reader = await request.multipart()
+    fields: dict[str, str] = {}
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader):
+            raise web.HTTPBadRequest(text=DAMAGED)
+        if part.name != "mask":
+            fields[part.name or ""] = await _field(part)
+            continue
+        _check_fields(request, fields)
+        if not part.filename:
+            break
+        return fields, await _keep(request, scan, part, meter)
+    _check_fields(request, fields)
+    raise web.HTTPBadRequest(text=NO_FILE)
+
+
+def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
+    """Before anything is written: it is our own form, and not too long."""
+    check_csrf(request[SESSION], fields.get("csrf", ""))
+    if len(fields.get("comment", "")) > LONGEST_COMMENT:
+        raise web.HTTPBadRequest(text=TOO_LONG)
+
+
+async def _field(part: BodyPartReader) -> str:
+    value = b""
+    while chunk := await part.read_chunk():
+        value += chunk
+        if len(value) > LONGEST_FIELD:
+            raise web.HTTPBadRequest(text=TOO_LONG)
+    return value.decode("utf-8", "replace")
+
+
+async def _keep(request: web.Request, scan: ScanRow, part: BodyPartReader, meter: Meter) -> str:
+    """Stream the file to the disk; it is taken away again if anything fails."""
+    outbox = request.app[SETTINGS].daemon.outbox
+    upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename or "")
+    try:
+        while chunk := await part.read_chunk(CHUNK):
+            meter.add(len(chunk))
+            await asyncio.to_thread(upload.write, chunk)
+        return await asyncio.to_thread(upload.keep)
+    finally:
+        await asyncio.to_thread(upload.abort)
+
+
+async def _sent(request: web.Request, correction: Correction) -> Sent:
+    queued = await queued_state(request.app[INDEX], correction)
+    state, reason = queued or (None, correction.refused)
+    is_refused = correction.revision is None and (
+        state is State.REJECTED or (state is None and reason is not None)
+    )
+    return Sent(
+        correction.corrected_by,
+        moment_words(correction.at),
+        correction.comment,
+        (reason or "") if is_refused else _became(correction, state),
+        is_refused,
+        correction.revision is None and not is_refused,
+    )
+
+
+def _became(correction: Correction, state: State | None) -> str:
+    if correction.revision is None:
+        waits = state in (State.WAITING, None)
+        return "It waits to be measured." if waits else "It is being measured."
+    dice = correction.dice
+    agrees = "" if dice is None else f" Dice with the network's mask: {dice:.2f}."
+    return f"It became revision {correction.revision}.{agrees}"

@@ -1,0 +1,222 @@
+"""A scan's published files: the fixed table of those that a browser may have, one or all as a zip.
+
+Addresses name roles, never files: `seg.nii.gz`, or `source-3` for the third dropped file.
+"""
+
+import asyncio
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import RawIOBase
+from pathlib import Path
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from daemon.drops import SOURCE
+from daemon.index.scans import ScanRow
+from daemon.outputs.wording import MOST_LESIONS as MOST
+from model.reading.kinds import Kind, kind_by_name
+from viewer.lookups import asked_revision
+from viewer.sessions import SETTINGS
+
+PNG, GZIP, JSON = "image/png", "application/gzip", "application/json"
+DICOM, PDF, BYTES = "application/dicom", "application/pdf", "application/octet-stream"
+IMAGE = "image.nii"  # the dropped NIfTI file, packed or not
+CANVAS = "canvas"  # group of what the page does not list, since it stands there already
+
+
+@dataclass(frozen=True)
+class Role:
+    """One kind of file of a scan; pictures are shown, all else is downloaded."""
+
+    name: str
+    content_type: str
+    label: str
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether browsers show it in a page."""
+        return self.content_type == PNG
+
+
+ROLES = {
+    role.name: role
+    for role in (
+        Role("report.pdf", PDF, "Report (PDF)"),
+        Role("overlay.png", PNG, "Overlay picture"),
+        *(Role(f"lesion{number}.png", PNG, f"Lesion {number}") for number in range(1, MOST + 1)),
+        Role("planes.png", PNG, "Three planes"),
+        Role("montage.png", PNG, "Montage of slices"),
+        Role("growth.png", PNG, "Growth curve"),
+        Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),
+        Role("seg.png", PNG, "Mask (picture)"),
+        Role("flair.nii.gz", GZIP, "Judged series (NIfTI)"),
+        Role("prob.nii.gz", GZIP, "Tumor probability (NIfTI)"),
+        Role("seg.dcm", DICOM, "Mask (DICOM SEG)"),
+        Role("sr.dcm", DICOM, "Numbers (DICOM SR)"),
+        Role("report.json", JSON, "Report (JSON)"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A file that a scan has, under its role. group: of many of a kind, what they are."""
+
+    role: Role
+    path: Path
+    group: str = ""
+
+
+async def send_file(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/files/{role}`: a picture inline, anything else as a download."""
+    scan = await asked_revision(request)
+    outbox = request.app[SETTINGS].daemon.outbox
+    file = await asyncio.to_thread(held_file, outbox, scan, request.match_info["role"])
+    if file is None:
+        raise web.HTTPNotFound(text="This scan has no such file.")
+    place = "inline" if file.role.is_picture else "attachment"
+    headers = {
+        hdrs.CONTENT_TYPE: file.role.content_type,
+        hdrs.CONTENT_DISPOSITION: f'{place}; filename="{scan.scan_id}_{file.role.name}"',
+    }
+    return web.FileResponse(file.path, headers=headers)
+
+
+def held_file(outbox: Path, scan: ScanRow, name: str) -> Held | None:
+    """The file with this role's name, without a look at all others where that can be."""
+    if name in ROLES:
+        return _inside(outbox, [_named(outbox, scan, ROLES[name])]).get(name)
+    return held_files(outbox, scan).get(name)
+
+
+def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
+    """All files of a scan by their role's name; none outside the outbox."""
+    folder = outbox / os.fsdecode(scan.folder)
+    captures = folder / f"{scan.scan_id}_overlay"
+    files = [
+        *(_named(outbox, scan, role) for role in ROLES.values()),
+        *_numbered(captures, "capture", ".dcm", DICOM, "Overlay capture"),
+        *_numbered(folder / SOURCE, "source", "", BYTES, "Dropped file"),
+        *_image(folder / SOURCE),
+    ]
+    return _inside(outbox, files)
+
+
+def _named(outbox: Path, scan: ScanRow, role: Role) -> Held:
+    return Held(role, outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}")
+
+
+def _inside(outbox: Path, files: list[Held]) -> dict[str, Held]:
+    """Those that are there, and lead nowhere else."""
+    root = outbox.resolve()
+    there = (held for held in files if held.path.resolve().is_relative_to(root))
+    return {held.role.name: held for held in there if held.path.is_file()}
+
+
+def listed_files(held: dict[str, Held]) -> list[tuple[str, list[Role]]]:
+    """What a page lists: each group with its files, first those of a kind of their own."""
+    groups: dict[str, list[Role]] = {}
+    for each in held.values():
+        groups.setdefault(each.group, []).append(each.role)
+    groups.pop(CANVAS, None)
+    return list(groups.items())
+
+
+def _numbered(folder: Path, word: str, ending: str, content_type: str, label: str) -> list[Held]:
+    """Files whose names no address may show, by number, in the order of their names."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        Held(Role(f"{word}-{number}{ending}", content_type, f"{label} {number}"), path, f"{label}s")
+        for number, path in enumerate(files, 1)
+    ]
+
+
+def _image(source: Path) -> list[Held]:
+    """The one NIfTI file that was dropped, for the canvas; none if it lies in an archive."""
+    found = [path for path in source.rglob("*") if kind_by_name(path.name) is Kind.NIFTI]
+    return [Held(Role(IMAGE, BYTES, "Image"), path, CANVAS) for path in found[:1]]
+
+
+async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[str]:
+    """The scan_ids of those that have an overlay to show; one may be gone, or never have been."""
+    outbox, role = request.app[SETTINGS].daemon.outbox, ROLES["overlay.png"]
+
+    def look() -> set[str]:
+        return {scan.scan_id for scan in scans if find_file(outbox, scan, role)}
+
+    return await asyncio.to_thread(look)
+
+
+def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
+    """Where one of ROLES lies, or None if the scan has none; never outside the outbox."""
+    path = outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}"
+    inside = path.resolve().is_relative_to(outbox.resolve())
+    return path if inside and path.is_file() else None
+
+
+CHUNK = 1 << 20
+
+
+async def send_zip(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/all.zip`: every published file under its own name."""
+    scan = await asked_revision(request)
+    outbox = request.app[SETTINGS].daemon.outbox
+    folder = outbox / os.fsdecode(scan.folder)
+    files = await asyncio.to_thread(_files, outbox, folder)
+    if not files:
+        raise web.HTTPNotFound(text="This scan has no files any more.")
+    response = web.StreamResponse(
+        headers={
+            hdrs.CONTENT_TYPE: "application/zip",
+            hdrs.CONTENT_DISPOSITION: f'attachment; filename="{scan.scan_id}.zip"',
+        }
+    )
+    await response.prepare(request)
+    pieces = zipped(folder, files)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        await response.write(piece)
+    await response.write_eof()
+    return response
+
+
+def _files(outbox: Path, folder: Path) -> list[Path]:
+    """Every file of a published folder, none that leads out of the outbox."""
+    root = outbox.resolve()
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if path.resolve().is_relative_to(root)]
+
+
+class _Drain(RawIOBase):
+    """What a zip writes to; it can't be sought in, so sizes follow each file."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._pieces.append(bytes(content))
+        return len(content)
+
+    def take(self) -> bytes:
+        """What has been written since the last time."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
+
+
+def zipped(folder: Path, files: list[Path]) -> Iterator[bytes]:
+    """The bytes of a zip of these files, stored as they are, named by their paths in `folder`."""
+    drain = _Drain()
+    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
+            with archive.open(name, "w", force_zip64=True) as entry, file.open("rb") as content:
+                while chunk := content.read(CHUNK):
+                    entry.write(chunk)
+                    yield drain.take()
+    yield drain.take()

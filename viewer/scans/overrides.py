@@ -1,0 +1,101 @@
+"""The date and the pixel size of a scan whose files do not tell them: the forms on its page."""
+
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+
+from daemon.index.people.overrides import EnteredDate, EnteredSpacing, entered_spacing
+from daemon.index.scans import ScanRow
+from daemon.outputs.wording import moment_words
+from daemon.records.overrides import (
+    WrongDate,
+    WrongSpacing,
+    enter_date,
+    enter_spacing,
+    spacing_of,
+    wants_spacing,
+)
+from daemon.scan_history import spacing_in, wants_date
+from viewer.lookups import asked_scan
+from viewer.sessions import INDEX, RECORDS, signer
+from viewer.templating import read_form
+
+
+async def change_date(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/date`: note the day of the acquisition; '' takes it back."""
+    form = await read_form(request)
+    scan = await take_date(request, form.get("acquired_on", ""))
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+
+
+async def take_date(request: web.Request, typed: str) -> ScanRow:
+    """Note the day for the scan of the address; HTTPBadRequest says why it cannot be taken."""
+    scan = await asked_scan(request)
+    try:
+        await enter_date(
+            request.app[INDEX], request.app[RECORDS], scan, typed, signer(request), date.today()
+        )
+    except WrongDate as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    return scan
+
+
+def date_words(report: dict[str, Any], entered: EnteredDate | None) -> str:
+    """Who entered the date of a scan, and whether the result has it already."""
+    if not wants_date(report) or entered is None:
+        return ""
+    by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
+    said = f"Entered {by}" if entered.acquired_on else f"Taken back {by}"
+    is_in = (report.get("date_entered") or "") == entered.acquired_on
+    return f"{said}." if is_in else f"{said}; the result that has it comes soon."
+
+
+FIELDS = ("across", "down", "between")
+
+
+async def change_spacing(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/spacing`: note it; all fields empty take it back."""
+    form = await read_form(request)
+    across, down, between = (form.get(field, "") for field in FIELDS)
+    scan = await take_spacing(request, (across, down, between))
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+
+
+async def take_spacing(request: web.Request, typed: tuple[str, str, str]) -> ScanRow:
+    """Note it for the scan of the address; HTTPBadRequest says why it cannot be taken."""
+    scan = await asked_scan(request)
+    try:
+        spacing = spacing_of(typed, _is_picture(scan))
+        await enter_spacing(
+            request.app[INDEX], request.app[RECORDS], scan, spacing, signer(request)
+        )
+    except WrongSpacing as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    return scan
+
+
+async def spacing_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What the form's template needs."""
+    entered = await entered_spacing(request.app[RECORDS], scan.scan_id)
+    numbers = entered.spacing.numbers if entered and entered.spacing else (None, None, None)
+    return {
+        "wants_spacing": wants_spacing(scan.report) and not scan.removed_at,
+        "is_picture": _is_picture(scan),
+        "spacing_typed": ["" if number is None else f"{number:g}" for number in numbers],
+        "spacing_words": _words(scan.report, entered),
+    }
+
+
+def _is_picture(scan: ScanRow) -> bool:
+    return bool(scan.report["input"]["kind"] == "image")
+
+
+def _words(report: dict[str, Any], entered: EnteredSpacing | None) -> str:
+    """Who entered it, and whether the result has it already."""
+    if entered is None:
+        return ""
+    by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
+    said = f"Entered {by}" if entered.spacing else f"Taken back {by}"
+    is_in = spacing_in(report) == entered.spacing
+    return f"{said}." if is_in else f"{said}; the result that has it comes soon."

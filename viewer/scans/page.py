@@ -1,0 +1,212 @@
+"""The page of one scan: whose it is, what was found, the canvas, numbers, revisions, files."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from aiohttp import web
+
+from daemon.drops import UNASSIGNED
+from daemon.index.patient_scans import is_in_conflict
+from daemon.index.people.overrides import entered_date
+from daemon.index.people.patients import Patient
+from daemon.index.scans import ScanRow, has_others, patients_with_content
+from daemon.outputs.wording import (
+    FILED_TWICE,
+    HASH_CHARACTERS,
+    IDENTITY_CONFLICT,
+    MOST_LESIONS,
+    NOT_KNOWN,
+    RANGE_MEANING,
+    WHY_REVISED,
+    finding_sentence,
+    moment_words,
+    network_words,
+    size_words,
+    spacing_words,
+    study_words,
+)
+from daemon.scan_history import wants_date
+from viewer.lookups import asked_revisions, asked_scan, known_patients
+from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, view_of
+from viewer.scans.files import Held, held_files, listed_files
+from viewer.scans.findings import facts, lesion_line, notes_beside
+from viewer.scans.overrides import date_words, spacing_values
+from viewer.scans.reviews import review_values
+from viewer.sessions import INDEX, RECORDS, SETTINGS
+from viewer.templating import age, render
+
+FIRST = "The first result."
+NO_REASON = "This result replaces the one before."
+
+
+@dataclass(frozen=True)
+class RevisionLine:
+    """One row of the table of revisions."""
+
+    number: int
+    published: str
+    why: str
+    size: str
+    is_newest: bool
+
+
+def revision_lines(revisions: list[ScanRow]) -> list[RevisionLine]:
+    """Newest first, as given."""
+    return [_line(scan, scan is revisions[0]) for scan in revisions]
+
+
+def _line(scan: ScanRow, is_newest: bool) -> RevisionLine:
+    size = size_words(scan.report) if scan.finding == "tumor" else ""
+    published = moment_words(scan.published_at)
+    return RevisionLine(scan.revision, published, _why(scan), size, is_newest)
+
+
+def _why(scan: ScanRow) -> str:
+    if scan.revision == 1:
+        return FIRST
+    notes = scan.report["quality"]
+    why = [str(note["message"]) for note in notes if note["code"] in WHY_REVISED]
+    return " ".join(why) or NO_REASON
+
+
+def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of a label and its words."""
+    given, model = report["input"], report["model"]
+    return [
+        ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
+        ("Network", network_words(report)),
+        ("Threshold", str(model["threshold"])),
+        ("Description", given["description"] or NOT_KNOWN),
+        ("Shape", _numbers(given["shape"], "{:d}")),
+        ("Spacing", spacing_words(report)),
+        ("Orientation", given["orientation"] or NOT_KNOWN),
+        ("Input SHA-256", _short(given["sha256"])),
+        ("Seconds", _seconds(report["seconds"])),
+    ]
+
+
+def _short(digest: str | None) -> str:
+    return digest[:HASH_CHARACTERS] if digest else NOT_KNOWN
+
+
+def _numbers(values: list[Any] | None, form: str) -> str:
+    if not values or None in values:
+        return NOT_KNOWN
+    return " x ".join(form.format(value) for value in values)
+
+
+def _seconds(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
+
+
+PICTURES = (
+    ("planes.png", "Three planes, through the largest lesion if there is one"),
+    *((f"lesion{number}.png", f"Lesion {number}") for number in range(1, MOST_LESIONS + 1)),
+    ("montage.png", "All slices with tumor and their neighbours"),
+    ("growth.png", "Volume over time, with ranges"),
+)
+
+
+async def show_scan(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}`: the newest revision of a scan, or the one that `?revision=` names."""
+    scan, revisions = await asked_revisions(request)
+    patients = await known_patients(request, [scan.patient_id])
+    outbox = request.app[SETTINGS].daemon.outbox
+    held = await asyncio.to_thread(held_files, outbox, scan)
+    values = {
+        "title": "Scan",
+        "section": "worklist",
+        "scan": scan,
+        "newest": revisions[0].revision,
+        "revisions": revision_lines(revisions),
+        **_whose(patients[scan.patient_id]),
+        **_found(scan),
+        **_files(scan, held),
+        **await _doubts(request, scan),
+        **await _canvas(request, scan, held),
+        **await _said(request, scan),
+        **await spacing_values(request, scan),
+    }
+    return render(request, "scan.html", values)
+
+
+async def tell_newest(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/newest`: for an open page, which revision counts now."""
+    scan = await asked_scan(request)
+    return web.json_response({"revision": scan.revision, "removed": scan.removed_at is not None})
+
+
+def _whose(patient: Patient) -> dict[str, Any]:
+    return {"patient": patient, "age": age(patient.birth_date, date.today())}
+
+
+def _found(scan: ScanRow) -> dict[str, Any]:
+    report = scan.report
+    notes, more = notes_beside(report)
+    return {
+        "acquired": moment_words(scan.acquired_at),
+        "study": study_words(scan.study_date, scan.accession),
+        "sentence": finding_sentence(report),
+        "facts": facts(report),
+        "range_meaning": RANGE_MEANING if report.get("volume_ml_range") else "",
+        "notes_beside": notes,
+        "notes_more": more,
+        "notes": [note["message"] for note in report["quality"]],
+        "lesions": [lesion_line(report, lesion) for lesion in report["lesions"]],
+        "series": report["input"].get("series", []),
+        "technical": technical_lines(report),
+        "removed": moment_words(scan.removed_at) if scan.removed_at else "",
+    }
+
+
+def _files(scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
+    return {
+        "query": f"?revision={scan.revision}",
+        "roles": {name: each.role for name, each in held.items()},
+        "files": listed_files(held),
+        "pictures": [(name, alt) for name, alt in PICTURES if name in held],
+    }
+
+
+async def _doubts(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What a report alone can't know: that patients were mixed up."""
+    index = request.app[INDEX]
+    filed_under = await patients_with_content(index, scan.content_sha256)
+    doubts = [FILED_TWICE] if len(filed_under) > 1 else []
+    if await is_in_conflict(index, scan.patient_id):
+        doubts.append(IDENTITY_CONFLICT)
+    return {"doubts": doubts}
+
+
+async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
+    """The scan for the canvas, and the one before it, to be shown beside it."""
+    settings, index = request.app[SETTINGS], request.app[INDEX]
+    nose_left = settings.viewer.sagittal_nose_left
+    prior = await prior_of(index, scan)
+    prior_view = None
+    if prior is not None:
+        prior_held = await asyncio.to_thread(held_files, settings.daemon.outbox, prior)
+        prior_view = view_of(prior, prior_held, nose_left)
+    return {
+        "view": view_of(scan, held, nose_left),
+        "prior": prior,
+        "prior_acquired": moment_words(prior.acquired_at) if prior else "",
+        "prior_view": prior_view,
+        "alignment": align(scan, prior) if prior else None,
+        "can_compare": scan.patient_id != UNASSIGNED and await has_others(index, scan),
+        "windows": VIEW_WINDOWS,
+    }
+
+
+async def _said(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What people entered about the scan: reviews and its date."""
+    report = scan.report
+    entered = await entered_date(request.app[RECORDS], scan.scan_id)
+    return {
+        "wants_date": wants_date(report),
+        "date_entered": entered.acquired_on if entered else "",
+        "date_words": date_words(report, entered),
+        **await review_values(request, scan),
+    }

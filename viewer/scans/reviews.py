@@ -1,0 +1,230 @@
+"""The review of a scan: accept, reject or ask for a correction; and the review history in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from daemon.index.people.corrections import Correction, corrections_of
+from daemon.index.people.reviews import Decision, Review, add_review, reviews_of
+from daemon.index.scans import ScanRow, revisions_of
+from daemon.outputs.wording import moment_words
+from daemon.records.reviews import drawn_by, is_corrected
+from daemon.scan_history import judged_revision
+from viewer.lookups import asked_scan, known_patients
+from viewer.scans.corrections import correction_values
+from viewer.sessions import INDEX, RECORDS, signer
+from viewer.templating import read_form, render
+
+DECISIONS = {
+    Decision.ACCEPTED: "Accept",
+    Decision.REJECTED: "Reject",
+    Decision.NEEDS_CORRECTION: "Needs correction",
+}
+KEYS = {Decision.ACCEPTED: "a", Decision.REJECTED: "r", Decision.NEEDS_CORRECTION: ""}
+SAID = {
+    Decision.ACCEPTED: "Accepted",
+    Decision.REJECTED: "Rejected",
+    Decision.NEEDS_CORRECTION: "Needs correction",
+}
+OTHER = "other"
+REASONS = {
+    "missed": "Missed tumor",
+    "not_tumor": "Not tumor",
+    "border": "Border wrong",
+    "place": "Wrong side or place",
+    "scan": "Wrong scan",
+    OTHER: "Other",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a page showed when it was opened: the mask's revision, the last statement's number,
+    and how many corrected masks there were. It stands in the form as `token`."""
+
+    revision: int
+    review_id: int
+    corrections: int
+
+    @property
+    def token(self) -> str:
+        """It in the form."""
+        return f"{self.revision}.{self.review_id}.{self.corrections}"
+
+    @classmethod
+    def of(cls, scan: ScanRow, reviews: list[Review], corrections: list[Correction]) -> "Seen":
+        """What a page shows that is made now; lists have the latest first."""
+        last = reviews[0].review_id if reviews else 0
+        return cls(judged_revision(scan.report), last, len(corrections))
+
+    @classmethod
+    def read(cls, token: str) -> "Seen":
+        """From a form; what is no token has seen nothing."""
+        parts = token.split(".")
+        is_told = len(parts) == 3 and all(part.isdecimal() and len(part) < 16 for part in parts)
+        return cls(*(int(part) for part in parts)) if is_told else cls(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What somebody said of a mask, in words; older: about which revision, if not the newest."""
+
+    said: str
+    by: str
+    at: str
+    comment: str
+    older: str
+
+
+def statement(review: Review, judged: int) -> Statement:
+    """A review in words, on a page whose mask is of revision `judged`."""
+    reason = REASONS.get(review.reason, "")
+    said = f"{SAID[review.decision]}: {reason.lower()}" if reason else SAID[review.decision]
+    older = f"about the mask of revision {review.revision}" if review.revision != judged else ""
+    return Statement(said, review.reviewer, moment_words(review.at), review.comment, older)
+
+
+def mask_words(scan: ScanRow, revisions: list[ScanRow]) -> str:
+    """Who drew the newest mask, where that is not plainly the network's only one."""
+    if is_corrected(scan.report):
+        mask = scan.report["mask"]
+        by = f"by {mask['by']}, {moment_words(mask['at'])}"
+        dice = mask["agreement"]["dice"]
+        return (
+            f"The newest mask was corrected {by}. It agrees with the network's at Dice {dice:.2f}."
+        )
+    drawn = next((row.report["mask"] for row in revisions if is_corrected(row.report)), None)
+    if drawn is None:
+        return ""
+    return (
+        f"{drawn['by']} had corrected an earlier mask; then the network judged this scan again."
+        " The newest counts. The corrected one is kept in its revision."
+    )
+
+
+def news_since(
+    seen: Seen, scan: ScanRow, reviews: list[Review], corrections: list[Correction]
+) -> list[str]:
+    """What has come since the page was opened, a sentence each."""
+    judged = judged_revision(scan.report)
+    news = [f"Revision {judged} has come with a new mask."] if judged != seen.revision else []
+    for each in reviews:
+        if each.review_id > seen.review_id:
+            said = statement(each, judged)
+            comment = f" “{said.comment}”" if said.comment else ""
+            older = f", {said.older}" if said.older else ""
+            news.append(f"{said.by} said{older}: {said.said}.{comment}")
+    for drawn in corrections[: max(0, len(corrections) - seen.corrections)]:
+        news.append(f"{drawn.corrected_by} has sent a corrected mask.")
+    return news
+
+
+LONGEST_COMMENT = 2000  # characters
+NO_DECISION = "Please choose whether the mask is right."
+NO_REASON = "Please choose why the mask is rejected."
+NO_COMMENT = "Please say in the comment what is wrong with the mask."
+TOO_LONG = f"The comment is longer than {LONGEST_COMMENT} characters."
+NO_REVISION = "There is no such revision of this scan."
+
+
+async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What the review section of a scan's page shows."""
+    reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
+    corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
+    judged = judged_revision(scan.report)
+    revisions = await revisions_of(request.app[INDEX], scan.scan_id)
+    return {
+        "decisions": [(value, label, KEYS[value]) for value, label in DECISIONS.items()],
+        "reasons": REASONS,
+        "statements": [statement(review, judged) for review in reviews],
+        "seen": Seen.of(scan, reviews, corrections).token,
+        "judged_revision": judged,
+        "was_saved": "saved" in request.query,
+        "mask_words": mask_words(scan, revisions),
+        **await correction_values(request, scan, corrections),
+    }
+
+
+async def review(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/reviews`: add a statement about the mask that was shown.
+
+    Where the page has become old meanwhile, what is new is shown first, to be confirmed.
+    """
+    form = await read_form(request)
+    scan = await asked_scan(request)
+    late = await take_statement(request, scan, form)
+    if late is not None:
+        return await _ask_again(request, scan, late)
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}?saved=1#review")
+
+
+@dataclass(frozen=True)
+class Late:
+    """A statement from what is old by now: what came since, in sentences, and what was said."""
+
+    now_seen: Seen
+    news: list[str]
+    fields: dict[str, Any]
+
+
+async def take_statement(
+    request: web.Request, scan: ScanRow, form: Mapping[str, str]
+) -> Late | None:
+    """Add what was said of a mask, or tell what its author had not seen. Raises HTTPBadRequest."""
+    decision, reason, comment = _checked(form)
+    about = await _asked_revision(request, scan, form.get("revision", ""))
+    reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
+    corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
+    now_seen, seen = Seen.of(scan, reviews, corrections), Seen.read(form.get("seen", ""))
+    if seen != now_seen:
+        fields = {"decision": decision, "reason": reason, "comment": comment}
+        news = news_since(seen, scan, reviews, corrections)
+        return Late(now_seen, news, fields | {"revision": about[0]})
+    said = (scan.scan_id, about[0], decision, comment, signer(request), reason, about[1])
+    await add_review(request.app[RECORDS], *said)
+    return None
+
+
+def _checked(form: Mapping[str, str]) -> tuple[Decision, str, str]:
+    """Decision, reason ('' unless rejected) and comment of a form; HTTPBadRequest."""
+    decision, comment = form.get("decision", ""), form.get("comment", "").strip()
+    if decision not in DECISIONS:
+        raise web.HTTPBadRequest(text=NO_DECISION)
+    reason = form.get("reason", "") if decision == Decision.REJECTED else ""
+    if decision == Decision.REJECTED and reason not in REASONS:
+        raise web.HTTPBadRequest(text=NO_REASON)
+    if not comment and (decision == Decision.NEEDS_CORRECTION or reason == OTHER):
+        raise web.HTTPBadRequest(text=NO_COMMENT)
+    if len(comment) > LONGEST_COMMENT:
+        raise web.HTTPBadRequest(text=TOO_LONG)
+    return Decision(decision), reason, comment
+
+
+async def _asked_revision(request: web.Request, scan: ScanRow, typed: str) -> tuple[int, str]:
+    """The revision that a form is about, and who drew its mask; HTTPBadRequest if there is none."""
+    for row in await revisions_of(request.app[INDEX], scan.scan_id):
+        if str(row.revision) == typed:
+            return judged_revision(row.report), drawn_by(row.report)
+    raise web.HTTPBadRequest(text=NO_REVISION)
+
+
+async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Response:
+    """The statement once more, under what came meanwhile: it may still be confirmed."""
+    patients = await known_patients(request, [scan.patient_id])
+    about, fields = late.fields["revision"], late.fields
+    values = {
+        "title": "Review: please look again",
+        "section": "worklist",
+        "scan": scan,
+        "patient": patients[scan.patient_id],
+        "age": None,
+        "news": late.news,
+        "is_older": about != late.now_seen.revision,
+        "said": statement(
+            Review(scan.scan_id, about, fields["decision"], "", "", "", fields["reason"]), about
+        ).said,
+        "fields": fields | {"seen": late.now_seen.token},
+    }
+    return render(request, "review_confirm.html", values, 409)

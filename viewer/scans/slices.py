@@ -1,0 +1,158 @@
+"""Slices as PNG for browsers without WebGL2, and thumbnails for lists."""
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from io import BytesIO
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from PIL import Image
+
+from daemon.pipeline.slice_options import MARKS, WINDOWS, Look, draw
+from daemon.pipeline.worker_processes import Slot, WorkerFailed
+from daemon.settings import Allowance
+from model.errors import NoSuchSlice
+from viewer.lookups import asked_revision, asked_scan
+from viewer.scans.files import PNG, ROLES, find_file
+from viewer.sessions import SETTINGS
+
+KEPT_BYTES = 64_000_000
+MOST_WAITING = 20  # requests; who scrolls on drops those that it no longer wants
+NO_SLICE = "There is no such slice."
+
+
+class Slices:
+    """Draws slices one after the other, and keeps the last ones."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._slot = Slot()
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._kept: OrderedDict[tuple[Path, Look], bytes] = OrderedDict()
+        self._bytes = 0
+
+    async def picture(self, folder: Path, look: Look) -> bytes:
+        """A slice as PNG. Raises GliowatchError, or HTTPServiceUnavailable if too many wait."""
+        if self._waiting >= MOST_WAITING:
+            raise web.HTTPServiceUnavailable(text="Too many slices are asked for; please wait.")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return self._known(folder, look) or await self._draw(folder, look)
+        finally:
+            self._waiting -= 1
+
+    def _known(self, folder: Path, look: Look) -> bytes | None:
+        content = self._kept.get((folder, look))
+        if content is not None:
+            self._kept.move_to_end((folder, look))
+        return content
+
+    async def _draw(self, folder: Path, look: Look) -> bytes:
+        content = await self._slot.run(self._allowance, draw, folder, look)
+        self._kept[folder, look] = content
+        self._bytes += len(content)
+        while self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
+        return content
+
+    def close(self) -> None:
+        """End the process."""
+        self._slot.close()
+
+
+SLICES = web.AppKey("slices", Slices)
+
+
+async def open_slices(app: web.Application) -> AsyncIterator[None]:
+    """While the application runs; the process itself starts with the first slice."""
+    viewer = app[SETTINGS].viewer
+    app[SLICES] = Slices(Allowance(viewer.slice_seconds, viewer.slice_memory_mb * 10**6))
+    yield
+    app[SLICES].close()
+
+
+async def send_slice(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/slices/{number}.png`: counted from 1; `?marks=`, `window=`, `opacity=`."""
+    scan = await asked_revision(request)
+    folder = request.app[SETTINGS].daemon.outbox / os.fsdecode(scan.folder)
+    if scan.removed_at or not await asyncio.to_thread(folder.is_dir):
+        raise web.HTTPNotFound(text="This scan has no files any more.")
+    try:
+        content = await request.app[SLICES].picture(folder, asked_look(request))
+    except NoSuchSlice as error:
+        raise web.HTTPNotFound(text=str(error)) from None
+    except WorkerFailed:
+        raise web.HTTPServiceUnavailable(text="This slice could not be drawn.") from None
+    return web.Response(body=content, headers={hdrs.CONTENT_TYPE: "image/png"})
+
+
+def asked_look(request: web.Request) -> Look:
+    """What the address asks for; HTTPNotFound for what no page of ours asks."""
+    query = request.query
+    try:
+        look = Look(
+            int(request.match_info["number"]) - 1,
+            int(query.get("window", "1")),
+            query.get("marks", "outline"),
+            int(query.get("opacity", "40")) / 100,
+        )
+    except ValueError:
+        raise web.HTTPNotFound(text=NO_SLICE) from None
+    if look.window not in WINDOWS or look.marks not in MARKS or not 0 <= look.opacity <= 1:
+        raise web.HTTPNotFound(text=NO_SLICE)
+    return look
+
+
+SIZE = 96  # pixels, of the longer edge
+MOST = 2000  # thumbnails in memory; some 10 kilobytes each
+AT_ONCE = 2
+
+
+class Thumbnails:
+    """The thumbnails that were asked for last, by their scan's published folder."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def of(self, folder: bytes, picture: Path) -> bytes | None:
+        """The thumbnail as PNG; None if the picture cannot be read. What is published stays."""
+        if folder not in self._kept:
+            async with self._turns:
+                small = await asyncio.to_thread(_shrink, picture)
+            if small is None:
+                return None
+            self._kept[folder] = small
+            if len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(folder)
+        return self._kept[folder]
+
+
+async def send_thumbnail(request: web.Request) -> web.StreamResponse:
+    """`/scans/{scan_id}/thumb.png`: the overlay of the newest revision, small."""
+    scan = await asked_scan(request)
+    outbox = request.app[SETTINGS].daemon.outbox
+    picture = await asyncio.to_thread(find_file, outbox, scan, ROLES["overlay.png"])
+    small = await request.app[THUMBNAILS].of(scan.folder, picture) if picture else None
+    if small is None:
+        raise web.HTTPNotFound(text="This scan has no picture.")
+    return web.Response(body=small, content_type=PNG)
+
+
+def _shrink(picture: Path) -> bytes | None:
+    try:
+        with Image.open(picture, formats=["PNG"]) as opened:
+            opened.thumbnail((SIZE, SIZE))
+            small = BytesIO()
+            opened.save(small, "PNG")
+    except (OSError, ValueError, SyntaxError):  # gone meanwhile, or damaged on the disk
+        return None
+    return small.getvalue()
+
+
+THUMBNAILS = web.AppKey("thumbnails", Thumbnails)

@@ -1,0 +1,117 @@
+"""Rendering a template, reading a form that must be ours, and short words for sizes and times."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from daemon.drops import State
+from daemon.outputs import wording
+from daemon.outputs.wording import RESEARCH_USE, size_words
+from daemon.permissions import RIGHTS
+from viewer.sessions import SESSION, Session, same_secret
+
+KINDS = wording.KINDS | {
+    "zip": "Zip",
+    "loose": "File",
+    "again": "Judged again",
+    "compare": "Compared again",
+    "correct": "Corrected mask",
+}
+OLDEST = 130  # years
+STATES = {
+    State.WAITING: "Waiting",
+    State.RUNNING: "Running",
+    State.DONE: "Done",
+    State.DUPLICATE: "Duplicate",
+    State.REJECTED: "Rejected",
+}
+
+
+def state_words(state: State, rested: bool) -> str:
+    """A drop's state; files that still change are being copied."""
+    if state is State.WAITING and not rested:
+        return "Being copied"
+    return STATES[state]
+
+
+def found_size(report: dict[str, Any]) -> str:
+    """The size of what was found, or '' if nothing was."""
+    return size_words(report) if report["finding"] == "tumor" else ""
+
+
+def age(birth_date: str, today: date) -> int | None:
+    """Full years since an ISO birth date; None if it is not known or cannot be right."""
+    try:
+        born = date.fromisoformat(birth_date)
+    except ValueError:
+        return None
+    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return years if 0 <= years <= OLDEST else None
+
+
+def night_since(now: datetime, begins: int) -> datetime:
+    """The last time before `now` that the clock showed this full hour; now: with a time zone."""
+    today = now.replace(hour=begins, minute=0, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def night_words(since: datetime, now: datetime) -> str:
+    """What to call the time since then."""
+    return "Since this evening" if since.date() == now.date() else "Last night"
+
+
+def stored(moment: datetime) -> str:
+    """A moment as the databases keep it: UTC, ISO 8601 with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def start_of(day: date) -> datetime:
+    """The first moment of a day, by the clock of this machine."""
+    return datetime.combine(day, time()).astimezone()
+
+
+def local_words(moment: str) -> str:
+    """A stored moment to the minute, by the clock of this machine."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def clock_words(moment: str) -> str:
+    """The time of the day of a stored moment."""
+    return local_words(moment)[11:]
+
+
+LONGEST_NAME = 100  # characters, of whoever signs a form
+CSRF_HEADER = "X-CSRF-Token"  # what htmx sends with each of its requests
+STALE_FORM = "This form is out of date; please open it again."
+
+
+def render(
+    request: web.Request, template: str, values: Mapping[str, Any], status: int = 200
+) -> web.Response:
+    """A page; `values` needs `title`, and `section` where the navigation marks one."""
+    session = request.get(SESSION)
+    common = {
+        "research_use": RESEARCH_USE,
+        "signed_in": session is not None,
+        "csrf": session.csrf if session else "",
+        "who": session.full_name if session else "",
+        "rights": RIGHTS[session.role] if session else (),
+    }
+    return aiohttp_jinja2.render_template(template, request, {**common, **values}, status=status)
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The text fields of a posted form of this session; HTTPForbidden for any other."""
+    posted = await request.post()
+    form = {name: value for name, value in posted.items() if isinstance(value, str)}
+    check_csrf(request[SESSION], form.get("csrf", request.headers.get(CSRF_HEADER, "")))
+    return form
+
+
+def check_csrf(session: Session, claimed: str) -> None:
+    """HTTPForbidden unless the form came from one of this session's own pages."""
+    if not same_secret(claimed, session.csrf):
+        raise web.HTTPForbidden(text=STALE_FORM)

@@ -1,0 +1,1 @@
+"""The upload page: files held beside the inbox, shown in words, sent, and followed."""

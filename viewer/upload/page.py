@@ -1,0 +1,129 @@
+"""The upload page, its plain form, and what became of what was sent."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from daemon.drops import UNASSIGNED, State, readable
+from daemon.index.inventory import SentDrop, drops_of_upload
+from daemon.index.people.patients import Patient, find_patient
+from daemon.intake.inbox_scan import NameRules
+from daemon.outputs.wording import FINDING_WORDS
+from viewer.health import stopped_sentence
+from viewer.lookups import known_patients
+from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
+from viewer.templating import STATES, render
+from viewer.upload.form import choices
+from viewer.upload.staging import DESK, Sent, refuse_when_full, refuse_without_inbox
+from viewer.uploads_streaming import MEGABYTE, Place, receive
+
+NO_FILE = "No file was chosen."
+
+
+async def show_upload(request: web.Request) -> web.StreamResponse:
+    """`GET /upload`: the page; `?patient=` chooses a patient beforehand."""
+    return await _page(request, {}, 200)
+
+
+async def take_upload(request: web.Request) -> web.StreamResponse:
+    """`POST /upload`: write the files into the inbox as one drop."""
+    count = await place_upload(request)
+    if count == 0:
+        return await _page(request, {"plain_wrong": NO_FILE}, 400)
+    raise web.HTTPSeeOther(f"/?received={count}")
+
+
+async def place_upload(request: web.Request) -> int:
+    """Stream the files of a multipart request into the inbox as one drop; how many they were."""
+    settings = request.app[SETTINGS]
+    await refuse_without_inbox(request.app)
+    await refuse_when_full(request)
+
+    async def folder_of(choice: str) -> str:
+        """The patient's folder for the form's choice, which is a patient_key or `unassigned`."""
+        if choice == UNASSIGNED:
+            return UNASSIGNED
+        patient = await find_patient(request.app[RECORDS], choice)
+        if patient is None:
+            raise web.HTTPBadRequest(text="There is no such patient.")
+        return patient.patient_id
+
+    daemon, limit = settings.daemon, settings.viewer.max_upload_mb * MEGABYTE
+    rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+    return await receive(request, Place(daemon.inbox, rules, limit), folder_of)
+
+
+async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
+    """The page with a form that could not be sent yet."""
+    return await _page(request, form, 400)
+
+
+async def _page(request: web.Request, more: dict[str, Any], status: int) -> web.Response:
+    chosen = request.query.get("patient", UNASSIGNED)
+    values = {
+        "title": "Upload",
+        "section": "upload",
+        "patients": await choices(request, chosen),
+        "unassigned": UNASSIGNED,
+        "chosen": chosen,
+        "max_mb": request.app[SETTINGS].viewer.max_upload_mb,
+        **await sent_lines(request),
+        **more,
+    }
+    return render(request, "upload.html", values, status)
+
+
+RESTING = "Resting until it is complete"
+NOT_SEEN = "Arrived, not seen yet"
+
+
+@dataclass(frozen=True)
+class SentLine:
+    """One scan that was sent, in words; state: for its colour."""
+
+    patient: Patient
+    label: str
+    state: str
+    words: str
+    reason: str = ""
+    scan_id: str = ""
+    finding: str = ""
+
+
+async def show_sent(request: web.Request) -> web.StreamResponse:
+    """`GET /upload/sent`: the list alone, for htmx."""
+    return aiohttp_jinja2.render_template("upload_sent.html", request, await sent_lines(request))
+
+
+async def sent_lines(request: web.Request) -> dict[str, Any]:
+    """Values of the list's template: what this session sent, the newest first."""
+    sent = request.app[DESK].sent.get(request[SESSION].key, [])
+    patients = await known_patients(request, {each.patient_id for each in sent})
+    lines: list[SentLine] = []
+    for each in sent:
+        lines += await _lines(request, each, patients[each.patient_id])
+    moving = any(line.state in (State.WAITING, State.RUNNING) for line in lines)
+    return {"sent": lines, "moving": moving, "stopped": await stopped_sentence(request)}
+
+
+async def _lines(request: web.Request, sent: Sent, patient: Patient) -> list[SentLine]:
+    drops = await drops_of_upload(request.app[INDEX], sent.patient_id, sent.folder)
+    if not drops:
+        return [SentLine(patient, _count(sent.files), State.WAITING, NOT_SEEN)]
+    return [_line(patient, drop) for drop in drops]
+
+
+def _line(patient: Patient, drop: SentDrop) -> SentLine:
+    is_one = drop.files == 1 and b"/" in drop.unit
+    label = readable(os.path.basename(drop.unit.split(b"\0")[0])) if is_one else _count(drop.files)
+    resting = drop.state is State.WAITING and not drop.rested
+    words = RESTING if resting else STATES[drop.state]
+    finding = FINDING_WORDS.get(drop.finding, "")
+    return SentLine(patient, label, drop.state, words, drop.reason, drop.scan_id, finding)
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"

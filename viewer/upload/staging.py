@@ -1,0 +1,157 @@
+"""The uploads that this viewer holds until they are sent, and the worker that looks into them."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from daemon.drops import Drop
+from daemon.intake.inbox_scan import NameRules, is_away
+from daemon.intake.uploads import Held, clear_held, hold
+from daemon.operations.status import has_room
+from daemon.pipeline.worker_processes import Slot, WorkerFailed
+from daemon.settings import Allowance, Settings
+from viewer.sessions import INDEX, SETTINGS
+
+if TYPE_CHECKING:
+    from daemon.intake.upload_preview import Understood
+
+
+LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
+MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
+MOST_SCANS = 200  # in one upload
+SWEEP_SECONDS = 300.0
+MOST_SENT = 20  # uploads that a person sees the state of
+FULL = "The disk of the inbox is too full for this: please tell the administrator."
+GONE = "This upload is not there any more: please choose the files again."
+
+
+@dataclass
+class Upload:
+    """One upload that somebody fills. received: bytes so far, of half files too."""
+
+    held: Held
+    session: str
+    received: int = 0
+    scans: tuple["Understood", ...] = ()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An upload that is in the inbox now. folder: below the inbox, as bytes."""
+
+    patient_id: str
+    folder: bytes
+    files: int
+    at: float
+
+
+@dataclass
+class Desk:
+    """All uploads of one viewer by name, and what each session sent, the newest first."""
+
+    settings: Settings
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    sent: dict[str, list[Sent]] = field(default_factory=dict)
+    slot: Slot = field(default_factory=Slot)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def rules(self) -> NameRules:
+        """Which names the daemon passes over."""
+        daemon = self.settings.daemon
+        return NameRules(daemon.ignore_names, daemon.wait_suffixes)
+
+    async def begin(self, session: str) -> Upload:
+        """A new upload of a session. Raises NotHeld, OSError."""
+        own = [upload for upload in self.uploads.values() if upload.session == session]
+        if len(own) >= MOST_OPEN:  # it was left without being sent or given up
+            self.forget(own[0])
+            await asyncio.to_thread(own[0].held.cancel)
+        held = await asyncio.to_thread(hold, self.settings.daemon.inbox, self.rules)
+        upload = Upload(held, session)
+        self.uploads[held.name] = upload
+        return upload
+
+    def find(self, name: str, session: str) -> Upload:
+        """The upload of this name, which its own session alone may ask for; or HTTPNotFound."""
+        upload = self.uploads.get(name)
+        if upload is None or not secrets.compare_digest(upload.session, session):
+            raise web.HTTPNotFound(text=GONE)
+        return upload
+
+    async def look(self, upload: Upload) -> tuple["Understood", ...]:
+        """What an upload holds, told by a worker; kept until something else is added."""
+        listing = await asyncio.to_thread(upload.held.listing)
+        found: list[Understood] = []
+        for drop in list(listing.drops.values())[:MOST_SCANS]:
+            found += await self._look_at(upload.held, drop)
+        upload.scans = tuple(found)
+        return upload.scans
+
+    async def content_of(self, upload: Upload, drop: Drop) -> str:
+        """The hash by which a scan will be known. Raises GliowatchError."""
+        from daemon.intake.upload_preview import content_of
+
+        async with self.turn:
+            return await self.slot.run(LOOK, content_of, upload.held.root, drop)
+
+    async def _look_at(self, held: Held, drop: Drop) -> tuple["Understood", ...]:
+        from daemon.intake.upload_preview import not_understood, understand
+
+        try:
+            async with self.turn:
+                flair = self.settings.model.flair_rules
+                return await self.slot.run(LOOK, understand, held.root, drop, flair)
+        except WorkerFailed as error:
+            return (not_understood(drop, str(error)),)
+
+    def forget(self, upload: Upload) -> None:
+        """It was sent, or given up."""
+        self.uploads.pop(upload.held.name, None)
+
+    def note_sent(self, session: str, sent: Sent) -> None:
+        """Its state is told on the page from now on."""
+        self.sent[session] = [sent, *self.sent.get(session, [])][:MOST_SENT]
+
+
+DESK = web.AppKey("desk", Desk)
+
+
+async def keep_desk(app: web.Application) -> AsyncIterator[None]:
+    """Clears what an earlier viewer held, then again and again what nobody touches any more."""
+    desk = app[DESK] = Desk(app[SETTINGS])
+    inbox = app[SETTINGS].daemon.inbox
+    await asyncio.to_thread(clear_held, inbox, 0.0)
+    sweeper = asyncio.create_task(_sweep(desk))
+    yield
+    sweeper.cancel()
+    desk.slot.close()
+
+
+async def refuse_without_inbox(app: web.Application) -> None:
+    """HTTPServiceUnavailable where the inbox is not the folder that the index knows."""
+    if await is_away(app[SETTINGS].daemon.inbox, app[INDEX]):
+        raise web.HTTPServiceUnavailable(
+            text="The inbox folder is not there: please tell the administrator."
+        )
+
+
+async def refuse_when_full(request: web.Request) -> None:
+    """What arrives must leave the disk the reserve that the daemon needs to judge at all."""
+    daemon = request.app[SETTINGS].daemon
+    needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
+    if not await asyncio.to_thread(has_room, daemon.inbox, needed):
+        raise web.HTTPInsufficientStorage(text=FULL)
+
+
+async def _sweep(desk: Desk) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await asyncio.to_thread(clear_held, desk.settings.daemon.inbox)
+        for upload in list(desk.uploads.values()):
+            if not upload.held.root.exists():
+                desk.forget(upload)

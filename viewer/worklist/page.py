@@ -1,0 +1,212 @@
+"""The worklist: one row a scan, last night in numbers, and what has changed while it is open."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from daemon.index.people.patient_search import MOST_FOUND
+from daemon.index.worklist.pages import OPEN, Asked, Filters, count_changed, page_of
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import Situation, row_of_scan, situation_of, worklist_rows
+from viewer.health import longest_silence
+from viewer.live_updates import LIVE, SHARED
+from viewer.lookups import GONE, recall
+from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
+from viewer.templating import local_words, night_since, night_words, render, stored
+from viewer.worklist.filter_and_sort import NUMBER, Address, arrival, asked_of, read_address
+from viewer.worklist.rows import FINDINGS, FLAGS, SIDES, html_of, known_rows
+
+DAEMON_STOPPED = (
+    "gliowatch does not look through the inbox at the moment: nothing new is judged."
+    " Please tell the administrator."
+)
+PAUSED = "The queue is paused: what waits begins when it is resumed."
+DISK_LOW = "The disk is nearly full: what waits begins when there is room."
+
+
+async def standing(request: web.Request) -> dict[str, Any]:
+    """Last night in numbers, what keeps the work from going on, and the mark of this moment.
+
+    Before it, the rows are brought up to date with the records, if they are not.
+    """
+    now, joined = datetime.now().astimezone(), request.app[JOINED]
+    since = night_since(now, request.app[SETTINGS].viewer.night_begins)
+    found = await situation_of(joined, stored(since))
+    if found.is_behind:
+        await catch_up(joined, request.app[RECORDS])
+        found = await situation_of(joined, stored(since))
+    return {
+        "night": night_words(since, now),
+        "night_since": local_words(stored(since)),
+        "numbers": _numbers(found.arrived),
+        "received": sum(found.arrived.values()),
+        "obstacles": list(_obstacles(request, found)),
+        "is_empty": found.is_empty,
+        "mark": found.mark,
+    }
+
+
+def _numbers(arrived: dict[str, int]) -> list[tuple[str, str, int]]:
+    """What is said, the filter that shows it, and how many there are."""
+    duplicates = arrived.get("duplicate", 0)
+    to_review = arrived.get("review", 0)
+    numbers = [
+        ("received", "", sum(arrived.values()) - duplicates),
+        ("done", "done", arrived.get("done", 0)),
+        ("needs review" if to_review == 1 else "need review", "review", to_review),
+        ("failed", "failed", arrived.get("failed", 0)),
+        ("waiting or running", "open", sum(arrived.get(state, 0) for state in OPEN)),
+    ]
+    return [*numbers, ("duplicates", "duplicate", duplicates)] if duplicates else numbers
+
+
+def _obstacles(request: web.Request, found: Situation) -> Iterator[str]:
+    looked_at, longest = found.looked_at, longest_silence(request.app)
+    if looked_at is None or time.time() - looked_at > longest:
+        yield DAEMON_STOPPED
+    if found.is_paused:
+        yield PAUSED
+    if found.is_disk_low:
+        yield DISK_LOW
+
+
+PAGE = 50
+MOST_NEWS = 100
+COLUMNS = {
+    "patient": "Patient",
+    "date": "Scan date",
+    "state": "State",
+    "finding": "Finding",
+    "volume": "Volume",
+    "side": "Side, lobe",
+    "change": "Change",
+    "flags": "Flags",
+    "reviewer": "Review",
+}
+ALL_REVIEWED = "There is no other scan here that nobody has reviewed."
+TOO_MANY = f"More than {MOST_FOUND} patients match, and not all are shown; please type more."
+
+
+async def show_worklist(request: web.Request) -> web.StreamResponse:
+    """`/`: a page of rows. Empty fields, as a form sends them, are taken out of the address."""
+    address = read_address(request)
+    if any(value == "" for value in request.query.values()):
+        raise web.HTTPSeeOther(address.link())
+    above = await standing(request)  # first: a row that changes meanwhile is told as a change
+    asked = await asked_of(request, address)
+    page = await page_at(request, address, asked)
+    values = {
+        "title": "Worklist",
+        "section": "worklist",
+        "address": address,
+        "here": address.link(after=address.after, before=address.before),
+        "columns": COLUMNS.items(),
+        "sorted_by": COLUMNS.get(address.sort, "arrival").lower(),
+        "findings": FINDINGS,
+        "sides": SIDES,
+        "flags": FLAGS,
+        "search": recall(request[SESSION], address.q) or "",
+        "is_gone": asked is None,
+        "message": _message(request, asked),
+        "recent_days": request.app[SETTINGS].viewer.recent_days,
+        "rows": html_of(request, await known_rows(request, page.shown)),
+        "earlier": page.earlier,
+        "later": page.later,
+        **above,
+    }
+    return render(request, "worklist.html", values)
+
+
+async def show_rows(request: web.Request) -> web.StreamResponse:
+    """`/worklist/rows?ids=…&since=…`: the rows of an open page as they are now, and what is new."""
+    turn, text = request.app[LIVE].turn, recall(request[SESSION], request.query.get("q", ""))
+    if turn is None:
+        return await _rows_now(request)
+
+    async def make() -> str:
+        return (await _rows_now(request)).text or ""
+
+    key = (request.query_string, text)  # nothing else of a session is in it
+    shared = await request.app[SHARED].get(turn, key, make)
+    return web.Response(text=shared, content_type="text/html")
+
+
+async def _rows_now(request: web.Request) -> web.Response:
+    address, ids = read_address(request), request.query.get("ids", "").split(",")
+    since = request.query.get("since", "")
+    numbers = [int(each) for each in ids if NUMBER.fullmatch(each)][: 2 * PAGE]
+    if not NUMBER.fullmatch(since):
+        raise web.HTTPNotFound(text="There is no such page of the list.")
+    above = await standing(request)
+    rows = await known_rows(request, numbers)
+    asked = await asked_of(request, address)
+    changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
+    values = {
+        "rows": html_of(request, rows),
+        "gone": sorted(set(numbers) - {row.row_id for row in rows}),
+        "news": len(changed),
+        "most_news": MOST_NEWS,
+        **above,
+    }
+    return render(request, "worklist_rows.html", values)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows of a page, and those before and after which the pages beside it lie."""
+
+    shown: list[int]
+    earlier: int | None
+    later: int | None
+
+
+async def page_at(request: web.Request, address: Address, asked: Asked | None) -> Page:
+    """The page of an address; an empty one for a search that is not known any more."""
+    found = await page_of(request.app[JOINED], asked, PAGE + 1) if asked else []
+    shown = found[-PAGE:] if address.before else found[:PAGE]
+    more = len(found) > PAGE
+    has_later = bool(address.before) or more
+    has_earlier = more if address.before else bool(address.after)
+    return Page(
+        shown,
+        shown[0] if shown and has_earlier else None,
+        shown[-1] if shown and has_later else None,
+    )
+
+
+async def _changed(request: web.Request, asked: Asked, since: int) -> set[int]:
+    return await count_changed(request.app[JOINED], asked.filters, since, MOST_NEWS)
+
+
+def _message(request: web.Request, asked: Asked | None) -> str:
+    """What to say after something else; the address carries a number or a word, never a text."""
+    if asked is None:
+        return GONE
+    if asked.filters.patients is not None and len(asked.filters.patients) >= MOST_FOUND:
+        return TOO_MANY
+    if request.query.get("said") == "reviewed":
+        return ALL_REVIEWED
+    count = request.query.get("received", "")
+    if count and not NUMBER.fullmatch(count):
+        raise web.HTTPNotFound(text="There is no such list.")
+    if not count or int(count) == 0:
+        return ""
+    files = "1 file" if int(count) == 1 else f"{int(count)} files"
+    return f"{files} received; the scan appears here once it has rested."
+
+
+async def show_next(request: web.Request) -> web.StreamResponse:
+    """`/next?after=<scan_id>`: leads to the next scan that nobody has reviewed, from the top on."""
+    joined, scan_id = request.app[JOINED], request.query.get("after", "")
+    await catch_up(joined, request.app[RECORDS])
+    since, _ = arrival(request, Address())
+    filters = Filters(is_unreviewed=True, arrived_since=since)
+    here = await row_of_scan(joined, scan_id) if scan_id else None
+    found = await page_of(joined, Asked(filters, place=here), 1) if here else []
+    found = found or await page_of(joined, Asked(filters), 2)
+    rows = [row for row in await worklist_rows(joined, found) if row.row_id != here]
+    raise web.HTTPSeeOther(f"/scans/{rows[0].scan_id}" if rows else "/?said=reviewed")

@@ -1,0 +1,239 @@
+"""The worklist's rows in words and as HTML, kept, and brought up to date with the records.
+
+Each page does so for the newest rows before it is shown; after a rebuild there may be a million.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import aiohttp_jinja2
+from aiohttp import web
+from markupsafe import Markup
+
+from daemon.drops import UNASSIGNED
+from daemon.index.people.patients import ensure_patients
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import Row, worklist_rows
+from daemon.outputs.wording import FILED_TWICE, moment_words
+from daemon.outputs.wording import SIDES as REPORTED_SIDES
+from viewer.scans.reviews import SAID
+from viewer.sessions import JOINED, RECORDS
+from viewer.templating import clock_words, found_size, local_words
+
+STATES = {
+    "failed": "Failed",
+    "review": "Needs review",
+    "running": "Running",
+    "copying": "Being copied",
+    "waiting": "Waiting",
+    "done": "Done",
+    "duplicate": "Duplicate",
+}
+FINDINGS = {
+    "tumor": "FLAIR abnormality",
+    "no_tumor": "None found",
+    "not_judged": "Not judged",
+}
+SIDES = {name: words for name, words in REPORTED_SIDES.items() if name != "unknown"}
+FLAGS = {
+    "identity_conflict": "Patient in doubt",
+    "filed_twice": "Filed under two patients",
+    "low_confidence": "Low confidence",
+    "several_places": "Several places",
+    "slices_missing": "Slices missing",
+    "missing_voxels": "Voxels without a value",
+    "uneven_spacing": "Uneven slices",
+    "no_flair": "No FLAIR in the study",
+    "sequence_unknown": "Sequence not known",
+    "units_unknown": "Unit of length not known",
+    "orientation_unknown": "Sides not known",
+    "date_unknown": "Date not known",
+    "late_files": "Files came later",
+    "judged_again": "Judged again",
+    "compared_again": "Compared again",
+}
+ARRIVED = {"recent": "", "night": "Last night", "all": "Any time"}
+FIRST, NOT_COMPARED = "First scan", "Not compared"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of the volume: short for the eye, whole for the ear."""
+
+    short: str
+    words: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the table. state: a key of STATES; patient: as people know the patient."""
+
+    row_id: int
+    patient_key: str
+    patient: str
+    patient_id: str
+    acquired: str
+    arrived: str
+    state: str
+    state_words: str
+    reason: str
+    scan_id: str
+    finding: str = ""
+    size: str = ""
+    place: str = ""
+    change: Change | None = None
+    flags: tuple[str, ...] = ()
+    review: str = ""
+    has_picture: bool = False
+
+
+def line_of(row: Row) -> Line:
+    """A row of the index as a line of the table.
+
+    Whoever was judged has a picture while the files are there: no disk is asked for each row.
+    """
+    brief = json.loads(row.brief) if row.brief else None
+    return Line(
+        row.row_id,
+        row.patient_key or "",
+        row.patient_name,
+        row.patient_id,
+        moment_words(row.acquired_at) if brief else "",
+        local_words(row.arrived_at),
+        row.state,
+        _state_words(row),
+        row.reason or "",
+        row.scan_id or "",
+        FINDINGS[brief["finding"]] if brief else "",
+        found_size(brief) if brief else "",
+        _place(brief) if brief else "",
+        _change(row, brief) if brief else None,
+        _flags(row, brief) if brief else (),
+        _review(row) if brief else "",
+        brief is not None and row.folder is not None and brief["finding"] != "not_judged",
+    )
+
+
+def _state_words(row: Row) -> str:
+    words = STATES[row.state]
+    if row.state == "running" and row.started_at:
+        return f"{words} since {clock_words(row.started_at)}"
+    return f"{words}, being judged again" if row.is_again else words
+
+
+def _place(brief: dict[str, Any]) -> str:
+    """Side of the largest lesion, and the lobe that holds most of it where that is known."""
+    side = REPORTED_SIDES[brief["side"]] if brief["side"] else ""
+    return ", ".join(part for part in (side, brief["lobe"]) if part)
+
+
+def _change(row: Row, brief: dict[str, Any]) -> Change | None:
+    """Against the patient's scan before; '' where nothing was judged."""
+    if brief["finding"] == "not_judged":
+        return None
+    change = brief["change"]
+    if change is None:
+        is_first = row.is_first and row.patient_id != UNASSIGNED
+        words = FIRST if is_first else NOT_COMPARED
+        return Change(words, words)
+    note = "" if change.get("comparable", True) else "measured differently"
+    percent, ml = change["volume_percent"], change["volume_ml"]
+    amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
+    if float(amount.split()[0]) == 0:
+        return Change("= same size", "Same size as before", note)
+    sign, verb = ("▲", "Grew") if ml > 0 else ("▼", "Shrank")
+    return Change(f"{sign} {amount}", f"{verb} by {amount}", note)
+
+
+def _flags(row: Row, brief: dict[str, Any]) -> tuple[str, ...]:
+    """The report's doubts; a later twin of another patient, and a judgement that failed."""
+    messages = tuple(str(note["message"]) for note in brief["quality"])
+    said = any(note["code"] == "filed_twice" for note in brief["quality"])
+    twice = (FILED_TWICE,) if row.filed_twice and not said else ()
+    again = (f"Judging it again failed: {row.reason}",) if row.reason else ()
+    return (*again, *messages, *twice)
+
+
+def _review(row: Row) -> str:
+    if not row.decision:
+        return "Not reviewed"
+    said = {str(decision): words for decision, words in SAID.items()}[row.decision]
+    return f"{said}: {row.reviewer}"
+
+
+MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages
+
+
+class KeptRows:
+    """HTML by row: a Row holds all that may change its words, so an equal one looks the same."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Row, Markup] = OrderedDict()
+
+    def of(self, row: Row) -> Markup | None:
+        """What was kept of this row; it becomes the last one to go."""
+        if row in self._kept:
+            self._kept.move_to_end(row)
+        return self._kept.get(row)
+
+    def keep(self, row: Row, html: Markup) -> None:
+        """Keep this, and forget what was wanted least lately."""
+        self._kept[row] = html
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+
+
+async def known_rows(request: web.Request, row_ids: list[int]) -> list[Row]:
+    """These rows in this order, without those that are gone; each patient has a record now."""
+    rows = await worklist_rows(request.app[JOINED], row_ids)
+    unknown = {row.patient_id for row in rows if row.patient_key is None}
+    if not unknown:
+        return rows
+    await ensure_patients(request.app[RECORDS], unknown)
+    return await worklist_rows(request.app[JOINED], row_ids)
+
+
+def html_of(request: web.Request, rows: list[Row]) -> Markup:
+    """The rows of the table, one a line; from `worklist_rows.html`."""
+    kept = request.app[KEPT_ROWS]
+    html = []
+    for row in rows:
+        written = kept.of(row)
+        if written is None:
+            written = _written(request, line_of(row))
+            kept.keep(row, written)
+        html.append(written)
+    return Markup("").join(html)
+
+
+def _written(request: web.Request, line: Line) -> Markup:
+    template = aiohttp_jinja2.get_env(request.app).get_template("worklist_rows.html")
+    return cast(Markup, template.module.row(line))  # type: ignore[attr-defined]
+
+
+KEPT_ROWS = web.AppKey("kept_rows", KeptRows)
+
+
+BETWEEN_SECONDS = 0.1  # between two rounds, for those who wait for the index
+IDLE_SECONDS = 60.0
+
+
+async def catching_up(app: web.Application) -> AsyncIterator[None]:
+    """Cleanup context: the task. It needs the databases, so it begins after them."""
+    task = asyncio.create_task(_keep_up(app))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _keep_up(app: web.Application) -> None:
+    while True:
+        was_busy = await catch_up(app[JOINED], app[RECORDS])
+        await asyncio.sleep(BETWEEN_SECONDS if was_busy else IDLE_SECONDS)
