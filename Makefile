@@ -24,7 +24,7 @@ layers: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10
 
-# The long form of tests/test_faults.py: hours, and as root, since it mounts small disks.
+# The long form of tests/faults/test_short_form.py: hours, and as root, since it mounts small disks.
 FAULTS ?= --markdown faults.md --json faults.json
 faults: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.faults $(FAULTS)

@@ -96,7 +96,7 @@ def hospital_in(folder: Path, weights: Path) -> Settings:
 @pytest.fixture(scope="session")
 def judged_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hospital whose samples are judged, made once for all processes; see `copy_hospital`."""
-    from tests.browser import judge_samples
+    from tests.browser.chromium import judge_samples
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

@@ -20,6 +20,8 @@ BREAKS = {
     "viewer imports torch": ("viewer/templating.py", "import torch"),
     "the worker imports torch": ("daemon/pipeline/worker_tasks.py", "import torch"),
     "outputs import settings": ("daemon/outputs/scan_folder.py", "import daemon.settings"),
+    "intake imports pipeline": ("daemon/intake/ingest.py", "import daemon.pipeline.outbox"),
+    "a room imports tools": ("daemon/supervisor.py", "import tools.bench.timing"),
     "processing imports sqlite3": ("daemon/pipeline/scan_pipeline.py", "import sqlite3"),
 }
 
@@ -33,7 +35,7 @@ def test_each_room_is_this_repositorys_own(room: str) -> None:
 
 @pytest.mark.parametrize("broken", BREAKS)
 def test_the_layer_contracts_fail_when_broken(tmp_path: Path, broken: str) -> None:
-    for room in ROOMS:
+    for room in (*ROOMS, "tools"):
         ignore = shutil.ignore_patterns("__pycache__", "*.safetensors", "static")
         shutil.copytree(ROOT / room, tmp_path / room, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -65,7 +67,9 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "viewer/static/gliowatch.css",
         "daemon/outputs/report.schema.json",
         "daemon/outputs/fonts/DroidSansFallback.ttf",
+        "tools/bench/bench.py",
     } <= names
+    assert not [name for name in names if name.startswith(("tools/experiments", "tools/demo"))]
     assert not [name for name in names if name.startswith(("inbox", "outbox", "tests", "samples"))]
 
 

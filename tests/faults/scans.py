@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-from tests.test_reading_dicom_setup import Series, write_series
-from tests.test_studies import BIG, tagged
+from tests.daemon.intake.test_study_split import BIG, tagged
+from tests.phantoms.dicom_series import Series, write_series
 
 AFFINE = np.diag([8.0, 8.0, 5.0, 1.0])
 

@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from tests.test_viewer_setup import lesion, scan_row
+from tests.viewer.test_house import lesion, scan_row
 
 FLAGS = {
     "date_unknown": "The file does not say when it was acquired.",

@@ -19,7 +19,7 @@ from daemon.index.people.tokens import add_token
 from daemon.index.statistics import RECONCILE, beat
 from daemon.permissions import Role
 from daemon.settings import Settings
-from tests.test_viewer_setup import settings_in
+from tests.viewer.test_house import settings_in
 from viewer.login import COOKIE
 
 TICKS = os.sysconf("SC_CLK_TCK")

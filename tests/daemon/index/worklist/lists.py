@@ -1,0 +1,50 @@
+"""The databases of a small site, for tests of the worklist's rows."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from daemon.drops import DropKind
+from daemon.index import ledger
+from daemon.index.database import Database
+from daemon.index.worklist.pages import Asked, Filters, page_of
+from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist.rows import Row, worklist_rows
+from tests.daemon.index.test_ledger import a_drop, claimed
+from tests.viewer.test_house import scan_row
+
+
+@dataclass
+class Lists:
+    """The databases of a small site."""
+
+    index: Database
+    records: Database
+    joined: Database
+
+    async def drop(self, name: str, patient: str = "P") -> int:
+        """A rested drop."""
+        drop_id = (await ledger.add_drops(self.index, [a_drop(name, patient=patient)]))[0]
+        await ledger.mark_rested(self.index, [drop_id])
+        return drop_id
+
+    async def publish(
+        self, scan_id: str, patient: str = "P", revision: int = 1, **changes: Any
+    ) -> None:
+        """A drop that becomes a revision of a scan."""
+        await self.drop(f"{scan_id}{revision}.nii", patient)
+        scan = replace(scan_row(patient, scan_id, revision=revision, **changes), revision=revision)
+        claim = await claimed(self.index)
+        while claim.drop.kind is DropKind.COMPARE:  # of the patient's other scans
+            await ledger.withdraw(self.index, claim.drop_id)
+            claim = await claimed(self.index)
+        await ledger.finish(self.index, claim, scan, {})
+
+    async def rows(self, asked: Asked | None = None) -> list[Row]:
+        """The first page, brought up to date."""
+        await catch_up(self.joined, self.records)
+        found = await page_of(self.joined, asked or Asked(Filters()), 50)
+        return await worklist_rows(self.joined, found)
+
+    async def states(self) -> list[tuple[str | None, str]]:
+        """scan_id and state of each row of the usual list."""
+        return [(row.scan_id, row.state) for row in await self.rows()]
