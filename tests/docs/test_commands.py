@@ -185,8 +185,8 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_order(written: Written) -> int:
-    """Accounts before what changes them; the index is made anew at the end."""
-    first = ("users add", "users list", "users disable", "users")
+    """A site and accounts before what needs them; the index is made anew at the end."""
+    first = ("init", "users add", "users list", "users disable", "users")
     places = [n for n, words in enumerate(first) if str(written).startswith(words)]
     return places[0] if places else 9 if "--rebuild" in written.words else 5
 

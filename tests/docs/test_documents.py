@@ -44,6 +44,12 @@ def test_links_lead_to_files_and_headings(document: Path) -> None:
             assert anchor in anchors_of(target), link
 
 
+@pytest.mark.parametrize("document", ALL, ids=name_of)
+def test_blocks_of_code_begin_their_line(document: Path) -> None:
+    """MkDocs does not draw those that stand inside a list."""
+    assert "\n ```" not in re.sub(r"\n +", "\n ", document.read_text())
+
+
 def anchors_of(document: Path) -> set[str]:
     """The anchors of all headings, as GitHub and MkDocs make them."""
     headings = HEADING.findall(FENCE.sub("", document.read_text()))
