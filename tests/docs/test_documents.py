@@ -114,6 +114,13 @@ def test_the_site_loads_nothing_from_outside(site: Path) -> None:
         assert not loads, (path.name, loads)
 
 
+@pytest.mark.parametrize("document", FOR_USERS, ids=name_of)
+def test_chosen_tests_exist(document: Path) -> None:
+    """`pytest -k NAME` in a document names a file of tests."""
+    for name in re.findall(r"pytest -k (\w+)", document.read_text()):
+        assert list((ROOT / "tests").rglob(f"test_*{name}*.py")), name
+
+
 def test_the_license_table_names_every_sample() -> None:
     text = (ROOT / "LICENSES.md").read_text()
     for path in (ROOT / "samples").rglob("*"):
