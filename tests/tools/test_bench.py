@@ -87,7 +87,7 @@ def test_ratios_say_what_was_reached_and_what_is_wanted() -> None:
 def test_the_names_of_rows_are_those_that_ratios_look_for() -> None:
     assert (training_step.OURS, training_step.COMMON) == (OURS_COMMON, COMMON)
     named = tuple(
-        f", {each}" for each in (training_step.OURS, training_step.PLAIN, training_step.LOADER)
+        f", {each}" for each in (training_step.OUR_STEP, training_step.PLAIN, training_step.LOADER)
     )
     assert named == (STEP, PLAIN_STEP, LOADER)
 

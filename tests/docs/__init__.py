@@ -1,0 +1,1 @@
+"""Tests of the documents: their links, their site, their commands."""
