@@ -33,7 +33,7 @@ from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.pipeline.worker_tasks import judging_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
-from daemon.records.patient_deletion import Upkeep
+from daemon.records.patients import Upkeep
 from daemon.settings import Settings
 from daemon.single_instance import only_one, only_one_in
 

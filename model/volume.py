@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.intensity import FloatArray as FloatArray
 from model.intensity import Levels, levels_of
-from model.reading.kinds import Kind as Kind
+from model.rules import Kind as Kind
 
 MaskArray = NDArray[np.uint8]
 Affine = NDArray[np.float64]

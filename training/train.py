@@ -16,6 +16,7 @@ from model.network.network import Network, load_network
 from model.network.unet import filled
 from model.weights_config import SEED, STANDARD
 from training.cache import CachedPatient, holds, load_cache
+from training.checkpoints import export_weights
 from training.datasets import (
     Case,
     DatasetError,
@@ -31,7 +32,6 @@ from training.recipes.input_check import GatePlan, gate_method
 from training.recipes.recipe import Method
 from training.recipes.seed_baseline import TEST_SHARE, VALIDATION_SHARE, seed_method
 from training.recipes.standard import StandardPlan, fine_tuning, next_round, standard_method
-from training.weights_export import export_weights
 
 CACHE = "cache.npz"
 SPLIT = "split.json"

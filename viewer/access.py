@@ -21,8 +21,7 @@ from daemon.index.people.accounts import find_session
 from daemon.index.people.audit import Action, note
 from daemon.permissions import Right, may
 from viewer.api.openapi import is_api
-from viewer.api.tokens import bearer_session
-from viewer.login import COOKIE, limits_of, login_page
+from viewer.login import COOKIE, bearer_session, limits_of, login_page
 from viewer.sessions import RECORDS, SESSION, SESSIONS, SETTINGS, Session
 
 IDS = ("scan_id", "patient_key", "account_id", "token_id")  # opaque, so they may be noted

@@ -1,14 +1,23 @@
-"""Login and logout: the form, the one-time link, the cookie, and where a request came from."""
+"""Login and logout: form, one-time link, cookie, API token, and where a request came from."""
 
 import ipaddress
+from datetime import date
 
 from aiohttp import web
 
-from daemon.index.people.accounts import Limits, end_session, end_sessions_of, sweep_sessions
+from daemon.index.people.accounts import (
+    Limits,
+    end_session,
+    end_sessions_of,
+    note_failure,
+    seconds_to_wait,
+    sweep_sessions,
+)
 from daemon.index.people.audit import Action, note
-from daemon.records.accounts import LoginRefused, log_in, log_in_by_link
+from daemon.index.people.tokens import find_bearer
+from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
-from viewer.sessions import PASSWORDS, RECORDS, SESSION, SETTINGS
+from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
 from viewer.templating import read_form, render
 
 
@@ -137,3 +146,28 @@ def set_cookie(request: web.Request, answer: web.StreamResponse, key: str) -> No
     answer.set_cookie(
         COOKIE, key, path="/", httponly=True, samesite="Strict", secure=is_secure(request)
     )
+
+
+SCHEME = "bearer"
+REFUSED = "This token does not count: it is wrong, revoked or past its end."
+TOO_OFTEN = "There were too many wrong tokens from this address; please wait."
+
+
+async def bearer_session(request: web.Request) -> Session:
+    """The session that a token stands for. Raises HTTPUnauthorized, HTTPTooManyRequests.
+
+    A right token is never made to wait: nobody can lock others out of the same address.
+    """
+    scheme, _, secret = request.headers["Authorization"].partition(" ")
+    records = request.app[RECORDS]
+    named = secret.strip() if scheme.lower() == SCHEME else ""
+    bearer = await find_bearer(records, named, date.today()) if named.isascii() else None
+    if bearer is not None:
+        return request.app[SESSIONS].of_token(bearer)
+    subjects = (f"token address {peer_of(request)}",)
+    wait = await seconds_to_wait(records, subjects)
+    if wait > 0:
+        raise web.HTTPTooManyRequests(text=TOO_OFTEN, headers={"Retry-After": f"{wait + 1:.0f}"})
+    await note_failure(records, subjects)
+    await note(records, NOBODY, Action.LOGIN_REFUSED, detail="token")
+    raise web.HTTPUnauthorized(text=REFUSED, headers={"WWW-Authenticate": "Bearer"})

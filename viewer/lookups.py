@@ -11,7 +11,7 @@ from daemon.index.people.assignments import assignment_of, is_taken_back
 from daemon.index.people.patient_deletion import deletion_of
 from daemon.index.people.patients import Patient, ensure_patients, find_patient, patients_by_id
 from daemon.index.scans import ScanRow, find_scan, revisions_of
-from viewer.patients.words import day_words
+from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SESSION, Session
 from viewer.templating import read_form
 

@@ -35,8 +35,7 @@ from viewer.scans.overrides import change_date, change_spacing
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
 from viewer.scans.slices import send_slice, send_thumbnail
-from viewer.upload.page import show_sent, show_upload, take_upload
-from viewer.upload.receive import begin, give_up, look, take
+from viewer.upload.page import begin, give_up, look, show_sent, show_upload, take, take_upload
 from viewer.upload.send import send, show_whose
 from viewer.worklist.page import show_next, show_rows, show_worklist
 

@@ -21,7 +21,7 @@ from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
 from daemon.intake.inbox_scan import Listing, NameRules, is_here, look_through
-from daemon.records.patient_deletion import come_again
+from daemon.records.patients import come_again
 
 
 class Resting:

@@ -15,7 +15,7 @@ from pathlib import Path
 from daemon.drops import UNASSIGNED, URGENT, Drop, DropKind, DroppedFile, readable
 from daemon.index import ledger, queue
 from daemon.index.database import Database
-from model.reading.kinds import Kind, is_archive, kind_by_name
+from model.rules import Kind, is_archive, kind_by_name
 
 MARK = ".gliowatch"  # in the inbox, with a number that the index knows
 SWITCH = "inbox"

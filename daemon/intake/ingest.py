@@ -16,7 +16,7 @@ from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
 from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
 from model.reading.dicom.pixels import picture_digest
-from model.reading.kinds import kind_by_name
+from model.rules import kind_by_name
 from model.volume import Kind, Scan
 
 CHUNK = 1 << 20

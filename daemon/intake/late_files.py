@@ -21,7 +21,7 @@ from daemon.intake.study_split import members_of_study
 from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
 from model.reading.dicom.patient_tags import Named, named_in
-from model.reading.kinds import is_archive
+from model.rules import is_archive
 from model.volume import Kind, Scan
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.drops import QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index
-from daemon.index.queue_listing import failed_numbers
+from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.intake.cleanup import come_back
 from daemon.settings import Settings

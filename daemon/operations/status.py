@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from daemon.index import queue, queue_listing
+from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.statistics import RECONCILE, Night, nights, seconds_since
 from daemon.settings import Settings
@@ -88,7 +88,7 @@ class Condition:
     sign: Sign
     paused: bool
     disk_low: bool
-    counts: queue_listing.Counts
+    counts: queue.Counts
     minutes_left: float | None
     share_free: float | None
 
@@ -107,8 +107,8 @@ async def condition(
     index: Database, outbox: Path, reconcile_seconds: float, slots: int
 ) -> Condition:
     """How it is now."""
-    counts = await queue_listing.counts(index)
-    seconds = await queue_listing.seconds_a_scan(index)
+    counts = await queue.counts(index)
+    seconds = await queue.seconds_a_scan(index)
     disk = await _answer(shutil.disk_usage, outbox)
     todo = counts.waiting + counts.running
     return Condition(

@@ -30,9 +30,8 @@ from daemon.pipeline.outbox import publish, published_report, revision_folder, s
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
-from daemon.records.assignments import came_by_drop
 from daemon.records.overrides import is_spaced_anew, queue_if_spaced
-from daemon.records.patient_deletion import come_again
+from daemon.records.patients import came_by_drop, come_again
 from model.errors import GliowatchError
 from model.volume import Note
 

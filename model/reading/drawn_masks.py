@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from model.errors import MaskError
 from model.reading.images import read_picture
-from model.reading.kinds import kind_by_name
 from model.reading.nifti import read_nifti
+from model.rules import kind_by_name
 from model.volume import FloatArray, Kind, MaskArray, Volume
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -8,9 +8,8 @@ import numpy as np
 from model.errors import UnreadableScan
 from model.reading.dicom.study import read_dicom
 from model.reading.images import read_picture
-from model.reading.kinds import kind_by_name
 from model.reading.nifti import NO_SIDES, read_nifti
-from model.rules import RULES, FlairRules, Spacing
+from model.rules import RULES, FlairRules, Spacing, kind_by_name
 from model.volume import Kind, Note, Scale, Scan, Volume
 
 

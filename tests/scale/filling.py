@@ -14,7 +14,7 @@ from pathlib import Path
 
 from daemon.index.database import fold, open_index, open_records
 from daemon.index.migrations.worklist_brief import FLAGS
-from daemon.index.worklist.record_updates import REVIEWS_SEEN
+from daemon.index.worklist_rows import REVIEWS_SEEN
 from daemon.settings import DaemonSettings
 from tests.scale import people, scans
 

@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 
 from daemon.index.database import Database
-from daemon.index.worklist.pages import Asked, Filters, page_of
-from daemon.index.worklist.rows import worklist_rows
+from daemon.index.worklist_pages import Asked, Filters, page_of
+from daemon.index.worklist_rows import worklist_rows
 from daemon.settings import Settings
 from viewer.app import HERE
 from viewer.templating import stored

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from daemon.index.worklist.pages import ORDERS
+from daemon.index.worklist_pages import ORDERS
 from daemon.settings import Settings
 from tests.scale.site import Visitor
 from viewer.worklist.rows import FINDINGS, SIDES, STATES

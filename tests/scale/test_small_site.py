@@ -16,8 +16,7 @@ from daemon.index.people.patient_search import (
     page_of_patients,
 )
 from daemon.index.people.patients import add_patient, find_patient, list_patients
-from daemon.index.worklist import pages
-from daemon.index.worklist.pages import ORDERS, Asked, Filters, page_of
+from daemon.index.worklist_pages import ORDERS, Asked, Filters, page_of
 from daemon.settings import Settings
 from tests.scale.filling import make
 from tests.scale.verifying import differences
@@ -95,8 +94,8 @@ async def test_few_rows_sorted_and_many_rows_walked_give_the_same_pages(
             for is_backward in ((False, True) if place else (False,))
         ]
         sorted_few = [await page_of(joined, each, 51) for each in asked]
-        monkeypatch.setattr(pages, "FEW", -1)
-        monkeypatch.setattr(pages, "FEW_COVERED", -1)
+        monkeypatch.setattr("daemon.index.worklist_pages.FEW", -1)
+        monkeypatch.setattr("daemon.index.worklist_pages.FEW_COVERED", -1)
         assert [await page_of(joined, each, 51) for each in asked] == sorted_few
     assert sum(map(bool, sorted_few)) > len(asked) // 2
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from daemon.index.database import open_index, open_joined, open_records
-from daemon.index.worklist.record_updates import catch_up
+from daemon.index.worklist_rows import catch_up
 from daemon.settings import DaemonSettings
 
 _KEPT = (

@@ -14,6 +14,7 @@ from model.network.network import load_network
 from model.weights_config import SEED, STANDARD
 from training.augmentation import Batches
 from training.cache import CachedPatient, load_cache
+from training.checkpoints import export_weights
 from training.datasets import (
     DatasetError,
     Split,
@@ -29,7 +30,6 @@ from training.recipes.seed_baseline import seed_method, tumor_slices
 from training.recipes.standard import StandardPlan, standard_method
 from training.train import Request, Watch
 from training.train import train as train_recipe
-from training.weights_export import export_weights
 
 PLAN = StandardPlan(steps=6, batch=2, check_every=2, width=2)
 
@@ -188,7 +188,7 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "import sys\n"
         "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.cache, training.weights_export\n"
+        "import training.loop, training.cache, training.checkpoints\n"
         "import training.recipes.standard, training.seed\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -9,7 +9,7 @@ from daemon.index.people.audit import Action
 from daemon.permissions import Right
 from viewer.access import Door
 from viewer.admin.system import LISTS
-from viewer.api import lists, operations, records, request_fields, response_fields
+from viewer.api import handlers, request_fields, response_fields
 from viewer.api.openapi import Asked, Operation, document
 from viewer.api.request_fields import JSON
 from viewer.patients.list import ORDERS as PATIENT_ORDERS
@@ -55,32 +55,32 @@ ABOUT = (
         files=(JSON,),
     ),
     Operation(
-        *("search", "Keep words to search for", "POST", f"{ROOT}/searches", lists.search),
+        *("search", "Keep words to search for", "POST", f"{ROOT}/searches", handlers.search),
         *(Right.VIEW, None),
         body=request_fields.Search,
         answer=response_fields.SearchKey,
         status=201,
     ),
     Operation(
-        *("system", "How gliowatch is", "GET", f"{ROOT}/system", operations.show_system),
+        *("system", "How gliowatch is", "GET", f"{ROOT}/system", handlers.show_system),
         *(Right.VIEW, VIEW),
         answer=response_fields.SystemNow,
     ),
     Operation(
-        *("agreement", "How people agree", "GET", f"{ROOT}/agreement", operations.show_agreement),
+        *("agreement", "How people agree", "GET", f"{ROOT}/agreement", handlers.show_agreement),
         *(Right.VIEW, VIEW),
         answer=response_fields.Agreement,
     ),
 )
 SCANS = (
     Operation(
-        *("worklist", "A page of the worklist", "GET", f"{ROOT}/worklist", lists.list_scans),
+        *("worklist", "A page of the worklist", "GET", f"{ROOT}/worklist", handlers.list_scans),
         *(Right.VIEW, VIEW, FILTERS),
         answer=response_fields.Worklist,
         faults=(404,),
     ),
     Operation(
-        *("scan", "A scan with report, reviews, files", "GET", SCAN, records.show_scan),
+        *("scan", "A scan with report, reviews, files", "GET", SCAN, handlers.show_scan),
         *(Right.VIEW, VIEW, (REVISION,)),
         answer=response_fields.OneScan,
         faults=OF_SCAN,
@@ -99,7 +99,7 @@ SCANS = (
         faults=OF_SCAN,
     ),
     Operation(
-        *("review", "Say whether a mask is right", "POST", f"{SCAN}/reviews", records.review),
+        *("review", "Say whether a mask is right", "POST", f"{SCAN}/reviews", handlers.review),
         *(Right.REVIEW, Action.REVIEW),
         body=request_fields.NewReview,
         answer=response_fields.ScanNamed,
@@ -107,14 +107,14 @@ SCANS = (
         faults=(*OF_SCAN, 409),
     ),
     Operation(
-        *("date", "Enter when it was acquired", "PUT", f"{SCAN}/date", records.enter_date),
+        *("date", "Enter when it was acquired", "PUT", f"{SCAN}/date", handlers.enter_date),
         *(Right.UPLOAD, CHANGE),
         body=request_fields.AcquiredOn,
         answer=response_fields.ScanNamed,
         faults=(*OF_SCAN, 409),
     ),
     Operation(
-        *("spacing", "Enter the size of pixels", "PUT", f"{SCAN}/spacing", records.enter_spacing),
+        *("spacing", "Enter the size of pixels", "PUT", f"{SCAN}/spacing", handlers.enter_spacing),
         *(Right.UPLOAD, CHANGE),
         body=request_fields.PixelSpacing,
         answer=response_fields.ScanNamed,
@@ -123,40 +123,40 @@ SCANS = (
 )
 PATIENTS = (
     Operation(
-        *("patients", "A page of the patients", "GET", f"{ROOT}/patients", lists.list_patients),
+        *("patients", "A page of the patients", "GET", f"{ROOT}/patients", handlers.list_patients),
         *(Right.VIEW, VIEW, (PATIENT_ORDER, SEARCH, Asked("after", "A place, from a `next`"))),
         answer=response_fields.PatientList,
         faults=(404,),
     ),
     Operation(
-        *("add_patient", "Enter a patient", "POST", f"{ROOT}/patients", records.add),
+        *("add_patient", "Enter a patient", "POST", f"{ROOT}/patients", handlers.add),
         *(Right.UPLOAD, CHANGE),
         body=request_fields.NewPatient,
         answer=response_fields.OnePatient,
         status=201,
     ),
     Operation(
-        *("patient", "A patient with scans", "GET", PATIENT, records.show_patient),
+        *("patient", "A patient with scans", "GET", PATIENT, handlers.show_patient),
         *(Right.VIEW, VIEW),
         answer=response_fields.OnePatient,
         faults=OF_PATIENT,
     ),
     Operation(
-        *("change_patient", "Change what is entered", "PATCH", PATIENT, records.change),
+        *("change_patient", "Change what is entered", "PATCH", PATIENT, handlers.change),
         *(Right.RECORD, CHANGE),
         body=request_fields.ChangedPatient,
         answer=response_fields.OnePatient,
         faults=(*OF_PATIENT, 409),
     ),
     Operation(
-        *("delete_patient", "Hide a patient", "POST", f"{PATIENT}/delete", records.delete),
+        *("delete_patient", "Hide a patient", "POST", f"{PATIENT}/delete", handlers.delete),
         *(Right.RECORD, Action.DELETE),
         body=request_fields.Confirmed,
         status=204,
         faults=OF_PATIENT,
     ),
     Operation(
-        *("undelete", "Bring a patient back", "POST", f"{PATIENT}/undelete", records.undelete),
+        *("undelete", "Bring a patient back", "POST", f"{PATIENT}/undelete", handlers.undelete),
         *(Right.RECORD, CHANGE),
         answer=response_fields.OnePatient,
         faults=(404,),
@@ -164,7 +164,7 @@ PATIENTS = (
 )
 WORK = (
     Operation(
-        *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", operations.upload),
+        *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", handlers.upload),
         *(Right.UPLOAD, Action.UPLOAD),
         upload=UPLOAD_FORM,
         answer=response_fields.Received,
@@ -172,14 +172,14 @@ WORK = (
         faults=(408, 503, 507),
     ),
     Operation(
-        *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", operations.list_queue),
+        *("queue", "What runs, waits or failed", "GET", f"{ROOT}/queue", handlers.list_queue),
         *(Right.VIEW, VIEW),
         query=(Asked("list", "Which", tuple(LISTS)), Asked("page", "From 0")),
         answer=response_fields.QueuePage,
         faults=(404,),
     ),
     Operation(
-        *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", operations.act),
+        *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", handlers.act),
         *(Right.QUEUE, CHANGE),
         body=request_fields.QueueAction,
         answer=response_fields.Done,

@@ -4,7 +4,7 @@ from typing import Any
 
 from daemon.index.people.patients import Patient
 from daemon.index.people.reviews import Review
-from daemon.index.queue_listing import Counts, Line
+from daemon.index.queue import Counts, Line
 from daemon.operations.status import Sign
 from daemon.records.reviews import Difference, Tally
 from viewer.api.request_fields import Form

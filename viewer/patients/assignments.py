@@ -16,8 +16,8 @@ from daemon.index.people.assignments import (
 from daemon.index.people.patients import Patient, list_patients, patients_by_id
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.wording import FINDING_WORDS, moment_words
-from daemon.records.assignments import CannotBeGiven, give, take_back
-from viewer.patients.words import day_words
+from daemon.records.patients import CannotBeGiven, give, take_back
+from viewer.patients.fields import day_words
 from viewer.scans.files import with_pictures
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
 from viewer.templating import KINDS, found_size, read_form, render

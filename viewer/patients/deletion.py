@@ -9,9 +9,9 @@ from daemon.drops import UNASSIGNED
 from daemon.index.people.patient_deletion import UNDO_DAYS, deletions
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import scans_of_patient
-from daemon.records.patient_deletion import bring_back, delete
+from daemon.records.patients import bring_back, delete
 from viewer.lookups import asked_patient
-from viewer.patients.words import day_words
+from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
 from viewer.templating import read_form, render
 

@@ -16,9 +16,8 @@ from daemon.index.people.patients import (
     patients_by_id,
 )
 from viewer.lookups import asked_patient
-from viewer.patients.fields import GROUPS, SHORT, entered, faults
+from viewer.patients.fields import GROUPS, SHORT, day_words, entered, faults
 from viewer.patients.page import ChangeLine, change_line
-from viewer.patients.words import day_words
 from viewer.sessions import RECORDS, signer
 from viewer.templating import LONGEST_NAME, read_form, render
 

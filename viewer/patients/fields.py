@@ -1,10 +1,16 @@
-"""The fields of a patient's form: their labels, limits, and what is wrong with what was typed."""
+"""The fields of a patient's record: labels, limits, what is wrong with an entry, and in words."""
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
+from daemon.index.people.patients import Patient
+from daemon.index.scans import ScanRow
+from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, SIDES, size_words
+from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
 
 SHORT, LONG = 200, 4000  # characters
@@ -127,3 +133,99 @@ def _date_fault(field: Field, value: str, today: date) -> str:
     if day.year < today.year - OLDEST:
         return f"{field.label} lies more than {OLDEST} years back."
     return ""
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SCANNER = "the scanner"
+
+
+@dataclass(frozen=True)
+class GrowthRow:
+    """One scan of the growth curve, or an event that is marked on it, which has a label.
+
+    at: ISO 8601; low, high: the range in ml, or None where it is not known.
+    """
+
+    at: str
+    day: str
+    label: str = ""
+    scan_id: str = ""
+    ml: float = 0.0
+    low: float | None = None
+    high: float | None = None
+
+
+def day_words(moment: str | None) -> str:
+    """The day of an ISO 8601 moment as people write it, such as 12 May 2026."""
+    try:
+        day = date.fromisoformat((moment or "")[:10])
+    except ValueError:
+        return moment or NOT_KNOWN
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def place_words(report: dict[str, Any]) -> str:
+    """Side and main lobe of the largest lesion, such as "left temporal"; '' without lesions."""
+    if not report["lesions"]:
+        return ""
+    first = report["lesions"][0]
+    shares = first.get("lobes") or {}
+    side = "side not known" if first["side"] == "unknown" else SIDES[first["side"]].lower()
+    lobe = max(shares, key=lambda name: float(shares[name]), default="")
+    return f"{side} {lobe}".strip()
+
+
+def change_words(report: dict[str, Any]) -> str:
+    """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
+    change = report.get("change")
+    if not change:
+        return ""
+    percent, ml = change.get("volume_percent"), change["volume_ml"]
+    amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
+    since = f"since {day_words(change['prior_acquired_at'])}"
+    if amount in ("0 %", "0.0 ml"):
+        return f"unchanged {since}"
+    arrow = "\u25b2 larger by" if ml > 0 else "\u25bc smaller by"
+    return f"{arrow} {amount} {since}"
+
+
+def summary(scans: list[ScanRow]) -> str:
+    """The first glance: how many scans, the last one, its size, place and change."""
+    if not scans:
+        return "No scan of this patient is done yet."
+    count = "1 scan" if len(scans) == 1 else f"{len(scans)} scans"
+    last = scans[0]
+    if last.acquired_at is None:
+        return f"{count}, none with a date."
+    found = last.report["finding"] == "tumor"
+    size = size_words(last.report) if found else FINDING_WORDS[last.finding].lower()
+    parts = [count, f"last {day_words(last.acquired_at)}", size, place_words(last.report)]
+    return ", ".join(part for part in [*parts, change_words(last.report)] if part) + "."
+
+
+def growth_rows(scans: Iterable[ScanRow], patient: Patient) -> list[GrowthRow]:
+    """The scans with a date and a volume, and what people entered to be marked, oldest first."""
+    points = [point for scan in scans if (point := point_of(scan.report, scan.folder))]
+    treatment = f"Treatment: {patient.treatment_type}" if patient.treatment_type else "Treatment"
+    events = (("Diagnosis", patient.diagnosis_date), (treatment, patient.treatment_start))
+    rows = [GrowthRow(day, day_words(day), label) for label, day in events if day]
+    return sorted([*map(_growth_row, points), *rows], key=lambda row: row.at)
+
+
+def left_out(scans: Iterable[ScanRow]) -> list[str]:
+    """Why each of the other scans is not on the curve."""
+    return [_why_not(scan) for scan in scans if point_of(scan.report, scan.folder) is None]
+
+
+def _growth_row(point: Point) -> GrowthRow:
+    low, high = point.report.get("volume_ml_range") or (None, None)
+    ml = float(point.report["volume_ml"])
+    return GrowthRow(point.at, day_words(point.at), "", point.scan_id, ml, low, high)
+
+
+def _why_not(scan: ScanRow) -> str:
+    at = date_of(scan.report)
+    which = f"the scan of {day_words(at)}" if at else "a scan without a date"
+    if scan.report.get("volume_ml") is None:
+        return f"{which} (no volume)"
+    return f"{which} (the patient is in doubt)" if at else which

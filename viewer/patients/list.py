@@ -20,7 +20,7 @@ from daemon.index.people.patient_search import (
 )
 from daemon.index.people.patients import Patient, find_patient, patients_by_id
 from viewer.lookups import recall
-from viewer.patients.words import day_words
+from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SESSION
 from viewer.templating import age, render
 

@@ -23,8 +23,9 @@ from daemon.outputs.wording import (
 )
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_patient
-from viewer.patients.fields import FIELDS, GROUPS
-from viewer.patients.words import (
+from viewer.patients.fields import (
+    FIELDS,
+    GROUPS,
     SCANNER,
     change_words,
     day_words,

@@ -11,7 +11,7 @@ from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, moment_words
 from viewer.lookups import asked_patient
 from viewer.scans.canvas import VIEW_WINDOWS, View, align, view_of
 from viewer.scans.files import held_files
-from viewer.scans.findings import facts
+from viewer.scans.page import facts
 from viewer.sessions import INDEX, SETTINGS
 from viewer.templating import age, render
 

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from daemon.drops import SOURCE
 from daemon.index.scans import ScanRow
 from daemon.outputs.wording import MOST_LESIONS as MOST
-from model.reading.kinds import Kind, kind_by_name
+from model.rules import Kind, kind_by_name
 from viewer.lookups import asked_revision
 from viewer.sessions import SETTINGS
 

@@ -1,8 +1,12 @@
-"""The upload page, its plain form, and what became of what was sent."""
+"""The upload page: its plain form, what its script asks for, and what became of what was sent."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 import aiohttp_jinja2
 from aiohttp import web
@@ -11,14 +15,15 @@ from daemon.drops import UNASSIGNED, State, readable
 from daemon.index.inventory import SentDrop, drops_of_upload
 from daemon.index.people.patients import Patient, find_patient
 from daemon.intake.inbox_scan import NameRules
+from daemon.intake.uploads import NotHeld
 from daemon.outputs.wording import FINDING_WORDS
 from viewer.health import stopped_sentence
 from viewer.lookups import known_patients
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
-from viewer.templating import STATES, render
-from viewer.upload.form import choices
-from viewer.upload.staging import DESK, Sent, refuse_when_full, refuse_without_inbox
-from viewer.uploads_streaming import MEGABYTE, Place, receive
+from viewer.templating import CSRF_HEADER, STATES, check_csrf, render
+from viewer.upload.form import choices, form_of
+from viewer.upload.staging import DESK, Sent, Upload, refuse_when_full, refuse_without_inbox
+from viewer.uploads_streaming import CHUNK, MEGABYTE, Meter, Place, in_time, receive
 
 NO_FILE = "No file was chosen."
 
@@ -127,3 +132,97 @@ def _line(patient: Patient, drop: SentDrop) -> SentLine:
 
 def _count(files: int) -> str:
     return "1 file" if files == 1 else f"{files} files"
+
+
+NAME_HEADER = "X-File-Path"  # percent-encoded: names of files stand in no address
+LONGEST_NAME = 4000  # characters, encoded
+
+
+async def begin(request: web.Request) -> web.StreamResponse:
+    """`POST /upload/held`: hold a new upload; its name."""
+    _check(request)
+    await refuse_without_inbox(request.app)
+    try:
+        upload = await request.app[DESK].begin(request[SESSION].key)
+    except NotHeld as error:
+        raise web.HTTPTooManyRequests(text=str(error)) from None
+    return web.json_response({"upload": upload.held.name})
+
+
+async def take(request: web.Request) -> web.StreamResponse:
+    """`PUT /upload/held/{upload}/files`: one file, whole or not at all."""
+    _check(request)
+    upload = asked_upload(request)
+    name = request.headers.get(NAME_HEADER, "")
+    if not name or len(name) > LONGEST_NAME:
+        raise web.HTTPBadRequest(text="The name of this file is missing or too long.")
+    meter = Meter(request.app[DESK].settings.viewer.max_upload_mb * MEGABYTE, upload.received)
+    meter.announce(request.content_length)
+    await refuse_when_full(request)
+    try:
+        stream, target = await asyncio.to_thread(upload.held.open, unquote(name))
+    except NotHeld as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    await _receive(request, upload, meter, stream, target)
+    return web.Response(status=204)
+
+
+async def look(request: web.Request) -> web.StreamResponse:
+    """`POST /upload/held/{upload}/look`: what was understood, with the form that sends it."""
+    _check(request)
+    upload = asked_upload(request)
+    try:
+        await request.app[DESK].look(upload)
+    except NotHeld as error:
+        raise web.HTTPNotFound(text=str(error)) from None
+    values = await form_of(request, upload, await request.post())
+    return aiohttp_jinja2.render_template("upload_understood.html", request, values)
+
+
+async def give_up(request: web.Request) -> web.StreamResponse:
+    """`POST /upload/held/{upload}/cancel`: nothing of it is kept."""
+    form = await request.post()
+    check_csrf(request[SESSION], str(form.get("csrf", request.headers.get(CSRF_HEADER, ""))))
+    upload = asked_upload(request)
+    request.app[DESK].forget(upload)
+    await asyncio.to_thread(upload.held.cancel)
+    raise web.HTTPSeeOther("/upload")
+
+
+def asked_upload(request: web.Request) -> Upload:
+    """The upload of the address, if it is of this session; or HTTPNotFound."""
+    return request.app[DESK].find(request.match_info["upload"], request[SESSION].key)
+
+
+def _check(request: web.Request) -> None:
+    check_csrf(request[SESSION], request.headers.get(CSRF_HEADER, ""))
+
+
+async def _receive(
+    request: web.Request, upload: Upload, meter: Meter, stream: BinaryIO, target: Path
+) -> None:
+    """Stream the body to the disk; after any failure nothing of it is left or counted."""
+    count = 0
+    try:
+        with stream:
+            async for chunk in _chunks(request):
+                count += len(chunk)
+                upload.received += len(chunk)
+                meter.add(len(chunk))
+                await asyncio.to_thread(upload.held.write, stream, chunk)
+            await asyncio.to_thread(upload.held.keep, stream, target)
+    except NotHeld as error:  # it was given up meanwhile
+        raise web.HTTPNotFound(text=str(error)) from None
+    except BaseException:
+        upload.received -= count
+        await asyncio.to_thread(upload.held.drop, target)
+        raise
+
+
+async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """The body as it comes, for as long as it comes."""
+    while True:
+        chunk = await in_time(request.content.read(CHUNK))
+        if not chunk:
+            return
+        yield chunk

@@ -29,8 +29,7 @@ from viewer.patients.fields import entered, faults
 from viewer.sessions import RECORDS, SESSION, signer
 from viewer.templating import check_csrf
 from viewer.upload.form import NEW, form_of, whose
-from viewer.upload.page import page_with
-from viewer.upload.receive import asked_upload
+from viewer.upload.page import asked_upload, page_with
 from viewer.upload.staging import DESK, Sent, Upload, refuse_without_inbox
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from daemon.index.people.patient_search import find_patients
-from daemon.index.worklist.pages import OPEN, ORDERS, USUAL, Asked, Filters
-from daemon.index.worklist.rows import begins_accession
+from daemon.index.worklist_pages import OPEN, ORDERS, USUAL, Asked, Filters
+from daemon.index.worklist_rows import begins_accession
 from viewer.lookups import recall
 from viewer.sessions import JOINED, SESSION, SETTINGS
 from viewer.templating import night_since, start_of, stored

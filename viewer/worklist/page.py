@@ -9,9 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.people.patient_search import MOST_FOUND
-from daemon.index.worklist.pages import OPEN, Asked, Filters, count_changed, page_of
-from daemon.index.worklist.record_updates import catch_up
-from daemon.index.worklist.rows import Situation, row_of_scan, situation_of, worklist_rows
+from daemon.index.worklist_pages import OPEN, Asked, Filters, count_changed, page_of
+from daemon.index.worklist_rows import Situation, catch_up, row_of_scan, situation_of, worklist_rows
 from viewer.health import longest_silence
 from viewer.live_updates import LIVE, SHARED
 from viewer.lookups import GONE, recall

@@ -17,8 +17,7 @@ from markupsafe import Markup
 
 from daemon.drops import UNASSIGNED
 from daemon.index.people.patients import ensure_patients
-from daemon.index.worklist.record_updates import catch_up
-from daemon.index.worklist.rows import Row, worklist_rows
+from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.wording import FILED_TWICE, moment_words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
 from viewer.scans.reviews import SAID

@@ -12,7 +12,7 @@ from daemon.index import ledger
 from daemon.index.people.assignments import assignments
 from daemon.index.people.patients import Patient, find_patient
 from daemon.index.scans import ScanRow
-from daemon.records.assignments import CannotBeGiven, finish_placing, give
+from daemon.records.patients import CannotBeGiven, finish_placing, give
 from daemon.settings import Settings
 from tests.conftest import gliowatch, left_in_inbox, reports, running_daemon, until
 from tests.phantoms.heads import head, write_nifti
@@ -110,7 +110,7 @@ async def test_a_kill_while_it_is_copied_loses_and_doubles_nothing(
             raise Crash
 
         with monkeypatch.context() as patched:
-            patched.setattr("daemon.records.assignments.sync_tree", fail)
+            patched.setattr("daemon.records.patients.sync_tree", fail)
             with pytest.raises(Crash):
                 await give(index, records, daemon, scan, patient, "N. Urse")
         assert left_in_inbox(house.settings) == ["P1/.given-1/a.nii.gz"]  # hidden from the daemon

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.drops import DropKind, State
 from daemon.index import ledger, queue
-from daemon.index.queue_listing import failed, in_line
+from daemon.index.queue import failed, in_line
 from daemon.index.statistics import RECONCILE, beat, nights
 from daemon.operations import status
 from daemon.operations.queue_control import reprocess_older

@@ -13,7 +13,7 @@ from PIL import Image
 from daemon.index.people.patient_deletion import erase_due
 from daemon.index.people.patients import changes_of, fill_patient, find_patient
 from daemon.index.scans import every_scan
-from daemon.records.patient_deletion import come_again
+from daemon.records.patients import come_again
 from tests.viewer.patients.test_list import search
 from tests.viewer.test_house import House, open_house
 from viewer.sessions import INDEX, RECORDS

@@ -6,9 +6,8 @@ from typing import Any
 from daemon.drops import DropKind
 from daemon.index import ledger
 from daemon.index.database import Database
-from daemon.index.worklist.pages import Asked, Filters, page_of
-from daemon.index.worklist.record_updates import catch_up
-from daemon.index.worklist.rows import Row, worklist_rows
+from daemon.index.worklist_pages import Asked, Filters, page_of
+from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from tests.daemon.index.test_ledger import a_drop, claimed
 from tests.viewer.test_house import scan_row
 

@@ -18,11 +18,10 @@ from daemon.index.people.patient_search import find_patients
 from daemon.index.people.patients import add_patient
 from daemon.index.people.reviews import Decision, add_review
 from daemon.index.scans import add_scan
-from daemon.index.worklist.pages import ORDERS, Asked, Filters, count_changed, page_of
-from daemon.index.worklist.record_updates import catch_up
-from daemon.index.worklist.rows import situation_of
+from daemon.index.worklist_pages import ORDERS, Asked, Filters, count_changed, page_of
+from daemon.index.worklist_rows import catch_up, situation_of
 from tests.daemon.index.test_ledger import a_drop, claimed
-from tests.daemon.index.worklist.lists import Lists
+from tests.daemon.index.worklist_lists import Lists
 from tests.viewer.test_house import scan_row
 
 

@@ -1,1 +1,0 @@
-"""SQL of the worklist: its rows, pages in any order, and what they take from the records."""

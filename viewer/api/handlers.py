@@ -1,0 +1,310 @@
+"""What the API's endpoints do: lists, patients, scans, uploads, queue, system, agreement."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import date
+
+from aiohttp import web
+
+from daemon.index.people.corrections import corrections_of
+from daemon.index.people.patient_search import scan_counts
+from daemon.index.people.patients import change_patient, find_patient
+from daemon.index.people.reviews import corrected_masks, last_words, reviews_of
+from daemon.index.queue import PAGE as QUEUE_PAGE
+from daemon.index.scans import scans_of_patient
+from daemon.index.worklist_rows import Row, catch_up
+from daemon.operations.status import condition
+from daemon.records import reviews
+from viewer.admin.system import LISTS, asked_page, do
+from viewer.api.request_fields import (
+    AcquiredOn,
+    ChangedPatient,
+    Confirmed,
+    NewPatient,
+    NewReview,
+    PixelSpacing,
+    QueueAction,
+    Search,
+    answer,
+    read_body,
+)
+from viewer.api.response_fields import (
+    Agreement,
+    Done,
+    FileLink,
+    OnePatient,
+    OneScan,
+    PatientList,
+    PatientRow,
+    QueuePage,
+    Received,
+    ScanNamed,
+    ScanOfPatient,
+    SearchKey,
+    SystemNow,
+    Worklist,
+    WorklistRow,
+)
+from viewer.lookups import GONE, asked_revisions, asked_scan, known_patients, remember
+from viewer.patients.deletion import WRONG_ID, bring_back_asked, delete_if_typed
+from viewer.patients.edit import editable_patient, enter_patient
+from viewer.patients.fields import entered, faults
+from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
+from viewer.scans.files import Role, held_files, listed_files
+from viewer.scans.overrides import take_date, take_spacing
+from viewer.scans.reviews import Seen, take_statement
+from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
+from viewer.upload.page import NO_FILE, place_upload
+from viewer.uploads_streaming import FORM
+from viewer.worklist.filter_and_sort import asked_of, read_address
+from viewer.worklist.page import page_at
+from viewer.worklist.rows import known_rows
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/searches`: keep the words, so that no address holds a name."""
+    asked = await read_body(request, Search)
+    return answer(SearchKey(q=remember(request[SESSION], " ".join(asked.text.split()))), 201)
+
+
+async def list_scans(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/worklist`: filters, order and place as in the page's address."""
+    address = read_address(request)
+    await catch_up(request.app[JOINED], request.app[RECORDS])
+    asked = await asked_of(request, address)
+    if asked is None:
+        raise web.HTTPNotFound(text=GONE)
+    page = await page_at(request, address, asked)
+    rows = await known_rows(request, page.shown)
+    later = address.link(request.path, after=page.later) if page.later else None
+    return answer(Worklist(rows=[_row(row) for row in rows], next=later))
+
+
+async def list_patients(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/patients`: order, search and place as in the page's address."""
+    asked = await asked_list(request)
+    found = await found_patients(request.app[INDEX], request.app[RECORDS], asked)
+    shown = found[:PAGE]
+    counts = await scan_counts(request.app[INDEX], [each.patient_id for each in shown])
+    lines = [
+        PatientRow(
+            patient_key=each.patient_key,
+            patient_id=each.patient_id,
+            name=each.name,
+            birth_date=each.birth_date,
+            scans=counts.get(each.patient_id, NO_SCAN).count,
+            last_scan=counts.get(each.patient_id, NO_SCAN).last,
+        )
+        for each in shown
+    ]
+    more = len(found) > PAGE
+    later = list_address(asked.order, asked.key, shown[-1].patient_key) if more else ""
+    return answer(PatientList(patients=lines, next=f"/api/v1{later}" if later else None))
+
+
+def _row(row: Row) -> WorklistRow:
+    brief = json.loads(row.brief or "{}")
+    return WorklistRow(
+        state=row.state,
+        patient_key=row.patient_key or "",
+        patient_id=row.patient_id,
+        patient_name=row.patient_name,
+        arrived_at=row.arrived_at,
+        acquired_at=row.acquired_at,
+        scan_id=row.scan_id,
+        finding=brief.get("finding"),
+        volume_ml=brief.get("volume_ml"),
+        flags=[str(note["code"]) for note in brief.get("quality", [])],
+        decision=row.decision,
+        reviewer=row.reviewer,
+        reason=row.reason,
+    )
+
+
+CHANGED = "Somebody has changed this record since that version; please read it again."
+
+
+async def show_patient(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/patients/{patient_key}`."""
+    return await _told(request, (await editable_patient(request)).patient_key)
+
+
+async def add(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients`."""
+    new = await read_body(request, NewPatient)
+    values = entered(new.entered.model_dump())
+    patient, wrong = await enter_patient(request, new.patient_id.strip(), values)
+    if patient is None:
+        raise web.HTTPBadRequest(text=" ".join(wrong))
+    return await _told(request, patient.patient_key, 201)
+
+
+async def change(request: web.Request) -> web.StreamResponse:
+    """`PATCH /api/v1/patients/{patient_key}`: fields that are left out stay."""
+    sent = await read_body(request, ChangedPatient)
+    patient = await editable_patient(request)
+    values = entered(asdict(patient) | sent.entered.model_dump(exclude_unset=True))
+    if wrong := faults(values, date.today()):
+        raise web.HTTPBadRequest(text=" ".join(wrong))
+    records, key = request.app[RECORDS], patient.patient_key
+    if not await change_patient(records, key, sent.version, values, signer(request)):
+        raise web.HTTPConflict(text=CHANGED)
+    return await _told(request, key)
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/delete`."""
+    if not await delete_if_typed(request, (await read_body(request, Confirmed)).patient_id):
+        raise web.HTTPBadRequest(text=WRONG_ID)
+    return web.Response(status=204)
+
+
+async def undelete(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/undelete`."""
+    return await _told(request, await bring_back_asked(request))
+
+
+async def _told(request: web.Request, patient_key: str, status: int = 200) -> web.Response:
+    patient = await find_patient(request.app[RECORDS], patient_key)
+    assert patient is not None, "it was just found"
+    scans = await scans_of_patient(request.app[INDEX], patient.patient_id)
+    lines = [
+        ScanOfPatient(
+            scan_id=each.scan_id,
+            revision=each.revision,
+            finding=each.finding,
+            volume_ml=each.volume_ml,
+            acquired_at=each.acquired_at,
+            published_at=each.published_at,
+        )
+        for each in scans
+    ]
+    return answer(OnePatient(patient=patient, scans=lines), status)
+
+
+NEWS = "Something was said of this scan since; please read it again and use its new `seen`."
+
+
+async def show_scan(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/scans/{scan_id}`: the newest revision, or the one of `?revision=`."""
+    scan, revisions = await asked_revisions(request)
+    records, outbox = request.app[RECORDS], request.app[SETTINGS].daemon.outbox
+    patient = (await known_patients(request, [scan.patient_id]))[scan.patient_id]
+    held = await asyncio.to_thread(held_files, outbox, scan)
+    reviews = await reviews_of(records, scan.scan_id)
+    corrections = await corrections_of(records, scan.scan_id)
+    roles = [role for _, group in listed_files(held) for role in group]
+    return answer(
+        OneScan(
+            scan_id=scan.scan_id,
+            revision=scan.revision,
+            revisions=[each.revision for each in revisions],
+            patient_key=patient.patient_key,
+            published_at=scan.published_at,
+            removed_at=scan.removed_at,
+            report=scan.report,
+            reviews=reviews,
+            seen=Seen.of(revisions[0], reviews, corrections).token,
+            files=[_link(request.path, scan.revision, role) for role in roles],
+        )
+    )
+
+
+async def review(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/scans/{scan_id}/reviews`: 409 where somebody else spoke meanwhile."""
+    said = await read_body(request, NewReview)
+    scan = await asked_scan(request)
+    form = {name: str(value) for name, value in said.model_dump().items()}
+    if await take_statement(request, scan, form) is not None:
+        raise web.HTTPConflict(text=NEWS)
+    return answer(ScanNamed(scan_id=scan.scan_id), 201)
+
+
+async def enter_date(request: web.Request) -> web.StreamResponse:
+    """`PUT /api/v1/scans/{scan_id}/date`."""
+    scan = await take_date(request, (await read_body(request, AcquiredOn)).acquired_on)
+    return answer(ScanNamed(scan_id=scan.scan_id))
+
+
+async def enter_spacing(request: web.Request) -> web.StreamResponse:
+    """`PUT /api/v1/scans/{scan_id}/spacing`."""
+    said = await read_body(request, PixelSpacing)
+    numbers = (said.across, said.down, said.between)
+    across, down, between = ("" if each is None else str(each) for each in numbers)
+    scan = await take_spacing(request, (across, down, between))
+    return answer(ScanNamed(scan_id=scan.scan_id))
+
+
+def _link(path: str, revision: int, role: Role) -> FileLink:
+    return FileLink(
+        role=role.name,
+        content_type=role.content_type,
+        label=role.label,
+        url=f"{path}/files/{role.name}?revision={revision}",
+    )
+
+
+NOT_A_FORM = "An upload is sent as multipart/form-data: first `patient`, then `files`."
+
+
+async def upload(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/uploads`: streamed into the inbox as one drop, or nothing of it is kept."""
+    if request.content_type != FORM:
+        raise web.HTTPUnsupportedMediaType(text=NOT_A_FORM)
+    count = await place_upload(request)
+    if count == 0:
+        raise web.HTTPBadRequest(text=NO_FILE)
+    return answer(Received(files=count), 201)
+
+
+async def list_queue(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/queue?list=…&page=…`: what runs and waits, what rests, what failed."""
+    name = request.query.get("list", "queue")
+    if name not in LISTS:
+        raise web.HTTPNotFound(text="There is no such list.")
+    page = asked_page(request, "page")
+    drops = await LISTS[name](request.app[INDEX], page)
+    later = f"{request.path}?list={name}&page={page + 1}" if len(drops) == QUEUE_PAGE else None
+    return answer(QueuePage(drops=drops, next=later))
+
+
+async def act(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/queue`: what the buttons of the system page do."""
+    asked = await read_body(request, QueueAction)
+    return answer(Done(count=await do(request, asked.action, asked.scan, asked.confirmed)))
+
+
+async def show_system(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/system`."""
+    daemon = request.app[SETTINGS].daemon
+    now = await condition(
+        request.app[INDEX],
+        daemon.outbox,
+        daemon.reconcile_seconds,
+        daemon.slots,
+    )
+    return answer(
+        SystemNow(
+            daemon=now.sign,
+            paused=now.paused,
+            disk_low=now.disk_low,
+            counts=now.counts,
+            minutes_left=now.minutes_left,
+            share_free=now.share_free,
+        )
+    )
+
+
+async def show_agreement(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/agreement`."""
+    records = request.app[RECORDS]
+    words, corrected = await last_words(records), await corrected_masks(records)
+    return answer(
+        Agreement(
+            overall=reviews.overall(words, corrected),
+            months=reviews.by_month(words, corrected),
+            networks=reviews.by_network(words, corrected),
+            difference=reviews.difference_of(corrected),
+        )
+    )
