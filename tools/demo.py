@@ -16,7 +16,8 @@ from typing import Any
 
 from daemon.index.database import open_records
 from daemon.intake.inbox_scan import NameRules, look_through
-from daemon.outputs.wording import RESEARCH_USE, finding_sentence
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import finding_sentence
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
 from daemon.settings import load_settings
@@ -84,7 +85,8 @@ def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, Any] | None:
 
 
 def _tell(report: dict[str, Any], seconds: float, link: str) -> None:
-    print(f"\nFirst result after {seconds:.1f} s. {finding_sentence(report)} {RESEARCH_USE}")
+    said = f"{finding_sentence(report)} {text('report.research_use')}"
+    print(f"\nFirst result after {seconds:.1f} s. {said}")
     print(f"Results: {DEMO / 'outbox'}")
     print(
         f"Open this link in a browser: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",

@@ -14,9 +14,9 @@ from typing import Any
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.logs import quiet_libraries
+from daemon.outputs.catalogue import text
 from daemon.outputs.report_builder import measurements, pixel_mm2, with_lobes
 from daemon.outputs.wording import (
-    RESEARCH_USE,
     diameter_words,
     finding_sentence,
     midline_words,
@@ -55,7 +55,7 @@ def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
     for lesion in content["lesions"]:
         say(f"lesion {lesion['id']}: {', '.join(_lesion_words(lesion))}")
     if midline_words(content):
-        say(midline_words(content))
+        say(text("report.midline_shift", shift=midline_words(content)))
     for note in content["quality"]:
         say(note["message"])
 
@@ -106,7 +106,7 @@ def _say_report(report: dict[str, Any], folder: Path | None, say: Say) -> None:
     say(f"{folder}: {finding_sentence(report)}")
     for note in report["quality"]:
         say(f"  {note['message']}")
-    say(f"  {RESEARCH_USE}")
+    say(f"  {text('report.research_use')}")
 
 
 def segment_once(

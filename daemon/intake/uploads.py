@@ -15,6 +15,7 @@ from typing import BinaryIO
 from daemon.drops import file_name
 from daemon.durable_files import sync_folder, sync_tree
 from daemon.intake.inbox_scan import Listing, NameRules, look_through
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 PART = ".part"
@@ -100,12 +101,12 @@ class Held:
         """A stream for one file and the name that `keep` gives it. Raises NotHeld."""
         self._touch()
         if sum(len(names) for _, _, names in os.walk(self.folder)) >= MOST_FILES:
-            raise NotHeld(f"An upload may hold {MOST_FILES} files at most.")
+            raise NotHeld(text("upload_fault.most_files", most=MOST_FILES))
         folder, name = self._safe(claimed_path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise NotHeld("A folder and a file of this upload have the same name.") from None
+            raise NotHeld(text("upload_fault.same_name")) from None
         stem, dot, ending = name.partition(".")
         for number in range(1, MOST_FILES + 2):
             target = folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")
@@ -115,7 +116,7 @@ class Held:
                 return Path(f"{target}{PART}").open("xb"), target
             except FileExistsError:  # another request has the name
                 continue
-        raise NotHeld("There are too many files of one name.")
+        raise NotHeld(text("upload_fault.too_many_alike"))
 
     def write(self, stream: BinaryIO, chunk: bytes) -> None:
         """More of a file has come; while that goes on the upload is nobody's old one."""
@@ -153,7 +154,7 @@ class Held:
         """
         self._touch()
         if not any(names for _, _, names in os.walk(self.folder)):
-            raise NotHeld("There is no file to send.")
+            raise NotHeld(text("upload_fault.nothing"))
         sync_tree(self.folder)
         place = Path(patient_id) / self.folder.name
         (self._inbox / patient_id).mkdir(exist_ok=True)  # never the inbox itself: it may be away
@@ -171,9 +172,7 @@ class Held:
         try:
             os.utime(self.root)
         except FileNotFoundError:
-            raise NotHeld(
-                "This upload is not there any more: please choose the files again."
-            ) from (None)
+            raise NotHeld(text("upload_fault.gone")) from None
 
     def _safe(self, claimed_path: str) -> tuple[Path, str]:
         """Folder and name for a file: never hidden, never waited for, never elsewhere."""
@@ -191,7 +190,7 @@ def hold(inbox: Path, rules: NameRules) -> Held:
     area = inbox / HOLDING
     area.mkdir(exist_ok=True)
     if len(list(area.iterdir())) >= MOST_HELD:
-        raise NotHeld("Too many uploads wait to be sent: please try again in an hour.")
+        raise NotHeld(text("upload_fault.too_many_held"))
     held = Held(inbox, secrets.token_hex(16), rules)
     held.root.mkdir()
     return held

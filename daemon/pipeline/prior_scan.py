@@ -16,7 +16,7 @@ from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
 from daemon.outputs.report_builder import change_object
 from daemon.outputs.scan_folder import write_report
-from daemon.outputs.wording import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
+from daemon.outputs.wording import WHY_REVISED
 from daemon.scan_history import (
     Past,
     Point,
@@ -37,12 +37,11 @@ from model.reading.nifti import read_nifti
 from model.reading.read import read, with_spacing
 from model.registration.rigid import register
 from model.rules import ChangeRules, FlairRules
-from model.volume import Note, Volume
+from model.volume import Volume, note
 
 log = logging.getLogger(__name__)
 
-DATED = Note("date_entered", DATE_ENTERED)
-COMPARED = Note("compared_again", COMPARED_AGAIN)
+DATED = "date_entered"  # code of a note
 GROWTH = "{scan_id}_growth.png"
 REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
 Seen = Callable[[], tuple[Volume, Marked]]  # a scan and its mask, read when they are asked for
@@ -97,7 +96,7 @@ def compare_published(
         "revision": earlier.revision + 1,
         "supersedes": earlier.revision,
         "judged_revision": judged_revision(report),
-        "quality": [*quality, asdict(COMPARED)],
+        "quality": [*quality, asdict(note("compared_again"))],
         "seconds": {"read": 0.0, "segment": 0.0, "write": 0.0},
     }
     me = Point("", name, b"", report)
@@ -120,10 +119,9 @@ def _date(report: dict[str, Any], entered: str | None) -> None:
     report["date_entered"] = entered if wants_date(report) else None
     if not wants_date(report):
         return
-    said = asdict(DATED if entered else DATE_UNKNOWN)
+    said = asdict(note(DATED if entered else DATE_UNKNOWN))
     report["quality"] = [
-        said if note["code"] in (DATE_UNKNOWN.code, DATED.code) else note
-        for note in report["quality"]
+        said if each["code"] in (DATE_UNKNOWN, DATED) else each for each in report["quality"]
     ]
 
 
