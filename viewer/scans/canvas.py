@@ -10,15 +10,10 @@ from daemon.drops import UNASSIGNED
 from daemon.index.database import Database
 from daemon.index.people.assignments import is_taken_back
 from daemon.index.scans import ScanRow, dated_before, find_scan
+from daemon.outputs.catalogue import text
 from viewer.scans.files import IMAGE, Held
 
-VIEW_WINDOWS = (
-    "Standard",
-    "Brighter",
-    "Darker",
-    "More contrast",
-    "Bright tissue",
-)
+VIEW_WINDOWS = 5  # presets; the catalogue names them
 
 
 @dataclass(frozen=True)
@@ -108,11 +103,9 @@ def _unit(report: dict[str, Any]) -> str:
     if report["input"]["spacing_mm"] is None:
         return ""
     assumed = any(note["code"] == "units_unknown" for note in report["quality"])
-    return "mm, if the file means mm: it does not say" if assumed else "mm"
+    return text("canvas.mm_assumed" if assumed else "canvas.mm")
 
 
-ALIGNED = "Aligned: both pictures show the same place of the head."
-NOT_ALIGNED = "Not aligned: the pictures are linked by their share of the slices, not by place."
 Matrix = list[list[float]]
 
 
@@ -125,7 +118,7 @@ class Alignment:
     @property
     def words(self) -> str:
         """For people."""
-        return NOT_ALIGNED if self.matrix is None else ALIGNED
+        return text("canvas.not_registered" if self.matrix is None else "canvas.registered")
 
 
 async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:
