@@ -113,11 +113,12 @@ def difference_words(difference: Difference | None) -> str:
     """How far the network's volumes are off, where people corrected them."""
     if difference is None:
         return text("agreement.no_volume")
-    more, ml = "more" if difference.mean >= 0 else "less", abs(difference.mean)
+    is_more, ml = difference.mean >= 0, abs(difference.mean)
     if difference.limits is None:
-        return text(f"agreement.{more}_few", ml=ml, count=difference.count)
+        few = "agreement.more_few" if is_more else "agreement.less_few"
+        return text(few, ml=ml, count=difference.count)
     low, high = difference.limits
-    return text(f"agreement.{more}", ml=ml, low=low, high=high)
+    return text("agreement.more" if is_more else "agreement.less", ml=ml, low=low, high=high)
 
 
 def about_mask(mask: CorrectedMask) -> str:

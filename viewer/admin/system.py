@@ -120,13 +120,11 @@ def _running(now: Condition) -> str:
 
 
 def _waiting(counts: Counts) -> str:
-    key = "system.in_queue" if counts.waiting + counts.running else "system.queue_empty"
-    return text(
-        f"{key}_arriving" if counts.resting else key,
-        running=counts.running,
-        waiting=counts.waiting,
-        resting=counts.resting,
-    )
+    running, waiting, resting = counts.running, counts.waiting, counts.resting
+    if running + waiting:
+        busy = "system.in_queue_arriving" if resting else "system.in_queue"
+        return text(busy, running=running, waiting=waiting, resting=resting)
+    return text("system.queue_empty_arriving" if resting else "system.queue_empty", resting=resting)
 
 
 def _left(now: Condition) -> list[str]:

@@ -3,14 +3,14 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
-from daemon.outputs.wording import FINDING_WORDS, SIDES, moment_words, not_known, size_words
+from daemon.outputs.wording import FINDING_WORDS, SIDES, not_known, size_words
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
 
@@ -168,7 +168,13 @@ class GrowthRow:
 
 def day_words(moment: str | None) -> str:
     """The day of an ISO 8601 moment; of one with a zone, the day that it is here."""
-    return moment_words(moment).partition(" ")[0] if moment else not_known()
+    if not moment:
+        return not_known()
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return text("date.day", moment=at.astimezone() if at.tzinfo else at)
 
 
 def place_words(report: dict[str, Any]) -> str:

@@ -50,9 +50,16 @@ def date_words(report: dict[str, Any], entered: EnteredDate | None) -> str:
     return _entered_words(entered, bool(entered.acquired_on), is_in)
 
 
+ENTERED = {  # by whether it is there still, and whether the newest result has it
+    (True, True): "entered.by",
+    (True, False): "entered.by_soon",
+    (False, True): "entered.removed",
+    (False, False): "entered.removed_soon",
+}
+
+
 def _entered_words(entered: EnteredDate | EnteredSpacing, is_there: bool, is_in: bool) -> str:
-    """is_there: it was not removed; is_in: the newest result has it."""
-    key = ("entered.by" if is_there else "entered.removed") + ("" if is_in else "_soon")
+    key = ENTERED[is_there, is_in]
     return text(key, by=entered.entered_by, at=moment_words(entered.entered_at))
 
 

@@ -86,6 +86,14 @@ def mask_words(scan: ScanRow, revisions: list[ScanRow]) -> str:
     return text("review.mask_replaced", by=drawn["by"])
 
 
+NEWS = {  # by whether it is about an older mask, and whether there is a comment
+    (False, False): "review.news_said",
+    (False, True): "review.news_said_comment",
+    (True, False): "review.news_older",
+    (True, True): "review.news_older_comment",
+}
+
+
 def news_since(
     seen: Seen, scan: ScanRow, reviews: list[Review], corrections: list[Correction]
 ) -> list[str]:
@@ -96,8 +104,7 @@ def news_since(
     for each in reviews:
         if each.review_id > seen.review_id:
             said = statement(each, judged)
-            key = "review.news_older" if said.older else "review.news_said"
-            key += "_comment" if said.comment else ""
+            key = NEWS[bool(said.older), bool(said.comment)]
             told = {"by": said.by, "about": said.older, "comment": said.comment}
             news.append(text(key, said=said.said, **told))
     for drawn in corrections[: max(0, len(corrections) - seen.corrections)]:

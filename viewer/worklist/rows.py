@@ -29,6 +29,8 @@ from viewer.templating import FINDINGS, clock_words, found_size
 STATES = words("worklist_state")
 FLAGS = words("flag")
 SIDES = ("left", "right", "midline")
+GREW = ("worklist.grew", "worklist.grew_words")
+SHRANK = ("worklist.shrank", "worklist.shrank_words")
 ARRIVED = ("recent", "night", "all")
 
 
@@ -118,8 +120,8 @@ def _change(row: Row, brief: dict[str, Any]) -> Change | None:
     amount, is_same = amount_words(ml, change["volume_percent"])
     if is_same:
         return Change(text("worklist.same_size"), text("worklist.same_size_words"), note)
-    key = "worklist.grew" if ml > 0 else "worklist.shrank"
-    return Change(text(key, amount=amount), text(f"{key}_words", amount=amount), note)
+    short, said = GREW if ml > 0 else SHRANK
+    return Change(text(short, amount=amount), text(said, amount=amount), note)
 
 
 def _flags(row: Row, brief: dict[str, Any]) -> tuple[str, ...]:
