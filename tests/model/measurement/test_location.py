@@ -192,6 +192,6 @@ def test_the_side_in_words(fields: dict[str, Any], words: str) -> None:
 
 def test_the_position_in_words() -> None:
     known = {"anterior_posterior": "anterior", "superior_inferior": "superior"}
-    assert position_words(known) == "in front and high up in the brain"
+    assert position_words(known) == "anterior, superior"
     assert position_words({"anterior_posterior": None, "superior_inferior": None}) == ""
     assert position_words({}) == ""
