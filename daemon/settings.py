@@ -20,6 +20,10 @@ from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
 
 FILE_NAME = "settings.toml"
+GONE = {  # settings of earlier versions, and what to do now
+    "viewer.token": "The setting viewer.token is gone, since people log in with accounts: delete"
+    " its line, and make the first account with: gliowatch users add NAME --role admin.",
+}
 
 
 class SettingsError(GliowatchError):
@@ -218,6 +222,8 @@ def _sentence(error: ValidationError) -> str:
     """The first fault of a validation, as one sentence that names the key."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden" and key in GONE:
+        return GONE[key]
     if first["type"] == "extra_forbidden":
         return f"There is no setting named {key}."
     return f"The setting {key} is not valid: {first['msg']}."
