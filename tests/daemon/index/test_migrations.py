@@ -3,13 +3,14 @@
 import sqlite3
 from contextlib import closing
 from hashlib import sha256
+from pathlib import Path
 
 from daemon.index import migrations
 from tests.conftest import ROOT
 from tools.schema_dump import FILE, schema
 
 FOLDER = ROOT / "daemon" / "index" / "migrations"
-RELEASED = ROOT / "tests" / "released_steps.sha256"
+RELEASED = Path(__file__).with_name("released_steps.sha256")
 
 
 def test_a_released_step_is_never_edited() -> None:
