@@ -71,11 +71,11 @@ REPORT: dict[str, Any] = {
     "change": None,
     "seconds": {"read": 0.5, "segment": 7.25, "write": 1.0},
 }
-PARTS = {"change": CHANGE, "mask": MASK}
+PARTS = {"input": INPUT, "change": CHANGE, "mask": MASK}
 
 
 def report_json(**changes: Any) -> dict[str, Any]:
-    """A report of the first version, with these keys; of a change or a mask a part is enough."""
+    """A report of the first version, with these keys; of input, change or mask a part is enough."""
     whole = {name: part | (changes.get(name) or {}) for name, part in PARTS.items()}
     filled = {name: whole[name] for name in whole if changes.get(name)}
     found: dict[str, Any] = json.loads(json.dumps(REPORT | changes | filled))
