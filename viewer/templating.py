@@ -11,6 +11,7 @@ from daemon.drops import State
 from daemon.outputs import wording
 from daemon.outputs.wording import RESEARCH_USE, size_words
 from daemon.permissions import RIGHTS
+from daemon.report import Found
 from viewer.sessions import SESSION, Session, same_secret
 
 KINDS = wording.KINDS | {
@@ -37,9 +38,9 @@ def state_words(state: State, rested: bool) -> str:
     return STATES[state]
 
 
-def found_size(report: dict[str, Any]) -> str:
+def found_size(found: Found) -> str:
     """The size of what was found, or '' if nothing was."""
-    return size_words(report) if report["finding"] == "tumor" else ""
+    return size_words(found) if found.finding == "tumor" else ""
 
 
 def age(birth_date: str, today: date) -> int | None:

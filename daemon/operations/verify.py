@@ -159,7 +159,7 @@ def _of_outbox(
             differences.append(Difference("damaged_result", place, "It has no report to read."))
         elif known is None:
             differences.append(Difference("unknown_result", place, "The index knows it not."))
-        elif known != (report["scan_id"], report["revision"]):
+        elif known != (report.scan_id, report.revision):
             differences.append(Difference("other_result", place, "Its report is of another."))
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = scan_of(Path(os.fsdecode(published.folder)))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from reportlab import rl_config
@@ -12,6 +11,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from daemon.outputs import wording as words
 from daemon.outputs.pdf_text import Lettering
+from daemon.report import Report
 from model.reading.dicom.patient_tags import Identity
 
 SIZE = A4
@@ -70,14 +70,14 @@ FOOT = 62.0
 LEAST_PLANES = 60.0
 
 
-def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+def write_pdf(report: Report, patient: Identity, folder: Path) -> None:
     """Write `<scan_id>_report.pdf` into the folder that holds the scan's pictures.
 
     The same values give the same bytes, whatever the time. patient: whom the page names; all
     its texts, and those of the report, may be hostile or in any script: they are drawn as text,
     and cut where they are too long.
     """
-    name = report["scan_id"]
+    name = report.scan_id
     path = folder / f"{name}_report.pdf"
     rl_config.useA85 = 0  # text in place of bytes would be larger, and is made in plain Python
     canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
@@ -85,7 +85,7 @@ def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
     canvas.setAuthor("gliowatch")
     canvas.setSubject(words.RESEARCH_USE)
     page = Page(canvas, Lettering(canvas))
-    _head(page, CORRECTED if report.get("mask") else TITLE)
+    _head(page, CORRECTED if report.mask else TITLE)
     _whose(page, report, patient)
     _finding(page, report)
     top = page.y
@@ -110,23 +110,22 @@ def _head(page: Page, title: str) -> None:
     page.y -= 8
 
 
-def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
+def _whose(page: Page, report: Report, patient: Identity) -> None:
     """Whose scan it is, and which: the name large, the rest in two columns."""
-    given = report["input"]
-    study = given.get("study") or {}
+    given, study = report.input, report.input.study
     page.write(MARGIN, patient.name or "Name not known", 15, BODY, bold=True)
     page.y -= 24
     left = (
         ("Patient ID", patient.patient_id),
         ("Born", patient.birth_date or words.NOT_KNOWN),
         ("Gender", patient.gender or words.NOT_KNOWN),
-        ("Series", given["description"] or words.NOT_KNOWN),
+        ("Series", given.description or words.NOT_KNOWN),
     )
     right = (
-        ("Acquired", words.moment_words(given["acquired_at"])),
-        ("Study", words.study_words(study.get("date", ""), study.get("accession", ""))),
-        ("Input", f"{words.KINDS[given['kind']]}, voxel {words.spacing_words(report).lower()}"),
-        ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
+        ("Acquired", words.moment_words(given.acquired_at)),
+        ("Study", words.study_words(study.date, study.accession) if study else ""),
+        ("Input", f"{words.KINDS[given.kind]}, voxel {words.spacing_words(report).lower()}"),
+        ("Scan", f"{report.scan_id}, revision {report.revision}"),
     )
     half = BODY / 2
     for (label, value), (other_label, other) in zip(left, right, strict=True):
@@ -139,7 +138,7 @@ def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
     page.y -= 10
 
 
-def _finding(page: Page, report: dict[str, Any]) -> None:
+def _finding(page: Page, report: Report) -> None:
     page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 5, bold=True)
     page.y -= 8
 
@@ -151,18 +150,17 @@ def _planes(page: Page, picture: Path) -> None:
         page.picture(picture, BODY, min(room, 0.7 * PICTURE))
 
 
-def _beside(page: Page, report: dict[str, Any], bottom: float) -> None:
+def _beside(page: Page, report: Report, bottom: float) -> None:
     """Beside the picture: size with its range, change, and what is doubtful."""
     x = MARGIN + PICTURE + GAP
     width = WIDTH - MARGIN - x
-    if report["finding"] != "not_judged":
+    if report.finding != "not_judged":
         _titled(page, x, width, "Size", _size_lines(report))
         _titled(page, x, width, "Change", [words.change_words(report)])
-    notes = [note["message"] for note in report["quality"]]
-    _titled(page, x, width, "Quality", notes or [words.NOTHING_DOUBTFUL], bottom)
+    _titled(page, x, width, "Quality", report.sentences or [words.NOTHING_DOUBTFUL], bottom)
 
 
-def _size_lines(report: dict[str, Any]) -> list[str]:
+def _size_lines(report: Report) -> list[str]:
     limits, confidence = words.range_words(report), words.confidence_words(report)
     return [
         words.size_words(report),
@@ -188,9 +186,9 @@ def _titled(
     page.y -= 8
 
 
-def _lesions(page: Page, report: dict[str, Any]) -> None:
+def _lesions(page: Page, report: Report) -> None:
     """A row for each of the largest lesions."""
-    lesions = report["lesions"]
+    lesions = report.lesions
     if not lesions:
         return
     page.write(MARGIN, "Lesions", 10, BODY, bold=True)
@@ -198,10 +196,10 @@ def _lesions(page: Page, report: dict[str, Any]) -> None:
     _row(page, [name for _, name in COLUMNS], GREY)
     for lesion in lesions[: words.MOST_LESIONS]:
         cells = [
-            str(lesion["id"]),
+            str(lesion.id),
             words.lesion_size(lesion),
             words.diameter_words(lesion),
-            words.SIDES[lesion["side"]],
+            words.SIDES[lesion.side],
             words.place_words(lesion),
         ]
         _row(page, cells, INK)
@@ -225,7 +223,7 @@ def _row(page: Page, cells: list[str], ink: float) -> None:
     page.y -= 2
 
 
-def _foot(page: Page, report: dict[str, Any]) -> None:
+def _foot(page: Page, report: Report) -> None:
     page.y = FOOT
     page.rule()
     page.y -= 6

@@ -113,7 +113,7 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
 
 
 def _line(scan: ScanRow, has_picture: bool) -> UnassignedLine:
-    kind, size = scan.report["input"]["kind"], found_size(scan.report)
+    kind, size = scan.report.input.kind, found_size(scan.report)
     acquired = f"acquired {day_words(scan.acquired_at)}" if scan.acquired_at else "without a date"
     parts = [KINDS.get(kind, kind), acquired, FINDING_WORDS[scan.finding], size]
     words = ", ".join(part for part in parts if part)

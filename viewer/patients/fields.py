@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, SIDES, size_words
+from daemon.report import Report
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
 
@@ -164,25 +164,25 @@ def day_words(moment: str | None) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
-def place_words(report: dict[str, Any]) -> str:
+def place_words(report: Report) -> str:
     """Side and main lobe of the largest lesion, such as "left temporal"; '' without lesions."""
-    if not report["lesions"]:
+    if not report.lesions:
         return ""
-    first = report["lesions"][0]
-    shares = first.get("lobes") or {}
-    side = "side not known" if first["side"] == "unknown" else SIDES[first["side"]].lower()
-    lobe = max(shares, key=lambda name: float(shares[name]), default="")
+    first = report.lesions[0]
+    shares = first.lobes
+    side = "side not known" if first.side == "unknown" else SIDES[first.side].lower()
+    lobe = max(shares.items(), key=lambda share: share[1])[0] if shares else ""
     return f"{side} {lobe}".strip()
 
 
-def change_words(report: dict[str, Any]) -> str:
+def change_words(report: Report) -> str:
     """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
-    change = report.get("change")
-    if not change:
+    change = report.change
+    if change is None:
         return ""
-    percent, ml = change.get("volume_percent"), change["volume_ml"]
+    percent, ml = change.volume_percent, change.volume_ml
     amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
-    since = f"since {day_words(change['prior_acquired_at'])}"
+    since = f"since {day_words(change.prior_acquired_at)}"
     if amount in ("0 %", "0.0 ml"):
         return f"unchanged {since}"
     arrow = "\u25b2 larger by" if ml > 0 else "\u25bc smaller by"
@@ -197,7 +197,7 @@ def summary(scans: list[ScanRow]) -> str:
     last = scans[0]
     if last.acquired_at is None:
         return f"{count}, none with a date."
-    found = last.report["finding"] == "tumor"
+    found = last.report.finding == "tumor"
     size = size_words(last.report) if found else FINDING_WORDS[last.finding].lower()
     parts = [count, f"last {day_words(last.acquired_at)}", size, place_words(last.report)]
     return ", ".join(part for part in [*parts, change_words(last.report)] if part) + "."
@@ -218,14 +218,20 @@ def left_out(scans: Iterable[ScanRow]) -> list[str]:
 
 
 def _growth_row(point: Point) -> GrowthRow:
-    low, high = point.report.get("volume_ml_range") or (None, None)
-    ml = float(point.report["volume_ml"])
-    return GrowthRow(point.at, day_words(point.at), "", point.scan_id, ml, low, high)
+    low, high = point.report.volume_ml_range or (None, None)
+    return GrowthRow(
+        at=point.at,
+        day=day_words(point.at),
+        scan_id=point.scan_id,
+        ml=point.report.volume_ml or 0.0,
+        low=low,
+        high=high,
+    )
 
 
 def _why_not(scan: ScanRow) -> str:
     at = date_of(scan.report)
     which = f"the scan of {day_words(at)}" if at else "a scan without a date"
-    if scan.report.get("volume_ml") is None:
+    if scan.report.volume_ml is None:
         return f"{which} (no volume)"
     return f"{which} (the patient is in doubt)" if at else which

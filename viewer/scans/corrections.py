@@ -53,7 +53,7 @@ async def correction_values(
 ) -> dict[str, Any]:
     """What the page shows of corrected masks, and the form for another one."""
     sent = [await _sent(request, each) for each in corrections]
-    takes, accept = TAKES[scan.report["input"]["kind"]]
+    takes, accept = TAKES[scan.report.input.kind]
     is_there = scan.finding != "not_judged" and scan.removed_at is None
     return {
         "corrections": sent,

@@ -16,6 +16,7 @@ from daemon.records.overrides import (
     spacing_of,
     wants_spacing,
 )
+from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
 from viewer.lookups import asked_scan
 from viewer.sessions import INDEX, RECORDS, signer
@@ -41,13 +42,13 @@ async def take_date(request: web.Request, typed: str) -> ScanRow:
     return scan
 
 
-def date_words(report: dict[str, Any], entered: EnteredDate | None) -> str:
+def date_words(report: Report, entered: EnteredDate | None) -> str:
     """Who entered the date of a scan, and whether the result has it already."""
     if not wants_date(report) or entered is None:
         return ""
     by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
     said = f"Entered {by}" if entered.acquired_on else f"Taken back {by}"
-    is_in = (report.get("date_entered") or "") == entered.acquired_on
+    is_in = (report.date_entered or "") == entered.acquired_on
     return f"{said}." if is_in else f"{said}; the result that has it comes soon."
 
 
@@ -88,10 +89,10 @@ async def spacing_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
 
 
 def _is_picture(scan: ScanRow) -> bool:
-    return bool(scan.report["input"]["kind"] == "image")
+    return scan.report.input.kind == "image"
 
 
-def _words(report: dict[str, Any], entered: EnteredSpacing | None) -> str:
+def _words(report: Report, entered: EnteredSpacing | None) -> str:
     """Who entered it, and whether the result has it already."""
     if entered is None:
         return ""

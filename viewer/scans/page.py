@@ -1,6 +1,7 @@
 """The page of one scan: whose it is, what was found, the canvas, numbers, revisions, files."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,13 +18,13 @@ from daemon.outputs.wording import (
     HASH_CHARACTERS,
     IDENTITY_CONFLICT,
     MOST_LESIONS,
-    NO_EARLIER,
     NO_LOBE,
     NOT_KNOWN,
     NOTHING_DOUBTFUL,
     RANGE_MEANING,
     SIDES,
     WHY_REVISED,
+    change_words,
     confidence_words,
     diameter_words,
     finding_sentence,
@@ -37,6 +38,8 @@ from daemon.outputs.wording import (
     spacing_words,
     study_words,
 )
+from daemon.report import Report
+from daemon.report_parts import Lesion, Point
 from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
@@ -64,7 +67,7 @@ class LesionLine:
     side: str
     place: str
     slice: int | None
-    centre: list[float] | None
+    centre: Point | None
     mean_probability: str
 
     @property
@@ -73,61 +76,60 @@ class LesionLine:
         return NOT_KNOWN if self.slice is None else str(self.slice + 1)
 
 
-def lesion_line(report: dict[str, Any], lesion: dict[str, Any]) -> LesionLine:
+def lesion_line(report: Report, lesion: Lesion) -> LesionLine:
     """One lesion of a report as a row."""
-    probability = lesion.get("mean_probability")
+    probability = lesion.mean_probability
     return LesionLine(
-        lesion["id"],
-        lesion_size(lesion),
-        diameter_words(lesion),
-        SIDES[lesion["side"]],
-        place_words(lesion),
-        shown_slice(report, lesion.get("largest_slice")),
-        lesion.get("centroid_ras_mm"),
-        NOT_KNOWN if probability is None else f"{probability:.2f}",
+        number=lesion.id,
+        size=lesion_size(lesion),
+        diameters=diameter_words(lesion),
+        side=SIDES[lesion.side],
+        place=place_words(lesion),
+        slice=shown_slice(report, lesion.largest_slice),
+        centre=lesion.centroid_ras_mm,
+        mean_probability=NOT_KNOWN if probability is None else f"{probability:.2f}",
     )
 
 
-def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(report: Report) -> list[tuple[str, str]]:
     """Pairs of a label and its words; none of a scan that was not judged."""
-    if report["finding"] == "not_judged":
+    if report.finding == "not_judged":
         return []
-    lesions = report["lesions"]
-    told = [("Volume" if report["volume_ml"] is not None else "Size", _size(report))]
+    lesions = report.lesions
+    told = [("Volume" if report.volume_ml is not None else "Size", _size(report))]
     if lesions:
         first = lesions[0]
         count = "1" if len(lesions) == 1 else f"{len(lesions)}; the largest is told here"
         told += [
             ("Diameters", diameter_words(first)),
-            ("Side", SIDES[first["side"]]),
-            ("Lobe", first.get("lobe_words", NO_LOBE)),
+            ("Side", SIDES[first.side]),
+            ("Lobe", first.lobe_words or NO_LOBE),
             ("Midline", _crossing(first)),
             ("Lesions", count),
         ]
     if shift := midline_words(report):
         told.append(("Midline shift", shift.removeprefix("Midline shift: ")))
-    told.append(("Change", (report.get("change") or {}).get("words") or NO_EARLIER))
+    told.append(("Change", change_words(report)))
     if confidence := confidence_words(report):
         told.append(("Confidence", confidence))
     return told
 
 
-def notes_beside(report: dict[str, Any]) -> tuple[list[str], int]:
+def notes_beside(report: Report) -> tuple[list[str], int]:
     """The first doubts of a report in words, and how many more there are."""
-    notes = [str(note["message"]) for note in report["quality"]] or [NOTHING_DOUBTFUL]
+    notes = report.sentences or [NOTHING_DOUBTFUL]
     return notes[:MOST_NOTES], max(0, len(notes) - MOST_NOTES)
 
 
-def _size(report: dict[str, Any]) -> str:
+def _size(report: Report) -> str:
     limits = range_words(report)
     return size_words(report) + (f" ({limits})" if limits else "")
 
 
-def _crossing(lesion: dict[str, Any]) -> str:
-    crosses = lesion.get("crosses_midline")
+def _crossing(lesion: Lesion) -> str:
+    crosses, reach = lesion.crosses_midline, lesion.across_midline_mm
     if crosses is None:
         return NOT_KNOWN
-    reach = lesion.get("across_midline_mm")
     return CROSSES.format(reach=reach) if crosses and reach is not None else CROSSES_NOT
 
 
@@ -160,24 +162,23 @@ def _line(scan: ScanRow, is_newest: bool) -> RevisionLine:
 def _why(scan: ScanRow) -> str:
     if scan.revision == 1:
         return FIRST
-    notes = scan.report["quality"]
-    why = [str(note["message"]) for note in notes if note["code"] in WHY_REVISED]
+    why = [note.message for note in scan.report.quality if note.code in WHY_REVISED]
     return " ".join(why) or NO_REASON
 
 
-def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+def technical_lines(report: Report) -> list[tuple[str, str]]:
     """Pairs of a label and its words."""
-    given, model = report["input"], report["model"]
+    given, model = report.input, report.model
     return [
-        ("Scan", f"{report['scan_id']}, revision {report['revision']}"),
+        ("Scan", f"{report.scan_id}, revision {report.revision}"),
         ("Network", network_words(report)),
-        ("Threshold", str(model["threshold"])),
-        ("Description", given["description"] or NOT_KNOWN),
-        ("Shape", _numbers(given["shape"], "{:d}")),
+        ("Threshold", str(model.threshold)),
+        ("Description", given.description or NOT_KNOWN),
+        ("Shape", _numbers(given.shape, "{:d}")),
         ("Spacing", spacing_words(report)),
-        ("Orientation", given["orientation"] or NOT_KNOWN),
-        ("Input SHA-256", _short(given["sha256"])),
-        ("Seconds", _seconds(report["seconds"])),
+        ("Orientation", given.orientation or NOT_KNOWN),
+        ("Input SHA-256", _short(given.sha256)),
+        ("Seconds", _seconds(report.seconds.by_step())),
     ]
 
 
@@ -185,13 +186,11 @@ def _short(digest: str | None) -> str:
     return digest[:HASH_CHARACTERS] if digest else NOT_KNOWN
 
 
-def _numbers(values: list[Any] | None, form: str) -> str:
-    if not values or None in values:
-        return NOT_KNOWN
+def _numbers(values: Iterable[int], form: str) -> str:
     return " x ".join(form.format(value) for value in values)
 
 
-def _seconds(seconds: dict[str, float]) -> str:
+def _seconds(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
 
 
@@ -244,12 +243,12 @@ def _found(scan: ScanRow) -> dict[str, Any]:
         "study": study_words(scan.study_date, scan.accession),
         "sentence": finding_sentence(report),
         "facts": facts(report),
-        "range_meaning": RANGE_MEANING if report.get("volume_ml_range") else "",
+        "range_meaning": RANGE_MEANING if report.volume_ml_range else "",
         "notes_beside": notes,
         "notes_more": more,
-        "notes": [note["message"] for note in report["quality"]],
-        "lesions": [lesion_line(report, lesion) for lesion in report["lesions"]],
-        "series": report["input"].get("series", []),
+        "notes": report.sentences,
+        "lesions": [lesion_line(report, lesion) for lesion in report.lesions],
+        "series": report.input.series or (),
         "technical": technical_lines(report),
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
     }

@@ -10,7 +10,7 @@ from daemon.index.people.corrections import Correction, corrections_of
 from daemon.index.people.reviews import Decision, Review, add_review, reviews_of
 from daemon.index.scans import ScanRow, revisions_of
 from daemon.outputs.wording import moment_words
-from daemon.records.reviews import drawn_by, is_corrected
+from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_scan, known_patients
 from viewer.scans.corrections import correction_values
@@ -88,18 +88,17 @@ def statement(review: Review, judged: int) -> Statement:
 
 def mask_words(scan: ScanRow, revisions: list[ScanRow]) -> str:
     """Who drew the newest mask, where that is not plainly the network's only one."""
-    if is_corrected(scan.report):
-        mask = scan.report["mask"]
-        by = f"by {mask['by']}, {moment_words(mask['at'])}"
-        dice = mask["agreement"]["dice"]
+    if mask := scan.report.mask:
+        by = f"by {mask.by}, {moment_words(mask.at)}"
+        dice = mask.agreement.dice
         return (
             f"The newest mask was corrected {by}. It agrees with the network's at Dice {dice:.2f}."
         )
-    drawn = next((row.report["mask"] for row in revisions if is_corrected(row.report)), None)
+    drawn = next((row.report.mask for row in revisions if row.report.mask), None)
     if drawn is None:
         return ""
     return (
-        f"{drawn['by']} had corrected an earlier mask; then the network judged this scan again."
+        f"{drawn.by} had corrected an earlier mask; then the network judged this scan again."
         " The newest counts. The corrected one is kept in its revision."
     )
 
@@ -182,8 +181,16 @@ async def take_statement(
         fields = {"decision": decision, "reason": reason, "comment": comment}
         news = news_since(seen, scan, reviews, corrections)
         return Late(now_seen, news, fields | {"revision": about[0]})
-    said = (scan.scan_id, about[0], decision, comment, signer(request), reason, about[1])
-    await add_review(request.app[RECORDS], *said)
+    await add_review(
+        request.app[RECORDS],
+        scan.scan_id,
+        about[0],
+        decision,
+        comment=comment,
+        reviewer=signer(request),
+        reason=reason,
+        drawn_by=about[1],
+    )
     return None
 
 

@@ -5,11 +5,10 @@ Each page does so for the newest rows before it is shown; after a rebuild there 
 
 import asyncio
 import contextlib
-import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import aiohttp_jinja2
 from aiohttp import web
@@ -20,6 +19,7 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.wording import FILED_TWICE, moment_words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
+from daemon.report import Brief, read_brief
 from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS
 from viewer.templating import clock_words, found_size, local_words
@@ -97,25 +97,25 @@ def line_of(row: Row) -> Line:
 
     Whoever was judged has a picture while the files are there: no disk is asked for each row.
     """
-    brief = json.loads(row.brief) if row.brief else None
+    brief = read_brief(row.brief) if row.brief else None
     return Line(
-        row.row_id,
-        row.patient_key or "",
-        row.patient_name,
-        row.patient_id,
-        moment_words(row.acquired_at) if brief else "",
-        local_words(row.arrived_at),
-        row.state,
-        _state_words(row),
-        row.reason or "",
-        row.scan_id or "",
-        FINDINGS[brief["finding"]] if brief else "",
-        found_size(brief) if brief else "",
-        _place(brief) if brief else "",
-        _change(row, brief) if brief else None,
-        _flags(row, brief) if brief else (),
-        _review(row) if brief else "",
-        brief is not None and row.folder is not None and brief["finding"] != "not_judged",
+        row_id=row.row_id,
+        patient_key=row.patient_key or "",
+        patient=row.patient_name,
+        patient_id=row.patient_id,
+        acquired=moment_words(row.acquired_at) if brief else "",
+        arrived=local_words(row.arrived_at),
+        state=row.state,
+        state_words=_state_words(row),
+        reason=row.reason or "",
+        scan_id=row.scan_id or "",
+        finding=FINDINGS[brief.finding] if brief else "",
+        size=found_size(brief) if brief else "",
+        place=_place(brief) if brief else "",
+        change=_change(row, brief) if brief else None,
+        flags=_flags(row, brief) if brief else (),
+        review=_review(row) if brief else "",
+        has_picture=brief is not None and row.folder is not None and brief.finding != "not_judged",
     )
 
 
@@ -126,23 +126,23 @@ def _state_words(row: Row) -> str:
     return f"{words}, being judged again" if row.is_again else words
 
 
-def _place(brief: dict[str, Any]) -> str:
+def _place(brief: Brief) -> str:
     """Side of the largest lesion, and the lobe that holds most of it where that is known."""
-    side = REPORTED_SIDES[brief["side"]] if brief["side"] else ""
-    return ", ".join(part for part in (side, brief["lobe"]) if part)
+    side = REPORTED_SIDES[brief.side] if brief.side else ""
+    return ", ".join(part for part in (side, brief.lobe) if part)
 
 
-def _change(row: Row, brief: dict[str, Any]) -> Change | None:
+def _change(row: Row, brief: Brief) -> Change | None:
     """Against the patient's scan before; '' where nothing was judged."""
-    if brief["finding"] == "not_judged":
+    if brief.finding == "not_judged":
         return None
-    change = brief["change"]
+    change = brief.change
     if change is None:
         is_first = row.is_first and row.patient_id != UNASSIGNED
         words = FIRST if is_first else NOT_COMPARED
         return Change(words, words)
-    note = "" if change.get("comparable", True) else "measured differently"
-    percent, ml = change["volume_percent"], change["volume_ml"]
+    note = "" if change.comparable else "measured differently"
+    percent, ml = change.volume_percent, change.volume_ml
     amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
     if float(amount.split()[0]) == 0:
         return Change("= same size", "Same size as before", note)
@@ -150,13 +150,11 @@ def _change(row: Row, brief: dict[str, Any]) -> Change | None:
     return Change(f"{sign} {amount}", f"{verb} by {amount}", note)
 
 
-def _flags(row: Row, brief: dict[str, Any]) -> tuple[str, ...]:
+def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
     """The report's doubts; a later twin of another patient, and a judgement that failed."""
-    messages = tuple(str(note["message"]) for note in brief["quality"])
-    said = any(note["code"] == "filed_twice" for note in brief["quality"])
-    twice = (FILED_TWICE,) if row.filed_twice and not said else ()
+    twice = (FILED_TWICE,) if row.filed_twice and not brief.has_note("filed_twice") else ()
     again = (f"Judging it again failed: {row.reason}",) if row.reason else ()
-    return (*again, *messages, *twice)
+    return (*again, *brief.sentences, *twice)
 
 
 def _review(row: Row) -> str:

@@ -21,6 +21,7 @@ from daemon.index.worklist_pages import ORDERS, Asked, Filters, count_changed, p
 from daemon.index.worklist_rows import catch_up, situation_of
 from tests.daemon.index.test_ledger import a_drop, claimed
 from tests.daemon.index.worklist_lists import Lists
+from tests.phantoms.reports import LESION
 from tests.viewer.test_house import scan_row
 
 BEFORE_THE_LIST = 11  # steps
@@ -135,7 +136,7 @@ async def test_every_order_shows_each_row_once_forward_and_back(lists: Lists) ->
 async def test_filters_and_searches_combine(lists: Lists) -> None:
     await lists.publish("a", "P1", finding="no_tumor", lesions=[], volume_ml=0.0)
     await lists.publish("b", "P2", quality=[{"code": "slices_missing", "message": "m"}])
-    await lists.publish("c", "P3", lesions=[{"side": "left"}])
+    await lists.publish("c", "P3", lesions=[LESION | {"side": "left"}])
     for patient, name in (("P1", "Øster^Ada"), ("P2", "O'Ada 100%"), ("P3", "李小龙")):
         await add_patient(lists.records, patient, {"name": name})
     await catch_up(lists.joined, lists.records)

@@ -29,7 +29,7 @@ from tests.phantoms.dicom_series import Series, write_series
 from tests.phantoms.heads import HEAD_SPACING, grid, head, write_nifti
 from tests.phantoms.moved_heads import middle, with_ball
 
-SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "daemon" / "report.schema.json").read_text())
 TODAY = date(2026, 1, 1)
 Reports = list[dict[str, Any]]
 

@@ -54,7 +54,7 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         "kind": "image",
         "files": 1,
         "sha256": "ab" * 32,
-        "shape": [256, 256],
+        "shape": [256, 256, 1],
         "spacing_mm": None,
         "orientation": None,
         "description": "",
@@ -66,7 +66,7 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         page = await house.page("/scans/s")
         assert "1900 pixels, no scale" in page
         assert "61 x 40 pixels" in page
-        assert "256 x 256" in page
+        assert "256 x 256 x 1" in page
         assert "Not known" in page
         assert "1900 pixels, no scale" in await house.page("/")
 
