@@ -99,9 +99,11 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="drain the inbox and exit")] = False,
 ) -> None:
     """Run daemon, workers and viewer until Ctrl-C."""
+    from daemon.operations.machine import refuse_contradictions
     from daemon.settings import load_settings, site_file
 
     loaded = load_settings(site_file(settings))
+    refuse_contradictions(loaded, with_viewer=not once)
 
     from daemon.supervisor import run_all
     from viewer.app import serve

@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from daemon.index.database import open_records
 from daemon.index.people.accounts import list_accounts
 from daemon.logs import log_to_stderr
-from daemon.operations.machine import free_port, refuse_contradictions
+from daemon.operations.machine import free_port
 from daemon.service import run_daemon
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
@@ -37,7 +37,6 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
     run with `once`, else 0. Raises GliowatchError when it cannot begin.
     """
     log_to_stderr()
-    refuse_contradictions(settings, with_viewer=not once)
     if once:
         return asyncio.run(_work(settings, True, None))
     settings = _with_address(settings)
