@@ -65,6 +65,7 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "training/tissues.npz",
         "viewer/templates/worklist.html",
         "viewer/static/gliowatch.css",
+        "daemon/settings.toml",
         "daemon/outputs/report.schema.json",
         "daemon/outputs/fonts/DroidSansFallback.ttf",
         "tools/bench/bench.py",

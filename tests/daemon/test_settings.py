@@ -104,8 +104,10 @@ def test_every_limit_has_words_of_its_own() -> None:
     assert kinds - {"extra_forbidden"} <= set(MUST)
 
 
-def test_no_retired_setting_is_one_of_today() -> None:
+def test_no_retired_setting_is_one_of_today_and_the_documents_tell_of_each() -> None:
+    document = (ROOT / "docs" / "upgrade.md").read_text()
     for setting in RETIRED:
+        assert f"| `{setting}` |" in document
         table, _, key = setting.partition(".")
         assert key not in DEFAULTS[table]
 
