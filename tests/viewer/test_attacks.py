@@ -50,6 +50,7 @@ async def test_a_stolen_session_ends_with_its_owner(tmp_path: Path, end: str) ->
         if end == "logout everywhere":
             assert (await house.post("/logout", {"everywhere": "1"}))[0] == 303
         elif end == "account disabled":
+            await accounts.add_account(house.app[RECORDS], "other", "Other", Role.ADMIN, "")
             await accounts.set_enabled(house.app[RECORDS], account.account_id, False)
         else:
             await accounts.set_password(house.app[RECORDS], account.account_id, "$argon2id$")
