@@ -14,6 +14,7 @@ from daemon.intake.uploads import Held, NotHeld, clear_held, hold
 from daemon.operations.status import has_room
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance, Settings
+from viewer.live_updates import in_background
 from viewer.sessions import INDEX, SETTINGS
 from viewer.uploads_streaming import MEGABYTE, Meter
 
@@ -139,9 +140,8 @@ async def keep_desk(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK] = Desk(app[SETTINGS])
     inbox = app[SETTINGS].daemon.inbox
     await asyncio.to_thread(clear_held, inbox, 0.0)
-    sweeper = asyncio.create_task(_sweep(desk))
-    yield
-    sweeper.cancel()
+    async with in_background(_sweep(desk)):
+        yield
     desk.slot.close()
 
 
