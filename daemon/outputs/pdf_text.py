@@ -33,6 +33,8 @@ class Part:
 
 def parts_of(line: str) -> list[Part]:
     """The parts of a line as they stand from left to right."""
+    if line.isascii():  # most lines: nothing in it turns
+        return [Part(line, False)] if line else []
     base = _base(line)
     levels = _levels(line, base)
     runs = []
@@ -184,6 +186,8 @@ def _scripts(text: str) -> list[str]:
 
     What has no script goes with the letter before it, or the first one.
     """
+    if text.isascii():
+        return ["L"] * len(text)
     kinds = [unicodedata.bidirectional(character) for character in text]
     script = next((kind for kind in kinds if kind in _LETTERS), "L")
     return [script := kind if kind in _LETTERS else script for kind in kinds]
