@@ -44,6 +44,7 @@ class Recipe(StrEnum):
     """How to train."""
 
     STANDARD = "standard"
+    MIXED = "mixed"
     SEED = "seed"
     GATE = "gate"
 
@@ -152,7 +153,9 @@ def measure(
 def train(
     data: DataFolder,
     out: OutFolder,
-    recipe: Annotated[Recipe, typer.Option(help="ours, the demo's, the gate's")] = Recipe.STANDARD,
+    recipe: Annotated[
+        Recipe, typer.Option(help="ours, ours on several sets, the demo's, the gate's")
+    ] = Recipe.STANDARD,
     split: SplitFile = None,
     fold: Annotated[
         int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
@@ -162,6 +165,9 @@ def train(
     ] = None,
     again: Annotated[
         Path | None, typer.Option(metavar="RUN", exists=True, help="a round after that ended run")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
@@ -175,7 +181,7 @@ def train(
 
     table = load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe.value, fold, start, again)
+    request = Request(data, out, split, share, resume, recipe.value, fold, start, again, cache)
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 
