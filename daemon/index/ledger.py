@@ -11,6 +11,7 @@ from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
 from daemon.index.patient_scans import add_identities, patients_named, queue_stale
 from daemon.index.scans import ScanRow, add_scan
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 
@@ -228,7 +229,7 @@ async def _end(
         (state, scan_id, reason, now(), claim.drop_id, claim.token),
     )
     if not ended:
-        raise LeaseLost("The scan was given to another worker meanwhile.")
+        raise LeaseLost(text("intake.lease_lost"))
 
 
 async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from daemon.drops import STUDY_MARK, DropKind, QueuedDrop, State
 from daemon.index.database import Database, now
 from daemon.index.ledger import queued
+from daemon.outputs.catalogue import text
 
 LONGEST_DELAY = 3600.0  # seconds until a retry; one further away means that the clock was set back
 FAIR_TURN = 4  # every so many claims the oldest drop is next, so that none waits for ever
-CANCELLED = "It was cancelled."
 LEASE_SECONDS = 60.0
 _WEIGHTS = "json_extract(report, '$.model.weights_sha256')"  # as the index on it says
 _OLDER = (
@@ -133,7 +133,7 @@ async def cancel(index: Database, drop_ids: Iterable[int]) -> int:
             "UPDATE drops SET state = 'rejected', reason = ?2, ended_at = ?3"
             " WHERE drop_id = ?1 AND state = 'waiting'",
             numbers,
-            CANCELLED,
+            text("intake.cancelled"),
             now(),
         )
 

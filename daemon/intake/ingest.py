@@ -11,6 +11,7 @@ from pathlib import Path
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
 from daemon.intake.dropped_files import check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
+from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
@@ -168,7 +169,7 @@ def scan_of(files: list[Path]) -> Scan:
     if len(single) == 1 and not any(is_dicom(path) for path in files):
         return Scan(kind_by_name(single[0].name), (single[0],))
     if single:
-        raise UnreadableScan("There is more than one scan in it: one file, one scan.")
+        raise UnreadableScan(text("intake.several_scans"))
     return Scan(Kind.DICOM, tuple(files))
 
 

@@ -33,6 +33,7 @@ from daemon.index.people.overrides import add_date, entered_date
 from daemon.index.people.patient_deletion import deleted_ids, erase_due
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, find_scan
+from daemon.outputs.catalogue import text
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 
@@ -109,17 +110,15 @@ async def finish_placing(
 
 async def _check(index: Database, scan: ScanRow, patient: Patient, source: Path) -> None:
     if scan.patient_id != UNASSIGNED:
-        raise CannotBeGiven("This scan belongs to a patient already.")
+        raise CannotBeGiven(text("assign_fault.has_patient"))
     if patient.patient_id == UNASSIGNED or patient.deleted_at:
-        raise CannotBeGiven("There is no such patient.")
+        raise CannotBeGiven(text("assign_fault.no_patient"))
     if readable(os.fsencode(patient.patient_id)) != patient.patient_id:
-        raise CannotBeGiven("The folder of this patient has a name that cannot be written.")
+        raise CannotBeGiven(text("assign_fault.bad_folder"))
     if not await asyncio.to_thread(source.is_dir):
-        raise CannotBeGiven("The files of this scan are no longer in the outbox.")
+        raise CannotBeGiven(text("assign_fault.files_gone"))
     if await shares_files(index, scan.scan_id):
-        raise CannotBeGiven(
-            "This scan came in one archive with others; please upload its own files instead."
-        )
+        raise CannotBeGiven(text("assign_fault.shared_archive"))
 
 
 async def _place(

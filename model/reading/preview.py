@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh
 from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom
@@ -12,7 +13,7 @@ from model.reading.dicom.study import NO_FLAIR, NO_PICTURES, NO_SCAN, Failures, 
 from model.reading.images import read_picture
 from model.reading.nifti import geometry_of
 from model.rules import FlairRules
-from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths
+from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths, note
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def _at_picture(path: Path) -> Glance:
 def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
     frames = [frame for file in files for frame in frames_of(file)]
     if not frames:
-        raise UnreadableScan(NO_PICTURES if any(is_dicom(file) for file in files) else NO_SCAN)
+        raise UnreadableScan(
+            text(NO_PICTURES if any(is_dicom(file) for file in files) else NO_SCAN)
+        )
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
     taken, placed, failed = _first_placed(chosen or to_look_at(candidates))
@@ -73,7 +76,7 @@ def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
         acquired_at(header),
         str(header.get("Modality", "")),
         taken.sequence is Sequence.FLAIR,
-        "" if chosen else (only or NO_FLAIR).message,
+        "" if chosen else (only or note(NO_FLAIR)).message,
         tuple(seen_as(each, taken if chosen else None, failed) for each in candidates),
     )
 
