@@ -57,4 +57,6 @@ def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:
         for name in ("mask", "brain")
     )
     gain, step = store[f"{patient}/numbers"]
-    return CachedPatient(patient, slices, mask, brain, float(gain), int(step))
+    return CachedPatient(
+        patient=patient, slices=slices, mask=mask, brain=brain, gain=float(gain), step=int(step)
+    )

@@ -78,7 +78,9 @@ def prepare_case(case: Case, how: Preparation = STANDARD) -> CachedPatient:
     inside = slices[brain & prepared.head]
     outside = slices[prepared.head]
     gain = float(np.median(outside) / np.median(inside)) if inside.size and outside.size else 1.0
-    return CachedPatient(case.patient, slices, drawn, brain, gain, prepared.step)
+    return CachedPatient(
+        patient=case.patient, slices=slices, mask=drawn, brain=brain, gain=gain, step=prepared.step
+    )
 
 
 def _to_network(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:

@@ -157,7 +157,14 @@ def _beside(page: Page, report: Report, bottom: float) -> None:
     if report.finding != "not_judged":
         _titled(page, x, width, "Size", _size_lines(report))
         _titled(page, x, width, "Change", [words.change_words(report)])
-    _titled(page, x, width, "Quality", report.sentences or [words.NOTHING_DOUBTFUL], bottom)
+    _titled(
+        page,
+        x,
+        width=width,
+        title="Quality",
+        texts=report.sentences or [words.NOTHING_DOUBTFUL],
+        bottom=bottom,
+    )
 
 
 def _size_lines(report: Report) -> list[str]:

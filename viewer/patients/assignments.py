@@ -65,7 +65,9 @@ async def give_scan(request: web.Request) -> web.StreamResponse:
     if scan is None or patient is None:
         return await _page(request, UNKNOWN)
     try:
-        await give(index, records, request.app[SETTINGS].daemon, scan, patient, who)
+        await give(
+            index, records, daemon=request.app[SETTINGS].daemon, scan=scan, patient=patient, who=who
+        )
     except CannotBeGiven as error:
         return await _page(request, str(error))
     except OSError:
@@ -125,7 +127,21 @@ def _given_line(each: Assignment, patient: Patient | None, target: ScanRow | Non
     given = f"{moment_words(each.given_at)} by {each.given_by}"
     if each.taken_back_at:
         state = f"Taken back {moment_words(each.taken_back_at)} by {each.taken_back_by}"
-        return GivenLine(each.assignment, "", shown, given, state, False)
+        return GivenLine(
+            number=each.assignment,
+            scan_id="",
+            patient=shown,
+            given=given,
+            state=state,
+            is_open=False,
+        )
     state = "Waits to be judged under this patient" if target is None else "Judged"
     scan_id = each.target if target is not None else each.scan_id
-    return GivenLine(each.assignment, scan_id, shown, given, state, True)
+    return GivenLine(
+        number=each.assignment,
+        scan_id=scan_id,
+        patient=shown,
+        given=given,
+        state=state,
+        is_open=True,
+    )
