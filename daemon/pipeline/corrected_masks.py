@@ -16,7 +16,7 @@ from daemon.outputs.scan_folder import write_files
 from daemon.outputs.wording import CORRECTED, WHY_REVISED
 from daemon.pipeline.worker_tasks import JudgingRules, finish_scan, occasion_of
 from daemon.report import Report
-from daemon.report_parts import MaskAgreement, CorrectedMask, QualityNote, Seconds
+from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
 from daemon.scan_history import Past, judged_revision
 from model.errors import MaskError
 from model.geometry import dice
