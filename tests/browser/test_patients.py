@@ -17,6 +17,8 @@ from tests.phantoms.reports import INPUT
 from tests.viewer.test_house import House, lesion, open_house
 from viewer.sessions import INDEX
 
+pytestmark = pytest.mark.long
+
 ARABIC, CHINESE = "\u0645\u0631\u064a\u0645 \u062d\u062f\u0627\u062f", "\u738b\u5c0f\u4e1c"
 LONG = "x" * 200  # the longest that is taken
 IMAGE = "<img src=x onerror=alert(1)>"

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from daemon.index import migrations
 from daemon.index.database import open_index, open_records
 from daemon.index.ledger import take_over
-from daemon.index.migrations import index_steps
 from daemon.index.statistics import RECONCILE, beat, seconds_since, totals
 from daemon.intake.inbox_reconciler import Reconciler, Resting
 from daemon.intake.inbox_scan import NameRules, keep_mark
@@ -189,7 +189,7 @@ async def test_an_older_index_gets_its_totals_when_it_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "index.sqlite"
-    monkeypatch.setattr("daemon.index.database.INDEX", index_steps.INDEX[:3])
+    monkeypatch.setattr("daemon.index.database.INDEX", migrations.INDEX[:3])
     async with open_index(path) as index:
         for number, finding in enumerate(["tumor", "tumor", "not_judged"]):
             await index.change(

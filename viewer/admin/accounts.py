@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from aiohttp import web
 
+from daemon.index.database import Database
 from daemon.index.people import accounts
 from daemon.index.people.accounts import (
     add_link,
@@ -52,10 +53,12 @@ async def change_account(request: web.Request) -> web.StreamResponse:
     do = form.get("do", "")
     if account.account_id == request[SESSION].account_id and do in ("disable", "role"):
         return await _page(request, 400, OWN)
-    if do in ("disable", "enable"):
-        await accounts.set_enabled(records, account.account_id, do == "enable")
-    elif do == "role":
-        await accounts.set_role(records, account.account_id, _asked_role(form))
+    if do in ("disable", "enable", "role"):
+        role = _asked_role(form) if do == "role" else None
+        try:
+            await _let(records, account.account_id, do, role)
+        except accounts.LastAdmin as error:
+            return await _page(request, 409, str(error))
     elif do == "end":
         await end_sessions_of(records, account.account_id)
     elif do == "link":
@@ -64,6 +67,14 @@ async def change_account(request: web.Request) -> web.StreamResponse:
     else:
         raise web.HTTPBadRequest(text="There is no such change of an account.")
     raise web.HTTPSeeOther("/accounts")
+
+
+async def _let(records: Database, account_id: int, do: str, role: Role | None) -> None:
+    """Give it the role, or let it in, or no longer. Raises LastAdmin."""
+    if role:
+        await accounts.set_role(records, account_id, role)
+    else:
+        await accounts.set_enabled(records, account_id, do == "enable")
 
 
 async def _page(

@@ -15,9 +15,8 @@ from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
 from viewer.lookups import asked_scan
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
 from viewer.templating import STALE_FORM, check_csrf, render
-from viewer.uploads_streaming import CHUNK, FORM, Meter
+from viewer.uploads_streaming import FORM, MEGABYTE, Meter, in_time, pieces, read_field
 
-MEGABYTE = 10**6
 LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
 LONGEST_COMMENT = 2000  # characters
 DAMAGED = "The upload arrived damaged and was not kept."
@@ -112,7 +111,7 @@ async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[d
     """The fields, which come before the file, and the name under which that is kept."""
     reader = await request.multipart()
     fields: dict[str, str] = {}
-    while (part := await reader.next()) is not None:
+    while (part := await in_time(reader.next())) is not None:
         if not isinstance(part, BodyPartReader):
             raise web.HTTPBadRequest(text=DAMAGED)
         if part.name != "mask":
@@ -134,11 +133,9 @@ def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
 
 
 async def _field(part: BodyPartReader) -> str:
-    value = b""
-    while chunk := await part.read_chunk():
-        value += chunk
-        if len(value) > LONGEST_FIELD:
-            raise web.HTTPBadRequest(text=TOO_LONG)
+    value = await read_field(part, LONGEST_FIELD)
+    if value is None:
+        raise web.HTTPBadRequest(text=TOO_LONG)
     return value.decode("utf-8", "replace")
 
 
@@ -147,9 +144,9 @@ async def _keep(request: web.Request, scan: ScanRow, part: BodyPartReader, meter
     outbox = request.app[SETTINGS].daemon.outbox
     upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename or "")
     try:
-        while chunk := await part.read_chunk(CHUNK):
-            meter.add(len(chunk))
-            await asyncio.to_thread(upload.write, chunk)
+        async for piece in pieces(part.read_chunk):
+            meter.add(len(piece))
+            await asyncio.to_thread(upload.write, piece)
         return await asyncio.to_thread(upload.keep)
     finally:
         await asyncio.to_thread(upload.abort)

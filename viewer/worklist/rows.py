@@ -4,7 +4,6 @@ Each page does so for the newest rows before it is shown; after a rebuild there 
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.wording import FILED_TWICE, moment_words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
 from daemon.report import Brief, read_brief
+from viewer.live_updates import in_background
 from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS
 from viewer.templating import clock_words, found_size, local_words
@@ -223,11 +223,8 @@ IDLE_SECONDS = 60.0
 
 async def catching_up(app: web.Application) -> AsyncIterator[None]:
     """Cleanup context: the task. It needs the databases, so it begins after them."""
-    task = asyncio.create_task(_keep_up(app))
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with in_background(_keep_up(app)):
+        yield
 
 
 async def _keep_up(app: web.Application) -> None:

@@ -12,8 +12,7 @@ from daemon.drops import State
 from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.inventory import mark_removed
-from daemon.index.migrations.index_steps import INDEX
-from daemon.index.migrations.worklist_shape import WORKLIST
+from daemon.index.migrations import INDEX
 from daemon.index.people.patient_search import find_patients
 from daemon.index.people.patients import add_patient
 from daemon.index.people.reviews import Decision, add_review
@@ -24,6 +23,8 @@ from tests.daemon.index.test_ledger import a_drop, claimed
 from tests.daemon.index.worklist_lists import Lists
 from tests.phantoms.reports import LESION
 from tests.viewer.test_house import scan_row
+
+BEFORE_THE_LIST = 11  # steps
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ async def test_a_row_knows_when_its_files_are_taken_away(lists: Lists) -> None:
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
     path, records = tmp_path / "index.sqlite", tmp_path / "records.sqlite"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("daemon.index.database.INDEX", INDEX[: INDEX.index(WORKLIST)])
+        patch.setattr("daemon.index.database.INDEX", INDEX[:BEFORE_THE_LIST])
         async with open_index(path) as index:
             older = Lists(index, index, index)
             await older.publish("s")

@@ -242,9 +242,10 @@ def test_kills_on_the_way_to_a_revision_neither_lose_nor_double_it(hospital: Set
     drop_dicom(hospital, "2024-05-01")
     run(hospital)
     drop_dicom(hospital, "2024-03-01")
-    killed(hospital, "daemon.outbox:publish", "before", 2)  # the first is the late scan's own
+    # The first one published is the late scan itself.
+    killed(hospital, "daemon.pipeline.outbox:publish", "before", 2)
     assert len(by_day(hospital)["2024-05"]) == 1
-    killed(hospital, "daemon.outbox:publish", "after", 1)
+    killed(hospital, "daemon.pipeline.outbox:publish", "after", 1)
     assert len(by_day(hospital)["2024-05"]) == 2
     killed(hospital, "daemon.index.ledger:finish", "before", 1)
     run(hospital)

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -21,6 +22,8 @@ from schemathesis.specs.openapi.checks import (
 from tests.viewer.api.test_api import token_of
 from tests.viewer.test_house import open_house
 from viewer.api.endpoints import OPERATIONS
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = 25  # of each operation
 CHECKS = [
