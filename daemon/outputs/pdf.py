@@ -168,7 +168,7 @@ def _beside(page: Page, report: Report, bottom: float) -> None:
         _titled(page, x, width, text("pdf.size"), _size_lines(report))
         _titled(page, x, width, text("pdf.change"), [words.change_words(report)])
     notes = report.sentences or [text("report.nothing_doubtful")]
-    _titled(page, x, width, text("pdf.quality"), notes, bottom)
+    _titled(page, x, width=width, title=text("pdf.quality"), texts=notes, bottom=bottom)
 
 
 def _size_lines(report: Report) -> list[str]:

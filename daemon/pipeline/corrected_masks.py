@@ -17,7 +17,7 @@ from daemon.outputs.scan_folder import write_files
 from daemon.outputs.wording import WHY_REVISED
 from daemon.pipeline.worker_tasks import JudgingRules, finish_scan, occasion_of
 from daemon.report import Report
-from daemon.report_parts import Agreement, CorrectedMask, QualityNote, Seconds
+from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
 from daemon.scan_history import Past, judged_revision
 from model.errors import MaskError
 from model.geometry import dice
@@ -125,7 +125,7 @@ def _told(correction: Correction, mask: MaskArray, basis: Basis) -> CorrectedMas
         at=correction.at,
         sha256=correction.sha256,
         correction=correction.correction_key,
-        agreement=Agreement(
+        agreement=MaskAgreement(
             revision=judged_revision(report),
             dice=round(dice(before > 0, mask > 0), 4),
             model_volume_ml=report.volume_ml,

@@ -180,7 +180,7 @@ async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: by
         entered=await job.entered(),
     )
     publish(staging, outbox / folder)
-    state = await _enter(job, intake, folder, report, State.DONE, "done")
+    state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
     return state
 
@@ -244,7 +244,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     kept = await job.in_worker(worker_tasks.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
     state = State.DONE if whole else State.DUPLICATE
-    return await _enter(job, intake, folder, report, state, "taken_over")
+    return await _enter(job, intake, folder=folder, report=report, state=state, event="taken_over")
 
 
 async def _enter(
@@ -256,7 +256,9 @@ async def _enter(
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
     dicom_ids = intake.dicom_ids
-    await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
+    await ledger.finish(
+        job.index, job.queued, scan=scan, hashes=intake.hashes, dicom_ids=dicom_ids, state=state
+    )
     await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
         told = asdict(intake.identities[0])

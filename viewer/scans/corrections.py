@@ -151,12 +151,12 @@ async def _sent(request: web.Request, correction: Correction) -> Sent:
         state is State.REJECTED or (state is None and reason is not None)
     )
     return Sent(
-        correction.corrected_by,
-        moment_words(correction.at),
-        correction.comment,
-        (reason or "") if is_refused else _became(correction, state),
-        is_refused,
-        correction.revision is None and not is_refused,
+        by=correction.corrected_by,
+        at=moment_words(correction.at),
+        comment=correction.comment,
+        became=(reason or "") if is_refused else _became(correction, state),
+        is_refused=is_refused,
+        is_open=correction.revision is None and not is_refused,
     )
 
 

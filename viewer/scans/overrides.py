@@ -36,7 +36,12 @@ async def take_date(request: web.Request, typed: str) -> ScanRow:
     scan = await asked_scan(request)
     try:
         await enter_date(
-            request.app[INDEX], request.app[RECORDS], scan, typed, signer(request), date.today()
+            request.app[INDEX],
+            request.app[RECORDS],
+            scan=scan,
+            typed=typed,
+            who=signer(request),
+            today=date.today(),
         )
     except WrongDate as error:
         raise web.HTTPBadRequest(text=str(error)) from None

@@ -216,7 +216,16 @@ async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Res
         "news": late.news,
         "is_older": about != late.now_seen.revision,
         "said": statement(
-            Review(scan.scan_id, about, fields["decision"], "", "", "", fields["reason"]), about
+            Review(
+                scan_id=scan.scan_id,
+                revision=about,
+                decision=fields["decision"],
+                comment="",
+                reviewer="",
+                at="",
+                reason=fields["reason"],
+            ),
+            about,
         ).said,
         "fields": fields | {"seen": late.now_seen.token},
     }

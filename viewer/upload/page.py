@@ -123,7 +123,15 @@ def _line(patient: Patient, drop: SentDrop) -> SentLine:
     resting = drop.state is State.WAITING and not drop.rested
     words = text("upload.resting") if resting else STATES[drop.state]
     finding = FINDINGS.get(drop.finding, "")
-    return SentLine(patient, label, drop.state, words, drop.reason, drop.scan_id, finding)
+    return SentLine(
+        patient=patient,
+        label=label,
+        state=drop.state,
+        words=words,
+        reason=drop.reason,
+        scan_id=drop.scan_id,
+        finding=finding,
+    )
 
 
 def _count(files: int) -> str:

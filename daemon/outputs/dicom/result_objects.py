@@ -77,7 +77,9 @@ def write_objects(
     made.mkdir()
     try:
         old = _sr_of(before, report.scan_id)
-        return _write_all(volume, origin, segmentation, report, made, old)
+        return _write_all(
+            volume, origin, segmentation=segmentation, report=report, folder=made, before=old
+        )
     except OSError:
         raise
     except Exception:  # highdicom judges the source's headers, and a result is worth more
