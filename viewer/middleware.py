@@ -84,7 +84,8 @@ def _fault_page(
 def _sentence(error: web.HTTPException) -> str:
     """The text that a handler gave, or ours: aiohttp's own texts are not for people."""
     given = error.text or ""
-    if given.endswith(".") and not given.startswith(AIOHTTPS_OWN):
+    is_plain = given in ("", f"{error.status}: {error.reason}")
+    if not is_plain and not given.startswith(AIOHTTPS_OWN):
         return given
     return text(SENTENCES.get(error.status, "fault.unanswerable"))
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED
 from daemon.index.patient_scans import is_in_conflict
 from daemon.index.people.patient_deletion import Deletion, deletion_of
-from daemon.index.people.patients import PatientChange, changes_of, from_scanner
+from daemon.index.people.patients import NOT_TOLD, PatientChange, changes_of, from_scanner
 from daemon.index.people.reviews import Review, last_reviews
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import ScanRow, scans_of_patient
@@ -24,6 +24,7 @@ from daemon.report import Report
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_patient
 from viewer.patients.fields import (
+    FIELDS,
     GROUPS,
     change_words,
     day_words,
@@ -104,15 +105,18 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
 
 def change_line(change: PatientChange) -> ChangeLine:
     """A change as a row; what a photo looked like is not told."""
-    is_photo = change.field == "photo_id"
-    before, after = (
-        (text("patient.a_photo") if value and is_photo else value)
-        for value in (change.before, change.after)
-    )
+    before, after = (_shown(change.field, value) for value in (change.before, change.after))
     who = change.entered_by or text("patient.dicom")
+    who = text("patient.who_unknown") if who == NOT_TOLD else who
     return ChangeLine(
         moment_words(change.at), who, LABELS.get(change.field, change.field), before, after
     )
+
+
+def _shown(name: str, value: str) -> str:
+    if value and name == "photo_id":
+        return text("patient.a_photo")
+    return next((field.shown(value) for field in FIELDS if field.name == name), value)
 
 
 def _scan_lines(
