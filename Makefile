@@ -1,9 +1,9 @@
-# gliowatch: two doors. `make demo` shows the main job, `make test` proves it.
+# gliowatch. `make demo` shows the main job, `make test` and `make test-long` prove it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types layers unit faults scale clean
+.PHONY: demo test test-long lint types layers unit faults scale clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m tools.demo
@@ -22,7 +22,11 @@ layers: $(VENV)/.installed-dev
 
 # Two files of tests at a time; each process has one thread, so that they do not wait for each other.
 unit: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 -m "not long"
+
+# Real counterparts (Orthanc, DCMTK), browsers, fuzz, and the fault suite at a small scale.
+test-long: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 -m long
 
 # The long form of tests/faults/test_short_form.py: hours, and as root, since it mounts small disks.
 FAULTS ?= --markdown faults.md --json faults.json

@@ -8,16 +8,18 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.command_line import AsJson, SettingsFile, load
+from daemon.commands.command_line import AsJson, SettingsFile, ending, load
 from daemon.commands.command_line import app as about_what_is_there
+from daemon.commands.site import app as about_the_site
 
 app = typer.Typer(
     help="Watches MRI drop folders and reports tumor size and side. Research use only.",
-    add_completion=False,
+    epilog=ending("gliowatch init && gliowatch run", one="some of it failed"),
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
 
 EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
@@ -42,6 +44,7 @@ class Recipe(StrEnum):
     """How to train."""
 
     STANDARD = "standard"
+    MIXED = "mixed"
     SEED = "seed"
     GATE = "gate"
 
@@ -57,7 +60,8 @@ def main() -> None:
     except GliowatchError as error:
         sentence = str(error)
     except OSError as error:
-        sentence = f"The system refused: {error.strerror or type(error).__name__}."
+        place = f" ({error.filename})" if error.filename else ""
+        sentence = f"The system refused: {error.strerror or type(error).__name__}{place}."
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA:
             raise
@@ -68,19 +72,47 @@ def main() -> None:
     raise SystemExit(2)
 
 
-@app.command()
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"gliowatch {version('gliowatch')}")
+        raise SystemExit(0)
+
+
+@app.callback()
+def about_gliowatch(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="show the version and exit"
+        ),
+    ] = False,
+) -> None:
+    """Watches MRI drop folders and reports tumor size and side. Research use only."""
+
+
+@app.command(
+    epilog=ending("gliowatch run --once", "it cannot start", "with --once, a scan was rejected")
+)
 def run(
     settings: SettingsFile = None,
     once: Annotated[bool, typer.Option("--once", help="drain the inbox and exit")] = False,
 ) -> None:
     """Run daemon, workers and viewer until Ctrl-C."""
+    from daemon.operations.machine import refuse_contradictions
+    from daemon.settings import load_settings, site_file
+
+    loaded = load_settings(site_file(settings))
+    refuse_contradictions(loaded, with_viewer=not once)
+
     from daemon.supervisor import run_all
     from viewer.app import serve
 
-    raise SystemExit(run_all(load(settings), once, serve, typer.echo))
+    raise SystemExit(run_all(loaded, once, serve, typer.echo))
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))
 def segment(
     scans: Annotated[
         list[Path], typer.Argument(metavar="SCAN...", exists=True, help="files, DICOM folders")
@@ -103,7 +135,7 @@ def segment(
     raise SystemExit(print_judged(segment_once(scans, out, patient, rules), json, typer.echo))
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch measure mask.nii.gz --scan scan.nii.gz"))
 def measure(
     mask: Annotated[Path, typer.Argument(metavar="MASK.nii.gz", exists=True, dir_okay=False)],
     scan: Annotated[Path | None, typer.Option(exists=True, help="the mask's scan")] = None,
@@ -117,11 +149,13 @@ def measure(
     print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch train --data cases -o trained"))
 def train(
     data: DataFolder,
     out: OutFolder,
-    recipe: Annotated[Recipe, typer.Option(help="ours, the demo's, the gate's")] = Recipe.STANDARD,
+    recipe: Annotated[
+        Recipe, typer.Option(help="ours, ours on several sets, the demo's, the gate's")
+    ] = Recipe.STANDARD,
     split: SplitFile = None,
     fold: Annotated[
         int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
@@ -131,6 +165,9 @@ def train(
     ] = None,
     again: Annotated[
         Path | None, typer.Option(metavar="RUN", exists=True, help="a round after that ended run")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
@@ -144,12 +181,23 @@ def train(
 
     table = load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe.value, fold, start, again)
+    request = Request(
+        data=data,
+        target=out,
+        split_file=split,
+        validation_share=share,
+        resume=resume,
+        recipe=recipe.value,
+        fold=fold,
+        start=start,
+        again=again,
+        cache=cache,
+    )
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch evaluate --data cases --json figures.json"))
 def evaluate(
     data: DataFolder,
     split: SplitFile = None,
@@ -172,10 +220,19 @@ def evaluate(
     loaded = load(settings)
     model, seed = loaded.model, loaded.training.seed if out_of_fold else None
     rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
-    evaluate_visibly(data, split, subset, weights, rules, (json_file, page), seed, typer.echo)
+    evaluate_visibly(
+        data,
+        split,
+        subset=subset,
+        weights=weights,
+        rules=rules,
+        files=(json_file, page),
+        out_of_fold_seed=seed,
+        say=typer.echo,
+    )
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch bench --json"))
 def bench(
     scan: Annotated[Path | None, typer.Option(exists=True, help="else made-up scans")] = None,
     training: Annotated[bool, typer.Option("--training", help="the training step as well")] = False,
@@ -186,7 +243,7 @@ def bench(
     from tools.bench.bench import bench_visibly, common_rows, training_rows
 
     steps = training_rows if training else None
-    bench_visibly(scan, common_rows, steps, batch, json, typer.echo)
+    bench_visibly(scan, common_rows, training=steps, batch=batch, as_json=json, say=typer.echo)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,13 @@ def sync_tree(folder: Path) -> None:
     """Bring all files and folders below `folder`, and itself, safely to the disk."""
     for place, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(os.path.join(place, name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        sync_folder(Path(place))
+            sync_file(os.path.join(place, name))
+        sync_folder(place)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path | str) -> None:
     """Bring a folder's list of names safely to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def link_file(file: str, target: str) -> None:
@@ -34,9 +26,13 @@ def link_file(file: str, target: str) -> None:
         shutil.copy2(file, target, follow_symlinks=False)
 
 
-def sync_file(file: Path) -> None:
+def sync_file(file: Path | str) -> None:
     """Bring a file's content safely to the disk."""
-    descriptor = os.open(file, os.O_RDONLY)
+    _sync(file, os.O_RDONLY)
+
+
+def _sync(path: Path | str, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
+from daemon.report import Report
+from daemon.report_parts import HistoryEntry
 from model.rules import Spacing
 
 IN_DOUBT = "identity_conflict"
@@ -21,7 +22,7 @@ class Point:
     at: str
     scan_id: str
     folder: bytes
-    report: dict[str, Any]
+    report: Report
 
     @property
     def judged(self) -> int:
@@ -42,34 +43,34 @@ class Past:
     spacing: Spacing | None = None
 
 
-def point_of(report: dict[str, Any], folder: bytes) -> Point | None:
+def point_of(report: Report, folder: bytes) -> Point | None:
     """A scan's place in time; None without a date or a volume, or where the patient is in doubt."""
     at = date_of(report)
-    in_doubt = any(note["code"] == IN_DOUBT for note in report.get("quality", []))
-    if at is None or in_doubt or report.get("volume_ml") is None or not _is_moment(at):
+    is_known = report.volume_ml is not None and not report.has_note(IN_DOUBT)
+    if at is None or not is_known or not _is_moment(at):
         return None
-    return Point(at, report["scan_id"], folder, report)
+    return Point(at, report.scan_id, folder, report)
 
 
-def date_of(report: dict[str, Any]) -> str | None:
+def date_of(report: Report) -> str | None:
     """When a scan was acquired: as the scanner wrote it, else as a person entered it."""
-    return report.get("input", {}).get("acquired_at") or report.get("date_entered")
+    return report.input.acquired_at or report.date_entered
 
 
-def wants_date(report: dict[str, Any]) -> bool:
+def wants_date(report: Report) -> bool:
     """Whether the files themselves do not say when the scan was acquired."""
-    return report.get("input", {}).get("acquired_at") is None
+    return report.input.acquired_at is None
 
 
-def spacing_in(report: dict[str, Any]) -> Spacing | None:
+def spacing_in(report: Report) -> Spacing | None:
     """The spacing with which a published scan was judged, if a person entered it."""
-    numbers = report.get("spacing_entered")
+    numbers = report.spacing_entered
     return Spacing(*numbers) if numbers else None
 
 
-def judged_revision(report: dict[str, Any]) -> int:
+def judged_revision(report: Report) -> int:
     """The revision in which a scan's mask was made."""
-    return int(report.get("judged_revision", report["revision"]))
+    return report.judged_revision or report.revision
 
 
 def prior_of(at: str, points: Iterable[Point]) -> Point | None:
@@ -84,33 +85,39 @@ def curve_of(me: Point, points: Iterable[Point]) -> tuple[Point, ...]:
     return tuple(curve) if len(curve) > 1 and curve[-1] is me else ()
 
 
-def history_of(curve: Iterable[Point]) -> list[dict[str, Any]] | None:
+def history_of(curve: Iterable[Point]) -> tuple[HistoryEntry, ...] | None:
     """A curve as it stands in a report; None where there is none."""
-    told = [
-        {
-            "scan_id": point.scan_id,
-            "acquired_at": point.at,
-            "volume_ml": point.report["volume_ml"],
-            "volume_ml_range": point.report.get("volume_ml_range"),
-        }
-        for point in curve
-    ]
-    return told or None
+    return tuple(_entry(point) for point in curve) or None
 
 
-def is_stale(report: dict[str, Any], past: Past) -> bool:
+def _entry(point: Point) -> HistoryEntry:
+    assert point.report.volume_ml is not None, "a point has a volume"
+    return HistoryEntry(
+        scan_id=point.scan_id,
+        acquired_at=point.at,
+        volume_ml=point.report.volume_ml,
+        volume_ml_range=point.report.volume_ml_range,
+    )
+
+
+def is_stale(report: Report, past: Past) -> bool:
     """Whether a published report says other than what would be said now of date and change."""
-    if wants_date(report) and report.get("date_entered") != past.date_entered:
+    if wants_date(report) and report.date_entered != past.date_entered:
         return True
-    change = report.get("change") or {}
-    told = tuple(change.get(f"prior_{name}") for name in ("scan_id", "revision", "acquired_at"))
     me = point_of(report, b"")
     prior = prior_of(me.at, past.points) if me else None
-    known = (prior.scan_id, prior.judged, prior.at) if prior else (None, None, None)
-    if told != known:
+    if _prior_in(report) != ((prior.scan_id, prior.judged, prior.at) if prior else None):
         return True
     curve = curve_of(me, past.points) if me else ()
-    return bool(curve) and report.get("history") != history_of(curve)
+    return bool(curve) and report.history != history_of(curve)
+
+
+def _prior_in(report: Report) -> tuple[str, int, str] | None:
+    """Scan, revision and date of what a report is compared with."""
+    change = report.change
+    if change is None:
+        return None
+    return change.prior_scan_id, change.prior_revision, change.prior_acquired_at
 
 
 def days_between(first: str, second: str) -> float:

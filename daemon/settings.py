@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from daemon.settings_faults import Fault, Stops, fault_of, key_of, variable_faults
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
@@ -27,7 +28,7 @@ class SettingsError(GliowatchError):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,12 @@ class ModelSettings(_Table):
     def flair_rules(self) -> FlairRules:
         """How the FLAIR among the series of a DICOM study is told."""
         return FlairRules(
-            self.flair_names,
-            self.other_names,
-            self.never_names,
-            self.contrast_names,
-            self.inversion_ms,
-            self.shortest_echo_ms,
+            flair_names=self.flair_names,
+            other_names=self.other_names,
+            never_names=self.never_names,
+            contrast_names=self.contrast_names,
+            inversion_ms=self.inversion_ms,
+            shortest_echo_ms=self.shortest_echo_ms,
         )
 
 
@@ -180,44 +181,102 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
+TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings}
+DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A settings file as it was read. settings: None where nothing of it can be used.
+
+    With faults, they are the settings without the faulty ones: good to look for more faults.
+    """
+
+    settings: Settings | None
+    faults: tuple[Fault, ...] = ()
+
+
 def load_settings(file: Path | None) -> Settings:
     """Read `file`, or ./settings.toml if it is there, or take the defaults from this folder.
 
     Relative paths count from the file's own folder. Raises SettingsError.
     """
+    reading = read_settings(file)
+    if reading.faults or not reading.settings:
+        raise SettingsError(reading.faults[0].sentence)
+    return reading.settings
+
+
+def site_file(file: Path | None) -> Path:
+    """`file`, or ./settings.toml. Raises SettingsError where there is none."""
+    if file is None and not Path(FILE_NAME).exists():
+        raise SettingsError(
+            f"There is no {FILE_NAME} in {Path().resolve()}, and nothing was made. gliowatch init"
+            f" makes {FILE_NAME} here, with its folders inbox, outbox and copies;"
+            " --settings FILE names a file elsewhere."
+        )
+    return file or Path(FILE_NAME)
+
+
+def read_settings(file: Path | None) -> Reading:
+    """As `load_settings`, but with all faults of the file and of the environment."""
     if file is None and Path(FILE_NAME).exists():
         file = Path(FILE_NAME)
-    content = _read(file) if file else {}
+    file = file.absolute() if file else None
     try:
-        settings = Settings(**content)
-    except ValidationError as error:
-        raise SettingsError(_sentence(error)) from None
-    except SourceError:
-        raise SettingsError(
-            "A GLIOWATCH_ variable of the environment cannot be read; lists are JSON."
-        ) from None
+        content = _read(file) if file else {}
+    except SettingsError as error:
+        return Reading(None, (Fault((), str(error), Stops.RUN),))
+    if faults := variable_faults(DEFAULTS):
+        return Reading(None, tuple(faults))
+    return _validated(content, file)
+
+
+def _validated(content: dict[str, Any], file: Path | None) -> Reading:
     folder = (file.parent if file else Path()).resolve()
-    model = settings.model
-    if model.weights:
-        model = model.model_copy(update={"weights": str(folder / model.weights)})
+    try:
+        return Reading(_in_folder(Settings(**content), folder))
+    except ValidationError as error:
+        errors = error.errors()
+    except SourceError:
+        sentence = "A GLIOWATCH_ variable of the environment cannot be read: lists are JSON."
+        return Reading(None, (Fault((), sentence, Stops.RUN),))
+    faults = tuple({fault_of(each, file, DEFAULTS): None for each in errors})
+    rest = _without(content, {key_of(each) for each in errors})
+    try:
+        return Reading(_in_folder(Settings(**rest), folder), faults)
+    except (ValidationError, SourceError):  # a variable is wrong: nothing can be left out
+        return Reading(None, faults)
+
+
+def _without(content: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {
+        name: {key: value for key, value in table.items() if f"{name}.{key}" not in keys}
+        for name, table in content.items()
+        if name not in keys
+    }
+
+
+def _in_folder(settings: Settings, folder: Path) -> Settings:
+    """The same with all paths made absolute; "" stays, as it means that there is no file."""
+    model, viewer = settings.model, settings.viewer
+    weights = str(folder / model.weights) if model.weights else ""
+    tls = {"tls_certificate": viewer.tls_certificate, "tls_key": viewer.tls_key}
+    tls = {name: str(folder / path) if path else "" for name, path in tls.items()}
     return settings.model_copy(
-        update={"daemon": settings.daemon.relative_to(folder), "model": model}
+        update={
+            "daemon": settings.daemon.relative_to(folder),
+            "model": model.model_copy(update={"weights": weights}),
+            "viewer": viewer.model_copy(update=tls),
+        }
     )
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError:
-        raise SettingsError(f"The settings file {file} cannot be read.") from None
+    except OSError as error:
+        raise SettingsError(f"The settings file {file} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {file} is not valid TOML: {error}.") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first fault of a validation, as one sentence that names the key."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"There is no setting named {key}."
-    return f"The setting {key} is not valid: {first['msg']}."

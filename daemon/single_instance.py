@@ -23,7 +23,7 @@ def only_one(index: Path) -> Iterator[bool]:
 
     Raises AlreadyRunning if somebody else has it.
     """
-    with _held(index.with_name(f"{index.name}.lock")) as stream:
+    with _held(_lock_of(index)) as stream:
         stream.seek(0)
         was_cut_off = bool(stream.read())
         stream.write("at work\n")
@@ -32,11 +32,25 @@ def only_one(index: Path) -> Iterator[bool]:
         stream.truncate(0)
 
 
+def is_at_work(index: Path) -> bool:
+    """Whether a daemon holds the lock of this index now."""
+    try:
+        with _lock_of(index).open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in HELD
+    return False
+
+
 @contextmanager
 def only_one_in(inbox: Path) -> Iterator[None]:
     """Hold the lock of an inbox, as far as its file system knows locks. Raises AlreadyRunning."""
     with _held(inbox / IN_INBOX):
         yield
+
+
+def _lock_of(index: Path) -> Path:
+    return index.with_name(f"{index.name}.lock")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.context import SpawnProcess
@@ -14,8 +13,9 @@ from multiprocessing.context import SpawnProcess
 from daemon.index.database import open_records
 from daemon.index.people.accounts import list_accounts
 from daemon.logs import log_to_stderr
+from daemon.operations.machine import free_port
 from daemon.service import run_daemon
-from daemon.settings import Settings, SettingsError, ViewerSettings
+from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ class AddressTaken(GliowatchError):
     """The viewer's address is in use, or is none of this machine."""
 
 
-MIN_TOKEN = 16
 LONGEST_PAUSE_SECONDS = 30.0
 PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
 Serve = Callable[[Settings], None]
@@ -125,9 +124,7 @@ def _end_at_once() -> None:
 
 
 def _with_address(settings: Settings) -> Settings:
-    """The settings with a real port. Raises SettingsError, AddressTaken."""
-    if 0 < len(settings.viewer.metrics_token.get_secret_value()) < MIN_TOKEN:
-        raise SettingsError(f"viewer.metrics_token must have {MIN_TOKEN} characters or more.")
+    """The settings with a real port. Raises AddressTaken."""
     port = usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port})
     return settings.model_copy(update={"viewer": viewer})
@@ -135,10 +132,8 @@ def _with_address(settings: Settings) -> Settings:
 
 def usable_port(host: str, port: int) -> int:
     """`port`, or a free one for 0. Raises AddressTaken before anything has begun."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, port), family=family) as probe:
-            return int(probe.getsockname()[1])
+        return free_port(host, port)
     except OSError:
         raise AddressTaken(
             f"The viewer cannot listen on {host}, port {port}: if another program has it,"

@@ -98,6 +98,6 @@ class Spacing:
     between: float | None = None
 
     @property
-    def numbers(self) -> list[float | None]:
+    def numbers(self) -> tuple[float, float, float | None]:
         """As it stands in a report: across, down, between."""
-        return [self.across, self.down, self.between]
+        return self.across, self.down, self.between

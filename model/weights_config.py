@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
+
 
 @dataclass(frozen=True)
 class Preparation:

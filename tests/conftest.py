@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "inbox"
 FRONTAL = SAMPLES / "TCGA-FG-6692" / "TCGA-FG-6692_FLAIR_defaced.nii.gz"
 SHARED = ROOT.parent / "shared" / "data"
-REPORT_SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
+REPORT_SCHEMA = json.loads((ROOT / "daemon" / "report.schema.json").read_text())
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def python_uses(file: Path) -> Iterator[Use]:
 def _by_code(file: Path, call: ast.Call, name: str, told: set[str] | None) -> Iterator[Use]:
     """`words` names a table, `note` the code of a doubt or another sentence for it."""
     if name == "words" and isinstance(call.args[0], ast.Constant):
-        yield Use(file, f"{call.args[0].value}.", True, None)
+        yield Use(file, f"{call.args[0].value!s}.", True, None)
     if name == "note":
         for literal in ast.walk(call.args[min(1, len(call.args) - 1)]):
             if isinstance(literal, ast.Constant) and isinstance(literal.value, str):

@@ -65,8 +65,11 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
         "training/tissues.npz",
         "viewer/templates/worklist.html",
         "viewer/static/gliowatch.css",
-        "daemon/outputs/report.schema.json",
+        "daemon/report.schema.json",
+        "daemon/settings.toml",
         "daemon/outputs/fonts/DroidSansFallback.ttf",
+        "daemon/index/migrations/index/0001_drops_files_scans.sql",
+        "daemon/index/migrations/records/0001_patients.sql",
         "tools/bench/bench.py",
     } <= names
     assert not [name for name in names if name.startswith(("tools/experiments", "tools/demo"))]

@@ -4,7 +4,6 @@ Run from the repository's folder; everything happens in its folder `demo/`.
 """
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from daemon.index.database import open_records
 from daemon.intake.inbox_scan import NameRules, look_through
@@ -20,6 +18,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import finding_sentence
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
+from daemon.report import Report, read_report
 from daemon.settings import load_settings
 from daemon.supervisor import AddressTaken, usable_port
 
@@ -46,7 +45,7 @@ def main() -> int:
             print("gliowatch ended before a result was there; its log stands above.")
             return 1
         seconds = time.monotonic() - began
-        link = f"http://{HOST}:{port}/enter?token={token}&next=/scans/{report['scan_id']}"
+        link = f"http://{HOST}:{port}/enter?token={token}&next=/scans/{report.scan_id}"
         _tell(report, seconds, link)
         return run.wait()
     except KeyboardInterrupt:
@@ -73,18 +72,17 @@ def _start(port: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _first_report(run: "subprocess.Popen[bytes]") -> dict[str, Any] | None:
+def _first_report(run: "subprocess.Popen[bytes]") -> Report | None:
     """The first report in the outbox, or None if gliowatch ends or takes too long."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end and run.poll() is None:
         for path in DEMO.glob("outbox/[!.]*/*/*_report.json"):
-            content: dict[str, Any] = json.loads(path.read_text())
-            return content
+            return read_report(path.read_bytes())
         time.sleep(0.1)
     return None
 
 
-def _tell(report: dict[str, Any], seconds: float, link: str) -> None:
+def _tell(report: Report, seconds: float, link: str) -> None:
     said = f"{finding_sentence(report)} {text('report.research_use')}"
     print(f"\nFirst result after {seconds:.1f} s. {said}")
     print(f"Results: {DEMO / 'outbox'}")

@@ -1,11 +1,13 @@
 """All prepared slices and masks of a data set in one compressed file, read with numpy alone.
 
-So training can run where no medical reader is installed; training/preparation.py writes the file.
+So training can run where no medical reader is installed. The file is written by
+training/preparation.py, or by training/mixed_cache.py where it holds several data sets.
 """
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,8 @@ class CachedPatient:
 
     slices: uint8 (n, rows, columns), 255 is white; mask (tumor) and brain: bool, same shape;
     gain: factor that normalises the intensities anew once all but the brain is removed;
-    step: distance of the neighbours in slices.
+    step: distance of the neighbours in slices. kind: the data set, "" where it is the only one;
+    to_mni: float64 (3, 4), from (slice, row, column, 1) to MNI mm, None where it is not known.
     """
 
     patient: str
@@ -31,6 +34,8 @@ class CachedPatient:
     brain: NDArray[np.bool_]
     gain: float
     step: int
+    kind: str = ""
+    to_mni: NDArray[np.float64] | None = None
 
 
 def load_cache(path: Path, patients: tuple[str, ...]) -> list[CachedPatient]:
@@ -41,11 +46,12 @@ def load_cache(path: Path, patients: tuple[str, ...]) -> list[CachedPatient]:
 
 def holds(path: Path, patients: tuple[str, ...], how: Preparation) -> bool:
     """Whether a cache file is there, made by this preparation, with all these patients."""
-    if not path.exists():
+    try:
+        with np.load(path, allow_pickle=False) as store:
+            same = HOW in store.files and json.loads(str(store[HOW])) == asdict(how)
+            return same and {name.split("/")[0] for name in store.files}.issuperset(patients)
+    except (OSError, ValueError, EOFError, BadZipFile):  # none, or none of ours
         return False
-    with np.load(path, allow_pickle=False) as store:
-        same = HOW in store.files and json.loads(str(store[HOW])) == asdict(how)
-        return same and {name.split("/")[0] for name in store.files}.issuperset(patients)
 
 
 def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:
@@ -57,4 +63,14 @@ def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:
         for name in ("mask", "brain")
     )
     gain, step = store[f"{patient}/numbers"]
-    return CachedPatient(patient, slices, mask, brain, float(gain), int(step))
+    known = f"{patient}/kind" in store.files
+    return CachedPatient(
+        patient=patient,
+        slices=slices,
+        mask=mask,
+        brain=brain,
+        gain=float(gain),
+        step=int(step),
+        kind=str(store[f"{patient}/kind"]) if known else "",
+        to_mni=store[f"{patient}/to_mni"] if known else None,
+    )

@@ -41,11 +41,15 @@ METRICS = "metrics.csv"
 
 @dataclass(frozen=True)
 class Limits:
-    """Where and for how long: the run ends early after `max_minutes` of steps; seed: of weights."""
+    """Where and for how long: the run ends early after `max_minutes` of steps; seed: of weights.
+
+    save_minutes: between two checkpoints, beside those of the validations.
+    """
 
     max_minutes: float | None = None
     device: str = "cpu"
     seed: int = 7
+    save_minutes: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class _State:
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
+    score: float = math.nan  # of the last check
 
 
 class Training:
@@ -96,7 +101,7 @@ class Training:
         Raises DatasetError on another split.
         """
         state = self._start(resume)
-        loss_sum, since = 0.0, 0
+        loss_sum, since, saved = 0.0, 0, state.seconds
         while (share := self._share(state)) < 1:
             began = time.monotonic()
             loss_sum += self._step(state, share)
@@ -105,7 +110,10 @@ class Training:
             validation = None
             if state.step % self._method.check_every == 0 or self._share(state) >= 1:
                 validation = self._check(state, loss_sum / since)
-                loss_sum, since = 0.0, 0
+                loss_sum, since, saved = 0.0, 0, state.seconds
+            elif state.seconds - saved >= 60 * self._limits.save_minutes:
+                save_checkpoint(self._content(state), self._folder / LATEST)
+                saved = state.seconds
             speed = self._method.batch * state.step / max(state.seconds, 1e-9)
             mean = loss_sum / since if since else 0.0
             report(Progress(state.step, self._share(state), mean, speed, validation))
@@ -142,6 +150,7 @@ class Training:
         state.average.load_state_dict(saved["model_state_dict"])
         state.optimizer.load_state_dict(saved["optimizer"])
         state.step, state.seconds, state.best = saved["step"], saved["seconds"], saved["best"]
+        state.score = saved["validation_dice"]
 
     def _share(self, state: _State) -> float:
         """How much of the run is done, from 0 to 1, by steps or by time."""
@@ -157,7 +166,8 @@ class Training:
         images, masks = self._method.draw(state.step, share)
         images = images.to(device, memory_format=torch.channels_last)
         state.net.train()
-        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+        half = self._method.bfloat16 or device != "cpu"
+        with torch.autocast(device, torch.bfloat16, enabled=half):
             logits = state.net(images)
         loss = self._method.loss(logits.float(), masks.to(device))
         state.optimizer.zero_grad(set_to_none=True)
@@ -172,8 +182,8 @@ class Training:
     def _check(self, state: _State, loss: float) -> float:
         score = self._method.score(state.average)
         improved = self._method.keep_last or math.isnan(score) or score > state.best
-        state.best = max(state.best, score)
-        content = self._content(state, score)
+        state.best, state.score = max(state.best, score), score
+        content = self._content(state)
         if improved:
             chosen = {key: content[key] for key in content if key not in ("net", "optimizer")}
             save_checkpoint(chosen, self._folder / BEST)
@@ -181,7 +191,7 @@ class Training:
         self._write_row(state, loss, score)
         return score
 
-    def _content(self, state: _State, score: float) -> dict[str, Any]:
+    def _content(self, state: _State) -> dict[str, Any]:
         return {
             "net": state.net.state_dict(),
             "model_state_dict": state.average.state_dict(),
@@ -194,7 +204,7 @@ class Training:
             "step": state.step,
             "seconds": state.seconds,
             "best": state.best,
-            "validation_dice": score,
+            "validation_dice": state.score,
         }
 
     def _write_row(self, state: _State, loss: float, score: float) -> None:

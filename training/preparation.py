@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from model.inference.preprocessing import Grid, prepare, to_window
+from model.inference.preprocessing import Grid, Prepared, prepare, to_window
 from model.reading.nifti import read_nifti
 from model.weights_config import STANDARD, Preparation
 from training.cache import HOW, WHITE_LEVEL, CachedPatient
@@ -57,12 +57,23 @@ def build_cache(
     """
     arrays: dict[str, NDArray[np.generic]] = {HOW: np.array(json.dumps(asdict(how)))}
     for case in cases.values():
-        cached = prepare_case(case, how)
-        arrays[f"{case.patient}/slices"] = cached.slices
-        arrays[f"{case.patient}/mask"] = np.packbits(cached.mask)
-        arrays[f"{case.patient}/brain"] = np.packbits(cached.brain)
-        arrays[f"{case.patient}/numbers"] = np.array([cached.gain, cached.step])
+        arrays |= arrays_of(prepare_case(case, how))
         advance()
+    save_cache(arrays, target)
+
+
+def arrays_of(cached: CachedPatient) -> dict[str, NDArray[np.generic]]:
+    """What a cache file holds of a patient, by the names of its parts."""
+    return {
+        f"{cached.patient}/slices": cached.slices,
+        f"{cached.patient}/mask": np.packbits(cached.mask),
+        f"{cached.patient}/brain": np.packbits(cached.brain),
+        f"{cached.patient}/numbers": np.array([cached.gain, cached.step]),
+    }
+
+
+def save_cache(arrays: dict[str, NDArray[np.generic]], target: Path) -> None:
+    """Write whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part.npz")
     np.savez_compressed(partial, allow_pickle=False, **arrays)
@@ -71,17 +82,25 @@ def build_cache(
 
 def prepare_case(case: Case, how: Preparation = STANDARD) -> CachedPatient:
     """Read one case and put it on the network's grid. Raises UnreadableScan."""
-    prepared = prepare(read_nifti(case.flair), how)
-    drawn = _to_network(read_nifti(case.mask).voxels > 0, prepared.grid)
+    tumor = read_nifti(case.mask).voxels > 0
+    return on_grid(case.patient, tumor, prepare(read_nifti(case.flair), how))
+
+
+def on_grid(patient: str, tumor: NDArray[np.bool_], prepared: Prepared) -> CachedPatient:
+    """A prepared scan as the cache holds it; tumor: as drawn, on the file's own grid."""
+    drawn = mask_on_grid(tumor, prepared.grid)
     slices = np.round(prepared.slices * WHITE_LEVEL).astype(np.uint8)
     brain = crude_brain(slices, drawn)
     inside = slices[brain & prepared.head]
     outside = slices[prepared.head]
     gain = float(np.median(outside) / np.median(inside)) if inside.size and outside.size else 1.0
-    return CachedPatient(case.patient, slices, drawn, brain, gain, prepared.step)
+    return CachedPatient(
+        patient=patient, slices=slices, mask=drawn, brain=brain, gain=gain, step=prepared.step
+    )
 
 
-def _to_network(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+    """A mask of the file's own grid (i, j, k) on the network's: bool (n, rows, columns)."""
     lps = orientations.apply_orientation(mask.astype(np.float32), grid.to_lps)
     inside: NDArray[np.bool_] = to_window(np.ascontiguousarray(lps.transpose(2, 1, 0)), grid) > 0.5
     return inside

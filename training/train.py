@@ -5,6 +5,7 @@ import math
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,8 @@ from rich.progress import TextColumn, TimeRemainingColumn
 
 from model.network.network import Network, load_network
 from model.network.unet import filled
-from model.weights_config import SEED, STANDARD
-from training.cache import CachedPatient, holds, load_cache
+from model.weights_config import SEED, STANDARD, Preparation
+from training.cache import holds, load_cache
 from training.checkpoints import export_weights
 from training.datasets import (
     Case,
@@ -26,9 +27,12 @@ from training.datasets import (
     split_by_fold,
     split_by_patient,
 )
+from training.folds import read_folds
 from training.loop import BEST, LATEST, METRICS, Limits, Progress, Training, load_checkpoint
+from training.mixed_cache import build_mixed_cache
 from training.preparation import build_cache
 from training.recipes.input_check import GatePlan, gate_method
+from training.recipes.mixed import mixed_fold
 from training.recipes.recipe import Method
 from training.recipes.seed_baseline import TEST_SHARE, VALIDATION_SHARE, seed_method
 from training.recipes.standard import StandardPlan, fine_tuning, next_round, standard_method
@@ -36,6 +40,7 @@ from training.recipes.standard import StandardPlan, fine_tuning, next_round, sta
 CACHE = "cache.npz"
 SPLIT = "split.json"
 WEIGHTS = "weights.safetensors"
+SAID_EVERY = 250  # steps, where nobody sees a bar
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class Request:
     """What to train on, how, and where to.
 
     split_file: JSON with the list `development`, or with the lists `train` and `validation`;
-    without it all cases are split by patient. recipe: ours, the demo's, or the gate's.
-    fold: instead of a share, put that fifth of the patients aside (training/datasets.py).
+    without it all cases are split by patient. recipe: ours, the demo's, the gate's, or ours on
+    several sets. fold: instead of a share, put that fifth of the patients aside
+    (training/datasets.py; with the recipe `mixed` those of training/folds.py).
     start: weights to go on from, gently, with `standard`; None draws new ones.
     again: the folder of an ended run of `standard`, for another whole round; it may learn from
     more patients than that one, and puts aside none that was learned from.
+    cache: the file of prepared scans, made if it is not there; None: one in the target.
     """
 
     data: Path
@@ -55,10 +62,14 @@ class Request:
     split_file: Path | None
     validation_share: float
     resume: bool
-    recipe: Literal["standard", "seed", "gate"] = "standard"
+    recipe: Literal["standard", "mixed", "seed", "gate"] = "standard"
     fold: int | None = None
     start: Path | None = None
     again: Path | None = None
+    cache: Path | None = None
+
+
+Build = Callable[[Path, Callable[[int], object]], None]  # a cache file; told of each scan
 
 
 @dataclass(frozen=True)
@@ -74,28 +85,29 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
 
     Raises DatasetError, or UnreadableScan for a case that cannot be read.
     """
-    cases = find_cases(request.data)
-    split = _split(request, cases, plan.seed)
-    names = (*split.train, *split.validation)
-    if missing := [name for name in names if name not in cases]:
-        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    split, build = (_folds if request.recipe == "mixed" else _cases)(request, plan.seed)
     if (request.target / LATEST).exists() and not request.resume:
         raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
     _keep_split(split, request.target / SPLIT, request.resume)
-    cache, how = request.target / CACHE, SEED if request.recipe == "seed" else STANDARD
-    if not holds(cache, names, how):
-        chosen = {name: cases[name] for name in names}
-        build_cache(chosen, cache, how, lambda: watch.prepared(len(chosen)))
-    learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
+    known, cache = _known(request, split), request.cache or request.target / CACHE
+    if not holds(cache, (*split.train, *split.validation), _preparation(request)):
+        if request.cache is not None and cache.exists():
+            raise DatasetError("The cache file lacks scans of this run: name another one.")
+        build(cache, watch.prepared)
     origin, start = {"git": git_revision()}, None
-    if known := _known(request, split):
+    if request.fold is not None:
+        origin["fold"] = str(request.fold)
+    if known:
         start, origin["started_from"] = filled(known.members[0]), known.sha256
         follow = fine_tuning if request.again is None else next_round
+        learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
         method = follow(start.shape, plan, learned, validation)
     else:
-        method = _method(request, plan, learned, validation)
-    training = Training(method, limits, split, request.target, origin, start)
+        method = _method(request, plan, split, cache)
+    training = Training(
+        method=method, limits=limits, split=split, folder=request.target, origin=origin, start=start
+    )
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best
@@ -137,12 +149,10 @@ def _keep_split(split: Split, path: Path, resume: bool) -> None:
     path.write_text(content)
 
 
-def _method(
-    request: Request,
-    plan: StandardPlan,
-    learned: list[CachedPatient],
-    validation: list[CachedPatient],
-) -> Method:
+def _method(request: Request, plan: StandardPlan, split: Split, cache: Path) -> Method:
+    if request.recipe == "mixed" and request.fold is not None:
+        return mixed_fold(cache, request.fold, plan.seed)[1]
+    learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     if request.recipe == "seed":
         return seed_method(learned, validation, plan.seed)
     if request.recipe == "gate":
@@ -159,6 +169,34 @@ def git_revision() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     return found.stdout.strip() or "unknown"
+
+
+def _preparation(request: Request) -> Preparation:
+    return SEED if request.recipe == "seed" else STANDARD
+
+
+def _folds(request: Request, seed: int) -> tuple[Split, Build]:
+    """The frozen folds, and how their scans are prepared."""
+    if request.fold is None or request.split_file is not None:
+        raise DatasetError(
+            "The recipe mixed learns by folds of its own: choose one, 0 to 5, and no split file."
+        )
+    return read_folds().split(request.fold), partial(build_mixed_cache, request.data)
+
+
+def _cases(request: Request, seed: int) -> tuple[Split, Build]:
+    """Who of the data learns, and how their scans are prepared."""
+    cases = find_cases(request.data)
+    split = _split(request, cases, seed)
+    names = (*split.train, *split.validation)
+    if missing := [name for name in names if name not in cases]:
+        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+    chosen = {name: cases[name] for name in names}
+
+    def build(target: Path, advance: Callable[[int], object]) -> None:
+        build_cache(chosen, target, _preparation(request), lambda: advance(len(chosen)))
+
+    return split, build
 
 
 def _split(request: Request, cases: dict[str, Case], seed: int) -> Split:
@@ -194,8 +232,9 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
             if progress.validation is not None and not math.isnan(progress.validation):
                 last["dice"] = f"{progress.validation:.3f}"
                 say(f"step {progress.step}: validation {progress.validation:.4f}")
-            note = f"loss {progress.loss:.3f}  Dice {last['dice']}"
-            note += f"  {progress.slices_per_second:.0f} slices/s"
+            elif bar.disable and progress.step % SAID_EVERY == 0:
+                say(f"step {progress.step}: {_speed(progress)}")
+            note = f"Dice {last['dice']}  {_speed(progress)}"
             bar.update(preparing, visible=False)
             bar.update(training, completed=progress.share, note=note, visible=True)
 
@@ -212,6 +251,10 @@ def train_visibly(request: Request, plan: StandardPlan, limits: Limits, say: Say
     if best >= 0:
         say(f"best validation {best:.4f}")
     say(f"weights in {request.target / WEIGHTS}")
+
+
+def _speed(progress: Progress) -> str:
+    return f"loss {progress.loss:.3f}  {progress.slices_per_second:.0f} slices/s"
 
 
 def progress_bar(console: Console) -> Bar:

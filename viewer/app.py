@@ -14,6 +14,8 @@ from aiohttp import web
 
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.logs import log_to_stderr
+from daemon.operations.contradictions import open_door
+from daemon.operations.machine import tls_context
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.accounts import Passwords
@@ -21,7 +23,6 @@ from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 from viewer.access import DOORS, SEEN, Door, Seen, doors_of, guard
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
-from viewer.login import is_loopback
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import DOORWAYS
 from viewer.scans.files import send_file
@@ -71,7 +72,7 @@ def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     _refuse_open_doors(settings.viewer)
-    tls = _tls(settings.viewer)
+    tls = tls_context(settings.viewer)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -88,24 +89,9 @@ async def _serve(settings: Settings) -> None:
 
 
 def _refuse_open_doors(viewer: ViewerSettings) -> None:
-    """Patients' data goes over a network encrypted, or somebody has said that it need not."""
-    safe = viewer.tls_certificate or viewer.trusted_proxies or is_loopback(viewer.host)
-    if not safe and not viewer.allow_plain_http:
-        raise ListenError(
-            f"The viewer does not listen on {viewer.host} without encryption: set"
-            " viewer.tls_certificate and tls_key, or trusted_proxies, or allow_plain_http."
-        )
-
-
-def _tls(viewer: ViewerSettings) -> ssl.SSLContext | None:
-    if not viewer.tls_certificate:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(viewer.tls_certificate, viewer.tls_key or None)
-    except (OSError, ssl.SSLError):
-        raise ListenError("The certificate or the key of the viewer cannot be read.") from None
-    return context
+    """Also here, since others than `gliowatch run` may serve."""
+    if sentence := open_door(viewer):
+        raise ListenError(sentence)
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:

@@ -12,8 +12,8 @@ of a stream that another one of its session has displaced.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
@@ -171,11 +171,20 @@ async def live_pages(app: web.Application) -> AsyncIterator[None]:
         return await change_marks(app[JOINED]), await is_daemon_alive(app)
 
     app[LIVE] = Live(ask)
-    task = asyncio.create_task(app[LIVE].watch())
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with in_background(app[LIVE].watch()):
+        yield
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Work beside everything else, ended with the `async with`."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def end_streams(app: web.Application) -> None:

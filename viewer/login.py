@@ -31,14 +31,6 @@ def is_local(target: str) -> bool:
     return plain and target.startswith("/") and not target.startswith("//")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def peer_of(request: web.Request) -> str:
     """The address that a login is counted against: the browser's, told by a trusted proxy if any.
 

@@ -34,7 +34,7 @@ from viewer.scans.files import send_file, send_zip
 from viewer.scans.overrides import change_date, change_spacing
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
-from viewer.scans.slices import send_slice, send_thumbnail
+from viewer.scans.slices import send_slice, send_thumbnail, send_windows
 from viewer.upload.page import begin, give_up, look, show_sent, show_upload, take, take_upload
 from viewer.upload.send import send, show_whose
 from viewer.worklist.page import show_next, show_rows, show_worklist
@@ -45,6 +45,7 @@ SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/he
 OPEN = (
     Door(None, web.get("/healthz", healthz)),
     Door(None, web.get("/metrics", send_metrics)),  # has a token of its own
+    Door(None, web.get("/static/window_shares.js", send_windows)),
     Door(None, web.get("/enter", enter)),
     Door(None, web.get("/login", show_login)),
     Door(None, web.post("/login", take_login)),

@@ -13,6 +13,7 @@ from daemon.drops import State
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import FINDING_WORDS, size_words
 from daemon.permissions import RIGHTS
+from daemon.report import Found, Report
 from viewer.sessions import SESSION, Session, same_secret
 
 OLDEST = 130  # years
@@ -27,16 +28,16 @@ def state_words(state: State, rested: bool) -> str:
     return STATES[state]
 
 
-def found_size(report: dict[str, Any]) -> str:
+def found_size(found: Found) -> str:
     """The size of what was found, or '' if nothing was."""
-    return size_words(report) if report["finding"] == "tumor" else ""
+    return size_words(found) if found.finding == "tumor" else ""
 
 
-def found_words(report: dict[str, Any]) -> str:
+def found_words(report: Report) -> str:
     """What was found, for a list: how many lesions, or why there is none."""
-    if report["finding"] == "tumor":
-        return text("size.lesions", count=len(report["lesions"]))
-    return FINDING_WORDS[report["finding"]]
+    if report.finding == "tumor":
+        return text("size.lesions", count=len(report.lesions))
+    return FINDING_WORDS[report.finding]
 
 
 def age(birth_date: str, today: date) -> int | None:

@@ -1,17 +1,15 @@
-"""Receiving an upload: streamed from the browser into the inbox, and gone again if it fails."""
+"""Receiving an upload: streamed from the browser to the disk, and gone again if it fails."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TypeVar
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from daemon.intake.inbox_scan import NameRules
-from daemon.intake.uploads import Upload
+from daemon.drops import file_name
+from daemon.intake.uploads import Held, NotHeld
 from daemon.outputs.catalogue import text
 from viewer.sessions import SESSION
 from viewer.templating import check_csrf
@@ -24,29 +22,25 @@ MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
 Came = TypeVar("Came")
 FolderOf = Callable[[str], Awaitable[str]]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where uploads go: the inbox and its rules for names, and how many bytes one may have."""
-
-    inbox: Path
-    rules: NameRules
-    limit: int
+Read = Callable[[int], Awaitable[bytes]]
 
 
 class Meter:
-    """Counts the bytes of an upload and stops it with HTTP 413 above its limit."""
+    """Counts the bytes of an upload, all its files together; HTTP 413 above its limit."""
 
-    def __init__(self, limit: int, count: int = 0) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._count = count
+        self._count = 0
 
     def add(self, count: int) -> None:
         """Count what has arrived."""
         self._count += count
         if self._count > self._limit:
             raise self.too_large()
+
+    def take_back(self, count: int) -> None:
+        """What arrived of a file that broke off was not kept."""
+        self._count -= count
 
     def announce(self, length: int | None) -> None:
         """Refuse at once what says itself that it is too large."""
@@ -59,27 +53,77 @@ class Meter:
         return web.HTTPRequestEntityTooLarge(max_size=self._limit, text=said)
 
 
-async def receive(request: web.Request, place: Place, folder_of: FolderOf) -> int:
+async def receive(
+    request: web.Request, hold: Callable[[], Held], meter: Meter, folder_of: FolderOf
+) -> int:
     """Read the form: its csrf field first, then the patient, then the files; how many there were.
 
     Who asks with a token sends no csrf field.
 
+    hold: makes the upload, which is sent at the end, or after any failure leaves nothing.
     folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
     """
     if request.content_type != FORM:
         raise web.HTTPForbidden(text=text("fault.stale_form"))
-    meter = Meter(place.limit)
     with _damaged_forms_refused():
         reader = await request.multipart()
         if not request[SESSION].token_id:
             check_csrf(request[SESSION], await _word(reader, "csrf"))
         meter.announce(request.content_length)
         folder = await folder_of(await _word(reader, "patient"))
-        async with _all_or_nothing(place, folder) as upload:
-            count = 0
-            while (part := await in_time(reader.next())) is not None:
-                count += await _take(part, upload, meter)
-    return count
+        held = await asyncio.to_thread(hold)
+        try:
+            await _take_files(reader, held, meter)
+            if held.count:
+                await asyncio.to_thread(held.send, folder)
+        finally:
+            await asyncio.to_thread(held.cancel)
+    return held.count
+
+
+async def _take_files(reader: MultipartReader, held: Held, meter: Meter) -> None:
+    """The rest of the form, without its fields in which no file was chosen."""
+    while (part := await in_time(reader.next())) is not None:
+        if isinstance(part, BodyPartReader) and part.filename:
+            await receive_file(held, file_name(part.filename), part.read_chunk, meter)
+
+
+async def receive_file(held: Held, claimed_path: str, read: Read, meter: Meter) -> None:
+    """Stream one file into an upload; after any failure nothing of it is left or counted."""
+    try:
+        stream, target = await asyncio.to_thread(held.open, claimed_path)
+    except NotHeld as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    count = 0
+    try:
+        with stream:
+            async for piece in pieces(read):
+                count += len(piece)
+                meter.add(len(piece))
+                await asyncio.to_thread(held.write, stream, piece)
+            await asyncio.to_thread(held.keep, stream, target)
+    except NotHeld as error:  # it was given up meanwhile
+        raise web.HTTPNotFound(text=str(error)) from None
+    except BaseException:
+        meter.take_back(count)
+        await asyncio.to_thread(held.drop, target)
+        raise
+
+
+async def pieces(read: Read) -> AsyncIterator[bytes]:
+    """What comes, for as long as it comes."""
+    while piece := await in_time(read(CHUNK)):
+        yield piece
+
+
+async def read_field(part: BodyPartReader, most: int) -> bytes | None:
+    """A field of a form; None where it is longer than `most` bytes."""
+    value = b""
+    async for piece in pieces(part.read_chunk):
+        value += piece
+        if len(value) > most:
+            return None
+    return value
 
 
 async def in_time(coming: Awaitable[Came]) -> Came:
@@ -100,39 +144,9 @@ def _damaged_forms_refused() -> Iterator[None]:
         raise web.HTTPBadRequest(text=text("upload.damaged")) from None
 
 
-@asynccontextmanager
-async def _all_or_nothing(place: Place, folder: str) -> AsyncIterator[Upload]:
-    """Names the files at the end, or takes them away after any failure or a lost connection."""
-    upload = Upload(place.inbox, folder, place.rules)
-    try:
-        yield upload
-        await asyncio.to_thread(upload.commit)
-    except BaseException:
-        await asyncio.to_thread(upload.abort)
-        raise
-
-
 async def _word(reader: MultipartReader, name: str) -> str:
     """The next field, which must be the short one of this name; '' for any other."""
     part = await in_time(reader.next())
     if not isinstance(part, BodyPartReader) or part.name != name:
         return ""
-    value = b""
-    while chunk := await in_time(part.read_chunk()):
-        value += chunk
-        if len(value) > MOST_WORD:
-            return ""
-    return value.decode("utf-8", "replace")
-
-
-async def _take(part: MultipartReader | BodyPartReader, upload: Upload, meter: Meter) -> int:
-    """Write one part to the upload; 0 for a field in which no file was chosen."""
-    if not isinstance(part, BodyPartReader) or not part.filename:
-        return 0
-    stream = await asyncio.to_thread(upload.open, part.filename)
-    with stream:  # closed after a failure too; the upload takes the file away
-        while chunk := await in_time(part.read_chunk(CHUNK)):
-            meter.add(len(chunk))
-            await asyncio.to_thread(stream.write, chunk)
-        await asyncio.to_thread(upload.close, stream)
-    return 1
+    return (await read_field(part, MOST_WORD) or b"").decode("utf-8", "replace")

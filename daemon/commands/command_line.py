@@ -16,8 +16,20 @@ if TYPE_CHECKING:
     from daemon.settings import Settings
 
 
+def ending(example: str, two: str = "", one: str = "") -> str:
+    """The end of a command's help: an example, and what its exit codes mean."""
+    codes = [
+        "0 done",
+        *([f"1 {one}"] if one else []),
+        f"2 {two or 'not possible'}; a sentence says why",
+    ]
+    return f"\b\nExample: {example}\nExit codes: {', '.join(codes)}."
+
+
 app = typer.Typer()
-records_app = typer.Typer(help="Copies of what people entered.")
+records_app = typer.Typer(
+    help="Copies of what people entered.", epilog=ending("gliowatch records copy")
+)
 app.add_typer(records_app, name="records")
 
 SettingsFile = Annotated[
@@ -46,7 +58,7 @@ class QueueAction(StrEnum):
     NOW = "now"
 
 
-@app.command("queue")
+@app.command("queue", epilog=ending("gliowatch queue urgent 17", "there is no such scan"))
 def change_queue(
     action: Annotated[QueueAction, typer.Argument(help="what to do")],
     scans: Annotated[
@@ -72,12 +84,14 @@ class UserAction(StrEnum):
     ROLE = "role"
 
 
-@app.command("users")
+@app.command("users", epilog=ending("gliowatch users add ada --role admin", "nothing was changed"))
 def change_users(
     action: Annotated[UserAction, typer.Argument(help="reset gives a new password")],
     name: Annotated[str, typer.Argument(help="what is typed at the login")] = "",
     full_name: Annotated[str, typer.Option("--name", help="what reviews are signed with")] = "",
-    role: Annotated[Role, typer.Option(help="of a new account; the next one")] = Role.READER,
+    role: Annotated[
+        Role | None, typer.Option(help="of a new account, else reader; or the next one")
+    ] = None,
     settings: SettingsFile = None,
 ) -> None:
     """Accounts of the viewer: list, add, disable, enable, new password, other role."""
@@ -94,7 +108,9 @@ def _ask_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-@app.command("verify")
+@app.command(
+    "verify", epilog=ending("gliowatch verify --json", one="a file is not where it should be")
+)
 def verify_all(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
@@ -112,7 +128,7 @@ def verify_all(
     raise SystemExit(verify_visibly(loaded, json, typer.echo))
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch export --deidentify -o findings.csv"))
 def export(
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
@@ -132,7 +148,7 @@ def export(
     export_all(load(settings), deidentify, masks, out, typer.echo)
 
 
-@app.command()
+@app.command(epilog=ending("gliowatch info --json"))
 def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     """Show versions, device, weights and the settings in force."""
     from daemon.commands.segment import print_table
@@ -141,7 +157,7 @@ def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     print_table(about(load(settings)), json, typer.echo)
 
 
-@records_app.command("copy")
+@records_app.command("copy", epilog=ending("gliowatch records copy"))
 def copy_records(settings: SettingsFile = None) -> None:
     """Copy the records now; gliowatch may run meanwhile."""
     from daemon.operations.backup import make_copy
@@ -151,7 +167,7 @@ def copy_records(settings: SettingsFile = None) -> None:
     typer.echo(f"The records were copied to {copy.path}.")
 
 
-@records_app.command("restore")
+@records_app.command("restore", epilog=ending("gliowatch records restore", "there is no good copy"))
 def restore_records(
     file: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, help="else the newest good copy")

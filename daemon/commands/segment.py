@@ -15,7 +15,7 @@ from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.logs import quiet_libraries
 from daemon.outputs.catalogue import text
-from daemon.outputs.report_builder import measurements, pixel_mm2, with_lobes
+from daemon.outputs.report_builder import lobe_score, measurements, pixel_mm2, quality_note
 from daemon.outputs.wording import (
     diameter_words,
     finding_sentence,
@@ -25,8 +25,10 @@ from daemon.outputs.wording import (
 )
 from daemon.pipeline.outbox import publish
 from daemon.pipeline.worker_tasks import JudgingRules, judge_into, receive
+from daemon.report import MeasuredMask, Report
+from daemon.report_parts import Lesion, given_fields
 from model.errors import GliowatchError, UnreadableScan
-from model.measurement.given_masks import MeasuredMask
+from model.measurement import given_masks
 
 Say = Callable[[str], object]
 
@@ -36,38 +38,44 @@ class Judged:
     """What became of one SCAN: its report and folder, or the sentence that says why not."""
 
     name: str
-    report: dict[str, Any] | None
+    report: Report | None
     folder: Path | None
     reason: str | None
 
 
-def print_measured(measured: MeasuredMask, as_json: bool, say: Say) -> None:
+def print_measured(measured: given_masks.MeasuredMask, as_json: bool, say: Say) -> None:
     """The findings of a mask, as in a report."""
-    volume = measured.volume
-    notes = [{"code": n.code, "message": n.message} for n in measured.findings.notes]
-    sizes = measurements(measured.findings, volume.scale, volume.is_picture, pixel_mm2(volume))
-    content = {"quality": notes, **with_lobes(sizes, measured.lobes)}
+    found = _measured(measured)
     if as_json:
-        say(json.dumps(content, indent=1))
+        say(json.dumps(found.as_json(), indent=1))
         return
-    volume_ml = content["volume_ml"]
-    say(f"volume {volume_ml} ml, {content['volume_voxels']} voxels")
-    for lesion in content["lesions"]:
-        say(f"lesion {lesion['id']}: {', '.join(_lesion_words(lesion))}")
-    if midline_words(content):
-        say(text("report.midline_shift", shift=midline_words(content)))
-    for note in content["quality"]:
-        say(note["message"])
+    say(f"volume {found.volume_ml} ml, {found.volume_voxels} voxels")
+    for lesion in found.lesions:
+        say(f"lesion {lesion.id}: {', '.join(_lesion_words(lesion))}")
+    if midline_words(found):
+        say(text("report.midline_shift", shift=midline_words(found)))
+    for sentence in found.sentences:
+        say(sentence)
 
 
-def _lesion_words(lesion: dict[str, Any]) -> list[str]:
-    words = [f"{lesion['voxels']} voxels", diameter_words(lesion)]
-    if lesion["volume_ml"] is not None:
-        words.insert(0, f"{lesion['volume_ml']} ml")
-    if lesion["max_diameter_3d_mm"] is not None:
-        words.append(f"at most {lesion['max_diameter_3d_mm']:.0f} mm in any direction")
-    position = position_words(lesion)
-    return [*words, side_words(lesion), *([position] if position else []), lesion["lobe_words"]]
+def _measured(measured: given_masks.MeasuredMask) -> MeasuredMask:
+    volume, lobes, findings = measured.volume, measured.lobes, measured.findings
+    sizes = measurements(findings, lobes, volume.scale, volume.is_picture, pixel_mm2(volume))
+    return MeasuredMask(
+        quality=tuple(quality_note(note) for note in findings.notes),
+        lobe_score=lobe_score(lobes),
+        **given_fields(sizes),
+    )
+
+
+def _lesion_words(lesion: Lesion) -> list[str]:
+    words = [f"{lesion.voxels} voxels", diameter_words(lesion)]
+    if lesion.volume_ml is not None:
+        words.insert(0, f"{lesion.volume_ml} ml")
+    if lesion.max_diameter_3d_mm is not None:
+        words.append(f"at most {lesion.max_diameter_3d_mm:.0f} mm in any direction")
+    position, lobes = position_words(lesion), lesion.lobe_words or text("lobe.unknown")
+    return [*words, side_words(lesion), *([position] if position else []), lobes]
 
 
 def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:
@@ -94,7 +102,7 @@ def print_judged(judged: Iterable[Judged], as_json: bool, say: Say) -> int:
             failed = 1
             sys.stderr.write(f"gliowatch: {each.name}: {each.reason}\n")
         elif as_json:
-            reports.append(each.report)
+            reports.append(each.report.as_json())
         else:
             _say_report(each.report, each.folder, say)
     if as_json:
@@ -102,10 +110,10 @@ def print_judged(judged: Iterable[Judged], as_json: bool, say: Say) -> int:
     return failed
 
 
-def _say_report(report: dict[str, Any], folder: Path | None, say: Say) -> None:
+def _say_report(report: Report, folder: Path | None, say: Say) -> None:
     say(f"{folder}: {finding_sentence(report)}")
-    for note in report["quality"]:
-        say(f"  {note['message']}")
+    for sentence in report.sentences:
+        say(f"  {sentence}")
     say(f"  {text('report.research_use')}")
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import aiosqlite
 
-from daemon.index.migrations.index_steps import INDEX
-from daemon.index.migrations.record_steps import RECORDS
+from daemon.index.migrations import INDEX, RECORDS
 from model.errors import GliowatchError
 
 LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text

@@ -276,11 +276,11 @@ def _queued(row: sqlite3.Row, files: list[DroppedFile]) -> QueuedDrop:
         tuple(files),
     )
     return QueuedDrop(
-        row["drop_id"],
-        drop,
-        State(row["state"]),
-        bool(row["rested"]),
-        row["attempts"],
-        row["reason"],
-        row["token"],
+        drop_id=row["drop_id"],
+        drop=drop,
+        state=State(row["state"]),
+        rested=bool(row["rested"]),
+        attempts=row["attempts"],
+        reason=row["reason"],
+        token=row["token"],
     )

@@ -85,7 +85,7 @@ async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:
         rows = await scans_of_patient(index, patient_id)
         for row in rows:
             others = () if is_nobody else _others(rows, os.path.dirname(row.folder), row.scan_id)
-            past = Past(others, row.report.get("date_entered"))
+            past = Past(others, row.report.date_entered)
             if is_stale(row.report, past):
                 await _queue(index, row.scan_id, patient_id)
 

@@ -349,14 +349,14 @@ async def _lines(index: Database, where: str, order: str, page: int) -> list[Lin
 
 def _line(row: sqlite3.Row) -> Line:
     return Line(
-        row["drop_id"],
-        row["patient_id"],
-        row["kind"],
-        State(row["state"]),
-        bool(row["urgent"]),
-        row["attempts"],
-        row["seen_at"],
-        row["started_at"] or "",
-        row["touched"],
-        row["reason"] or "",
+        number=row["drop_id"],
+        patient_id=row["patient_id"],
+        kind=row["kind"],
+        state=State(row["state"]),
+        urgent=bool(row["urgent"]),
+        attempts=row["attempts"],
+        seen_at=row["seen_at"],
+        started_at=row["started_at"] or "",
+        touched=row["touched"],
+        reason=row["reason"] or "",
     )

@@ -1,19 +1,19 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
-import json
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 from daemon.index.database import Database
 from daemon.index.statistics import count_scan
+from daemon.report import Report, read_report
 from daemon.scan_history import date_of
 
 
 @dataclass(frozen=True)
 class ScanRow:
-    """One published revision. folder: below the outbox, as bytes; report: gliowatch/report/1.
+    """One published revision. folder: below the outbox, as bytes; report_json: gliowatch/report/1.
 
     acquired_at: as the scanner wrote it, else as a person entered it.
     """
@@ -27,30 +27,35 @@ class ScanRow:
     volume_ml: float | None
     acquired_at: str | None
     published_at: str
-    report: dict[str, Any]
+    report_json: str
     study_uid: str | None = None
     accession: str = ""
     study_date: str = ""
     removed_at: str | None = None  # when retention took its files away
 
+    @cached_property
+    def report(self) -> Report:
+        """The report, read when it is first asked for."""
+        return read_report(self.report_json)
 
-def row_of_report(report: dict[str, Any], folder: bytes, published_at: str) -> ScanRow:
+
+def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
     """A report as the index keeps it."""
-    study = report["input"].get("study") or {}
+    study = report.input.study
     return ScanRow(
-        report["scan_id"],
-        report["revision"],
-        report["patient_id"],
-        folder,
-        report["input"]["sha256"],
-        report["finding"],
-        report["volume_ml"],
-        date_of(report),
-        published_at,
-        report,
-        study.get("uid"),
-        study.get("accession", ""),
-        study.get("date", ""),
+        scan_id=report.scan_id,
+        revision=report.revision,
+        patient_id=report.patient_id,
+        folder=folder,
+        content_sha256=report.input.sha256,
+        finding=report.finding,
+        volume_ml=report.volume_ml,
+        acquired_at=date_of(report),
+        published_at=published_at,
+        report_json=report.as_column(),
+        study_uid=study.uid if study else None,
+        accession=study.accession if study else "",
+        study_date=study.date if study else "",
     )
 
 
@@ -59,9 +64,9 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
     known = await index.row(
         "SELECT 1 FROM scans WHERE scan_id = ? AND revision = ?", (scan.scan_id, scan.revision)
     )
-    is_judged = scan.report.get("judged_revision", scan.revision) == scan.revision
+    is_judged = (scan.report.judged_revision or scan.revision) == scan.revision
     if known is None and is_judged:  # not one that was only compared anew
-        await count_scan(index, scan.finding, scan.report.get("seconds", {}))
+        await count_scan(index, scan.finding, scan.report.seconds.by_step())
     if scan.removed_at is None:  # what was removed and comes again begins anew
         await index.change(
             "DELETE FROM scans WHERE scan_id = ? AND removed_at IS NOT NULL", (scan.scan_id,)
@@ -78,7 +83,7 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
             scan.volume_ml,
             scan.acquired_at,
             scan.published_at,
-            json.dumps(scan.report, ensure_ascii=False),
+            scan.report_json,
             scan.study_uid,
             scan.accession,
             scan.study_date,
@@ -157,20 +162,20 @@ async def patient_ids(index: Database) -> set[str]:
 def scan_of_row(row: sqlite3.Row) -> ScanRow:
     """A row of scans with all its columns."""
     return ScanRow(
-        row["scan_id"],
-        row["revision"],
-        row["patient_id"],
-        row["folder"],
-        row["content_sha256"],
-        row["finding"],
-        row["volume_ml"],
-        row["acquired_at"],
-        row["published_at"],
-        json.loads(row["report"]),
-        row["study_uid"],
-        row["accession"],
-        row["study_date"],
-        row["removed_at"],
+        scan_id=row["scan_id"],
+        revision=row["revision"],
+        patient_id=row["patient_id"],
+        folder=row["folder"],
+        content_sha256=row["content_sha256"],
+        finding=row["finding"],
+        volume_ml=row["volume_ml"],
+        acquired_at=row["acquired_at"],
+        published_at=row["published_at"],
+        report_json=row["report"],
+        study_uid=row["study_uid"],
+        accession=row["accession"],
+        study_date=row["study_date"],
+        removed_at=row["removed_at"],
     )
 
 

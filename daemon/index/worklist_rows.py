@@ -9,7 +9,7 @@ All functions take the connection that reads both databases (`daemon/index/datab
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from daemon.index.database import LAST_LETTER, Database
@@ -122,6 +122,9 @@ class Row:
     filed_twice: bool
 
 
+NAMES = tuple(field.name for field in fields(Row))
+
+
 async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
     """These rows, in this order; those that are gone are left out."""
     rows = await joined.row(_ROWS, (json.dumps(row_ids),))
@@ -168,9 +171,9 @@ _ROWS = """
 
 
 def _row(values: list[Any]) -> Row:
-    *plain, folder, is_first, is_again, filed_twice = values
-    told = (bool(is_first), bool(is_again), bool(filed_twice))
-    return Row(*plain, bytes.fromhex(folder) or None, *told)  # type: ignore[call-arg]
+    row: dict[str, Any] = dict(zip(NAMES, values, strict=True))
+    flags = {name: bool(row[name]) for name in ("is_first", "is_again", "filed_twice")}
+    return Row(**row | flags | {"folder": bytes.fromhex(row["folder"]) or None})
 
 
 @dataclass(frozen=True)
@@ -195,13 +198,13 @@ async def situation_of(joined: Database, since: str) -> Situation:
     row = await joined.row(_SITUATION, (REVIEWS_SEEN, RECONCILE, since))
     assert row is not None  # a SELECT without FROM has one row
     return Situation(
-        row["mark"] or 0,
-        bool(row["is_empty"]),
-        bool(row["is_behind"]),
-        bool(row["is_paused"]),
-        bool(row["is_disk_low"]),
-        row["looked_at"],
-        json.loads(row["arrived"]),
+        mark=row["mark"] or 0,
+        is_empty=bool(row["is_empty"]),
+        is_behind=bool(row["is_behind"]),
+        is_paused=bool(row["is_paused"]),
+        is_disk_low=bool(row["is_disk_low"]),
+        looked_at=row["looked_at"],
+        arrived=json.loads(row["arrived"]),
     )
 
 

@@ -92,7 +92,14 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     hashes = {file.path: digest for file, (_, digest) in zip(drop.files, copies, strict=True)}
     content = hash_content(digests)
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
-    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes, named, pictures)
+    return Intake(
+        scan_id=hash_scan(drop.patient_id, content),
+        content_sha256=content,
+        scan=scan,
+        hashes=hashes,
+        named=named,
+        pictures=pictures,
+    )
 
 
 def hash_content(digests: list[str]) -> str:

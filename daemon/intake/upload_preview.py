@@ -55,7 +55,14 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
 
 def not_understood(drop: Drop, fault: str) -> Understood:
     """A drop that cannot be read."""
-    return Understood(_key(drop.unit), _group(drop), drop, _label(drop), None, fault)
+    return Understood(
+        key=_key(drop.unit),
+        group=_group(drop),
+        drop=drop,
+        label=_label(drop),
+        glance=None,
+        fault=fault,
+    )
 
 
 def content_of(root: Path, drop: Drop) -> str:
@@ -70,8 +77,14 @@ def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Understood
     try:
         scan = scan_of(_paths(root, drop, scratch))
         patients = named_in(scan.files).identities if scan.kind is Kind.DICOM else ()
-        told = (_key(drop.unit), _group(drop), drop, _label(drop), _glance(scan, rules))
-        return Understood(*told, patients=patients)
+        return Understood(
+            key=_key(drop.unit),
+            group=_group(drop),
+            drop=drop,
+            label=_label(drop),
+            glance=_glance(scan, rules),
+            patients=patients,
+        )
     except UnreadableScan as error:
         return not_understood(drop, str(error))
 

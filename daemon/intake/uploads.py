@@ -1,4 +1,4 @@
-"""Uploads: received beside the inbox until somebody sends them, then one rename makes them drops.
+"""Uploads: received beside the inbox until they are sent, then one rename makes them drops.
 
 An upload is a folder `.uploading/<id>/` in the inbox, which the daemon passes over. Below it the
 files lie as they will lie below the inbox, under a stand-in for the patient who is not chosen yet.
@@ -21,53 +21,6 @@ from model.errors import GliowatchError
 PART = ".part"
 
 
-class Upload:
-    """One upload into a folder of its own below the patient's.
-
-    Every file is written with the ending `.part`, which the daemon waits for; `commit` gives
-    all of them their names, `abort` takes them away again. Nothing is ever overwritten.
-    """
-
-    def __init__(self, inbox: Path, patient_id: str, rules: NameRules) -> None:
-        self._folder = inbox / patient_id / f"upload-{secrets.token_hex(6)}"
-        self._rules = rules
-        self._targets: list[Path] = []
-
-    def open(self, claimed_name: str) -> BinaryIO:
-        """A stream for the next file, to be ended with `close`; its name is made safe."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._free(visible(file_name(claimed_name), self._rules))
-        self._targets.append(target)
-        return Path(f"{target}{PART}").open("xb")
-
-    def close(self, stream: BinaryIO) -> None:
-        """The file has arrived whole: bring it safely to the disk."""
-        with stream:
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    def commit(self) -> int:
-        """Name all files, whose streams are closed; how many there were."""
-        for target in self._targets:
-            Path(f"{target}{PART}").rename(target)
-        if self._targets:
-            sync_folder(self._folder)
-        return len(self._targets)
-
-    def abort(self) -> None:
-        """Take every file of this upload away again."""
-        for target in self._targets:
-            Path(f"{target}{PART}").unlink(missing_ok=True)
-        if self._folder.exists() and not any(self._folder.iterdir()):
-            self._folder.rmdir()
-
-    def _free(self, name: str) -> Path:
-        taken = {target.name for target in self._targets}
-        stem, dot, ending = name.partition(".")
-        numbered = (name if n == 1 else f"{stem}-{n}{dot}{ending}" for n in range(1, 10**6))
-        return self._folder / next(choice for choice in numbered if choice not in taken)
-
-
 def visible(name: str, rules: NameRules) -> str:
     """A name that the daemon takes for a scan, not for one that waits or is ignored."""
     encoded = os.fsencode(name)
@@ -77,8 +30,6 @@ def visible(name: str, rules: NameRules) -> str:
 
 HOLDING = ".uploading"
 NOBODY = "patient"  # stands for the patient's folder
-MOST_HELD = 12  # uploads at a time, of everybody together
-MOST_FILES = 5000  # in one upload
 MOST_FOLDERS = 8  # of a file's path that are kept, the innermost ones
 LONGEST_FOLDER = 80  # bytes
 KEPT_SECONDS = 3600.0  # since something was last added
@@ -96,27 +47,28 @@ class Held:
         self.root = inbox / HOLDING / name
         self._inbox, self._rules = inbox, rules
         self.folder = self.root / NOBODY / f"upload-{name[:12]}"
+        self._files: set[Path] = set()
+
+    @property
+    def count(self) -> int:
+        """How many files have come or are coming."""
+        return len(self._files)
 
     def open(self, claimed_path: str) -> tuple[BinaryIO, Path]:
         """A stream for one file and the name that `keep` gives it. Raises NotHeld."""
         self._touch()
-        if sum(len(names) for _, _, names in os.walk(self.folder)) >= MOST_FILES:
-            raise NotHeld(text("upload_fault.most_files", most=MOST_FILES))
         folder, name = self._safe(claimed_path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise NotHeld(text("upload_fault.same_name")) from None
         stem, dot, ending = name.partition(".")
-        for number in range(1, MOST_FILES + 2):
-            target = folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")
-            if target.exists():
-                continue
-            try:
-                return Path(f"{target}{PART}").open("xb"), target
-            except FileExistsError:  # another request has the name
-                continue
-        raise NotHeld(text("upload_fault.too_many_alike"))
+        target, number = folder / name, 1
+        while target.exists() or (stream := _new_part(target)) is None:
+            number += 1
+            target = folder / f"{stem}-{number}{dot}{ending}"
+        self._files.add(target)
+        return stream, target
 
     def write(self, stream: BinaryIO, chunk: bytes) -> None:
         """More of a file has come; while that goes on the upload is nobody's old one."""
@@ -133,6 +85,7 @@ class Held:
     def drop(self, target: Path) -> None:
         """A file that broke off leaves nothing."""
         Path(f"{target}{PART}").unlink(missing_ok=True)
+        self._files.discard(target)
 
     def listing(self) -> Listing:
         """The drops that these files will be, with paths below `root`. Raises NotHeld."""
@@ -185,12 +138,16 @@ class Held:
         return place, visible(file_name(name), self._rules)
 
 
+def _new_part(target: Path) -> BinaryIO | None:
+    try:
+        return Path(f"{target}{PART}").open("xb")
+    except FileExistsError:  # another request has the name
+        return None
+
+
 def hold(inbox: Path, rules: NameRules) -> Held:
-    """A new upload. Raises NotHeld when too many wait already, OSError without an inbox."""
-    area = inbox / HOLDING
-    area.mkdir(exist_ok=True)
-    if len(list(area.iterdir())) >= MOST_HELD:
-        raise NotHeld(text("upload_fault.too_many_held"))
+    """A new upload. Raises OSError without an inbox."""
+    (inbox / HOLDING).mkdir(exist_ok=True)
     held = Held(inbox, secrets.token_hex(16), rules)
     held.root.mkdir()
     return held

@@ -153,4 +153,11 @@ def _bring_back(inbox: Path, path: bytes, aside: bytes) -> None:
 
 def _queued(each: QueuedDrop) -> Queued:
     drop = each.drop
-    return Queued(each.drop_id, drop.patient_id, drop.kind, each.state, drop.urgent, each.attempts)
+    return Queued(
+        number=each.drop_id,
+        patient_id=drop.patient_id,
+        kind=drop.kind,
+        state=each.state,
+        urgent=drop.urgent,
+        attempts=each.attempts,
+    )

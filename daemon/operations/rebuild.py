@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from daemon.drops import DropKind, State, readable
 from daemon.index.database import Database, now, open_index
@@ -22,6 +21,7 @@ from daemon.operations.retention import REMOVED, look_through_removed
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import Published, look_through_outbox, source_files
+from daemon.report import Report
 from daemon.settings import DaemonSettings, Settings
 from daemon.single_instance import only_one
 from model.reading.dicom.patient_tags import named_in
@@ -79,8 +79,8 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
         if published.folder not in known and published.report is not None:
             folder = daemon.outbox / os.fsdecode(published.folder)
             await _enter_scan(index, folder, published.folder, published.report)
-            await queue_all_stale(index, [published.report["patient_id"]])
-            log.warning("entered_again", extra={"scan": published.report["scan_id"]})
+            await queue_all_stale(index, [published.report.patient_id])
+            log.warning("entered_again", extra={"scan": published.report.scan_id})
 
 
 def put_away(database: Path) -> Path | None:
@@ -97,17 +97,23 @@ def put_away(database: Path) -> Path | None:
 
 
 async def _enter_result(
-    index: Database, outbox: Path, published: Published, report: dict[str, Any]
+    index: Database, outbox: Path, published: Published, report: Report
 ) -> None:
     folder = outbox / os.fsdecode(published.folder)
     patient = os.path.dirname(published.folder)
     await _enter_scan(index, folder, published.folder, report)
     files = await asyncio.to_thread(_sources, folder, patient, report)
     if files:
-        unit = files[0].file.path if report["input"]["kind"] != "dicom" else patient
+        unit = files[0].file.path if report.input.kind != "dicom" else patient
         kind = _kind(report, files)
         drop = EndedDrop(
-            unit, report["patient_id"], kind, State.DONE, report["scan_id"], None, tuple(files)
+            unit=unit,
+            patient_id=report.patient_id,
+            kind=kind,
+            state=State.DONE,
+            scan_id=report.scan_id,
+            reason=None,
+            files=tuple(files),
         )
         await enter_ended(index, drop)
 
@@ -116,26 +122,26 @@ async def _enter_removed(index: Database, outbox: Path) -> None:
     """What retention has removed, unless the same scan came again and is there."""
     there = {scan_id for scan_id, _ in (await held_folders(index)).values()}
     for gone in look_through_removed(outbox):
-        if gone.report is not None and gone.report["scan_id"] not in there:
+        if gone.report is not None and gone.report.scan_id not in there:
             written = _written_at(gone.report, outbox / REMOVED / os.fsdecode(gone.folder))
             scan = row_of_report(gone.report, gone.folder, written)
             await enter_scan(index, replace(scan, removed_at=now()), ())
 
 
-async def _enter_scan(index: Database, folder: Path, name: bytes, report: dict[str, Any]) -> None:
-    paths = source_files(folder) if report["input"]["kind"] == "dicom" else []
+async def _enter_scan(index: Database, folder: Path, name: bytes, report: Report) -> None:
+    paths = source_files(folder) if report.input.kind == "dicom" else []
     named = await asyncio.to_thread(named_in, paths)
     dicom_ids = [identity.patient_id for identity in named.identities]
     await enter_scan(index, row_of_report(report, name, _written_at(report, folder)), dicom_ids)
 
 
-def _written_at(report: dict[str, Any], folder: Path) -> str:
+def _written_at(report: Report, folder: Path) -> str:
     """When a result was published, as far as its report's file tells: UTC, ISO 8601."""
-    seconds = (folder / f"{report['scan_id']}_report.json").stat().st_mtime
+    seconds = (folder / f"{report.scan_id}_report.json").stat().st_mtime
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _sources(folder: Path, patient: bytes, report: dict[str, Any]) -> list[HeldFile]:
+def _sources(folder: Path, patient: bytes, report: Report) -> list[HeldFile]:
     """The files that this revision brought; links to an earlier one's are of that one."""
     earlier = folder.with_name(_earlier_name(report))
     before = {path.stat().st_ino for path in source_files(earlier)} if earlier != folder else set()
@@ -146,19 +152,28 @@ def _sources(folder: Path, patient: bytes, report: dict[str, Any]) -> list[HeldF
             continue
         name = os.path.join(patient, os.fsencode(path.relative_to(folder / "source")))
         file = identify(name, facts)
-        held.append(HeldFile(file, State.DONE, report["scan_id"], hash_file(path), False, None))
+        held.append(
+            HeldFile(
+                file=file,
+                state=State.DONE,
+                scan_id=report.scan_id,
+                sha256=hash_file(path),
+                in_inbox=False,
+                aside=None,
+            )
+        )
     return held
 
 
-def _earlier_name(report: dict[str, Any]) -> str:
-    supersedes = report["supersedes"] or 1
-    return str(report["scan_id"]) + (f"-r{supersedes}" if supersedes > 1 else "")
+def _earlier_name(report: Report) -> str:
+    supersedes = report.supersedes or 1
+    return report.scan_id + (f"-r{supersedes}" if supersedes > 1 else "")
 
 
-def _kind(report: dict[str, Any], files: list[HeldFile]) -> DropKind:
+def _kind(report: Report, files: list[HeldFile]) -> DropKind:
     if drop_kind(os.path.basename(files[0].file.path)) is DropKind.ZIP:
         return DropKind.ZIP
-    return DropKind(report["input"]["kind"])
+    return DropKind(report.input.kind)
 
 
 def _set_aside(inbox: Path) -> Iterator[EndedDrop]:
@@ -169,10 +184,20 @@ def _set_aside(inbox: Path) -> Iterator[EndedDrop]:
         here = os.path.join(root, aside)
         state = State.REJECTED if aside.startswith(REJECTED) else State.DUPLICATE
         file = identify(path, os.lstat(here))
-        held = HeldFile(file, state, None, None, False, aside)
+        held = HeldFile(
+            file=file, state=state, scan_id=None, sha256=None, in_inbox=False, aside=aside
+        )
         reason = _reason(here) if state is State.REJECTED else None
         kind = drop_kind(os.path.basename(path))
-        yield EndedDrop(path, readable(path.split(b"/")[0]), kind, state, None, reason, (held,))
+        yield EndedDrop(
+            unit=path,
+            patient_id=readable(path.split(b"/")[0]),
+            kind=kind,
+            state=state,
+            scan_id=None,
+            reason=reason,
+            files=(held,),
+        )
 
 
 def _reason(here: bytes) -> str:

@@ -113,12 +113,12 @@ async def condition(
     disk = await _answer(shutil.disk_usage, outbox)
     todo = counts.waiting + counts.running
     return Condition(
-        await last_sign_of_life(index, reconcile_seconds),
-        bool(await queue.switch(index, "paused")),
-        bool(await queue.switch(index, "disk_low")),
-        counts,
-        None if seconds is None else seconds * todo / slots / 60,
-        None if disk is None else disk.free / max(1, disk.total),
+        sign=await last_sign_of_life(index, reconcile_seconds),
+        paused=bool(await queue.switch(index, "paused")),
+        disk_low=bool(await queue.switch(index, "disk_low")),
+        counts=counts,
+        minutes_left=None if seconds is None else seconds * todo / slots / 60,
+        share_free=None if disk is None else disk.free / max(1, disk.total),
     )
 
 

@@ -14,7 +14,7 @@ from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
 from daemon.index.people.corrections import Correction, all_corrections
 from daemon.intake.cleanup import DUPLICATES, REASON, REJECTED
-from daemon.intake.inbox_scan import Listing, NameRules, identify, is_here, look_through
+from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, look_through
 from daemon.intake.ingest import hash_file
 from daemon.intake.uploads import count_held
 from daemon.operations.backup import copies_in
@@ -103,12 +103,12 @@ async def _compare(settings: Settings) -> Account:
         audit = await faults_of_audit(records, daemon)
         held, folders = await held_files(index), await held_folders(index)
         corrections = await all_corrections(records)
-        here = await is_here(daemon.inbox, index) or not held
+        away = bool(held) and await is_away(daemon.inbox, index)
     listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
     differences = [
         *faults,
         *(Difference("audit_changed", "records", fault) for fault in audit),
-        *([] if here else [Difference("inbox_away", "", INBOX_AWAY)]),
+        *([Difference("inbox_away", "", INBOX_AWAY)] if away else []),
         *_of_inbox(daemon.inbox, held),
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders),
         *_of_aside(daemon.inbox, held),
@@ -159,7 +159,7 @@ def _of_outbox(
             differences.append(Difference("damaged_result", place, "It has no report to read."))
         elif known is None:
             differences.append(Difference("unknown_result", place, "The index knows it not."))
-        elif known != (report["scan_id"], report["revision"]):
+        elif known != (report.scan_id, report.revision):
             differences.append(Difference("other_result", place, "Its report is of another."))
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = scan_of(Path(os.fsdecode(published.folder)))

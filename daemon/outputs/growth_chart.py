@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon.outputs.catalogue import text
+from daemon.report_parts import HistoryEntry
 
 SIZE = (900, 520)
 LEFT, TOP, RIGHT, BOTTOM = 86, 56, 870, 430  # the frame of the axes, in pixels
@@ -22,24 +22,24 @@ DAY_SECONDS = 86400.0
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
-def save_growth(history: Sequence[dict[str, Any]], path: Path) -> None:
+def save_growth(history: Sequence[HistoryEntry], path: Path) -> None:
     """Draw `history` of a report: acquired_at (ISO 8601), volume_ml, volume_ml_range or None.
 
     The last entry is the scan itself: its mark is filled.
     """
     picture = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(picture)
-    days = [_days(entry["acquired_at"]) for entry in history]
+    days = [_days(entry.acquired_at) for entry in history]
     step = nice_step(max(_highest(entry) for entry in history))
     top = step * max(1, math.ceil(max(_highest(entry) for entry in history) / step))
     places = [
-        (_across(day, days[0], days[-1]), _up(entry["volume_ml"], top))
+        (_across(day, days[0], days[-1]), _up(entry.volume_ml, top))
         for day, entry in zip(days, history, strict=True)
     ]
     _draw_grid(draw, step, top)
     draw.line(places, INK, 2)
     for place, entry in zip(places, history, strict=True):
-        _draw_range(draw, place[0], entry["volume_ml_range"], top)
+        _draw_range(draw, place[0], entry.volume_ml_range, top)
         is_last = entry is history[-1]
         box = (place[0] - MARK, place[1] - MARK, place[0] + MARK, place[1] + MARK)
         draw.ellipse(box, INK if is_last else PAPER, INK, 2)
@@ -56,9 +56,9 @@ def nice_step(highest: float) -> float:
     return next(step * magnitude for step in STEPS if step * magnitude >= rough * 0.999)
 
 
-def _highest(entry: dict[str, Any]) -> float:
-    limits = entry["volume_ml_range"]
-    return float(max(entry["volume_ml"], limits[1] if limits else 0.0))
+def _highest(entry: HistoryEntry) -> float:
+    limits = entry.volume_ml_range
+    return float(max(entry.volume_ml, limits[1] if limits else 0.0))
 
 
 def _days(at: str) -> float:
@@ -98,7 +98,7 @@ def _draw_range(
 
 
 def _draw_dates(
-    draw: ImageDraw.ImageDraw, across: Sequence[float], history: Sequence[dict[str, Any]]
+    draw: ImageDraw.ImageDraw, across: Sequence[float], history: Sequence[HistoryEntry]
 ) -> None:
     """A tick for each scan; a date where there is room, that of the last scan always."""
     last, free_to = across[-1], -math.inf
@@ -106,7 +106,7 @@ def _draw_dates(
         draw.line([(x, BOTTOM), (x, BOTTOM + 6)], INK, 2)
         is_last = entry is history[-1]
         if is_last or (x - free_to >= LABEL_WIDTH and last - x >= LABEL_WIDTH):
-            _write(draw, (x, BOTTOM + 12), entry["acquired_at"][:10], 14, "ma")
+            _write(draw, (x, BOTTOM + 12), entry.acquired_at[:10], 14, "ma")
             free_to = x
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from reportlab import rl_config
@@ -13,6 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 from daemon.outputs import wording as words
 from daemon.outputs.catalogue import text
 from daemon.outputs.pdf_text import Lettering
+from daemon.report import Report
 from model.reading.dicom.patient_tags import Identity
 
 SIZE = A4
@@ -69,14 +69,14 @@ FOOT = 62.0
 LEAST_PLANES = 60.0
 
 
-def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+def write_pdf(report: Report, patient: Identity, folder: Path) -> None:
     """Write `<scan_id>_report.pdf` into the folder that holds the scan's pictures.
 
     The same values give the same bytes, whatever the time. patient: whom the page names; all
     its texts, and those of the report, may be hostile or in any script: they are drawn as text,
     and cut where they are too long.
     """
-    name = report["scan_id"]
+    name = report.scan_id
     path = folder / f"{name}_report.pdf"
     rl_config.useA85 = 0  # text in place of bytes would be larger, and is made in plain Python
     canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
@@ -84,7 +84,7 @@ def write_pdf(report: dict[str, Any], patient: Identity, folder: Path) -> None:
     canvas.setAuthor("gliowatch")
     canvas.setSubject(text("report.research_use"))
     page = Page(canvas, Lettering(canvas))
-    _head(page, text("pdf.title_corrected" if report.get("mask") else "pdf.title"))
+    _head(page, text("pdf.title_corrected" if report.mask else "pdf.title"))
     _whose(page, report, patient)
     _finding(page, report)
     top = page.y
@@ -109,25 +109,24 @@ def _head(page: Page, title: str) -> None:
     page.y -= 8
 
 
-def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
+def _whose(page: Page, report: Report, patient: Identity) -> None:
     """Whose scan it is, and which: the name large, the rest in two columns."""
-    given = report["input"]
-    study = given.get("study") or {}
+    given, study = report.input, report.input.study
     page.write(MARGIN, patient.name or text("pdf.name_unknown"), 15, BODY, bold=True)
     page.y -= 24
     left = (
         (text("pdf.patient_id"), patient.patient_id),
         (text("pdf.born"), patient.birth_date or words.not_known()),
         (text("pdf.gender"), patient.gender or words.not_known()),
-        (text("pdf.series"), given["description"] or words.not_known()),
+        (text("pdf.series"), given.description or words.not_known()),
     )
     right = (
-        (text("pdf.acquired"), words.moment_words(given["acquired_at"])),
-        (text("pdf.study"), words.study_words(study.get("date", ""), study.get("accession", ""))),
+        (text("pdf.acquired"), words.moment_words(given.acquired_at)),
+        (text("pdf.study"), words.study_words(study.date, study.accession) if study else ""),
         (text("pdf.input"), _input(report)),
         (
             text("pdf.scan"),
-            text("pdf.scan_words", scan=report["scan_id"], revision=report["revision"]),
+            text("pdf.scan_words", scan=report.scan_id, revision=report.revision),
         ),
     )
     half = BODY / 2
@@ -141,15 +140,15 @@ def _whose(page: Page, report: dict[str, Any], patient: Identity) -> None:
     page.y -= 10
 
 
-def _input(report: dict[str, Any]) -> str:
+def _input(report: Report) -> str:
     """The kind of file, and its voxels' size."""
-    kind, spacing = words.KINDS[report["input"]["kind"]], words.spacing_words(report)
+    kind, spacing = words.KINDS[report.input.kind], words.spacing_words(report)
     if spacing == words.not_known():
         return text("pdf.voxel_unknown", kind=kind)
     return text("pdf.input_words", kind=kind, spacing=spacing)
 
 
-def _finding(page: Page, report: dict[str, Any]) -> None:
+def _finding(page: Page, report: Report) -> None:
     page.lines(MARGIN, words.finding_sentence(report), 13, BODY, 5, bold=True)
     page.y -= 8
 
@@ -161,18 +160,18 @@ def _planes(page: Page, picture: Path) -> None:
         page.picture(picture, BODY, min(room, 0.7 * PICTURE))
 
 
-def _beside(page: Page, report: dict[str, Any], bottom: float) -> None:
+def _beside(page: Page, report: Report, bottom: float) -> None:
     """Beside the picture: size with its range, change, and what is doubtful."""
     x = MARGIN + PICTURE + GAP
     width = WIDTH - MARGIN - x
-    if report["finding"] != "not_judged":
+    if report.finding != "not_judged":
         _titled(page, x, width, text("pdf.size"), _size_lines(report))
         _titled(page, x, width, text("pdf.change"), [words.change_words(report)])
-    notes = [note["message"] for note in report["quality"]]
-    _titled(page, x, width, text("pdf.quality"), notes or [text("report.nothing_doubtful")], bottom)
+    notes = report.sentences or [text("report.nothing_doubtful")]
+    _titled(page, x, width=width, title=text("pdf.quality"), texts=notes, bottom=bottom)
 
 
-def _size_lines(report: dict[str, Any]) -> list[str]:
+def _size_lines(report: Report) -> list[str]:
     limits, confidence = words.range_words(report), words.confidence_words(report)
     shift = words.midline_words(report)
     return [
@@ -203,9 +202,9 @@ def _titled(
     page.y -= 8
 
 
-def _lesions(page: Page, report: dict[str, Any]) -> None:
+def _lesions(page: Page, report: Report) -> None:
     """A row for each of the largest lesions."""
-    lesions = report["lesions"]
+    lesions = report.lesions
     if not lesions:
         return
     page.write(MARGIN, text("pdf.lesions"), 10, BODY, bold=True)
@@ -213,10 +212,10 @@ def _lesions(page: Page, report: dict[str, Any]) -> None:
     _row(page, [text(f"pdf.{name}") for _, name in COLUMNS], GREY)
     for lesion in lesions[: words.MOST_LESIONS]:
         cells = [
-            str(lesion["id"]),
+            str(lesion.id),
             words.lesion_size(lesion),
             words.diameter_words(lesion),
-            words.SIDES[lesion["side"]],
+            words.SIDES[lesion.side],
             words.place_words(lesion),
         ]
         _row(page, cells, INK)
@@ -239,7 +238,7 @@ def _row(page: Page, cells: list[str], ink: float) -> None:
     page.y -= 2
 
 
-def _foot(page: Page, report: dict[str, Any]) -> None:
+def _foot(page: Page, report: Report) -> None:
     page.y = FOOT
     page.rule()
     page.y -= 6

@@ -1,8 +1,8 @@
 """Text on a PDF's page in any script of the shipped fonts: shaped, in reading order, cut to fit.
 
 The Unicode Bidirectional Algorithm (UAX #9) for one line of plain text: rules P2, P3, W1, W2,
-W4, W7, N1, N2, I1, I2, L2, and L4 where a part holds no letter. Left out: explicit embeddings,
-which names have no use for and our text drops, number signs (W5) and bracket pairs (N0).
+W4, W7, N0, N1, N2, I1, I2, L2, and L4 where a part holds no letter. Left out: explicit embeddings,
+which names have no use for and our text drops, and number signs (W5).
 """
 
 import unicodedata
@@ -19,7 +19,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 LEFT, RIGHT, NUMBER, NEUTRAL = "L", "R", "N", "?"
 _KINDS = {"L": LEFT, "R": RIGHT, "AL": RIGHT, "EN": NUMBER, "AN": NUMBER}
-_BRACKETS = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Part:
 
 def parts_of(line: str) -> list[Part]:
     """The parts of a line as they stand from left to right."""
+    if line.isascii():  # most lines: nothing in it turns
+        return [Part(line, False)] if line else []
     base = _base(line)
     levels = _levels(line, base)
     runs = []
@@ -45,7 +48,7 @@ def parts_of(line: str) -> list[Part]:
 def _part(text: str, right_to_left: bool) -> Part:
     """A part; without a letter that tells its direction it is mirrored and turned by hand."""
     if right_to_left and not any(_kind(each) == RIGHT for each in text):
-        return Part(text[::-1].translate(_BRACKETS), False)
+        return Part(text[::-1].translate(_MIRRORED), False)
     return Part(text, right_to_left)
 
 
@@ -63,7 +66,7 @@ def _base(line: str) -> str:
 
 
 def _levels(line: str, base: str) -> list[int]:
-    kinds = _resolved(_numbers(line, base), base)
+    kinds = _resolved(_paired(line, _numbers(line, base), base), base)
     of_base = {LEFT: {LEFT: 0, RIGHT: 1, NUMBER: 2}, RIGHT: {LEFT: 2, RIGHT: 1, NUMBER: 2}}
     return [of_base[base][kind] for kind in kinds]
 
@@ -108,6 +111,37 @@ def _joins_numbers(classes: list[str], place: int) -> bool:
     return classes[place - 1] in (("EN",) if classes[place] == "ES" else ("EN", "AN"))
 
 
+def _paired(line: str, kinds: list[str], base: str) -> list[str]:
+    """Both brackets of a pair get one direction (N0).
+
+    It is the base, if they hold something of it; else, if they hold something, what is before them.
+    """
+    strong = [RIGHT if kind == NUMBER else kind for kind in kinds]
+    for opening, closing in _pairs(line):
+        inside = set(strong[opening:closing]) - {NEUTRAL}
+        if not inside:
+            continue
+        before = next((kind for kind in strong[opening::-1] if kind != NEUTRAL), base)
+        kind = base if base in inside else before
+        for place in (opening, closing):
+            kinds[place] = strong[place] = kind
+    return kinds
+
+
+def _pairs(line: str) -> list[tuple[int, int]]:
+    """Where brackets open and close, in the order in which they open (BD16)."""
+    pairs, waiting = [], list[int]()
+    for place, each in enumerate(line):
+        if each in PAIRS:
+            waiting.append(place)
+        while each in PAIRS.values() and any(PAIRS[line[before]] == each for before in waiting):
+            opening = waiting.pop()
+            if PAIRS[line[opening]] == each:
+                pairs.append((opening, place))
+                break
+    return sorted(pairs)
+
+
 def _resolved(kinds: list[str], base: str) -> list[str]:
     """Neutrals between two of one direction take it, numbers counting as right; else the base."""
     resolved: list[str] = []
@@ -131,6 +165,7 @@ NO_GLYPH = "\ufffd"
 LONGEST = 1000  # characters that are looked at, however long a text is
 FEATURES = {"liga": False, "dlig": False}  # letters of Latin stay single, for who searches the page
 ARABIC_DIGITS = frozenset(map(chr, (*range(0x660, 0x66A), *range(0x6F0, 0x6FA))))
+_LETTERS = ("L", "R", "AL")
 JOINERS = "\u200c\u200d"  # written Persian and Urdu need them
 
 
@@ -144,6 +179,18 @@ def plain_line(text: str) -> str:
 def _is_visible(character: str) -> bool:
     category = unicodedata.category(character)
     return character in JOINERS or (category[0] != "C" and category not in ("Zl", "Zp"))
+
+
+def _scripts(text: str) -> list[str]:
+    """Of each character R (Hebrew) or AL (Arabic), which are shaped apart; L of all else.
+
+    What has no script goes with the letter before it, or the first one.
+    """
+    if text.isascii():
+        return ["L"] * len(text)
+    kinds = [unicodedata.bidirectional(character) for character in text]
+    script = next((kind for kind in kinds if kind in _LETTERS), "L")
+    return [script := kind if kind in _LETTERS else script for kind in kinds]
 
 
 class Lettering:
@@ -206,8 +253,10 @@ class Lettering:
         pieces = []
         for part in parts_of(line):
             inside = []
-            for (font, is_digits), group in groupby(part.text, partial(self._font, bold=bold)):
-                text = "".join(group)
+            fonts = (self._font(each, bold) for each in part.text)
+            runs = zip(fonts, _scripts(part.text), part.text, strict=True)
+            for ((font, is_digits), _), group in groupby(runs, lambda run: run[:2]):
+                text = "".join(character for _, _, character in group)
                 if is_digits:  # their script is Arabic, so they are shaped from the right
                     text = text[::-1]
                 inside.append(self._shaped(font or PLAIN, text if font else NO_GLYPH, size))

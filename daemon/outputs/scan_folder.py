@@ -1,7 +1,6 @@
 """All files of one analyzed scan, written into one folder; masks on the input's own grid."""
 
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +13,7 @@ from daemon.outputs.overlay import save_montage, save_overlay
 from daemon.outputs.pdf import write_pdf
 from daemon.outputs.report_builder import save_report
 from daemon.outputs.slice_rendering import display
+from daemon.report import Report
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.patient_tags import Identity
 from model.volume import Affine, FloatArray, Kind, MaskArray, Volume
@@ -73,23 +73,21 @@ def write_files(
         save_probability(segmentation.probability, affine, folder / f"{scan_id}_prob.nii.gz")
 
 
-def write_views(
-    volume: Volume, segmentation: Segmentation, report: dict[str, Any], folder: Path
-) -> None:
+def write_views(volume: Volume, segmentation: Segmentation, report: Report, folder: Path) -> None:
     """What a judged scan's report speaks of, as pictures: each lesion, and three planes."""
-    lesions = report["lesions"]
+    lesions = report.lesions
     save_lesions(volume, segmentation.mask, report, folder)
     if not volume.is_picture:
-        centre = lesions[0]["centroid_ras_mm"] if lesions else None
-        path = folder / f"{report['scan_id']}_planes.png"
+        centre = lesions[0].centroid_ras_mm if lesions else None
+        path = folder / f"{report.scan_id}_planes.png"
         save_planes(volume, segmentation.mask, centre, path)
 
 
-def write_report(report: dict[str, Any], patient: Identity, folder: Path) -> None:
+def write_report(report: Report, patient: Identity, folder: Path) -> None:
     """The report for people, which names the patient, and the one for machines.
 
     That one comes last: a folder that holds it holds everything.
     """
-    name = report["scan_id"]
+    name = report.scan_id
     write_pdf(report, patient, folder)
     save_report(report, folder / f"{name}_report.json")

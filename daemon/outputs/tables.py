@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
+from daemon.report import Report
+from daemon.report_parts import Change, Lesion
 from daemon.scan_history import date_of
 
 CHARACTERS = 12  # hexadecimal: 48 bits, so that no two patients of a hospital get one name
@@ -116,60 +118,60 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 
 
-def rows_of(report: dict[str, Any], naming: Naming) -> Iterator[dict[str, object]]:
+def rows_of(report: Report, naming: Naming) -> Iterator[dict[str, object]]:
     """The rows of one report, by column; what is not known is left empty.
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    scan = _scan(report, naming) | _change(report.get("change"), naming)
-    for lesion in report["lesions"] or [None]:
+    scan = _scan(report, naming) | _change(report.change, naming)
+    for lesion in report.lesions or (None,):
         row = scan | (_lesion(lesion) if lesion else {})
         yield {name: plain_cell(row.get(name)) for name in COLUMNS}
 
 
-def _scan(report: dict[str, Any], naming: Naming) -> dict[str, object]:
-    limits = report.get("volume_ml_range") or (None, None)
-    given, used = report["input"], report["model"]
-    at, patient = date_of(report), report["patient_id"]
-    source = "" if at is None else "entered" if given["acquired_at"] is None else "file"
+def _scan(report: Report, naming: Naming) -> dict[str, object]:
+    limits = report.volume_ml_range or (None, None)
+    given, used = report.input, report.model
+    at, patient = date_of(report), report.patient_id
+    source = "" if at is None else "entered" if given.acquired_at is None else "file"
     return {
         "patient": naming.patient(patient),
-        "scan": naming.scan(report["scan_id"]),
-        "revision": report["revision"],
+        "scan": naming.scan(report.scan_id),
+        "revision": report.revision,
         "acquired_at": naming.moment(patient, at),
         "date_source": source,
-        "kind": given["kind"],
-        "spacing_mm": _joined(given["spacing_mm"], " x "),
-        "network": used["name"],
-        "weights_sha256": used["weights_sha256"],
-        "threshold": used["threshold"],
-        "mask": "network" if report.get("mask") is None else "corrected",
-        **{name: report.get(name) for name in OF_SCAN},
+        "kind": given.kind,
+        "spacing_mm": _joined(given.spacing_mm, " x "),
+        "network": used.name,
+        "weights_sha256": used.weights_sha256,
+        "threshold": used.threshold,
+        "mask": "network" if report.mask is None else "corrected",
+        **{name: getattr(report, name) for name in OF_SCAN},
         "volume_ml_low": limits[0],
         "volume_ml_high": limits[1],
-        "quality": _joined([note["code"] for note in report["quality"]], " "),
+        "quality": _joined([note.code for note in report.quality], " "),
     }
 
 
-def _change(change: dict[str, Any] | None, naming: Naming) -> dict[str, object]:
+def _change(change: Change | None, naming: Naming) -> dict[str, object]:
     if not change:
         return {}
-    told: dict[str, object] = {f"change_{name}": change[name] for name in OF_CHANGE}
+    told: dict[str, object] = {f"change_{name}": getattr(change, name) for name in OF_CHANGE}
     return told | {
-        "change_prior_scan": naming.scan(change["prior_scan_id"]),
-        "change_new_lesions": _joined(change["new_lesions"], " "),
-        "change_gone_lesions": _joined(change["gone_lesions"], " "),
+        "change_prior_scan": naming.scan(change.prior_scan_id),
+        "change_new_lesions": _joined(change.new_lesions, " "),
+        "change_gone_lesions": _joined(change.gone_lesions, " "),
     }
 
 
-def _lesion(lesion: dict[str, Any]) -> dict[str, object]:
-    places = lesion["centroid_ras_mm"] or (None, None, None)
-    told = {f"lesion_{name}": lesion.get(name) for name in OF_LESION}
+def _lesion(lesion: Lesion) -> dict[str, object]:
+    places = lesion.centroid_ras_mm or (None, None, None)
+    told = {f"lesion_{name}": getattr(lesion, name) for name in OF_LESION}
     centroid = zip(("r", "a", "s"), places, strict=True)
-    return {"lesion": lesion["id"], **told} | {f"lesion_centroid_{x}_mm": mm for x, mm in centroid}
+    return {"lesion": lesion.id, **told} | {f"lesion_centroid_{x}_mm": mm for x, mm in centroid}
 
 
-def _joined(values: list[Any] | None, between: str) -> str | None:
+def _joined(values: Iterable[object] | None, between: str) -> str | None:
     if values is None:
         return None
     return between.join(str(value) for value in values if value is not None)

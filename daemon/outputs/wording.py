@@ -1,33 +1,35 @@
 """The words of a report, once: for the report, the PDF, the pictures and the viewer."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from daemon.outputs.catalogue import text, words
+from daemon.report import Measurements, Report, Sized
+from daemon.report_parts import Lesion
 
 SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
 
 
-def side_words(lesion: dict[str, Any]) -> str:
+def side_words(lesion: Lesion) -> str:
     """The side of a lesion, and how far it reaches across the head's midline."""
-    side, crosses = lesion["side"], lesion.get("crosses_midline")
+    side, crosses = lesion.side, lesion.crosses_midline
     if side == "midline" and crosses is False:
         return text("side_of.at_midline")
     if side in ("left", "right") and crosses:
-        reach = lesion["across_midline_mm"]
+        reach = lesion.across_midline_mm
         return text("side_of.crossing", side=text(f"side_of.{side}"), mm=reach)
     return text(f"side_of.{side}")
 
 
-def position_words(lesion: dict[str, Any]) -> str:
+def position_words(lesion: Lesion) -> str:
     """Where in the brain its centre lies, by thirds; empty where that is not known."""
-    depth, height = lesion.get("anterior_posterior"), lesion.get("superior_inferior")
+    depth, height = lesion.anterior_posterior, lesion.superior_inferior
     if depth is None or height is None:
         return ""
     return f"{text(f'depth.{depth}')}, {text(f'height.{height}')}"
 
 
-def lobe_words(shares: dict[str, float] | None) -> str:
+def lobe_words(shares: Mapping[str, float] | None) -> str:
     """The lobes that hold a lesion, the largest share first; small shares are left out."""
     if not shares:
         return text("lobe.unknown")
@@ -35,38 +37,38 @@ def lobe_words(shares: dict[str, float] | None) -> str:
     return ", ".join(text("lobe.share", lobe=name, percent=share) for name, share in told)
 
 
-def main_lobe(lesion: dict[str, Any]) -> str:
+def main_lobe(lesion: Lesion) -> str:
     """The lobe that holds most of a lesion, with its share; empty where it is not determined."""
-    shares = lesion.get("lobes")
+    shares = lesion.lobes
     if not shares:
         return ""
     name, share = next(iter(shares.items()))
     return text("lobe.share", lobe=words("lobe").get(name, name), percent=share)
 
 
-def place_words(lesion: dict[str, Any]) -> str:
+def place_words(lesion: Lesion) -> str:
     """Reach across the midline, lobes and position of a lesion, as far as they are known."""
-    across = lesion.get("across_midline_mm") if lesion.get("crosses_midline") else None
+    across = lesion.across_midline_mm if lesion.crosses_midline else None
     reach = "" if across is None else text("report.across", mm=across)
-    parts = (reach, lesion.get("lobe_words", text("lobe.unknown")), position_words(lesion))
+    parts = (reach, lesion.lobe_words, position_words(lesion))
     return "; ".join(part for part in parts if part)
 
 
-def shift_words(report: dict[str, Any]) -> str:
+def shift_words(measured: Measurements) -> str:
     """Where the brain's own midline was pushed to; empty if nowhere, or that is not known."""
-    towards = report.get("midline_shift_to")
+    towards = measured.midline_shift_to
     if towards is None:
         return ""
-    return text(f"report.shift_to_{towards}", mm=report["midline_shift_mm"])
+    return text(f"report.shift_to_{towards}", mm=measured.midline_shift_mm)
 
 
-def midline_words(report: dict[str, Any]) -> str:
+def midline_words(measured: Measurements) -> str:
     """The midline shift; empty for a scan that shows too little to look for one."""
-    if report.get("midline_shift_score") is None:
+    if measured.midline_shift_score is None:
         return ""
-    if report["midline_shift_mm"] is None:
+    if measured.midline_shift_mm is None:
         return text("report.shift_unknown")
-    return shift_words(report) or text("report.no_shift")
+    return shift_words(measured) or text("report.no_shift")
 
 
 FINDING_WORDS = words("finding")
@@ -83,77 +85,76 @@ def not_known() -> str:
     return text("report.not_known")
 
 
-def finding_sentence(report: dict[str, Any]) -> str:
+def finding_sentence(report: Report) -> str:
     """What was found, in one sentence without patient data."""
-    if report["finding"] == "not_judged":
-        reasons = [note["message"] for note in report["quality"]]
+    if report.finding == "not_judged":
+        reasons = [note.message for note in report.quality]
         if not reasons:
             return text("report.not_analyzed")
         return text("report.not_analyzed_because", reason=reasons[0])
     shift = shift_words(report)
-    if report["finding"] == "no_tumor":
+    if report.finding == "no_tumor":
         return text("report.none_found_shift" if shift else "report.none_found", shift=shift)
-    first = report["lesions"][0]
-    where = "report.lesions_unknown" if first["side"] == "unknown" else "report.lesions_where"
-    places = text(where, count=len(report["lesions"]), side=side_words(first))
+    first = report.lesions[0]
+    where = "report.lesions_unknown" if first.side == "unknown" else "report.lesions_where"
+    places = text(where, count=len(report.lesions), side=side_words(first))
     about = ", ".join(part for part in (places, main_lobe(first), diameter_words(first)) if part)
     size = " ".join(part for part in (size_words(report), _range_words(report)) if part)
     key = "report.found_shift" if shift else "report.found"
     return text(key, size=size, about=about, shift=shift)
 
 
-def size_words(report: dict[str, Any]) -> str:
+def size_words(found: Sized) -> str:
     """The size of all lesions: ml where known, else the area in pixels or mm2."""
-    if report["volume_ml"] is not None:
-        return text("size.ml", ml=report["volume_ml"])
-    if report.get("area_mm2") is not None:
-        return text("size.mm2_on_slices", mm2=report["area_mm2"])
-    return text("size.pixels_no_scale", count=report["area_px"])
+    if found.volume_ml is not None:
+        return text("size.ml", ml=found.volume_ml)
+    if found.area_mm2 is not None:
+        return text("size.mm2_on_slices", mm2=found.area_mm2)
+    return text("size.pixels_no_scale", count=found.area_px)
 
 
-def _range_words(report: dict[str, Any]) -> str:
-    limits = report.get("volume_ml_range")
+def _range_words(measured: Measurements) -> str:
+    limits = measured.volume_ml_range
     return text("size.range_short", low=limits[0], high=limits[1]) if limits else ""
 
 
-def diameter_words(lesion: dict[str, Any]) -> str:
+def diameter_words(lesion: Lesion) -> str:
     """The two in-plane diameters of a lesion, in mm where known, else in pixels."""
-    if lesion["longest_diameter_mm"] is not None:
-        key, longest = "size.diameters_mm", lesion["longest_diameter_mm"]
-        return text(key, longest=longest, perpendicular=lesion["perpendicular_diameter_mm"])
-    key, longest = "size.diameters_pixels", lesion["longest_diameter_px"]
-    return text(key, longest=longest, perpendicular=lesion["perpendicular_diameter_px"])
+    if lesion.longest_diameter_mm is not None:
+        longest, across = lesion.longest_diameter_mm, lesion.perpendicular_diameter_mm
+        return text("size.diameters_mm", longest=longest, perpendicular=across)
+    pixels, across_px = lesion.longest_diameter_px, lesion.perpendicular_diameter_px
+    return text("size.diameters_pixels", longest=pixels, perpendicular=across_px)
 
 
-def lesion_size(lesion: dict[str, Any]) -> str:
+def lesion_size(lesion: Lesion) -> str:
     """A lesion's volume where known, else its area."""
-    if lesion["volume_ml"] is not None:
-        return text("size.ml_fine", ml=lesion["volume_ml"])
-    if lesion.get("area_mm2") is not None:
-        return text("size.mm2", mm2=lesion["area_mm2"])
-    if lesion.get("area_px") is not None:
-        return text("size.pixels", count=lesion["area_px"])
+    if lesion.volume_ml is not None:
+        return text("size.ml_fine", ml=lesion.volume_ml)
+    if lesion.area_mm2 is not None:
+        return text("size.mm2", mm2=lesion.area_mm2)
+    if lesion.area_px is not None:
+        return text("size.pixels", count=lesion.area_px)
     return not_known()
 
 
-def confidence_words(report: dict[str, Any]) -> str:
+def confidence_words(measured: Measurements) -> str:
     """How well the mask should agree with a person's, or '' where that is not known."""
-    confidence = report.get("confidence")
+    confidence = measured.confidence
     return "" if confidence is None else text("report.confidence", dice=confidence)
 
 
-def range_words(report: dict[str, Any]) -> str:
+def range_words(measured: Measurements) -> str:
     """The range in which the volume lies, or '' where the report gives none."""
-    limits = report.get("volume_ml_range")
-    if report["volume_ml"] is None or not limits or None in limits:
+    limits = measured.volume_ml_range
+    if measured.volume_ml is None or limits is None:
         return ""
     return text("size.range", low=limits[0], high=limits[1])
 
 
-def change_words(report: dict[str, Any]) -> str:
+def change_words(report: Report) -> str:
     """What became of it since the patient's scan before, or that there is none to compare."""
-    words = (report.get("change") or {}).get("words")
-    return str(words) if words else text("report.no_earlier")
+    return (report.change.words if report.change else "") or text("report.no_earlier")
 
 
 def study_words(date: str, accession: str) -> str:
@@ -179,21 +180,21 @@ def moment_words(moment: str | None) -> str:
     return text("date.moment_here", moment=at.astimezone())
 
 
-def network_words(report: dict[str, Any]) -> str:
+def network_words(report: Report) -> str:
     """Which network judged, with which weights; of a corrected mask, that it was so before."""
-    used, mask = report["model"], report.get("mask")
-    weights = (used["weights_sha256"] or not_known())[:HASH_CHARACTERS]
+    used, mask = report.model, report.mask
+    weights = (used.weights_sha256 or not_known())[:HASH_CHARACTERS]
     if mask:
         said = "report.network_corrected"
-        return text(said, name=used["name"], weights=weights, by=mask["by"])
-    return text("report.network", name=used["name"], weights=weights)
+        return text(said, name=used.name, weights=weights, by=mask.by)
+    return text("report.network", name=used.name, weights=weights)
 
 
-def spacing_words(report: dict[str, Any]) -> str:
+def spacing_words(report: Report) -> str:
     """The voxel's size along the file's own axes."""
-    spacing = report["input"]["spacing_mm"]
-    told = [value for value in spacing or [] if value is not None]  # a picture has two
+    spacing = report.input.spacing_mm or ()
+    told = [value for value in spacing if value is not None]  # a picture has two
     if not told:
         return not_known()
-    key = "report.spacing_entered" if report.get("spacing_entered") else "report.spacing"
+    key = "report.spacing_entered" if report.spacing_entered else "report.spacing"
     return text(key, spacing=TIMES.join(f"{value:.2f}" for value in told))

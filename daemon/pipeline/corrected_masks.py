@@ -1,9 +1,8 @@
 """A corrected mask inside the worker: opened, checked, and measured like the network's own."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,12 @@ from daemon.index.people.corrections import Correction
 from daemon.intake.ingest import Earlier
 from daemon.intake.late_files import files_below, take_again
 from daemon.outputs.catalogue import text
-from daemon.outputs.report_builder import ModelUsed, build_report, with_lobes
+from daemon.outputs.report_builder import build_report, quality_note
 from daemon.outputs.scan_folder import write_files
 from daemon.outputs.wording import WHY_REVISED
 from daemon.pipeline.worker_tasks import JudgingRules, finish_scan, occasion_of
+from daemon.report import Report
+from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
 from daemon.scan_history import Past, judged_revision
 from model.errors import MaskError
 from model.geometry import dice
@@ -52,19 +53,19 @@ class Basis:
     earlier: Earlier
     study_uid: str | None
     by_network: Path
-    network_report: dict[str, Any]
+    network_report: Report
 
 
 def correct_into(
     staging: Path,
     corrected: Corrected,
     basis: Basis,
-    newest: dict[str, Any],
+    newest: Report,
     rules: JudgingRules,
     outbox: Path,
     past: Past,
     entered: Identity | None,
-) -> dict[str, Any]:
+) -> Report:
     """Write a revision whose mask is a person's, synced; its report. newest: the report before.
 
     Range, confidence and probabilities are the network's and do not hold for it: they are null.
@@ -82,19 +83,28 @@ def correct_into(
     findings = findings_on(volume, mask)
     segmentation = Segmentation(mask, mask.astype(np.float32), rules.threshold)
     write_files(volume, segmentation, staging, scan_id, save_probabilities=False)
-    seconds = {"read": was_read - began, "segment": 0.0, "write": time.monotonic() - was_read}
-    occasion = occasion_of(
-        intake,
-        newest["patient_id"],
-        len(files_below(staging / SOURCE)),
-        {part: round(value, 3) for part, value in seconds.items()},
+    seconds = Seconds(
+        read=round(was_read - began, 3),
+        segment=0.0,
+        write=round(time.monotonic() - was_read, 3),
     )
-    used = ModelUsed(**basis.network_report["model"])
-    report = with_lobes(build_report(volume, findings, used, occasion), lobes_of(volume, mask))
-    report["mask"] = _told(corrected.correction, mask, basis)
-    report["quality"] = _quality(newest, corrected.correction)
-    finish_scan(report, volume, segmentation, staging, intake, outbox, past, rules, entered)
-    return report
+    files = len(files_below(staging / SOURCE))
+    occasion = occasion_of(intake, newest.patient_id, files, seconds)
+    used, lobes = basis.network_report.model, lobes_of(volume, mask)
+    return finish_scan(
+        build_report(volume, findings, used, occasion, lobes).changed(
+            mask=_told(corrected.correction, mask, basis),
+            quality=_quality(newest, corrected.correction),
+        ),
+        volume=volume,
+        segmentation=segmentation,
+        staging=staging,
+        intake=intake,
+        outbox=outbox,
+        past=past,
+        rules=rules,
+        entered=entered,
+    )
 
 
 def _checked(mask: MaskArray, correction: Correction) -> MaskArray:
@@ -105,29 +115,29 @@ def _checked(mask: MaskArray, correction: Correction) -> MaskArray:
     return mask
 
 
-def _told(correction: Correction, mask: MaskArray, basis: Basis) -> dict[str, Any]:
+def _told(correction: Correction, mask: MaskArray, basis: Basis) -> CorrectedMask:
     """Whose mask it is, and how it agrees with the network's own."""
     report = basis.network_report
     before = _published_mask(basis.by_network, correction.scan_id)
-    return {
-        "source": "corrected",
-        "by": correction.corrected_by,
-        "at": correction.at,
-        "sha256": correction.sha256,
-        "correction": correction.correction_key,
-        "agreement": {
-            "revision": judged_revision(report),
-            "dice": round(dice(before > 0, mask > 0), 4),
-            "model_volume_ml": report["volume_ml"],
-        },
-    }
+    return CorrectedMask(
+        source="corrected",
+        by=correction.corrected_by,
+        at=correction.at,
+        sha256=correction.sha256,
+        correction=correction.correction_key,
+        agreement=MaskAgreement(
+            revision=judged_revision(report),
+            dice=round(dice(before > 0, mask > 0), 4),
+            model_volume_ml=report.volume_ml,
+        ),
+    )
 
 
-def _quality(newest: dict[str, Any], correction: Correction) -> list[dict[str, str]]:
+def _quality(newest: Report, correction: Correction) -> tuple[QualityNote, ...]:
     """What was doubtful of the scan itself, and who corrected its mask."""
     said = note("corrected", name=correction.corrected_by)
-    kept = [each for each in newest["quality"] if each["code"] not in OF_OTHER_MASKS]
-    return [*kept, asdict(said)]
+    kept = (each for each in newest.quality if each.code not in OF_OTHER_MASKS)
+    return (*kept, quality_note(said))
 
 
 def _published_mask(folder: Path, scan_id: str) -> NDArray[np.uint8]:

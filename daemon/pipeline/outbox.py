@@ -1,6 +1,5 @@
 """The outbox: a result appears by one rename, whole or not at all; and what lies there now."""
 
-import json
 import os
 import secrets
 import shutil
@@ -8,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from daemon.drops import SOURCE
 from daemon.durable_files import sync_folder
+from daemon.report import Report, read_report
 
 STAGING = ".staging"
 DAMAGED = ".damaged"
@@ -42,7 +41,7 @@ def revision_folder(patient_folder: bytes, scan_id: str, revision: int) -> Path:
     return Path(os.fsdecode(patient_folder)) / name
 
 
-def published_report(outbox: Path, folder: Path, scan_id: str) -> dict[str, Any] | None:
+def published_report(outbox: Path, folder: Path, scan_id: str) -> Report | None:
     """The report of a revision's folder that was published before, or None.
 
     A folder without a readable report is none of ours, or was damaged: it is moved aside to
@@ -52,9 +51,7 @@ def published_report(outbox: Path, folder: Path, scan_id: str) -> dict[str, Any]
     if not os.path.lexists(place):
         return None
     try:
-        text = (place / f"{scan_id}_report.json").read_text("utf-8")
-        content: dict[str, Any] = json.loads(text)
-        return content
+        return read_report((place / f"{scan_id}_report.json").read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         aside = outbox / DAMAGED / f"{folder.name}-{secrets.token_hex(4)}"
         aside.parent.mkdir(exist_ok=True)
@@ -75,7 +72,7 @@ class Published:
     """A folder of the outbox: its path below it, and its report; None if that cannot be read."""
 
     folder: bytes
-    report: dict[str, Any] | None
+    report: Report | None
 
 
 def look_through_outbox(outbox: Path) -> Iterator[Published]:
@@ -109,11 +106,11 @@ def _folders(place: bytes) -> list[bytes]:
         return []
 
 
-def report_in(folder: Path) -> dict[str, Any] | None:
+def report_in(folder: Path) -> Report | None:
     """The report of a published folder, or None if it has none that can be read."""
     scan_id = scan_of(folder)
     try:
-        content = json.loads(report_file(folder).read_text("utf-8"))
+        report = read_report(report_file(folder).read_bytes())
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and content.get("scan_id") == scan_id else None
+    return report if report.scan_id == scan_id else None

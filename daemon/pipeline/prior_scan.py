@@ -5,18 +5,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from daemon.drops import SOURCE
 from daemon.durable_files import sync_tree
 from daemon.intake.ingest import Earlier, one_scan
 from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
-from daemon.outputs.report_builder import change_object
+from daemon.outputs.report_builder import change_since, quality_note
 from daemon.outputs.scan_folder import write_report
 from daemon.outputs.wording import WHY_REVISED
+from daemon.report import Report
+from daemon.report_parts import Seconds
 from daemon.scan_history import (
     Past,
     Point,
@@ -47,82 +47,77 @@ REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
 Seen = Callable[[], tuple[Volume, Marked]]  # a scan and its mask, read when they are asked for
 
 
-def add_past(
-    report: dict[str, Any],
+def with_past(
+    report: Report,
     seen: Seen,
     staging: Path,
     outbox: Path | None,
     past: Past,
     rules: ChangeRules,
     flair: FlairRules,
-) -> None:
-    """Put date, change and history into a report that is not written yet; draw the curve.
+) -> Report:
+    """A report that is not written yet, with date, change and history; the curve is drawn.
 
     outbox: where the folders of `past` lie; None where there is no past.
     """
     began = time.monotonic()
-    _date(report, past.date_entered)
-    report |= {"change": None, "history": None}
-    me = point_of(report, b"")
-    prior = prior_of(me.at, past.points) if me else None
+    dated = _dated(report, past.date_entered).changed(change=None, history=None)
+    me = point_of(dated, b"")
     if me is None or outbox is None:
-        return
+        return dated
+    prior, change = prior_of(me.at, past.points), None
     if prior is not None:
         folder = outbox / os.fsdecode(prior.folder)
-        change = _change(me, seen, prior, _published(prior, folder, staging, flair), rules)
-        report["change"] = change_object(change, prior.report, prior.judged, prior.at)
-    curve = curve_of(me, past.points)
-    report["history"] = history_of(curve)
-    if report["history"]:
-        save_growth(report["history"], staging / GROWTH.format(scan_id=me.scan_id))
-    report["seconds"]["compare"] = round(time.monotonic() - began, 3)
+        found = _change(me, seen, prior, _published(prior, folder, staging, flair), rules)
+        change = change_since(found, prior.scan_id, prior.judged, prior.at)
+    history = history_of(curve_of(me, past.points))
+    if history:
+        save_growth(history, staging / GROWTH.format(scan_id=me.scan_id))
+    seconds = dated.seconds.changed(compare=round(time.monotonic() - began, 3))
+    return dated.changed(change=change, history=history, seconds=seconds)
 
 
 def compare_published(
     staging: Path,
     earlier: Earlier,
-    report: dict[str, Any],
+    report: Report,
     patient: Identity,
     outbox: Path,
     past: Past,
     rules: ChangeRules,
     flair: FlairRules,
-) -> dict[str, Any]:
+) -> Report:
     """A revision with the masks and pictures of the one before, dated and compared anew."""
     name = earlier.scan_id
     link_tree(earlier.folder, staging, [each.format(scan_id=name) for each in REPORTS])
-    quality = [note for note in report["quality"] if note["code"] not in WHY_REVISED]
-    revised = report | {
-        "revision": earlier.revision + 1,
-        "supersedes": earlier.revision,
-        "judged_revision": judged_revision(report),
-        "quality": [*quality, asdict(note("compared_again"))],
-        "seconds": {"read": 0.0, "segment": 0.0, "write": 0.0},
-    }
-    me = Point("", name, b"", report)
-    add_past(
-        revised,
-        _published(me, earlier.folder, staging, flair),
-        staging,
-        outbox,
-        past,
-        rules,
-        flair,
+    quality = [each for each in report.quality if each.code not in WHY_REVISED]
+    revised = with_past(
+        report.changed(
+            revision=earlier.revision + 1,
+            supersedes=earlier.revision,
+            judged_revision=judged_revision(report),
+            quality=(*quality, quality_note(note("compared_again"))),
+            seconds=Seconds(read=0.0, segment=0.0, write=0.0),
+        ),
+        seen=_published(Point("", name, b"", report), earlier.folder, staging, flair),
+        staging=staging,
+        outbox=outbox,
+        past=past,
+        rules=rules,
+        flair=flair,
     )
     write_report(revised, patient, staging)
     sync_tree(staging)
     return revised
 
 
-def _date(report: dict[str, Any], entered: str | None) -> None:
+def _dated(report: Report, entered: str | None) -> Report:
     """Where the files do not say, the date that a person entered; the notes say which it is."""
-    report["date_entered"] = entered if wants_date(report) else None
     if not wants_date(report):
-        return
-    said = asdict(note(DATED if entered else DATE_UNKNOWN))
-    report["quality"] = [
-        said if each["code"] in (DATE_UNKNOWN, DATED) else each for each in report["quality"]
-    ]
+        return report.changed(date_entered=None)
+    said = quality_note(note(DATED if entered else DATE_UNKNOWN))
+    quality = [said if each.code in (DATE_UNKNOWN, DATED) else each for each in report.quality]
+    return report.changed(date_entered=entered, quality=tuple(quality))
 
 
 def _change(me: Point, seen: Seen, prior: Point, seen_before: Seen, rules: ChangeRules) -> Change:
@@ -150,17 +145,17 @@ def _look(seen: Seen, scan_id: str) -> tuple[Volume, Marked] | None:
         return None
 
 
-def _measured(report: dict[str, Any], marked: Marked | None) -> Measured:
-    limits = report.get("volume_ml_range")
-    longest = [lesion["longest_diameter_mm"] or 0.0 for lesion in report["lesions"]]
+def _measured(report: Report, marked: Marked | None) -> Measured:
+    assert report.volume_ml is not None, "what is compared has a volume"
+    longest = [lesion.longest_diameter_mm or 0.0 for lesion in report.lesions]
     return Measured(
-        report["volume_ml"],
-        max(longest, default=0.0),
-        (limits[0], limits[1]) if limits else None,
-        (report["model"]["weights_sha256"], report["model"]["threshold"]),
-        all(note["code"] != "units_unknown" for note in report["quality"]),
-        marked,
-        report.get("mask") is not None,
+        volume_ml=report.volume_ml,
+        longest_mm=max(longest, default=0.0),
+        volume_range=report.volume_ml_range,
+        judged_by=(report.model.weights_sha256, report.model.threshold),
+        declared=not report.has_note("units_unknown"),
+        marked=marked,
+        corrected=report.mask is not None,
     )
 
 
@@ -178,7 +173,7 @@ def _published(point: Point, folder: Path, staging: Path, flair: FlairRules) -> 
 
 
 def judged_volume(
-    scan_id: str, report: dict[str, Any], folder: Path, scratch: Path, flair: FlairRules
+    scan_id: str, report: Report, folder: Path, scratch: Path, flair: FlairRules
 ) -> Volume:
     """The series that was judged: kept apart of DICOM, else read again from what was dropped.
 
@@ -187,8 +182,8 @@ def judged_volume(
     series = folder / f"{scan_id}_flair.nii.gz"
     if series.exists():
         return read_nifti(series)
-    study = report["input"].get("study") or {}
+    study = report.input.study
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
-        files = files_before(folder / SOURCE, Path(unpacked), study.get("uid"))
+        files = files_before(folder / SOURCE, Path(unpacked), study.uid if study else None)
         scan, _, _ = one_scan([(path, "") for path in files])
         return with_spacing(read(scan, flair), spacing_in(report))

@@ -57,8 +57,16 @@ async def _revised(job: Job, staging: Path, scan: ScanRow, past: Past) -> ScanRo
     report = published_report(outbox, folder, scan.scan_id)
     if report is None:
         earlier = Earlier(scan.scan_id, scan.revision, outbox / os.fsdecode(scan.folder))
-        told = (scan.report, outbox, past, job.rules, await job.entered())
-        report = await job.in_worker(worker_tasks.compare_into, staging, earlier, *told)
+        report = await job.in_worker(
+            worker_tasks.compare_into,
+            staging,
+            earlier,
+            scan.report,
+            outbox=outbox,
+            past=past,
+            rules=job.rules,
+            entered=await job.entered(),
+        )
         publish(staging, outbox / folder)
     return row_of_report(report, os.fsencode(folder), now())
 
@@ -105,13 +113,20 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
     report = published_report(outbox, folder, newest.scan_id)
     if report is None:
         basis = _basis(outbox, revisions)
-        told = corrected_masks.Corrected(correction, file_of(outbox, correction))
-        past = await past_of(job, newest.scan_id, os.path.dirname(newest.folder))
-        values = (told, basis, newest.report, job.rules, outbox, past, await job.entered())
-        report = await job.in_worker(corrected_masks.correct_into, staging, *values)
+        report = await job.in_worker(
+            corrected_masks.correct_into,
+            staging,
+            corrected_masks.Corrected(correction, file_of(outbox, correction)),
+            basis,
+            newest=newest.report,
+            rules=job.rules,
+            outbox=outbox,
+            past=await past_of(job, newest.scan_id, os.path.dirname(newest.folder)),
+            entered=await job.entered(),
+        )
         publish(staging, outbox / folder)
     row = row_of_report(report, os.fsencode(folder), now())
-    if (report.get("mask") or {}).get("correction") == correction.correction_key:
+    if report.mask and report.mask.correction == correction.correction_key:
         return row
     await ledger.take_over(job.index, row)
     await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
@@ -121,10 +136,13 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
 def _basis(outbox: Path, revisions: list[ScanRow]) -> corrected_masks.Basis:
     """The newest revision, and the newest of those whose mask is the network's own."""
     newest = revisions[0]
-    by_network = next(row for row in revisions if row.report.get("mask") is None)
+    by_network = next(row for row in revisions if row.report.mask is None)
     if by_network.finding == "not_judged":
         raise MaskError(text("correction.no_mask"))
     earlier = Earlier(newest.scan_id, newest.revision, outbox / os.fsdecode(newest.folder))
     return corrected_masks.Basis(
-        earlier, newest.study_uid, outbox / os.fsdecode(by_network.folder), by_network.report
+        earlier=earlier,
+        study_uid=newest.study_uid,
+        by_network=outbox / os.fsdecode(by_network.folder),
+        network_report=by_network.report,
     )

@@ -5,7 +5,6 @@ import os
 from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State, folder_name
 from daemon.index import ledger
@@ -32,6 +31,7 @@ from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.overrides import is_spaced_anew, queue_if_spaced
 from daemon.records.patients import came_by_drop, come_again
+from daemon.report import Report
 from model.errors import GliowatchError
 from model.volume import Note, note
 
@@ -144,9 +144,9 @@ async def _judge_again(job: Job, staging: Path) -> State:
     folder = job.settings.daemon.outbox / os.fsdecode(scan.folder) if scan else None
     if scan is None or folder is None or not folder.is_dir():
         return await _reject(job, text("intake.nothing_to_reprocess"))
-    used = scan.report["model"]
+    used = scan.report.model
     weights = await job.in_worker(worker_tasks.warm_up, job.rules)
-    is_as_before = (used["weights_sha256"], used["threshold"]) == (weights, job.rules.threshold)
+    is_as_before = (used.weights_sha256, used.threshold) == (weights, job.rules.threshold)
     if is_as_before and not await is_spaced_anew(job.records, scan):
         return await _duplicate(job, scan_id)
     earlier = Earlier(scan_id, scan.revision, folder)
@@ -168,16 +168,19 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
 async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
     outbox = job.settings.daemon.outbox
     folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
-    notes = await _doubts(job, intake, os.fsdecode(patient_folder))
-    past = await past_of(job, intake.scan_id, patient_folder)
-    patient_id = job.queued.drop.patient_id
-    entered = await job.entered()
-    told = (notes, outbox, past, entered)
     report = await job.in_worker(
-        worker_tasks.judge_into, staging, patient_id, intake, job.rules, *told
+        worker_tasks.judge_into,
+        staging,
+        job.queued.drop.patient_id,
+        intake,
+        job.rules,
+        notes=await _doubts(job, intake, os.fsdecode(patient_folder)),
+        outbox=outbox,
+        past=await past_of(job, intake.scan_id, patient_folder),
+        entered=await job.entered(),
     )
     publish(staging, outbox / folder)
-    state = await _enter(job, intake, folder, report, State.DONE, "done")
+    state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
     return state
 
@@ -227,13 +230,13 @@ async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
     return (*notes, note("late_files" if intake.hashes else "judged_again"))
 
 
-async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any]) -> State:
+async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> State:
     """Enter a result that lies in the outbox already.
 
     Only files that its `source/` holds byte for byte may leave the inbox as done. A revision of
     other content is entered alone: the drop is tried again, and joins it.
     """
-    if report["input"]["sha256"] != intake.content_sha256:
+    if report.input.sha256 != intake.content_sha256:
         scan = row_of_report(report, os.fsencode(folder), now())
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
@@ -241,11 +244,11 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: dict[str, Any])
     kept = await job.in_worker(worker_tasks.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
     state = State.DONE if whole else State.DUPLICATE
-    return await _enter(job, intake, folder, report, state, "taken_over")
+    return await _enter(job, intake, folder=folder, report=report, state=state, event="taken_over")
 
 
 async def _enter(
-    job: Job, intake: Intake, folder: Path, report: dict[str, Any], state: State, event: str
+    job: Job, intake: Intake, folder: Path, report: Report, state: State, event: str
 ) -> State:
     scan = row_of_report(report, os.fsencode(folder), now())
     return await _end(job, intake, scan, state, event)
@@ -253,7 +256,9 @@ async def _enter(
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
     dicom_ids = intake.dicom_ids
-    await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
+    await ledger.finish(
+        job.index, job.queued, scan=scan, hashes=intake.hashes, dicom_ids=dicom_ids, state=state
+    )
     await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
         told = asdict(intake.identities[0])

@@ -5,7 +5,6 @@ import tempfile
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -63,15 +62,14 @@ def _shown(folder: Path, inode: int) -> Display:
     if report is None:
         raise NoSuchSlice(text("intake.no_slice_files"))
     with tempfile.TemporaryDirectory() as scratch:
-        volume = judged_volume(report["scan_id"], report, folder, Path(scratch), FlairRules())
-    return display(volume, _mask(folder, report, volume.shape), is_kept=True)
+        volume = judged_volume(report.scan_id, report, folder, Path(scratch), FlairRules())
+    return display(volume, _mask(folder, report.scan_id, volume.shape), is_kept=True)
 
 
-def _mask(folder: Path, report: dict[str, Any], shape: tuple[int, int, int]) -> MaskArray | None:
+def _mask(folder: Path, name: str, shape: tuple[int, int, int]) -> MaskArray | None:
     """The mask on the volume's grid; None of a scan that was not judged."""
     from model.reading.nifti import read_nifti
 
-    name = report["scan_id"]
     if (drawn := folder / f"{name}_seg.nii.gz").exists():
         return (read_nifti(drawn).voxels > 0).astype(np.uint8)
     if (drawn := folder / f"{name}_seg.png").exists():

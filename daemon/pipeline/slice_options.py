@@ -4,13 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# What of the head's brightness is black and what is white; the same in static/windows.js.
-WINDOWS: Mapping[int, tuple[float, float]] = {
-    1: (0.0, 1.0),
-    2: (0.0, 0.6),
-    3: (0.0, 1.6),
-    4: (0.25, 0.85),
-    5: (0.5, 1.0),
+
+@dataclass(frozen=True)
+class Window:
+    """What of the head's brightness is black and what is white: shares of it.
+
+    The catalogue has their names, by key.
+    """
+
+    black: float
+    white: float
+
+
+WINDOWS: Mapping[int, Window] = {
+    1: Window(0.0, 1.0),
+    2: Window(0.0, 0.6),
+    3: Window(0.0, 1.6),
+    4: Window(0.25, 0.85),
+    5: Window(0.5, 1.0),
 }
 MARKS = ("outline", "fill", "none")
 
@@ -32,4 +43,5 @@ def draw(folder: Path, look: Look) -> bytes:
         draw_slice,  # only the process that draws needs numpy and the readers
     )
 
-    return draw_slice(folder, look.index, WINDOWS[look.window], look.marks, look.opacity)
+    window = WINDOWS[look.window]
+    return draw_slice(folder, look.index, (window.black, window.white), look.marks, look.opacity)

@@ -3,25 +3,22 @@
 import os
 import shutil
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
 from daemon.durable_files import sync_tree
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
-from daemon.outputs.report_builder import (
-    ModelUsed,
-    Occasion,
-    build_report,
-    slices_object,
-    with_lobes,
-)
+from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
-from daemon.pipeline.prior_scan import Seen, add_past, compare_published
+from daemon.pipeline.prior_scan import Seen, compare_published, with_past
+from daemon.report import Report
+from daemon.report_parts import Network as NetworkUsed
+from daemon.report_parts import Seconds
 from daemon.scan_history import Past
 from daemon.settings import ModelSettings
 from model.inference.analysis import judge
@@ -67,16 +64,16 @@ class JudgingRules:
 def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingRules:
     """The [model] table as the plain values that a worker takes."""
     return JudgingRules(
-        Path(model.weights) if model.weights else None,
-        model.threshold,
-        model.smallest_lesion_mm3,
-        model.quality == "best",
-        model.least_flair,
-        model.save_probabilities,
-        model.threads,
-        model.flair_rules,
-        explain,
-        ChangeRules(
+        weights=Path(model.weights) if model.weights else None,
+        threshold=model.threshold,
+        smallest_lesion_mm3=model.smallest_lesion_mm3,
+        best=model.quality == "best",
+        least_flair=model.least_flair,
+        save_probabilities=model.save_probabilities,
+        threads=model.threads,
+        flair=model.flair_rules,
+        explain=explain,
+        change=ChangeRules(
             model.same_spacing_ratio,
             model.same_plane_degrees,
             model.same_lesion_mm,
@@ -121,7 +118,7 @@ def judge_into(
     outbox: Path | None = None,
     past: Past = NO_PAST,
     entered: Identity | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Read, judge and write all files of a scan into `staging`, synced; its report.
 
     past: the patient's other scans, whose folders lie in `outbox`, to compare it with;
@@ -141,20 +138,28 @@ def judge_into(
     write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and judgement.findings.finding is Finding.TUMOR:
         _explain(volume, network, rules.explain, intake.scan_id)
-    seconds = {
-        "read": round(was_read - began, 3),
-        "segment": round(judged - was_read, 3),
-        "write": round(time.monotonic() - judged, 3),
-    }
-    model = ModelUsed(network.name, network.sha256, rules.threshold)
+    seconds = Seconds(
+        read=round(was_read - began, 3),
+        segment=round(judged - was_read, 3),
+        write=round(time.monotonic() - judged, 3),
+    )
+    used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
-    report = with_lobes(build_report(volume, judgement.findings, model, occasion), lobes)
-    finish_scan(report, volume, segmentation, staging, intake, outbox, past, rules, entered)
-    return report
+    return finish_scan(
+        build_report(volume, judgement.findings, used, occasion, lobes),
+        volume=volume,
+        segmentation=segmentation,
+        staging=staging,
+        intake=intake,
+        outbox=outbox,
+        past=past,
+        rules=rules,
+        entered=entered,
+    )
 
 
 def finish_scan(
-    report: dict[str, Any],
+    report: Report,
     volume: Volume,
     segmentation: Segmentation | None,
     staging: Path,
@@ -163,38 +168,54 @@ def finish_scan(
     past: Past,
     rules: JudgingRules,
     entered: Identity | None,
-) -> None:
-    """Add to a report what is known beyond the mask, and write what shows it; all synced."""
-    report |= _spacing_used(volume, past)
-    report["slices"] = slices_object(volume, segmentation.mask if segmentation else None)
+) -> Report:
+    """The report with what is known beyond the mask; it and what shows it is written, synced."""
+    report = report.changed(
+        spacing_entered=_spacing_used(volume, past),
+        slices=slices_of(volume, segmentation.mask if segmentation else None),
+    )
     if segmentation is not None:
-        _show(volume, segmentation, report, staging, intake)
-    seen = _seen_again(volume, segmentation)
-    add_past(report, seen, staging, outbox, past, rules.change, rules.flair)
+        report = _shown(volume, segmentation, report, staging, intake)
+    report = with_past(
+        report,
+        seen=_seen_again(volume, segmentation),
+        staging=staging,
+        outbox=outbox,
+        past=past,
+        rules=rules.change,
+        flair=rules.flair,
+    )
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, _whose(report["patient_id"], intake, entered), staging)
+    write_report(report, _whose(report.patient_id, intake, entered), staging)
     sync_tree(staging)
+    return report
 
 
-def _spacing_used(volume: Volume, past: Past) -> dict[str, Any]:
-    """What a person entered, if it counts: a file's own spacing goes before it."""
+def _spacing_used(volume: Volume, past: Past) -> tuple[float, float, float | None] | None:
+    """What a person entered (mm), if it counts: a file's own spacing goes before it."""
     entered = None if volume.file_affine is None else past.spacing
-    return {"spacing_entered": entered.numbers if entered else None}
+    return entered.numbers if entered else None
 
 
 def compare_into(
     staging: Path,
     earlier: Earlier,
-    report: dict[str, Any],
+    report: Report,
     outbox: Path,
     past: Past,
     rules: JudgingRules,
     entered: Identity | None,
-) -> dict[str, Any]:
+) -> Report:
     """Write a revision that only dates and compares a published scan anew; its report."""
-    patient = entered or Identity(report["patient_id"])
     return compare_published(
-        staging, earlier, report, patient, outbox, past, rules.change, rules.flair
+        staging,
+        earlier,
+        report,
+        patient=entered or Identity(report.patient_id),
+        outbox=outbox,
+        past=past,
+        rules=rules.change,
+        flair=rules.flair,
     )
 
 
@@ -208,36 +229,37 @@ def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
     return seen
 
 
-def _show(
-    volume: Volume,
-    segmentation: Segmentation,
-    report: dict[str, Any],
-    staging: Path,
-    intake: Intake,
-) -> None:
-    """Pictures of the lesions and planes; of a DICOM series what goes back to the PACS as well."""
+def _shown(
+    volume: Volume, segmentation: Segmentation, report: Report, staging: Path, intake: Intake
+) -> Report:
+    """Pictures of the lesions and planes; of a DICOM series what goes back to the PACS as well.
+
+    The report, with a note where something of that could not be made.
+    """
     write_views(volume, segmentation, report, staging)
     if volume.kind is not Kind.DICOM:
-        return
+        return report
     from daemon.outputs.dicom.result_objects import (
         write_objects,  # highdicom: only a worker needs it
     )
 
     before = intake.earlier.folder if intake.earlier else None
     doubt = write_objects(volume, segmentation, report, staging, before)
-    report["quality"] += [asdict(doubt)] if doubt else []
+    if doubt is None:
+        return report
+    return report.changed(quality=(*report.quality, quality_note(doubt)))
 
 
-def occasion_of(intake: Intake, patient_id: str, files: int, seconds: dict[str, float]) -> Occasion:
+def occasion_of(intake: Intake, patient_id: str, files: int, seconds: Seconds) -> Occasion:
     """What the report says of a drop beside its findings. files: how many `source/` holds."""
     return Occasion(
-        intake.scan_id,
-        patient_id,
-        files,
-        intake.content_sha256,
-        seconds,
-        intake.study,
-        intake.earlier.revision if intake.earlier else None,
+        scan_id=intake.scan_id,
+        patient_id=patient_id,
+        files=files,
+        input_sha256=intake.content_sha256,
+        seconds=seconds,
+        study=intake.study,
+        supersedes=intake.earlier.revision if intake.earlier else None,
     )
 
 

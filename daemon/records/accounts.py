@@ -95,12 +95,15 @@ class AccountFault(GliowatchError):
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. full_name: "" = the name; role: of a new account, or its next one."""
+    """What is asked for.
+
+    full_name: "" = the name. role: of a new account, None = reader, or its next one.
+    """
 
     action: str
     name: str = ""
     full_name: str = ""
-    role: Role = Role.READER
+    role: Role | None = None
 
 
 def run_users_command(settings: Settings, wish: Wish, ask_password: Callable[[], str]) -> str:
@@ -146,7 +149,9 @@ async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -
     if await accounts.find_account(records, name):
         raise AccountFault(text("account_fault.name_taken"))
     kept = await Passwords().hash(ask_password(), name)
-    made = await accounts.add_account(records, name, wish.full_name or name, wish.role, kept)
+    made = await accounts.add_account(
+        records, name, wish.full_name or name, wish.role or Role.READER, kept
+    )
     if made is None:
         raise AccountFault(text("account_fault.name_taken"))
     await note(records, COMMAND_LINE, Action.CHANGE, f"account {made.account_id}", "added")
@@ -163,6 +168,11 @@ async def _change(
         )
         said = "The password is changed, and all sessions of the account have ended."
     elif wish.action == "role":
+        if wish.role is None:
+            raise AccountFault(
+                f"Nothing was changed: {account.name} is {account.role}; name the new role with"
+                f" --role, one of {', '.join(Role)}."
+            )
         await accounts.set_role(records, number, wish.role)
         said = f"The role is now {wish.role}."
     else:

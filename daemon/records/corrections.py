@@ -90,7 +90,9 @@ async def enter_correction(
     by: str,
 ) -> Correction:
     """Put a mask that was kept on record, and queue it. What a crash leaves, `settle` finds."""
-    correction = new_correction(scan.scan_id, seen_revision, file, says_empty, comment, by)
+    correction = new_correction(
+        scan.scan_id, seen_revision, file=file, says_empty=says_empty, comment=comment, by=by
+    )
     await add_correction(records, correction)
     await queue_correction(index, correction, scan.patient_id)
     return correction

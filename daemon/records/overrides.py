@@ -1,7 +1,6 @@
 """Scan dates and pixel sizes that people enter where the files do not tell them."""
 
 from datetime import date
-from typing import Any
 
 from daemon.index.database import Database
 from daemon.index.patient_scans import queue_comparison
@@ -15,6 +14,7 @@ from daemon.index.people.overrides import (
 from daemon.index.queue import judge_again
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
+from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
 from model.errors import GliowatchError
 from model.rules import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, Spacing
@@ -50,7 +50,7 @@ async def queue_dated(index: Database, records: Database) -> None:
         scan = await find_scan(index, scan_id)
         if scan is None or not wants_date(scan.report):
             continue
-        if (scan.report.get("date_entered") or "") != acquired_on:
+        if (scan.report.date_entered or "") != acquired_on:
             await queue_comparison(index, scan_id, scan.patient_id)
 
 
@@ -72,11 +72,11 @@ class WrongSpacing(GliowatchError):
     """The spacing cannot be taken; the sentence says why."""
 
 
-def wants_spacing(report: dict[str, Any]) -> bool:
+def wants_spacing(report: Report) -> bool:
     """Whether the file itself does not say how large its pixels are."""
-    if report["input"]["kind"] == "image" or report.get("spacing_entered"):
+    if report.input.kind == "image" or report.spacing_entered:
         return True
-    return any(note["code"] == "units_unknown" for note in report["quality"])
+    return report.has_note("units_unknown")
 
 
 def spacing_of(typed: tuple[str, str, str], is_picture: bool) -> Spacing | None:

@@ -60,7 +60,14 @@ async def give(
     target = hash_scan(patient.patient_id, scan.content_sha256)
     was_there = await find_scan(index, target) is not None
     was_there = was_there and not await is_taken_back(index, target)
-    given = await add_assignment(records, scan.scan_id, patient.patient_id, target, was_there, who)
+    given = await add_assignment(
+        records,
+        scan.scan_id,
+        patient_id=patient.patient_id,
+        target=target,
+        was_there=was_there,
+        who=who,
+    )
     if given is None:
         return None
     await mirror(index, [given])

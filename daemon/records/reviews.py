@@ -4,29 +4,29 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
-from typing import Any
 
 from daemon.index.database import Database
 from daemon.index.people.reviews import PERSON, CorrectedMask, Count, Decision, last_decision
+from daemon.report import Report
 from daemon.scan_history import judged_revision
 
 
-def is_corrected(report: dict[str, Any]) -> bool:
+def is_corrected(report: Report) -> bool:
     """Whether a person drew the mask that this report tells of."""
-    return report.get("mask") is not None
+    return report.mask is not None
 
 
-def drawn_by(report: dict[str, Any]) -> str:
+def drawn_by(report: Report) -> str:
     """Who drew the mask, as a review notes it."""
-    return PERSON if is_corrected(report) else str(report["model"]["weights_sha256"])
+    return PERSON if is_corrected(report) else report.model.weights_sha256
 
 
-async def decision_on(records: Database, report: dict[str, Any]) -> Decision | None:
+async def decision_on(records: Database, report: Report) -> Decision | None:
     """What was decided last on the mask of a report; None if nobody has looked at it.
 
     A corrected mask counts as accepted by who drew it, until somebody says otherwise.
     """
-    said = await last_decision(records, report["scan_id"], judged_revision(report))
+    said = await last_decision(records, report.scan_id, judged_revision(report))
     return Decision.ACCEPTED if said is None and is_corrected(report) else said
 
 
@@ -118,10 +118,10 @@ def _tally(name: str, words: list[Count], corrected: list[CorrectedMask]) -> Tal
         for decision in Decision
     }
     return Tally(
-        name,
-        counts[Decision.ACCEPTED],
-        counts[Decision.REJECTED],
-        counts[Decision.NEEDS_CORRECTION],
-        len(corrected),
-        median(mask.dice for mask in corrected) if corrected else None,
+        name=name,
+        accepted=counts[Decision.ACCEPTED],
+        rejected=counts[Decision.REJECTED],
+        needs_correction=counts[Decision.NEEDS_CORRECTION],
+        corrected=len(corrected),
+        dice=median(mask.dice for mask in corrected) if corrected else None,
     )

@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 
 from model.intensity import normalise, stretch
 from model.volume import Affine, FloatArray, Kind, Scale, Volume, axial_stack
-from model.weights_config import STANDARD, Preparation
+from model.weights_config import PICTURE_FILL, STANDARD, Preparation
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ NEIGHBOUR_MM = 4.5
 HEAD_SLICES = 32  # of a clinical scan whose neighbours stand NEIGHBOUR_MM apart, with its ends
 MOST_PIXELS = 1024  # of a whole resampled slice, whatever voxel size a file claims
 HALF = 0.5 + 1e-6  # of a resampled pixel that is head: what is just half is none
-PICTURE_FILL = 0.93  # share of the rows that the head takes in a picture without a scale
 
 LPS = orientations.axcodes2ornt(("L", "P", "S"))
 
@@ -100,7 +99,14 @@ def prepare(volume: Volume, how: Preparation = STANDARD) -> Prepared:
     else:
         size, corner = _window_on_head(volume, to_lps, head, how)
     shape = (stack.shape[2], stack.shape[1], stack.shape[0])
-    grid = Grid(to_lps, to_file, shape, size, corner, (how.rows, how.columns))
+    grid = Grid(
+        to_lps=to_lps,
+        to_file=to_file,
+        lps_shape=shape,
+        size=size,
+        corner=corner,
+        window=(how.rows, how.columns),
+    )
     shades = partial(normalise, levels=levels) if how.intensity == "head" else stretch
     return Prepared(
         to_window((shades(picture) for picture in stack), grid),

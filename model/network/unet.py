@@ -19,11 +19,14 @@ from model.weights_config import CLASSES, GateShape, UNetShape
 
 
 class DoubleConv(nn.Sequential):
-    """Twice: 3x3 convolution, batch normalisation, ReLU. (b, c, h, w) -> (b, outputs, h, w)."""
+    """Twice: 3x3 convolution, batch normalisation, ReLU. (b, c, h, w) -> (b, outputs, h, w).
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    stride: of the first one; rows and columns are divided by it.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__(
-            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
             nn.ReLU(inplace=True),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
@@ -80,7 +83,7 @@ class GateNet(nn.Module):
         super().__init__()
         self.shape = shape
         widths = [1, *(shape.width * factor for factor in (1, 2, 3, 4))]
-        self.layers = nn.Sequential(*(_step(a, b) for a, b in pairwise(widths)))
+        self.layers = nn.Sequential(*(DoubleConv(a, b, stride=2) for a, b in pairwise(widths)))
         self.head = nn.Linear(2 * widths[-1], len(CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -88,17 +91,6 @@ class GateNet(nn.Module):
         deep = self.layers(functional.avg_pool2d(x, 2))
         logits: Tensor = self.head(torch.cat([deep.mean((2, 3)), deep.amax((2, 3))], 1))
         return logits
-
-
-def _step(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
 
 
 BATCH = 8

@@ -78,13 +78,13 @@ def _from_safetensors(path: Path, digest: str) -> Weights:
     if not 1 <= fast <= len(members):
         raise ValueError("no network to judge")
     return Weights(
-        about.get("name", path.stem),
-        digest,
-        members,
-        _preparation(json.loads(about.get("preparation", "{}"))),
-        fast,
-        tuple(json.loads(about.get("splits", "[]"))),
-        _certainty(json.loads(about.get("certainty", "null"))),
+        name=about.get("name", path.stem),
+        sha256=digest,
+        members=members,
+        preparation=_preparation(json.loads(about.get("preparation", "{}"))),
+        fast=fast,
+        splits=tuple(json.loads(about.get("splits", "[]"))),
+        certainty=_certainty(json.loads(about.get("certainty", "null"))),
     )
 
 

@@ -70,14 +70,14 @@ def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
     header = taken.stack.header
     only = taken.unfit if len(candidates) == 1 else None
     return Glance(
-        Kind.DICOM,
-        (int(header.Columns), int(header.Rows), len(placed.frames)),
-        column_lengths(placed.affine),
-        acquired_at(header),
-        str(header.get("Modality", "")),
-        taken.sequence is Sequence.FLAIR,
-        "" if chosen else (only or note(NO_FLAIR)).message,
-        tuple(seen_as(each, taken if chosen else None, failed) for each in candidates),
+        kind=Kind.DICOM,
+        shape=(int(header.Columns), int(header.Rows), len(placed.frames)),
+        spacing_mm=column_lengths(placed.affine),
+        acquired_at=acquired_at(header),
+        modality=str(header.get("Modality", "")),
+        says_flair=taken.sequence is Sequence.FLAIR,
+        unfit="" if chosen else (only or note(NO_FLAIR)).message,
+        series=tuple(seen_as(each, taken if chosen else None, failed) for each in candidates),
     )
 
 

@@ -13,8 +13,11 @@ from playwright.sync_api import Page, expect
 from daemon.index import queue
 from tests.browser.chromium import Browsing, chromium, served
 from tests.conftest import SHARED
-from tests.viewer.test_house import House, lesion, open_house, scan_row
+from tests.phantoms.reports import INPUT
+from tests.viewer.test_house import House, lesion, open_house
 from viewer.sessions import INDEX
+
+pytestmark = pytest.mark.long
 
 ARABIC, CHINESE = "\u0645\u0631\u064a\u0645 \u062d\u062f\u0627\u062f", "\u738b\u5c0f\u4e1c"
 LONG = "x" * 200  # the longest that is taken
@@ -53,11 +56,10 @@ async def seed(folder: Path) -> None:
 def told(at: str | None, ml: float | None) -> dict[str, Any]:
     """What a report says of a scan at this moment, of this volume."""
     changed = {"volume_ml": 3.2, "volume_percent": 17.6, "prior_acquired_at": STORY[1][0]}
-    usual = scan_row("", "").report["input"]
     place = lesion(side="left", lobes={"temporal": 80.0}, lobe_words="temporal 80 %")
     flat = {"longest_diameter_mm": None, "longest_diameter_px": 30, "perpendicular_diameter_px": 9}
     return {
-        "input": usual | {"kind": "nifti" if ml else "image", "acquired_at": at},
+        "input": INPUT | {"kind": "nifti" if ml else "image", "acquired_at": at},
         "volume_ml": ml,
         "volume_ml_range": [ml * 0.9, ml * 1.2] if ml else None,
         "area_px": 270,

@@ -12,6 +12,8 @@ from daemon.settings import load_settings
 from tests.browser.chromium import Browsing, chromium, copy_hospital, served
 from tests.conftest import reports
 
+pytestmark = pytest.mark.long
+
 PATIENT = "TCGA-FG-6692"
 WITHIN = 60_000  # ms, for a mask to be measured
 

@@ -17,6 +17,8 @@ from tests.browser.chromium import Browsing, chromium, served
 from tests.daemon.pipeline.published import Given, publish
 from tests.phantoms.stored_scans import REVISED, make_hospital
 
+pytestmark = pytest.mark.long
+
 SHOWN = ".view[data-shown]"
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 LARGEST = "Slice 17 of 30, tumor"

@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tests.browser.chromium import Browsing, chromium, copy_hospital, served
 
+pytestmark = pytest.mark.long
+
 
 def test_the_queue_moves_and_obeys(
     judged_samples: Path, tmp_path_factory: pytest.TempPathFactory

@@ -10,6 +10,8 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.browser.chromium import Browsing, chromium, copy_hospital, served
 from tests.conftest import FRONTAL, SAMPLES
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "<img src=x onerror=alert(1)> \u0645\u0631\u062d\u0628\u0627 \u6f22\u5b57"
 DROP = """([name, size]) => {
   const data = new DataTransfer();

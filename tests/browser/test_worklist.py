@@ -15,6 +15,8 @@ from daemon.index.people.reviews import Decision, add_review
 from tests.browser.chromium import Browsing, Site, chromium, served
 from tests.viewer.worklist.names_of_the_world import IMG, LOW, NAMES, fail, fill, publish
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def site(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -18,8 +18,8 @@ POINTS = (  # functions at whose calls the daemon is killed, before and after
     *(LEDGER + name for name in ("add_drops", "change_files", "mark_rested")),
     "daemon.index.queue:claim_next",
     *(LEDGER + name for name in ("finish", "finish_duplicate", "reject", "mark_left")),
-    "daemon.outbox:staging_folder",
-    "daemon.outbox:publish",
+    "daemon.pipeline.outbox:staging_folder",
+    "daemon.pipeline.outbox:publish",
     "daemon.intake.cleanup:leave",
     "daemon.index.database:Database.change",  # inside the transactions
     "daemon.index.people.patients:ensure_patients",

@@ -127,7 +127,7 @@ def interrupted_publish(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 18b: the outbox is read-only in the moment of the rename: nothing half shows."""
     hospital, title = Hospital(folder, weights), "publish interrupted"
     gate = folder / "gate"
-    plan = {"at": "daemon.outbox:publish", "do": "pause", "nth": 1, "gate": str(gate)}
+    plan = {"at": "daemon.pipeline.outbox:publish", "do": "pause", "nth": 1, "gate": str(gate)}
     with _small_disk(hospital.outbox, f"size={TMPFS_BYTES}") as is_mounted:
         if not is_mounted:
             return _not_mounted(title)

@@ -12,6 +12,7 @@ from model.volume import Kind
 from tests.conftest import ROOT
 from tests.daemon.pipeline.published import Given, publish
 from tests.phantoms.heads import Stored, head, write_nifti
+from tests.phantoms.reports import CHANGE
 
 LESION = (38, 30, 12)  # mm from the head's middle: right, front, up
 HEAD = head(LESION, radius=16)
@@ -83,7 +84,7 @@ def change() -> dict[str, object]:
     """What a report says of a head that only lies higher than before, in more slices."""
     to_prior = np.eye(4)
     to_prior[2, 3] = -SHIFT
-    return {
+    return CHANGE | {
         "prior_scan_id": f"{EARLIER:020x}",
         "prior_revision": 1,
         "prior_acquired_at": "2024-01-05",

@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from daemon.index.database import fold, open_index, open_records
-from daemon.index.migrations.worklist_brief import FLAGS
 from daemon.index.worklist_rows import REVIEWS_SEEN
 from daemon.settings import DaemonSettings
 from tests.scale import people, scans
@@ -95,6 +94,12 @@ _COLUMNS = (
     "patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags, is_doubtful,"
     " corrected_by, judged, revision"
 )
+_FLAGS = """
+    INSERT INTO worklist_flags SELECT DISTINCT json_extract(q.value, '$.code'), w.scan_id, w.row_id,
+        w.urgency, w.growth_order, w.arrived_at
+        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q
+        WHERE w.scan_id IS NOT NULL AND q.type = 'object' ORDER BY 1, 2
+"""
 _DERIVED = (
     f"INSERT INTO worklist (drop_id, scan_id, arrived_at, stage, decision, reviewer, looked_up,"
     f" mark, brief, folder, content_sha256, {_COLUMNS})"
@@ -111,7 +116,7 @@ _DERIVED = (
     "INSERT INTO worklist (drop_id, patient_id, arrived_at, stage, looked_up, mark)"
     " SELECT drop_id, patient_id, seen_at, stage, 1, drop_id FROM drop_stages ORDER BY drop_id",
     "UPDATE worklist_changes SET count = (SELECT max(drop_id) FROM drops)",
-    f"{FLAGS} ORDER BY 1, 2",
+    _FLAGS,
     "INSERT INTO totals SELECT finding, count(*), 0.5 * count(*), 7.25 * count(*), count(*)"
     " FROM scans GROUP BY finding",
     f"INSERT INTO switches SELECT '{REVIEWS_SEEN}', max(review_id) FROM records.reviews",

@@ -3,7 +3,8 @@
 import random
 from typing import Any
 
-from tests.viewer.test_house import lesion, scan_row
+from tests.phantoms.reports import CHANGE, INPUT, MASK, REPORT
+from tests.viewer.test_house import lesion
 
 FLAGS = {
     "date_unknown": "The file does not say when it was acquired.",
@@ -14,16 +15,24 @@ FLAGS = {
     "thick_slices": "The slices are thick: small lesions may be missed.",
 }
 WEIGHTS = ("unet-32", "unet-24", "unet-16")
-_PLAIN = scan_row("", "").report
-_PLAIN["input"] |= {
+_INPUT = INPUT | {
     "kind": "dicom",
     "files": 155,
     "description": "t2_tirm_tra_dark-fluid_3mm, from series 7 of 12 in this study",
     "study": {"uid": "1.2.826.0.1.3680043.8.498." + "7" * 38, "accession": "", "date": ""},
-    "series": {"number": 7, "uid": "1.2.826.0.1.3680043.8.498." + "3" * 38, "scanner": "Aera"},
-    "left_out": [{"files": 24, "why": "The series is not FLAIR: its name says T1."}] * 3,
+    "series": [
+        {
+            "description": "t1_mprage_sag",
+            "number": 3,
+            "modality": "MR",
+            "slices": 24,
+            "chosen": False,
+            "reason": "The series is not FLAIR: its name says T1.",
+        }
+    ]
+    * 3,
 }
-LOBES = ("frontal", "temporal", "parietal", "occipital", "insula", "cerebellum")
+LOBES = ("frontal", "temporal", "parietal", "occipital", "deep", "posterior fossa")
 
 
 def report_of(
@@ -44,14 +53,14 @@ def report_of(
         "model": {"name": chance.choice(WEIGHTS), "weights_sha256": "fe" * 32, "threshold": 0.5},
     }
     if finding == "tumor" and chance.random() < 0.01:
-        changes["mask"] = {"by": "Dr Ada Long"}
-    return _PLAIN | {"scan_id": scan_id, "patient_id": patient_id} | changes
+        changes["mask"] = MASK | {"by": "Dr Ada Long"}
+    return REPORT | {"scan_id": scan_id, "patient_id": patient_id, "input": _INPUT} | changes
 
 
 def _lesions(volume: float | None, chance: random.Random) -> list[dict[str, Any]]:
     share = (volume or 0.0) / (count := chance.choice((1, 1, 1, 2, 3)))
     side = chance.choice(("left", "right", "midline"))
-    lobes = {chance.choice(LOBES): 70.0, "outside": 30.0}
+    lobes = {chance.choice(LOBES[:5]): 70.0, LOBES[5]: 30.0}
     return [
         lesion(id=number + 1, volume_ml=round(share, 3), side=side, lobes=lobes)
         for number in range(count)
@@ -63,7 +72,7 @@ def _change(volume: float | None, chance: random.Random) -> dict[str, Any] | Non
     if not volume or chance.random() < 0.125:
         return None
     percent = round(chance.gauss(4, 22), 1)
-    return {
+    return CHANGE | {
         "volume_percent": percent,
         "volume_ml": volume * percent / 100,
         "comparable": True,

@@ -12,7 +12,6 @@ from model.geometry import dice
 from model.inference.segmentation import Rules
 from model.network.network import load_network
 from model.weights_config import SEED, STANDARD
-from training.augmentation import Batches
 from training.cache import CachedPatient, load_cache
 from training.checkpoints import export_weights
 from training.datasets import (
@@ -27,7 +26,7 @@ from training.evaluate import Judge, evaluate, summary
 from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
 from training.preparation import build_cache, prepare_case
 from training.recipes.seed_baseline import seed_method, tumor_slices
-from training.recipes.standard import StandardPlan, standard_method
+from training.recipes.standard import Batches, StandardPlan, standard_method
 from training.train import Request, Watch
 from training.train import train as train_recipe
 
@@ -186,10 +185,11 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
 
     code = (
         "import sys\n"
-        "for name in ('nibabel', 'scipy', 'PIL', 'pydicom', 'monai', 'rich', 'pydantic'):\n"
+        "blocked = 'nibabel scipy PIL pydicom monai rich pydantic typer matplotlib'\n"
+        "for name in blocked.split():\n"
         "    sys.modules[name] = None\n"
         "import training.loop, training.cache, training.checkpoints\n"
-        "import training.recipes.standard, training.seed\n"
+        "import training.recipes.standard, training.recipes.seed_baseline, training.recipes.mixed\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ import pytest
 
 from daemon.index.database import open_index
 from daemon.index.statistics import RECONCILE, beat
+from daemon.settings import SettingsError
 from tests.viewer.test_house import settings_in
 from viewer.app import ListenError, serve
 
@@ -70,7 +71,7 @@ def test_plain_http_beyond_this_machine_is_refused_unless_somebody_says_so(tmp_p
             serve(settings_in(tmp_path, host=host, port=0))
     with pytest.raises(ListenError, match="no such address"):  # it tried to listen
         serve(settings_in(tmp_path, host="192.0.2.1", port=0, allow_plain_http=True))
-    with pytest.raises(ListenError, match="certificate or the key"):
+    with pytest.raises(SettingsError, match="certificate or the key"):
         serve(settings_in(tmp_path, host="0.0.0.0", tls_certificate=str(tmp_path / "none.pem")))
 
 

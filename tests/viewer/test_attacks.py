@@ -50,6 +50,7 @@ async def test_a_stolen_session_ends_with_its_owner(tmp_path: Path, end: str) ->
         if end == "logout everywhere":
             assert (await house.post("/logout", {"everywhere": "1"}))[0] == 303
         elif end == "account disabled":
+            await accounts.add_account(house.app[RECORDS], "other", "Other", Role.ADMIN, "")
             await accounts.set_enabled(house.app[RECORDS], account.account_id, False)
         else:
             await accounts.set_password(house.app[RECORDS], account.account_id, "$argon2id$")
@@ -173,6 +174,27 @@ async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
         assert answer.status == 408
         assert "Nothing arrived for a minute" in await answer.text()
         assert house.in_inbox() == []
+
+
+@pytest.mark.parametrize("form", ["mask", "photo"])
+async def test_other_files_that_stall_are_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
+    async with open_house(tmp_path) as house:
+        patient = await house.add_patient("P1")
+        await house.add_scan("P1", "scan1")
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield _part("csrf", house.csrf).encode()
+            yield _part(f'{form}"; filename="a.nii', "begin")[:-2].encode()
+            await asyncio.sleep(20)
+
+        kind = {"Content-Type": "multipart/form-data; boundary=edge"}
+        path = "/scans/scan1/corrections" if form == "mask" else f"/patients/{patient}/photo"
+        answer = await house.client.post(path, data=slowly(), headers=kind)
+        assert answer.status == 408
+        assert not any((tmp_path / "outbox").rglob("*.part"))
 
 
 def _part(name: str, content: str) -> str:

@@ -10,16 +10,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from daemon.index import migrations
 from daemon.index.database import open_index, open_records
 from daemon.index.ledger import take_over
-from daemon.index.migrations import index_steps
 from daemon.index.statistics import RECONCILE, beat, seconds_since, totals
 from daemon.intake.inbox_reconciler import Reconciler, Resting
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.settings import Settings, load_settings
 from tests.conftest import running_daemon, until
 from tests.daemon.test_supervisor import start
-from tests.viewer.test_house import House, open_house, scan_row
+from tests.phantoms.reports import REPORT
+from tests.viewer.test_house import House, open_house
 from viewer.sessions import INDEX
 
 SECRET = "a-token-for-prometheus"
@@ -164,8 +165,8 @@ async def test_a_scan_is_counted_once_and_each_revision_is(tmp_path: Path) -> No
         assert (await numbers(house))["scans_total[tumor]"] == 1
         await take_over(house.app[INDEX], replace(scan, revision=2))
         assert (await numbers(house))["scans_total[tumor]"] == 2
-        only_compared = {**scan.report, "revision": 3, "judged_revision": 2}
-        await take_over(house.app[INDEX], replace(scan, revision=3, report=only_compared))
+        only_compared = scan.report.changed(revision=3, judged_revision=2).as_column()
+        await take_over(house.app[INDEX], replace(scan, revision=3, report_json=only_compared))
         assert (await numbers(house))["scans_total[tumor]"] == 2
 
 
@@ -188,14 +189,13 @@ async def test_an_older_index_gets_its_totals_when_it_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "index.sqlite"
-    monkeypatch.setattr("daemon.index.database.INDEX", index_steps.INDEX[:3])
+    monkeypatch.setattr("daemon.index.database.INDEX", migrations.INDEX[:3])
     async with open_index(path) as index:
-        report = scan_row("P", "s").report
         for number, finding in enumerate(["tumor", "tumor", "not_judged"]):
             await index.change(
                 "INSERT INTO scans (scan_id, revision, patient_id, folder, content_sha256,"
                 " finding, published_at, report) VALUES (?, 1, 'P', '', '', ?, '', ?)",
-                (f"s{number}", finding, json.dumps(report)),
+                (f"s{number}", finding, json.dumps(REPORT)),
             )
     monkeypatch.undo()
     async with open_index(path) as index:

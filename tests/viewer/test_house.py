@@ -20,6 +20,7 @@ from daemon.index.scans import ScanRow
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
 from daemon.settings import Settings
+from tests.phantoms.reports import LESION, report_json
 from viewer.app import make_app
 from viewer.sessions import INDEX, RECORDS
 
@@ -151,59 +152,24 @@ def settings_in(folder: Path, **viewer: Any) -> Settings:
 
 
 def lesion(**changes: Any) -> dict[str, Any]:
-    """One lesion of a report."""
-    return {
-        "id": 1,
-        "volume_ml": 41.237,
-        "voxels": 41237,
-        "longest_diameter_mm": 52.4,
-        "perpendicular_diameter_mm": 38.1,
-        "centroid_ras_mm": [30.0, 10.0, 20.0],
-        "side": "right",
-        "largest_slice": 68,
-        "mean_probability": 0.914,
-    } | changes
+    """One lesion of a report, as JSON."""
+    return LESION | changes
 
 
 def scan_row(patient_id: str, scan_id: str, **changes: Any) -> ScanRow:
     """A published scan; `changes` are keys of its report."""
-    report: dict[str, Any] = {
-        "schema": "gliowatch/report/1",
-        "scan_id": scan_id,
-        "revision": 1,
-        "supersedes": None,
-        "patient_id": patient_id,
-        "input": {
-            "kind": "nifti",
-            "files": 1,
-            "sha256": "0123456789abcdef" * 4,
-            "shape": [240, 240, 155],
-            "spacing_mm": [1.0, 1.0, 1.25],
-            "orientation": "LPS",
-            "description": "",
-            "acquired_at": "2024-05-06T07:08:09",
-        },
-        "model": {"name": "unet-16", "weights_sha256": "fedcba9876543210" * 4, "threshold": 0.5},
-        "finding": "tumor",
-        "quality": [{"code": "no_date", "message": "The file carries no date."}],
-        "volume_ml": 41.237,
-        "volume_ml_range": [39.0, 44.0],
-        "volume_voxels": 41237,
-        "lesions": [lesion()],
-        "change": None,
-        "seconds": {"read": 0.5, "segment": 7.25, "write": 1.0},
-    } | changes
+    report = report_json(**{"scan_id": scan_id, "patient_id": patient_id} | changes)
     return ScanRow(
-        scan_id,
-        1,
-        patient_id,
-        os.fsencode(f"{patient_id}/{scan_id}"),
-        "content-" + scan_id[:4],
-        report["finding"],
-        report["volume_ml"],
-        report["input"]["acquired_at"],
-        "2024-05-06T09:00:00.000+00:00",
-        json.loads(json.dumps(report)),
+        scan_id=scan_id,
+        revision=1,
+        patient_id=patient_id,
+        folder=os.fsencode(f"{patient_id}/{scan_id}"),
+        content_sha256="content-" + scan_id[:4],
+        finding=report["finding"],
+        volume_ml=report["volume_ml"],
+        acquired_at=report["input"]["acquired_at"],
+        published_at="2024-05-06T09:00:00.000+00:00",
+        report_json=json.dumps(report),
     )
 
 

@@ -3,14 +3,16 @@
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from daemon.commands.segment import as_drop, segment_once
 from daemon.durable_files import sync_tree
 from daemon.outputs.pdf import write_pdf
-from daemon.outputs.report_builder import ModelUsed, Occasion, build_report, save_report, with_lobes
+from daemon.outputs.report_builder import Occasion, build_report, save_report
 from daemon.outputs.scan_folder import write_files, write_views
 from daemon.pipeline.worker_tasks import judging_rules, receive
+from daemon.report import Report
+from daemon.report_parts import Network as NetworkUsed
+from daemon.report_parts import Seconds
 from daemon.settings import ModelSettings
 from model.inference.input_check import Gate
 from model.inference.preprocessing import Prepared, prepare
@@ -41,7 +43,7 @@ class BenchScan:
     prepared: Prepared
     judged: FloatArray
     found: Segmentation
-    report: dict[str, Any]
+    report: Report
 
     @property
     def slices(self) -> int:
@@ -122,10 +124,23 @@ def bench_scan(scan: Path, folder: Path, network: Network, gate: Gate) -> BenchS
     judged = network.probabilities(prepared, best=False)
     found = _mask(volume, judged, prepared, network)
     findings = replace(_findings(volume, found), trust=found.trust)
-    model = ModelUsed(network.name, network.sha256, found.threshold)
-    report = build_report(volume, findings, model, Occasion(NAME, NAME, 1, "0" * 64, {}))
-    report = with_lobes(report, None)
-    return BenchScan(scan, folder, network, gate, volume, prepared, judged, found, report)
+    return BenchScan(
+        scan=scan,
+        folder=folder,
+        network=network,
+        gate=gate,
+        volume=volume,
+        prepared=prepared,
+        judged=judged,
+        found=found,
+        report=_report(volume, findings, network, found.threshold),
+    )
+
+
+def _report(volume: Volume, findings: Findings, network: Network, threshold: float) -> Report:
+    used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=threshold)
+    occasion = Occasion(NAME, NAME, 1, "0" * 64, Seconds(read=0.0, segment=0.0, write=0.0))
+    return build_report(volume, findings, used, occasion, lobes=None)
 
 
 def _mask(volume: Volume, judged: FloatArray, prepared: Prepared, network: Network) -> Segmentation:

@@ -16,17 +16,16 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.intensity import HEAD_LEVEL, WHITE
+from model.intensity import WHITE
 from model.network.unet import GateNet
 from model.weights_config import CLASSES, STANDARD, GateShape, Seen
-from training.augmentation import STRIPPED_SHARE, augment
+from training.augmentation.transforms import Picture, as_prepared, augment
 from training.cache import WHITE_LEVEL, CachedPatient
 from training.recipes.drawn_tissues import draw_slice, flair_contrast, other_contrast
 from training.recipes.recipe import Method, adamw, annealed
+from training.recipes.standard import STRIPPED_SHARE
 
 STRIPPED = 0.4  # of the other views are shown without skull
-
-Picture = NDArray[np.float32]
 
 # Tissues by their brightness in FLAIR, in multiples of the head's median.
 TISSUES = (0.0, 0.35, 0.6, 0.9, 1.1, 1.35, 1.8, 4.0)
@@ -83,15 +82,6 @@ def no_head(patient: CachedPatient, chance: np.random.Generator) -> Picture:
     else:
         made = _enlarged(patient, chance)
     return as_prepared(made.astype(np.float32) + _grain(shape, 0.02, chance))
-
-
-def as_prepared(picture: Picture) -> Picture:
-    """Brightness in multiples of the head's median, as `model.inference.preprocessing` makes it."""
-    picture = np.maximum(picture, np.float32(0))
-    head = picture > HEAD_LEVEL * np.percentile(picture, 99.5)
-    level = float(np.median(picture[head])) if head.any() else 1.0
-    prepared: Picture = np.clip(picture / np.float32(level * WHITE), 0, 1).astype(np.float32)
-    return prepared
 
 
 def _known_curve(chance: np.random.Generator) -> Picture:

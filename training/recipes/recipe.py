@@ -30,7 +30,8 @@ class Method:
     show (masks (b, 1, h, w), or classes (b,)), from its number and the share of the run alone.
     score: mean validation Dice of a network, nan without validation patients. keep_last: the
     weights at the end of the run are the result, whatever their score; else the best ones.
-    figures: the numbers above and below, as plain values for the checkpoint.
+    figures: the numbers above and below, as plain values for the checkpoint. bfloat16: convolutions
+    in half precision on a processor too; on a card always.
     """
 
     shape: Shape
@@ -47,6 +48,7 @@ class Method:
     score: Callable[[nn.Module], float]
     keep_last: bool
     figures: dict[str, Any]
+    bfloat16: bool = False
 
 
 WARMUP = 0.05  # of the run

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from aiohttp import web
 
+from daemon.index.database import Database
 from daemon.index.people import accounts
 from daemon.index.people.accounts import (
     add_link,
@@ -64,6 +65,14 @@ async def change_account(request: web.Request) -> web.StreamResponse:
     else:
         raise web.HTTPBadRequest(text=text("accounts.no_such_change"))
     raise web.HTTPSeeOther("/accounts")
+
+
+async def _let(records: Database, account_id: int, do: str, role: Role | None) -> None:
+    """Give it the role, or let it in, or no longer. Raises LastAdmin."""
+    if role:
+        await accounts.set_role(records, account_id, role)
+    else:
+        await accounts.set_enabled(records, account_id, do == "enable")
 
 
 async def _page(

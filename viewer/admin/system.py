@@ -243,16 +243,16 @@ def _read_once(path: Path | None, changed_ns: int) -> Weights | None:
 
 def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
     return Row(
-        line.number,
-        patient,
-        KINDS.get(line.kind, line.kind),
-        line.state,
-        STATES[line.state],
-        line.urgent,
-        moment_words(line.started_at or line.seen_at),
-        line.attempts,
-        line.reason,
-        countdown_words(line, rest_seconds, time.time()),
+        number=line.number,
+        patient=patient,
+        kind=KINDS.get(line.kind, line.kind),
+        state=line.state,
+        state_words=STATES[line.state],
+        urgent=line.urgent,
+        since=moment_words(line.started_at or line.seen_at),
+        attempts=line.attempts,
+        reason=line.reason,
+        countdown=countdown_words(line, rest_seconds, time.time()),
     )
 
 

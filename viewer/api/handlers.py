@@ -1,7 +1,6 @@
 """What the API's endpoints do: lists, patients, scans, uploads, queue, system, agreement."""
 
 import asyncio
-import json
 from dataclasses import asdict
 from datetime import date
 
@@ -17,6 +16,7 @@ from daemon.index.worklist_rows import Row, catch_up
 from daemon.operations.status import condition
 from daemon.outputs.catalogue import text
 from daemon.records import reviews
+from daemon.report import read_brief
 from viewer.admin.system import LISTS, asked_page, do
 from viewer.api.request_fields import (
     AcquiredOn,
@@ -105,7 +105,7 @@ async def list_patients(request: web.Request) -> web.StreamResponse:
 
 
 def _row(row: Row) -> WorklistRow:
-    brief = json.loads(row.brief or "{}")
+    brief = read_brief(row.brief) if row.brief else None
     return WorklistRow(
         state=row.state,
         patient_key=row.patient_key or "",
@@ -114,9 +114,9 @@ def _row(row: Row) -> WorklistRow:
         arrived_at=row.arrived_at,
         acquired_at=row.acquired_at,
         scan_id=row.scan_id,
-        finding=brief.get("finding"),
-        volume_ml=brief.get("volume_ml"),
-        flags=[str(note["code"]) for note in brief.get("quality", [])],
+        finding=brief.finding if brief else None,
+        volume_ml=brief.volume_ml if brief else None,
+        flags=[note.code for note in brief.quality] if brief else [],
         decision=row.decision,
         reviewer=row.reviewer,
         reason=row.reason,

@@ -45,8 +45,9 @@ async def read_body(request: web.Request, form: type[SomeForm]) -> SomeForm:
 
 
 def answer(said: Form, status: int = 200) -> web.Response:
-    """A form as JSON."""
-    return web.Response(text=said.model_dump_json(), status=status, content_type=JSON)
+    """A form as JSON; a report in it as it was written, without fields of a later version."""
+    text = said.model_dump_json(by_alias=True, exclude_unset=True)
+    return web.Response(text=text, status=status, content_type=JSON)
 
 
 MOST_NUMBER = 2**31

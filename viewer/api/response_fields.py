@@ -1,12 +1,11 @@
 """The forms of what programs get: plain numbers, ISO 8601 and codes, where pages have words."""
 
-from typing import Any
-
 from daemon.index.people.patients import Patient
 from daemon.index.people.reviews import Review
 from daemon.index.queue import Counts, Line
 from daemon.operations.status import Sign
 from daemon.records.reviews import Difference, Tally
+from daemon.report import Report
 from viewer.api.request_fields import Form
 
 
@@ -95,7 +94,7 @@ class OneScan(Form):
     patient_key: str
     published_at: str
     removed_at: str | None
-    report: dict[str, Any]
+    report: Report
     reviews: list[Review]
     seen: str
     files: list[FileLink]

@@ -64,7 +64,9 @@ async def give_scan(request: web.Request) -> web.StreamResponse:
     if scan is None or patient is None:
         return await _page(request, text("unassigned.unknown_id"))
     try:
-        await give(index, records, request.app[SETTINGS].daemon, scan, patient, who)
+        await give(
+            index, records, daemon=request.app[SETTINGS].daemon, scan=scan, patient=patient, who=who
+        )
     except CannotBeGiven as error:
         return await _page(request, str(error))
     except OSError:
@@ -112,7 +114,7 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
 
 
 def _line(scan: ScanRow, has_picture: bool) -> UnassignedLine:
-    kind, size = scan.report["input"]["kind"], found_size(scan.report)
+    kind, size = scan.report.input.kind, found_size(scan.report)
     at = scan.acquired_at
     acquired = (
         text("unassigned.acquired", day=day_words(at)) if at else text("unassigned.without_date")
@@ -128,7 +130,21 @@ def _given_line(each: Assignment, patient: Patient | None, target: ScanRow | Non
     if each.taken_back_at:
         moment, by = moment_words(each.taken_back_at), each.taken_back_by
         state = text("unassigned.undone_by", moment=moment, by=by)
-        return GivenLine(each.assignment, "", shown, given, state, False)
+        return GivenLine(
+            number=each.assignment,
+            scan_id="",
+            patient=shown,
+            given=given,
+            state=state,
+            is_open=False,
+        )
     state = text("unassigned.waiting" if target is None else "unassigned.analyzed")
     scan_id = each.target if target is not None else each.scan_id
-    return GivenLine(each.assignment, scan_id, shown, given, state, True)
+    return GivenLine(
+        number=each.assignment,
+        scan_id=scan_id,
+        patient=shown,
+        given=given,
+        state=state,
+        is_open=True,
+    )

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import FINDING_WORDS, SIDES, not_known, size_words
+from daemon.report import Report
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
 
@@ -177,27 +177,27 @@ def day_words(moment: str | None) -> str:
     return text("date.day", moment=at.astimezone() if at.tzinfo else at)
 
 
-def place_words(report: dict[str, Any]) -> str:
+def place_words(report: Report) -> str:
     """Side and main lobe of the largest lesion, such as "left temporal"; '' without lesions."""
-    if not report["lesions"]:
+    if not report.lesions:
         return ""
-    first = report["lesions"][0]
-    shares = first.get("lobes") or {}
-    is_unknown = first["side"] == "unknown"
-    side = text("patient.side_unknown") if is_unknown else SIDES[first["side"]].lower()
+    first = report.lesions[0]
+    shares = first.lobes or {}
+    is_unknown = first.side == "unknown"
+    side = text("patient.side_unknown") if is_unknown else SIDES[first.side].lower()
     lobe = max(shares, key=lambda name: float(shares[name]), default="")
     return f"{side} {lobe}".strip()
 
 
-def change_words(report: dict[str, Any]) -> str:
+def change_words(report: Report) -> str:
     """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
-    change = report.get("change")
-    if not change:
+    change = report.change
+    if change is None:
         return ""
-    percent, ml = change.get("volume_percent"), change["volume_ml"]
+    percent, ml = change.volume_percent, change.volume_ml
     amount, is_same = amount_words(ml, percent)
     key = "unchanged" if is_same else "larger" if ml > 0 else "smaller"
-    return text(f"patient.{key}", amount=amount, day=day_words(change["prior_acquired_at"]))
+    return text(f"patient.{key}", amount=amount, day=day_words(change.prior_acquired_at))
 
 
 def amount_words(ml: float, percent: float | None) -> tuple[str, bool]:
@@ -215,7 +215,7 @@ def summary(scans: list[ScanRow]) -> str:
     last = scans[0]
     if last.acquired_at is None:
         return text("patient.none_dated", count=count)
-    found = last.report["finding"] == "tumor"
+    found = last.report.finding == "tumor"
     size = size_words(last.report) if found else FINDING_WORDS[last.finding].lower()
     parts = [
         count,
@@ -246,14 +246,20 @@ def left_out(scans: Iterable[ScanRow]) -> list[str]:
 
 
 def _growth_row(point: Point) -> GrowthRow:
-    low, high = point.report.get("volume_ml_range") or (None, None)
-    ml = float(point.report["volume_ml"])
-    return GrowthRow(point.at, day_words(point.at), "", point.scan_id, ml, low, high)
+    low, high = point.report.volume_ml_range or (None, None)
+    return GrowthRow(
+        at=point.at,
+        day=day_words(point.at),
+        scan_id=point.scan_id,
+        ml=point.report.volume_ml or 0.0,
+        low=low,
+        high=high,
+    )
 
 
 def _why_not(scan: ScanRow) -> str:
     at = date_of(scan.report)
     which = text("patient.scan_of", day=day_words(at)) if at else text("patient.undated_scan")
-    if scan.report.get("volume_ml") is None:
+    if scan.report.volume_ml is None:
         return text("patient.no_volume", scan=which)
     return text("patient.in_doubt", scan=which) if at else which

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import zip_longest
-from typing import Any
 
 from aiohttp import web
 
@@ -21,6 +20,7 @@ from daemon.outputs.wording import (
     moment_words,
     range_words,
 )
+from daemon.report import Report
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_patient
 from viewer.patients.fields import (
@@ -131,28 +131,26 @@ def _scan_lines(
 def _scan_line(
     scan: ScanRow, before: ScanRow | None, review: Review | None, has_picture: bool
 ) -> ScanLine:
-    report: dict[str, Any] = scan.report
-    kind = report["input"]["kind"]
-    change = report.get("change") or {}
+    report, kind = scan.report, scan.report.input.kind
     dated = before is not None and scan.acquired_at and before.acquired_at
     previous = before.scan_id if before is not None and dated else ""
     return ScanLine(
-        scan.scan_id,
-        day_words(scan.acquired_at),
-        KINDS.get(kind, kind),
-        found_words(report),
-        found_size(report),
-        range_words(report),
-        diameter_words(report["lesions"][0]) if report["lesions"] else "",
-        place_words(report).capitalize(),
-        change_words(report),
-        _reviewed(report, review),
-        change.get("prior_scan_id") or previous,
-        has_picture,
+        scan_id=scan.scan_id,
+        day=day_words(scan.acquired_at),
+        kind=KINDS.get(kind, kind),
+        finding=found_words(report),
+        size=found_size(report),
+        size_range=range_words(report),
+        diameters=diameter_words(report.lesions[0]) if report.lesions else "",
+        place=place_words(report).capitalize(),
+        change=change_words(report),
+        reviewed=_reviewed(report, review),
+        previous=report.change.prior_scan_id if report.change else previous,
+        has_picture=has_picture,
     )
 
 
-def _reviewed(report: dict[str, Any], review: Review | None) -> str:
+def _reviewed(report: Report, review: Review | None) -> str:
     if review is None or review.revision != judged_revision(report):
         return text("patient.not_reviewed")
     decision = SAID[review.decision]

@@ -10,10 +10,9 @@ from daemon.records.photos import NoPhoto, small_photo
 from viewer.lookups import asked_patient
 from viewer.sessions import RECORDS, SESSION, signer
 from viewer.templating import check_csrf, render
+from viewer.uploads_streaming import FORM, in_time, read_field
 
 LARGEST = 10 * 2**20  # bytes
-FORM = "multipart/form-data"
-CHUNK = 2**16  # bytes
 MOST_WORD = 1000  # bytes: a form's short fields
 REMOVE = "remove"
 
@@ -56,7 +55,7 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
         raise web.HTTPForbidden(text=text("fault.stale_form"))
     try:
         reader = await request.multipart()
-        while (part := await reader.next()) is not None:
+        while (part := await in_time(reader.next())) is not None:
             if not isinstance(part, BodyPartReader):
                 raise ValueError("a form in a form")
             if part.name == "photo":
@@ -69,11 +68,9 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
 
 
 async def _bytes(part: BodyPartReader, limit: int) -> bytes:
-    value = b""
-    while chunk := await part.read_chunk(CHUNK):
-        value += chunk
-        if len(value) > limit:
-            raise web.HTTPRequestEntityTooLarge(max_size=limit, text=text("photo.too_large"))
+    value = await read_field(part, limit)
+    if value is None:
+        raise web.HTTPRequestEntityTooLarge(max_size=limit, text=text("photo.too_large"))
     return value
 
 

@@ -11,9 +11,12 @@ from daemon.index.database import Database
 from daemon.index.people.assignments import is_taken_back
 from daemon.index.scans import ScanRow, dated_before, find_scan
 from daemon.outputs.catalogue import text
+from daemon.pipeline.slice_options import WINDOWS
+from daemon.report import Report
+from daemon.report_parts import Matrix
 from viewer.scans.files import IMAGE, Held
 
-VIEW_WINDOWS = 5  # presets; the catalogue names them
+VIEW_WINDOWS = len(WINDOWS)
 
 
 @dataclass(frozen=True)
@@ -56,57 +59,53 @@ class View:
 def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool) -> View | None:
     """What is needed to show a revision; None if its files are gone or it tells no slices."""
     report = scan.report
-    slices = report.get("slices")
-    if not slices or "overlay.png" not in held:
+    slices = report.slices
+    if slices is None or "overlay.png" not in held:
         return None
     base, query = f"/scans/{scan.scan_id}", f"?revision={scan.revision}"
-    count = report["input"]["shape"][slices["axis"]]
-    areas = _shown_order(slices["areas_px"] or [0] * count, slices["reversed"])
+    count = report.input.shape[slices.axis]
+    areas = _shown_order(slices.areas_px or (0,) * count, slices.reversed)
 
     def address(*roles: str) -> str:
         """Where the first of these files is that the scan has, or ''."""
         there = [role for role in roles if role in held]
         return f"{base}/files/{there[0]}{query}" if there else ""
 
-    is_picture = report["input"]["kind"] == "image"
+    is_picture = report.input.kind == "image"
     return View(
-        base,
-        query,
-        "" if is_picture else address("flair.nii.gz", IMAGE),
-        "" if is_picture else address("seg.nii.gz"),
-        slices["plane"],
-        slices["axis"],
-        count,
-        max(range(count), key=areas.__getitem__) if any(areas) else count // 2,
-        areas,
-        report["input"]["orientation"] is not None,
-        nose_left,
-        _unit(report),
-        address("overlay.png"),
+        base=base,
+        revision=query,
+        image="" if is_picture else address("flair.nii.gz", IMAGE),
+        mask="" if is_picture else address("seg.nii.gz"),
+        plane=slices.plane,
+        axis=slices.axis,
+        count=count,
+        slice=max(range(count), key=areas.__getitem__) if any(areas) else count // 2,
+        areas=areas,
+        letters=report.input.orientation is not None,
+        nose_left=nose_left,
+        unit=_unit(report),
+        still=address("overlay.png"),
     )
 
 
-def shown_slice(report: dict[str, Any], index: int | None) -> int | None:
+def shown_slice(report: Report, index: int | None) -> int | None:
     """A slice of the file's order in the order of the pictures, from 0; None if not known."""
-    slices = report.get("slices")
-    if index is None or not slices:
+    slices = report.slices
+    if index is None or slices is None:
         return index
-    count: int = report["input"]["shape"][slices["axis"]]
-    return count - 1 - index if slices["reversed"] else index
+    return report.input.shape[slices.axis] - 1 - index if slices.reversed else index
 
 
-def _shown_order(areas: list[int], is_reversed: bool) -> tuple[int, ...]:
-    return tuple(areas[::-1] if is_reversed else areas)
+def _shown_order(areas: tuple[int, ...], is_reversed: bool) -> tuple[int, ...]:
+    return areas[::-1] if is_reversed else areas
 
 
-def _unit(report: dict[str, Any]) -> str:
-    if report["input"]["spacing_mm"] is None:
+def _unit(report: Report) -> str:
+    if report.input.spacing_mm is None:
         return ""
-    assumed = any(note["code"] == "units_unknown" for note in report["quality"])
+    assumed = report.has_note("units_unknown")
     return text("canvas.mm_assumed" if assumed else "canvas.mm")
-
-
-Matrix = list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,8 @@ async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:
     """
     if scan.patient_id == UNASSIGNED:
         return None
-    told = (scan.report.get("change") or {}).get("prior_scan_id")
-    found = await find_scan(index, told) if told else None
+    change = scan.report.change
+    found = await find_scan(index, change.prior_scan_id) if change else None
     if found is None or found.patient_id != scan.patient_id:
         found = None
     if found is not None and not await is_taken_back(index, found.scan_id):
@@ -140,6 +139,6 @@ async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:
 
 def align(later: ScanRow, earlier: ScanRow) -> Alignment:
     """How the later scan lies over the earlier one, if its report tells."""
-    change = later.report.get("change") or {}
-    is_of_both = change.get("prior_scan_id") == earlier.scan_id
-    return Alignment(change.get("to_prior_ras_mm") if is_of_both else None)
+    change = later.report.change
+    is_of_both = change is not None and change.prior_scan_id == earlier.scan_id
+    return Alignment(change.to_prior_ras_mm if change and is_of_both else None)

@@ -46,14 +46,14 @@ async def show_compare(request: web.Request) -> web.StreamResponse:
 
 
 async def _pair(request: web.Request, first: ScanRow, second: ScanRow) -> dict[str, Any]:
-    change = second.report.get("change") or {}
-    is_told = change.get("prior_scan_id") == first.scan_id
+    change = second.report.change
+    is_told = change is not None and change.prior_scan_id == first.scan_id
     return {
         "pair": [(scan, moment_words(scan.acquired_at)) for scan in (first, second)],
         "views": [await _view(request, scan) for scan in (first, second)],
         "alignment": align(second, first),
         "rows": _rows(first, second),
-        "change": change["words"] if is_told else text("compare.not_compared"),
+        "change": change.words if change and is_told else text("compare.not_compared"),
         "windows": VIEW_WINDOWS,
     }
 

@@ -16,9 +16,8 @@ from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
 from viewer.lookups import asked_scan
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
 from viewer.templating import check_csrf, render
-from viewer.uploads_streaming import CHUNK, FORM, Meter
+from viewer.uploads_streaming import FORM, MEGABYTE, Meter, in_time, pieces, read_field
 
-MEGABYTE = 10**6
 LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
 LONGEST_COMMENT = 2000  # characters
 ACCEPTS = {"image": ".png", "nifti": ".nii,.gz", "dicom": ".nii,.gz,.dcm"}  # by kind of scan
@@ -41,7 +40,7 @@ async def correction_values(
 ) -> dict[str, Any]:
     """What the page shows of corrected masks, and the form for another one."""
     sent = [await _sent(request, each) for each in corrections]
-    kind = scan.report["input"]["kind"]
+    kind = scan.report.input.kind
     is_there = scan.finding != "not_judged" and scan.removed_at is None
     return {
         "corrections": sent,
@@ -104,7 +103,7 @@ async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[d
     """The fields, which come before the file, and the name under which that is kept."""
     reader = await request.multipart()
     fields: dict[str, str] = {}
-    while (part := await reader.next()) is not None:
+    while (part := await in_time(reader.next())) is not None:
         if not isinstance(part, BodyPartReader):
             raise web.HTTPBadRequest(text=text("corrections.damaged"))
         if part.name != "mask":
@@ -126,11 +125,9 @@ def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
 
 
 async def _field(part: BodyPartReader) -> str:
-    value = b""
-    while chunk := await part.read_chunk():
-        value += chunk
-        if len(value) > LONGEST_FIELD:
-            raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
+    value = await read_field(part, LONGEST_FIELD)
+    if value is None:
+        raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
     return value.decode("utf-8", "replace")
 
 
@@ -139,9 +136,9 @@ async def _keep(request: web.Request, scan: ScanRow, part: BodyPartReader, meter
     outbox = request.app[SETTINGS].daemon.outbox
     upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename or "")
     try:
-        while chunk := await part.read_chunk(CHUNK):
-            meter.add(len(chunk))
-            await asyncio.to_thread(upload.write, chunk)
+        async for piece in pieces(part.read_chunk):
+            meter.add(len(piece))
+            await asyncio.to_thread(upload.write, piece)
         return await asyncio.to_thread(upload.keep)
     finally:
         await asyncio.to_thread(upload.abort)
@@ -154,12 +151,12 @@ async def _sent(request: web.Request, correction: Correction) -> Sent:
         state is State.REJECTED or (state is None and reason is not None)
     )
     return Sent(
-        correction.corrected_by,
-        moment_words(correction.at),
-        correction.comment,
-        (reason or "") if is_refused else _became(correction, state),
-        is_refused,
-        correction.revision is None and not is_refused,
+        by=correction.corrected_by,
+        at=moment_words(correction.at),
+        comment=correction.comment,
+        became=(reason or "") if is_refused else _became(correction, state),
+        is_refused=is_refused,
+        is_open=correction.revision is None and not is_refused,
     )
 
 

@@ -5,14 +5,13 @@ Addresses name roles, never files: `seg.nii.gz`, or `source-3` for the third dro
 
 import asyncio
 import os
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import RawIOBase
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from aiohttp import hdrs, web
+from zipstream import ZipStream
 
 from daemon.drops import SOURCE
 from daemon.index.scans import ScanRow
@@ -169,7 +168,7 @@ def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
     return path if inside and path.is_file() else None
 
 
-CHUNK = 1 << 20
+PIECES = 16  # of 64 kB, made and sent at a time
 
 
 async def send_zip(request: web.Request) -> web.StreamResponse:
@@ -180,15 +179,17 @@ async def send_zip(request: web.Request) -> web.StreamResponse:
     files = await asyncio.to_thread(_files, outbox, folder)
     if not files:
         raise web.HTTPNotFound(text=text("fault.no_files"))
+    archive = await asyncio.to_thread(zipped, folder, files)
     response = web.StreamResponse(
         headers={
             hdrs.CONTENT_TYPE: "application/zip",
+            hdrs.CONTENT_LENGTH: str(len(archive)),
             hdrs.CONTENT_DISPOSITION: f'attachment; filename="{scan.scan_id}.zip"',
         }
     )
     await response.prepare(request)
-    pieces = zipped(folder, files)
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+    pieces = iter(archive)
+    while piece := await asyncio.to_thread(_joined, pieces):
         await response.write(piece)
     await response.write_eof()
     return response
@@ -201,34 +202,15 @@ def _files(outbox: Path, folder: Path) -> list[Path]:
     return [path for path in files if path.resolve().is_relative_to(root)]
 
 
-class _Drain(RawIOBase):
-    """What a zip writes to; it can't be sought in, so sizes follow each file."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        self._pieces.append(bytes(content))
-        return len(content)
-
-    def take(self) -> bytes:
-        """What has been written since the last time."""
-        content = b"".join(self._pieces)
-        self._pieces.clear()
-        return content
+def zipped(folder: Path, files: list[Path]) -> ZipStream:
+    """A zip of these files, stored as they are, named by their paths in `folder`."""
+    archive = ZipStream(sized=True)
+    for file in files:
+        name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
+        archive.add_path(file, name, recurse=False)
+    return archive
 
 
-def zipped(folder: Path, files: list[Path]) -> Iterator[bytes]:
-    """The bytes of a zip of these files, stored as they are, named by their paths in `folder`."""
-    drain = _Drain()
-    with zipfile.ZipFile(drain, "w", zipfile.ZIP_STORED) as archive:
-        for file in files:
-            name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
-            with archive.open(name, "w", force_zip64=True) as entry, file.open("rb") as content:
-                while chunk := content.read(CHUNK):
-                    entry.write(chunk)
-                    yield drain.take()
-    yield drain.take()
+def _joined(pieces: Iterator[bytes]) -> bytes:
+    """The next megabyte at most; nothing at the end."""
+    return b"".join(islice(pieces, PIECES))

@@ -17,6 +17,7 @@ from daemon.records.overrides import (
     spacing_of,
     wants_spacing,
 )
+from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
 from viewer.lookups import asked_scan
 from viewer.sessions import INDEX, RECORDS, signer
@@ -35,18 +36,23 @@ async def take_date(request: web.Request, typed: str) -> ScanRow:
     scan = await asked_scan(request)
     try:
         await enter_date(
-            request.app[INDEX], request.app[RECORDS], scan, typed, signer(request), date.today()
+            request.app[INDEX],
+            request.app[RECORDS],
+            scan=scan,
+            typed=typed,
+            who=signer(request),
+            today=date.today(),
         )
     except WrongDate as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     return scan
 
 
-def date_words(report: dict[str, Any], entered: EnteredDate | None) -> str:
+def date_words(report: Report, entered: EnteredDate | None) -> str:
     """Who entered the date of a scan, and whether the result has it already."""
     if not wants_date(report) or entered is None:
         return ""
-    is_in = (report.get("date_entered") or "") == entered.acquired_on
+    is_in = (report.date_entered or "") == entered.acquired_on
     return _entered_words(entered, bool(entered.acquired_on), is_in)
 
 
@@ -100,10 +106,10 @@ async def spacing_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
 
 
 def _is_picture(scan: ScanRow) -> bool:
-    return bool(scan.report["input"]["kind"] == "image")
+    return scan.report.input.kind == "image"
 
 
-def _words(report: dict[str, Any], entered: EnteredSpacing | None) -> str:
+def _words(report: Report, entered: EnteredSpacing | None) -> str:
     """Who entered it, and whether the result has it already."""
     if entered is None:
         return ""

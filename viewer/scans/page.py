@@ -1,6 +1,7 @@
 """The page of one scan: whose it is, what was found, the canvas, numbers, revisions, files."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -34,6 +35,8 @@ from daemon.outputs.wording import (
     spacing_words,
     study_words,
 )
+from daemon.report import Report
+from daemon.report_parts import Lesion, Point
 from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
@@ -59,7 +62,7 @@ class LesionLine:
     side: str
     place: str
     slice: int | None
-    centre: list[float] | None
+    centre: Point | None
     mean_probability: str
 
     @property
@@ -68,36 +71,34 @@ class LesionLine:
         return not_known() if self.slice is None else str(self.slice + 1)
 
 
-def lesion_line(report: dict[str, Any], lesion: dict[str, Any]) -> LesionLine:
+def lesion_line(report: Report, lesion: Lesion) -> LesionLine:
     """One lesion of a report as a row."""
-    probability = lesion.get("mean_probability")
+    probability = lesion.mean_probability
     return LesionLine(
-        lesion["id"],
-        lesion_size(lesion),
-        diameter_words(lesion),
-        SIDES[lesion["side"]],
-        place_words(lesion),
-        shown_slice(report, lesion.get("largest_slice")),
-        lesion.get("centroid_ras_mm"),
-        not_known() if probability is None else f"{probability:.2f}",
+        number=lesion.id,
+        size=lesion_size(lesion),
+        diameters=diameter_words(lesion),
+        side=SIDES[lesion.side],
+        place=place_words(lesion),
+        slice=shown_slice(report, lesion.largest_slice),
+        centre=lesion.centroid_ras_mm,
+        mean_probability=not_known() if probability is None else f"{probability:.2f}",
     )
 
 
-def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(report: Report) -> list[tuple[str, str]]:
     """Pairs of a label and its words; none of a scan that was not judged."""
-    if report["finding"] == "not_judged":
+    if report.finding == "not_judged":
         return []
-    lesions = report["lesions"]
-    told = [
-        (text("label.volume" if report["volume_ml"] is not None else "label.size"), _size(report))
-    ]
+    lesions = report.lesions
+    told = [(text("label.volume" if report.volume_ml is not None else "label.size"), _size(report))]
     if lesions:
         first = lesions[0]
         count = "1" if len(lesions) == 1 else text("scan.largest_shown", count=len(lesions))
         told += [
             (text("label.diameters"), diameter_words(first)),
-            (text("label.side"), SIDES[first["side"]]),
-            (text("label.lobe"), first.get("lobe_words", text("lobe.unknown"))),
+            (text("label.side"), SIDES[first.side]),
+            (text("label.lobe"), first.lobe_words or text("lobe.unknown")),
             (text("scan.crosses"), _crossing(first)),
             (text("label.lesions"), count),
         ]
@@ -109,25 +110,23 @@ def facts(report: dict[str, Any]) -> list[tuple[str, str]]:
     return told
 
 
-def notes_beside(report: dict[str, Any]) -> tuple[list[str], int]:
+def notes_beside(report: Report) -> tuple[list[str], int]:
     """The first doubts of a report in words, and how many more there are."""
-    notes = [str(note["message"]) for note in report["quality"]] or [
-        text("report.nothing_doubtful")
-    ]
+    notes = report.sentences or [text("report.nothing_doubtful")]
     return notes[:MOST_NOTES], max(0, len(notes) - MOST_NOTES)
 
 
-def _size(report: dict[str, Any]) -> str:
+def _size(report: Report) -> str:
     limits = range_words(report)
     size = size_words(report)
     return text("scan.size_with_range", size=size, range=limits) if limits else size
 
 
-def _crossing(lesion: dict[str, Any]) -> str:
-    crosses = lesion.get("crosses_midline")
+def _crossing(lesion: Lesion) -> str:
+    crosses, reach = lesion.crosses_midline, lesion.across_midline_mm
     if crosses is None:
         return not_known()
-    reach = lesion.get("across_midline_mm")
+    reach = lesion.across_midline_mm
     if crosses and reach is not None:
         return text("scan.crosses_yes", mm=reach)
     return text("scan.crosses_no")
@@ -158,27 +157,26 @@ def _line(scan: ScanRow, is_newest: bool) -> RevisionLine:
 def _why(scan: ScanRow) -> str:
     if scan.revision == 1:
         return text("revision.first")
-    notes = scan.report["quality"]
-    why = [str(note["message"]) for note in notes if note["code"] in WHY_REVISED]
+    why = [note.message for note in scan.report.quality if note.code in WHY_REVISED]
     return " ".join(why) or text("revision.replaces")
 
 
-def technical_lines(report: dict[str, Any]) -> list[tuple[str, str]]:
+def technical_lines(report: Report) -> list[tuple[str, str]]:
     """Pairs of a label and its words."""
-    given, model = report["input"], report["model"]
+    given, model = report.input, report.model
     return [
         (
             text("label.scan"),
-            text("scan.scan_words", scan=report["scan_id"], revision=report["revision"]),
+            text("scan.scan_words", scan=report.scan_id, revision=report.revision),
         ),
         (text("scan.network"), network_words(report)),
-        (text("scan.threshold"), str(model["threshold"])),
-        (text("label.description"), given["description"] or not_known()),
-        (text("scan.shape"), _numbers(given["shape"], "{:d}")),
+        (text("scan.threshold"), str(model.threshold)),
+        (text("label.description"), given.description or not_known()),
+        (text("scan.shape"), _numbers(given.shape, "{:d}")),
         (text("scan.spacing"), spacing_words(report)),
-        (text("scan.orientation"), given["orientation"] or not_known()),
-        (text("scan.sha256"), _short(given["sha256"])),
-        (text("scan.seconds"), _seconds(report["seconds"])),
+        (text("scan.orientation"), given.orientation or not_known()),
+        (text("scan.sha256"), _short(given.sha256)),
+        (text("scan.seconds"), _seconds(report.seconds.by_step())),
     ]
 
 
@@ -186,13 +184,11 @@ def _short(digest: str | None) -> str:
     return digest[:HASH_CHARACTERS] if digest else not_known()
 
 
-def _numbers(values: list[Any] | None, form: str) -> str:
-    if not values or None in values:
-        return not_known()
+def _numbers(values: Iterable[int], form: str) -> str:
     return TIMES.join(form.format(value) for value in values)
 
 
-def _seconds(seconds: dict[str, float]) -> str:
+def _seconds(seconds: Mapping[str, float]) -> str:
     stages = words("stage")
     return ", ".join(f"{stages.get(part, part)} {value:.1f}" for part, value in seconds.items())
 
@@ -249,12 +245,12 @@ def _found(scan: ScanRow) -> dict[str, Any]:
         "study": study_words(scan.study_date, scan.accession),
         "sentence": finding_sentence(report),
         "facts": facts(report),
-        "range_meaning": text("report.range_meaning") if report.get("volume_ml_range") else "",
+        "range_meaning": text("report.range_meaning") if report.volume_ml_range else "",
         "notes_beside": notes,
         "notes_more": more,
-        "notes": [note["message"] for note in report["quality"]],
-        "lesions": [lesion_line(report, lesion) for lesion in report["lesions"]],
-        "series": report["input"].get("series", []),
+        "notes": report.sentences,
+        "lesions": [lesion_line(report, lesion) for lesion in report.lesions],
+        "series": report.input.series or (),
         "technical": technical_lines(report),
         "removed": moment_words(scan.removed_at) if scan.removed_at else "",
     }

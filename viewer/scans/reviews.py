@@ -11,7 +11,7 @@ from daemon.index.people.reviews import Decision, Review, add_review, reviews_of
 from daemon.index.scans import ScanRow, revisions_of
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import moment_words
-from daemon.records.reviews import drawn_by, is_corrected
+from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_scan, known_patients
 from viewer.scans.corrections import correction_values
@@ -76,14 +76,13 @@ def statement(review: Review, judged: int) -> Statement:
 
 def mask_words(scan: ScanRow, revisions: list[ScanRow]) -> str:
     """Who drew the newest mask, where that is not plainly the network's only one."""
-    if is_corrected(scan.report):
-        mask = scan.report["mask"]
-        by, at, dice = mask["by"], moment_words(mask["at"]), mask["agreement"]["dice"]
+    if mask := scan.report.mask:
+        by, at, dice = mask.by, moment_words(mask.at), mask.agreement.dice
         return text("review.mask_corrected", by=by, at=at, dice=dice)
-    drawn = next((row.report["mask"] for row in revisions if is_corrected(row.report)), None)
+    drawn = next((row.report.mask for row in revisions if row.report.mask), None)
     if drawn is None:
         return ""
-    return text("review.mask_replaced", by=drawn["by"])
+    return text("review.mask_replaced", by=drawn.by)
 
 
 NEWS = {  # by whether it is about an older mask, and whether there is a comment
@@ -168,8 +167,16 @@ async def take_statement(
         fields = {"decision": decision, "reason": reason, "comment": comment}
         news = news_since(seen, scan, reviews, corrections)
         return Late(now_seen, news, fields | {"revision": about[0]})
-    said = (scan.scan_id, about[0], decision, comment, signer(request), reason, about[1])
-    await add_review(request.app[RECORDS], *said)
+    await add_review(
+        request.app[RECORDS],
+        scan.scan_id,
+        about[0],
+        decision,
+        comment=comment,
+        reviewer=signer(request),
+        reason=reason,
+        drawn_by=about[1],
+    )
     return None
 
 
@@ -209,7 +216,16 @@ async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Res
         "news": late.news,
         "is_older": about != late.now_seen.revision,
         "said": statement(
-            Review(scan.scan_id, about, fields["decision"], "", "", "", fields["reason"]), about
+            Review(
+                scan_id=scan.scan_id,
+                revision=about,
+                decision=fields["decision"],
+                comment="",
+                reviewer="",
+                at="",
+                reason=fields["reason"],
+            ),
+            about,
         ).said,
         "fields": fields | {"seen": late.now_seen.token},
     }

@@ -1,6 +1,7 @@
 """Slices as PNG for browsers without WebGL2, and thumbnails for lists."""
 
 import asyncio
+import json
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -105,6 +106,13 @@ def asked_look(request: web.Request) -> Look:
     if look.window not in WINDOWS or look.marks not in MARKS or not 0 <= look.opacity <= 1:
         raise web.HTTPNotFound(text=text("intake.no_slice"))
     return look
+
+
+async def send_windows(_: web.Request) -> web.StreamResponse:
+    """`/static/window_shares.js`: the presets for windows.js, from where our slices have them."""
+    shares = {number: (window.black, window.white) for number, window in WINDOWS.items()}
+    text = f"export const SHARES = {json.dumps(shares)};\n"
+    return web.Response(text=text, content_type="text/javascript")
 
 
 SIZE = 96  # pixels, of the longer edge

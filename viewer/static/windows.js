@@ -1,6 +1,7 @@
-// Window presets: what of the head's brightness is black and what is white (see daemon/pipeline/slice_drawing.py).
+// Window presets: what of the head's brightness is black and what is white.
 
-const SHARES = { 1: [0, 1], 2: [0, 0.6], 3: [0, 1.6], 4: [0.25, 0.85], 5: [0.5, 1] };
+import { SHARES } from "./window_shares.js"; // made by the viewer from daemon/pipeline/slice_options.py
+
 const MOST = 200000; // voxels that are looked at
 const HEAD_LEVEL = 0.2; // of the bright end: above it is head, below it is air
 

@@ -209,19 +209,19 @@ def lines_of(scans: tuple["Understood", ...], send: set[str] | None) -> list[Sca
         wants_scale = glance is not None and glance.spacing_mm is None
         lines.append(
             ScanLine(
-                scan.key,
-                scan.group,
-                scan.group not in seen,
-                scan.label,
-                scan_words(scan),
-                glance is not None,
-                fault_words(scan),
-                series_title(scan),
-                series_lines(scan),
-                glance is not None if send is None else scan.group in send,
-                glance is not None and glance.acquired_at is None,
-                wants_scale,
-                glance is not None and glance.kind == "image",
+                key=scan.key,
+                group=scan.group,
+                is_first=scan.group not in seen,
+                label=scan.label,
+                words=scan_words(scan),
+                readable=glance is not None,
+                fault=fault_words(scan),
+                series_title=series_title(scan),
+                series=series_lines(scan),
+                sent=glance is not None if send is None else scan.group in send,
+                wants_date=glance is not None and glance.acquired_at is None,
+                wants_spacing=wants_scale,
+                is_picture=glance is not None and glance.kind == "image",
             )
         )
         seen.add(scan.group)

@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote
 
 import aiohttp_jinja2
@@ -14,7 +12,6 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED, State, readable
 from daemon.index.inventory import SentDrop, drops_of_upload
 from daemon.index.people.patients import Patient, find_patient
-from daemon.intake.inbox_scan import NameRules
 from daemon.intake.uploads import NotHeld
 from daemon.outputs.catalogue import text
 from viewer.health import stopped_sentence
@@ -22,8 +19,15 @@ from viewer.lookups import known_patients
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
 from viewer.templating import CSRF_HEADER, FINDINGS, STATES, check_csrf, render
 from viewer.upload.form import choices, form_of
-from viewer.upload.staging import DESK, Sent, Upload, refuse_when_full, refuse_without_inbox
-from viewer.uploads_streaming import CHUNK, MEGABYTE, Meter, Place, in_time, receive
+from viewer.upload.staging import (
+    DESK,
+    MOST_FILES,
+    Sent,
+    Upload,
+    refuse_when_full,
+    refuse_without_inbox,
+)
+from viewer.uploads_streaming import receive, receive_file
 
 
 async def show_upload(request: web.Request) -> web.StreamResponse:
@@ -41,7 +45,7 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
 
 async def place_upload(request: web.Request) -> int:
     """Stream the files of a multipart request into the inbox as one drop; how many they were."""
-    settings = request.app[SETTINGS]
+    desk = request.app[DESK]
     await refuse_without_inbox(request.app)
     await refuse_when_full(request)
 
@@ -54,9 +58,7 @@ async def place_upload(request: web.Request) -> int:
             raise web.HTTPBadRequest(text=text("fault.no_patient"))
         return patient.patient_id
 
-    daemon, limit = settings.daemon, settings.viewer.max_upload_mb * MEGABYTE
-    rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
-    return await receive(request, Place(daemon.inbox, rules, limit), folder_of)
+    return await receive(request, desk.hold, desk.meter(), folder_of)
 
 
 async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
@@ -121,7 +123,15 @@ def _line(patient: Patient, drop: SentDrop) -> SentLine:
     resting = drop.state is State.WAITING and not drop.rested
     words = text("upload.resting") if resting else STATES[drop.state]
     finding = FINDINGS.get(drop.finding, "")
-    return SentLine(patient, label, drop.state, words, drop.reason, drop.scan_id, finding)
+    return SentLine(
+        patient=patient,
+        label=label,
+        state=drop.state,
+        words=words,
+        reason=drop.reason,
+        scan_id=drop.scan_id,
+        finding=finding,
+    )
 
 
 def _count(files: int) -> str:
@@ -150,14 +160,11 @@ async def take(request: web.Request) -> web.StreamResponse:
     name = request.headers.get(NAME_HEADER, "")
     if not name or len(name) > LONGEST_NAME:
         raise web.HTTPBadRequest(text=text("upload.bad_name"))
-    meter = Meter(request.app[DESK].settings.viewer.max_upload_mb * MEGABYTE, upload.received)
-    meter.announce(request.content_length)
+    upload.meter.announce(request.content_length)
     await refuse_when_full(request)
-    try:
-        stream, target = await asyncio.to_thread(upload.held.open, unquote(name))
-    except NotHeld as error:
-        raise web.HTTPConflict(text=str(error)) from None
-    await _receive(request, upload, meter, stream, target)
+    if upload.held.count >= MOST_FILES:
+        raise web.HTTPConflict(text=f"An upload may hold {MOST_FILES} files at most.")
+    await receive_file(upload.held, unquote(name), request.content.read, upload.meter)
     return web.Response(status=204)
 
 
@@ -190,33 +197,3 @@ def asked_upload(request: web.Request) -> Upload:
 
 def _check(request: web.Request) -> None:
     check_csrf(request[SESSION], request.headers.get(CSRF_HEADER, ""))
-
-
-async def _receive(
-    request: web.Request, upload: Upload, meter: Meter, stream: BinaryIO, target: Path
-) -> None:
-    """Stream the body to the disk; after any failure nothing of it is left or counted."""
-    count = 0
-    try:
-        with stream:
-            async for chunk in _chunks(request):
-                count += len(chunk)
-                upload.received += len(chunk)
-                meter.add(len(chunk))
-                await asyncio.to_thread(upload.held.write, stream, chunk)
-            await asyncio.to_thread(upload.held.keep, stream, target)
-    except NotHeld as error:  # it was given up meanwhile
-        raise web.HTTPNotFound(text=str(error)) from None
-    except BaseException:
-        upload.received -= count
-        await asyncio.to_thread(upload.held.drop, target)
-        raise
-
-
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it comes, for as long as it comes."""
-    while True:
-        chunk = await in_time(request.content.read(CHUNK))
-        if not chunk:
-            return
-        yield chunk

@@ -10,18 +10,22 @@ from aiohttp import web
 
 from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
-from daemon.intake.uploads import Held, clear_held, hold
+from daemon.intake.uploads import Held, NotHeld, clear_held, hold
 from daemon.operations.status import has_room
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance, Settings
+from viewer.live_updates import in_background
 from viewer.sessions import INDEX, SETTINGS
+from viewer.uploads_streaming import MEGABYTE, Meter
 
 if TYPE_CHECKING:
     from daemon.intake.upload_preview import Understood
 
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
+MOST_HELD = 12  # uploads that wait to be sent, of everybody together
+MOST_FILES = 5000  # in one of them
 MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
@@ -30,11 +34,11 @@ MOST_SENT = 20  # uploads that a person sees the state of
 
 @dataclass
 class Upload:
-    """One upload that somebody fills. received: bytes so far, of half files too."""
+    """One upload that somebody fills."""
 
     held: Held
     session: str
-    received: int = 0
+    meter: Meter
     scans: tuple["Understood", ...] = ()
 
 
@@ -64,14 +68,24 @@ class Desk:
         daemon = self.settings.daemon
         return NameRules(daemon.ignore_names, daemon.wait_suffixes)
 
+    def hold(self) -> Held:
+        """An upload beside the inbox. Raises OSError without an inbox."""
+        return hold(self.settings.daemon.inbox, self.rules)
+
+    def meter(self) -> Meter:
+        """Counts the bytes of one upload."""
+        return Meter(self.settings.viewer.max_upload_mb * MEGABYTE)
+
     async def begin(self, session: str) -> Upload:
         """A new upload of a session. Raises NotHeld, OSError."""
         own = [upload for upload in self.uploads.values() if upload.session == session]
         if len(own) >= MOST_OPEN:  # it was left without being sent or given up
             self.forget(own[0])
             await asyncio.to_thread(own[0].held.cancel)
-        held = await asyncio.to_thread(hold, self.settings.daemon.inbox, self.rules)
-        upload = Upload(held, session)
+        if len(self.uploads) >= MOST_HELD:
+            raise NotHeld("Too many uploads wait to be sent: please try again in an hour.")
+        held = await asyncio.to_thread(self.hold)
+        upload = Upload(held, session, self.meter())
         self.uploads[held.name] = upload
         return upload
 
@@ -125,9 +139,8 @@ async def keep_desk(app: web.Application) -> AsyncIterator[None]:
     desk = app[DESK] = Desk(app[SETTINGS])
     inbox = app[SETTINGS].daemon.inbox
     await asyncio.to_thread(clear_held, inbox, 0.0)
-    sweeper = asyncio.create_task(_sweep(desk))
-    yield
-    sweeper.cancel()
+    async with in_background(_sweep(desk)):
+        yield
     desk.slot.close()
 
 

@@ -121,15 +121,15 @@ async def asked_of(request: web.Request, address: Address) -> Asked | None:
 async def _filters(request: web.Request, address: Address, typed: str) -> Filters:
     since, until = arrival(request, address)
     return Filters(
-        STATES_OF.get(address.state, ()),
-        address.finding,
-        address.flag,
-        address.side,
-        bool(address.unreviewed),
-        since,
-        until,
-        await find_patients(request.app[JOINED], typed) if typed else None,
-        typed if typed and await begins_accession(request.app[JOINED], typed) else "",
+        states=STATES_OF.get(address.state, ()),
+        finding=address.finding,
+        flag=address.flag,
+        side=address.side,
+        is_unreviewed=bool(address.unreviewed),
+        arrived_since=since,
+        arrived_until=until,
+        patients=await find_patients(request.app[JOINED], typed) if typed else None,
+        accession=typed if typed and await begins_accession(request.app[JOINED], typed) else "",
     )
 
 

@@ -4,12 +4,10 @@ Each page does so for the newest rows before it is shown; after a rebuild there 
 """
 
 import asyncio
-import contextlib
-import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import aiohttp_jinja2
 from aiohttp import web
@@ -21,6 +19,8 @@ from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
 from daemon.outputs.wording import moment_words
+from daemon.report import Brief, read_brief
+from viewer.live_updates import in_background
 from viewer.patients.fields import amount_words
 from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS
@@ -71,25 +71,25 @@ def line_of(row: Row) -> Line:
 
     Whoever was judged has a picture while the files are there: no disk is asked for each row.
     """
-    brief = json.loads(row.brief) if row.brief else None
+    brief = read_brief(row.brief) if row.brief else None
     return Line(
-        row.row_id,
-        row.patient_key or "",
-        row.patient_name,
-        row.patient_id,
-        moment_words(row.acquired_at) if brief else "",
-        moment_words(row.arrived_at),
-        row.state,
-        _state_words(row),
-        row.reason or "",
-        row.scan_id or "",
-        FINDINGS[brief["finding"]] if brief else "",
-        found_size(brief) if brief else "",
-        _place(brief) if brief else "",
-        _change(row, brief) if brief else None,
-        _flags(row, brief) if brief else (),
-        _review(row) if brief else "",
-        brief is not None and row.folder is not None and brief["finding"] != "not_judged",
+        row_id=row.row_id,
+        patient_key=row.patient_key or "",
+        patient=row.patient_name,
+        patient_id=row.patient_id,
+        acquired=moment_words(row.acquired_at) if brief else "",
+        arrived=moment_words(row.arrived_at),
+        state=row.state,
+        state_words=_state_words(row),
+        reason=row.reason or "",
+        scan_id=row.scan_id or "",
+        finding=FINDINGS[brief.finding] if brief else "",
+        size=found_size(brief) if brief else "",
+        place=_place(brief) if brief else "",
+        change=_change(row, brief) if brief else None,
+        flags=_flags(row, brief) if brief else (),
+        review=_review(row) if brief else "",
+        has_picture=brief is not None and row.folder is not None and brief.finding != "not_judged",
     )
 
 
@@ -100,37 +100,36 @@ def _state_words(row: Row) -> str:
     return text("state.again", state=state) if row.is_again else state
 
 
-def _place(brief: dict[str, Any]) -> str:
+def _place(brief: Brief) -> str:
     """Side of the largest lesion, and the lobe that holds most of it where that is known."""
-    side = REPORTED_SIDES[brief["side"]] if brief["side"] else ""
-    return ", ".join(part for part in (side, brief["lobe"]) if part)
+    side = REPORTED_SIDES[brief.side] if brief.side else ""
+    return ", ".join(part for part in (side, brief.lobe) if part)
 
 
-def _change(row: Row, brief: dict[str, Any]) -> Change | None:
+def _change(row: Row, brief: Brief) -> Change | None:
     """Against the patient's scan before; '' where nothing was judged."""
-    if brief["finding"] == "not_judged":
+    if brief.finding == "not_judged":
         return None
-    change = brief["change"]
+    change = brief.change
     if change is None:
         is_first = row.is_first and row.patient_id != UNASSIGNED
         said = text("worklist.first_scan" if is_first else "worklist.not_compared")
         return Change(said, said)
-    note = "" if change.get("comparable", True) else text("worklist.not_comparable")
-    ml = change["volume_ml"]
-    amount, is_same = amount_words(ml, change["volume_percent"])
+    note = "" if change.comparable else text("worklist.not_comparable")
+    ml = change.volume_ml
+    amount, is_same = amount_words(ml, change.volume_percent)
     if is_same:
         return Change(text("worklist.same_size"), text("worklist.same_size_words"), note)
     short, said = GREW if ml > 0 else SHRANK
     return Change(text(short, amount=amount), text(said, amount=amount), note)
 
 
-def _flags(row: Row, brief: dict[str, Any]) -> tuple[str, ...]:
+def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
     """The report's doubts; a later twin of another patient, and a judgement that failed."""
-    messages = tuple(str(note["message"]) for note in brief["quality"])
-    said = any(note["code"] == "filed_twice" for note in brief["quality"])
-    twice = (text("note.filed_twice"),) if row.filed_twice and not said else ()
+    is_new = row.filed_twice and not brief.has_note("filed_twice")
+    twice = (text("note.filed_twice"),) if is_new else ()
     again = (text("worklist.again_failed", reason=row.reason),) if row.reason else ()
-    return (*again, *messages, *twice)
+    return (*again, *brief.sentences, *twice)
 
 
 def _review(row: Row) -> str:
@@ -198,11 +197,8 @@ IDLE_SECONDS = 60.0
 
 async def catching_up(app: web.Application) -> AsyncIterator[None]:
     """Cleanup context: the task. It needs the databases, so it begins after them."""
-    task = asyncio.create_task(_keep_up(app))
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with in_background(_keep_up(app)):
+        yield
 
 
 async def _keep_up(app: web.Application) -> None:

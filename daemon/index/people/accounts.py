@@ -12,6 +12,11 @@ from dataclasses import dataclass, field
 
 from daemon.index.database import Database, now
 from daemon.permissions import Role
+from model.errors import GliowatchError
+
+
+class LastAdmin(GliowatchError):
+    """The only admin who can log in would be none any more."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,13 @@ async def set_password(records: Database, account_id: int, password_hash: str) -
 
 
 async def set_enabled(records: Database, account_id: int, enabled: bool) -> None:
-    """Let an account in, or no longer: then its sessions and its tokens end at once."""
+    """Let an account in, or no longer: then its sessions and its tokens end at once.
+
+    Raises LastAdmin.
+    """
     async with records.transaction():
+        if not enabled:
+            await _keep_an_admin(records, account_id)
         await records.change(
             "UPDATE accounts SET enabled = ? WHERE account_id = ?", (enabled, account_id)
         )
@@ -86,10 +96,23 @@ async def set_enabled(records: Database, account_id: int, enabled: bool) -> None
 
 
 async def set_role(records: Database, account_id: int, role: Role) -> None:
-    """Another role, from the next request on."""
+    """Another role, from the next request on. Raises LastAdmin."""
     async with records.transaction():
+        if role is not Role.ADMIN:
+            await _keep_an_admin(records, account_id)
         await records.change(
             "UPDATE accounts SET role = ? WHERE account_id = ?", (role, account_id)
+        )
+
+
+async def _keep_an_admin(records: Database, account_id: int) -> None:
+    """Inside the transaction, so that two admins cannot shut each other out. Raises LastAdmin."""
+    admins = await records.rows(
+        "SELECT account_id FROM accounts WHERE role = ? AND enabled LIMIT 2", (Role.ADMIN,)
+    )
+    if [row["account_id"] for row in admins] == [account_id]:
+        raise LastAdmin(
+            "This is the last admin, so nothing was changed: make another account an admin first."
         )
 
 
@@ -99,13 +122,13 @@ async def _end_all(records: Database, account_id: int) -> None:
 
 def _account(row: sqlite3.Row) -> Account:
     return Account(
-        row["account_id"],
-        row["name"],
-        row["full_name"],
-        Role(row["role"]),
-        bool(row["enabled"]),
-        row["created_at"],
-        row["password_hash"],
+        account_id=row["account_id"],
+        name=row["name"],
+        full_name=row["full_name"],
+        role=Role(row["role"]),
+        enabled=bool(row["enabled"]),
+        created_at=row["created_at"],
+        password_hash=row["password_hash"],
     )
 
 

@@ -3,11 +3,11 @@
 import secrets
 import sqlite3
 from dataclasses import dataclass, fields
-from typing import Any
 
 from daemon.drops import DropKind, State, correction_unit
 from daemon.index.database import Database, now
 from daemon.index.scans import ScanRow, scan_of_row
+from daemon.report import Report
 
 IN_FRONT = 2**63 - 1  # later than any file can have arrived; of equal ones the oldest drop is first
 
@@ -47,7 +47,17 @@ def new_correction(
 ) -> Correction:
     """A correction of now. file: named by the SHA-256 of its bytes, with an ending."""
     key, digest = secrets.token_hex(10), file.partition(".")[0]
-    return Correction(key, scan_id, seen_revision, file, digest, says_empty, comment, by, now())
+    return Correction(
+        correction_key=key,
+        scan_id=scan_id,
+        seen_revision=seen_revision,
+        file=file,
+        sha256=digest,
+        says_empty=says_empty,
+        comment=comment,
+        corrected_by=by,
+        at=now(),
+    )
 
 
 async def add_correction(records: Database, correction: Correction) -> None:
@@ -98,23 +108,23 @@ async def note_refused(records: Database, key: str, reason: str) -> None:
         )
 
 
-async def note_made(records: Database, report: dict[str, Any]) -> None:
+async def note_made(records: Database, report: Report) -> None:
     """It became the revision that this report is of."""
-    mask = report["mask"]
-    agreement = mask["agreement"]
+    mask = report.mask
+    assert mask is not None, "the report of a corrected mask says so"
     async with records.transaction():
         await records.change(
             "UPDATE corrections SET refused = NULL, revision = ?, model_revision = ?,"
             " weights_sha256 = ?, dice = ?, model_ml = ?, corrected_ml = ?"
             " WHERE correction_key = ?",
             (
-                report["revision"],
-                agreement["revision"],
-                report["model"]["weights_sha256"],
-                agreement["dice"],
-                agreement["model_volume_ml"],
-                report["volume_ml"],
-                mask["correction"],
+                report.revision,
+                mask.agreement.revision,
+                report.model.weights_sha256,
+                mask.agreement.dice,
+                mask.agreement.model_volume_ml,
+                report.volume_ml,
+                mask.correction,
             ),
         )
 

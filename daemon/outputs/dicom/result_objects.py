@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import highdicom as hd
 import numpy as np
@@ -19,6 +18,7 @@ from daemon.outputs.dicom.sr import build_sr
 from daemon.outputs.overlay import capture_pictures
 from daemon.outputs.slice_rendering import display
 from daemon.outputs.wording import finding_sentence
+from daemon.report import Report
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import number_lesions
 from model.reading.dicom.frames import OURS
@@ -61,7 +61,7 @@ UNFINISHED = "objects"
 def write_objects(
     volume: Volume,
     segmentation: Segmentation,
-    report: dict[str, Any],
+    report: Report,
     folder: Path,
     before: Path | None = None,
 ) -> Note | None:
@@ -76,8 +76,10 @@ def write_objects(
     made = folder / UNFINISHED
     made.mkdir()
     try:
-        old = _sr_of(before, report["scan_id"])
-        return _write_all(volume, origin, segmentation, report, made, old)
+        old = _sr_of(before, report.scan_id)
+        return _write_all(
+            volume, origin, segmentation=segmentation, report=report, folder=made, before=old
+        )
     except OSError:
         raise
     except Exception:  # highdicom judges the source's headers, and a result is worth more
@@ -98,21 +100,21 @@ def _write_all(
     volume: Volume,
     origin: Origin,
     segmentation: Segmentation,
-    report: dict[str, Any],
+    report: Report,
     folder: Path,
     before: Dataset | None,
 ) -> Note | None:
     """All objects; the reason where a SEG is missing though there is something to mark."""
     content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
     judgement = Judgement(
-        report["scan_id"],
-        report["revision"],
-        report["model"]["name"],
-        report["model"]["weights_sha256"],
-        content,
-        report.get("mask") is not None,
+        scan_id=report.scan_id,
+        revision=report.revision,
+        model=report.model.name,
+        weights_sha256=report.model.weights_sha256,
+        content_sha256=content,
+        corrected=report.mask is not None,
     )
-    name, seg, doubt = report["scan_id"], None, None
+    name, seg, doubt = report.scan_id, None, None
     if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
         try:
             numbered = number_lesions(segmentation.mask, volume.affine)

@@ -11,6 +11,8 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.dicom.seg import ABNORMAL, BRAIN, NEOPLASM
 from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin
 from daemon.outputs.wording import SMALLEST_SHARE
+from daemon.report import Report
+from daemon.report_parts import Lesion
 from model.reading.dicom.frames import OURS
 
 SERIES_NUMBER = 7302
@@ -30,7 +32,7 @@ ML, MM = codes.UCUM.CubicCentimeter, codes.UCUM.Millimeter
 def build_sr(
     origin: Origin,
     seg: hd.seg.Segmentation | None,
-    report: dict[str, Any],
+    report: Report,
     judgement: Judgement,
     before: Dataset | None,
 ) -> sr.ComprehensiveSR:
@@ -39,7 +41,7 @@ def build_sr(
     before: the SR of the revision that this one replaces; it is named as the predecessor.
     """
     groups: list[Any] = [_total(report, judgement)]
-    groups += [_lesion(lesion, origin, seg, judgement) for lesion in report["lesions"]]
+    groups += [_lesion(lesion, origin, seg, judgement) for lesion in report.lesions]
     content = sr.MeasurementReport(
         observation_context=_who(judgement),
         procedure_reported=codes.LN.BrainMRI,
@@ -81,7 +83,7 @@ def _algorithm(judgement: Judgement) -> sr.AlgorithmIdentification:
     return sr.AlgorithmIdentification(judgement.model, judgement.weights_sha256[:16])
 
 
-def _total(report: dict[str, Any], judgement: Judgement) -> Any:
+def _total(report: Report, judgement: Judgement) -> Any:
     tracking = sr.TrackingIdentifier(judgement.uid("whole tumor"), "whole tumor")
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
@@ -89,17 +91,17 @@ def _total(report: dict[str, Any], judgement: Judgement) -> Any:
         finding_category=ABNORMAL,
         finding_sites=[sr.FindingSite(BRAIN)],
         algorithm_id=_algorithm(judgement),
-        measurements=_sizes({VOLUME: (report["volume_ml"], ML)}),
+        measurements=_sizes({VOLUME: (report.volume_ml, ML)}),
     )
 
 
 def _lesion(
-    lesion: dict[str, Any],
+    lesion: Lesion,
     origin: Origin,
     seg: hd.seg.Segmentation | None,
     judgement: Judgement,
 ) -> Any:
-    number = lesion["id"]
+    number = lesion.id
     what: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
             judgement.uid("lesion", number), f"lesion {number}"
@@ -110,9 +112,9 @@ def _lesion(
         "algorithm_id": _algorithm(judgement),
         "measurements": _sizes(
             {
-                VOLUME: (lesion["volume_ml"], ML),
-                LONG_AXIS: (lesion["longest_diameter_mm"], MM),
-                SHORT_AXIS: (lesion["perpendicular_diameter_mm"], MM),
+                VOLUME: (lesion.volume_ml, ML),
+                LONG_AXIS: (lesion.longest_diameter_mm, MM),
+                SHORT_AXIS: (lesion.perpendicular_diameter_mm, MM),
             }
         ),
     }
@@ -125,13 +127,13 @@ def _lesion(
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **what)
 
 
-def _sites(lesion: dict[str, Any]) -> list[sr.FindingSite]:
+def _sites(lesion: Lesion) -> list[sr.FindingSite]:
     """The lobes that hold a share worth a word, on its side; else the brain."""
-    shares = lesion.get("lobes") or {}
+    shares = lesion.lobes or {}
     lobes = [
         LOBES[name] for name, share in shares.items() if name in LOBES and share >= SMALLEST_SHARE
     ]
-    side = SIDES.get(lesion["side"])
+    side = SIDES.get(lesion.side)
     return [sr.FindingSite(site, laterality=side) for site in lobes or [BRAIN]]
 
 

@@ -147,10 +147,10 @@ def seen_as(candidate: Candidate, chosen: Candidate | None, failed: Failures) ->
     is_chosen = candidate is chosen
     number = number_of(header, "SeriesNumber")
     return SeriesSeen(
-        text_of(header, "SeriesDescription"),
-        None if number is None else int(number),
-        text_of(header, "Modality"),
-        len({frame.instance for frame in candidate.stack.frames}),
-        is_chosen,
-        "" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
+        description=text_of(header, "SeriesDescription"),
+        number=None if number is None else int(number),
+        modality=text_of(header, "Modality"),
+        slices=len({frame.instance for frame in candidate.stack.frames}),
+        chosen=is_chosen,
+        reason="" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
     )

@@ -60,7 +60,10 @@ def test_a_misspelt_setting_stops_the_run_with_one_sentence(tmp_path: Path) -> N
     (tmp_path / "settings.toml").write_text("[daemon]\ninbx = 'x'\n")
     done = gliowatch("run", "--once", folder=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "gliowatch: There is no setting named daemon.inbx.\n"
+    assert done.stderr == (
+        f"gliowatch: There is no setting named daemon.inbx in {tmp_path / 'settings.toml'}:"
+        " did you mean daemon.inbox?\n"
+    )
 
 
 def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ NO_UNIT = next((SAMPLES / "TCGA_HT_7616_19940813").iterdir())
 def segmented(scan: Path, target: Path) -> dict[str, Any]:
     (judged,) = segment_once([scan], target, "P", judging_rules(ModelSettings()))
     assert judged.report is not None, judged.reason
-    return judged.report
+    return judged.report.as_json()
 
 
 def measure(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -9,6 +9,7 @@ from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index import ledger, queue
 from daemon.index.database import Database, DatabaseError, now, open_index
 from daemon.index.scans import ScanRow, find_scan, patients_with_content
+from tests.phantoms.reports import make_report
 
 
 @pytest.fixture
@@ -23,7 +24,21 @@ def a_drop(name: str, urgent: bool = False, patient: str = "P", arrived: int = 2
 
 
 def a_scan(scan_id: str) -> ScanRow:
-    return ScanRow(scan_id, 1, "P", b"P/x", "c", "no_tumor", 0.0, None, now(), {"a": 1})
+    return ScanRow(
+        scan_id=scan_id,
+        revision=1,
+        patient_id="P",
+        folder=b"P/x",
+        content_sha256="c",
+        finding="no_tumor",
+        volume_ml=0.0,
+        acquired_at=None,
+        published_at=now(),
+        report_json=REPORT.as_column(),
+    )
+
+
+REPORT = make_report(finding="no_tumor", volume_ml=0.0, lesions=[])
 
 
 async def claimed(index: Database) -> QueuedDrop:
@@ -64,7 +79,7 @@ async def test_a_finished_drop_has_its_scan_and_leaves_the_inbox_later(index: Da
     assert (await ledger.count_states(index))[State.DONE] == 1
     found = await find_scan(index, "s1")
     assert found is not None
-    assert (found.folder, found.report) == (b"P/x", {"a": 1})
+    assert (found.folder, found.report) == (b"P/x", REPORT)
     assert await patients_with_content(index, "c") == {"P"}
     ended = await ledger.ended_in_inbox(index)
     assert [queued.drop.files[0].path for queued in ended] == [b"P/a.nii"]

@@ -12,8 +12,7 @@ from daemon.drops import State
 from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.inventory import mark_removed
-from daemon.index.migrations.index_steps import INDEX
-from daemon.index.migrations.worklist_shape import WORKLIST
+from daemon.index.migrations import INDEX
 from daemon.index.people.patient_search import find_patients
 from daemon.index.people.patients import add_patient
 from daemon.index.people.reviews import Decision, add_review
@@ -22,7 +21,10 @@ from daemon.index.worklist_pages import ORDERS, Asked, Filters, count_changed, p
 from daemon.index.worklist_rows import catch_up, situation_of
 from tests.daemon.index.test_ledger import a_drop, claimed
 from tests.daemon.index.worklist_lists import Lists
+from tests.phantoms.reports import LESION
 from tests.viewer.test_house import scan_row
+
+BEFORE_THE_LIST = 11  # steps
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ async def test_every_order_shows_each_row_once_forward_and_back(lists: Lists) ->
 async def test_filters_and_searches_combine(lists: Lists) -> None:
     await lists.publish("a", "P1", finding="no_tumor", lesions=[], volume_ml=0.0)
     await lists.publish("b", "P2", quality=[{"code": "slices_missing", "message": "m"}])
-    await lists.publish("c", "P3", lesions=[{"side": "left"}])
+    await lists.publish("c", "P3", lesions=[LESION | {"side": "left"}])
     for patient, name in (("P1", "Øster^Ada"), ("P2", "O'Ada 100%"), ("P3", "李小龙")):
         await add_patient(lists.records, patient, {"name": name})
     await catch_up(lists.joined, lists.records)
@@ -187,7 +189,7 @@ async def test_a_row_knows_when_its_files_are_taken_away(lists: Lists) -> None:
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
     path, records = tmp_path / "index.sqlite", tmp_path / "records.sqlite"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("daemon.index.database.INDEX", INDEX[: INDEX.index(WORKLIST)])
+        patch.setattr("daemon.index.database.INDEX", INDEX[:BEFORE_THE_LIST])
         async with open_index(path) as index:
             older = Lists(index, index, index)
             await older.publish("s")

@@ -16,6 +16,7 @@ from daemon.index.people.patients import add_patient
 from daemon.outputs.tables import Hidden
 from daemon.settings import Settings
 from tests.conftest import gliowatch
+from tests.phantoms.reports import INPUT
 from tests.viewer.test_house import lesion, scan_row
 
 ADA, BOB = "Ada Lovelace", "=BOB()"
@@ -40,8 +41,7 @@ CHANGE = {
 
 
 def given(acquired_at: str | None) -> dict[str, Any]:
-    like: dict[str, Any] = scan_row("x", "y").report["input"]
-    return like | {"acquired_at": acquired_at}
+    return INPUT | {"acquired_at": acquired_at}
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ async def test_only_what_was_reviewed_goes_and_it_is_known_to_have_gone(
         scan = await find_scan(index, published["A"])
     assert scan is not None
     assert scan.removed_at is not None
-    assert scan.report["finding"] == "tumor"
+    assert scan.report.finding == "tumor"
 
 
 async def test_for_space_the_oldest_go_until_there_is_enough(

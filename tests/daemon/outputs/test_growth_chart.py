@@ -2,7 +2,6 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,18 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from daemon.outputs.growth_chart import BOTTOM, LEFT, RIGHT, TOP, nice_step, save_growth
+from daemon.report_parts import HistoryEntry
+from tests.phantoms.reports import make_entry
 
 
-def entry(at: str, volume: float, limits: tuple[float, float] | None = None) -> dict[str, Any]:
-    return {
-        "scan_id": "f" * 20,
-        "acquired_at": at,
-        "volume_ml": volume,
-        "volume_ml_range": limits and list(limits),
-    }
-
-
-def drawn(tmp_path: Path, *history: dict[str, Any]) -> NDArray[np.uint8]:
+def drawn(tmp_path: Path, *history: HistoryEntry) -> NDArray[np.uint8]:
     save_growth(history, tmp_path / "growth.png")
     return np.asarray(Image.open(tmp_path / "growth.png").convert("RGB"))
 
@@ -35,7 +27,7 @@ def marks(picture: NDArray[np.uint8]) -> list[int]:
 
 def test_dates_stand_at_their_real_distances(tmp_path: Path) -> None:
     days = ["2024-01-01", "2024-02-01T10:00:00", "2024-12-31"]
-    picture = drawn(tmp_path, *(entry(day, 10) for day in days))
+    picture = drawn(tmp_path, *(make_entry(day, 10) for day in days))
     first, second, third = marks(picture)
     first_day = date(2024, 1, 1)
     passed = (date(2024, 2, 1) - first_day).days + 10 / 24
@@ -45,7 +37,7 @@ def test_dates_stand_at_their_real_distances(tmp_path: Path) -> None:
 
 def test_volumes_and_ranges_stand_at_their_height(tmp_path: Path) -> None:
     """Scale up to 20 ml: the second scan has 10 ml, its range reaches from 5 to 20."""
-    history = (entry("2024-01-01", 2), entry("2024-03-01", 10, (5, 20)))
+    history = (make_entry("2024-01-01", 2), make_entry("2024-03-01", 10, (5, 20)))
     picture = drawn(tmp_path, *history)
     _, column = marks(picture)
     dark = np.flatnonzero((picture[TOP - 8 : BOTTOM - 2, column] == 0).all(axis=1)) + TOP - 8
@@ -56,7 +48,7 @@ def test_volumes_and_ranges_stand_at_their_height(tmp_path: Path) -> None:
 
 def test_it_is_grey_alone_and_keeps_inside_its_frame(tmp_path: Path) -> None:
     history = [
-        entry(f"2023-{month:02}-01", month * 1.5, (month, month * 2)) for month in range(1, 13)
+        make_entry(f"2023-{month:02}-01", month * 1.5, (month, month * 2)) for month in range(1, 13)
     ]
     picture = drawn(tmp_path, *history)
     assert (picture == picture[:, :, :1]).all()
@@ -68,7 +60,9 @@ def test_it_is_grey_alone_and_keeps_inside_its_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize("volumes", [(0, 0), (0.02, 0.03), (1500, 900)])
 def test_any_size_can_be_drawn(tmp_path: Path, volumes: tuple[float, float]) -> None:
     first, second = volumes
-    picture = drawn(tmp_path, entry("2024-01-01", first), entry("2024-01-01T09:00:00", second))
+    picture = drawn(
+        tmp_path, make_entry("2024-01-01", first), make_entry("2024-01-01T09:00:00", second)
+    )
     assert (picture == 0).any()
 
 

@@ -21,8 +21,10 @@ from daemon.outputs.overlay import (
     save_overlay,
 )
 from daemon.outputs.slice_rendering import display
+from daemon.report import Report
 from model.volume import Scale
 from tests.phantoms.heads import ORDERS, Head, Point, head, sphere
+from tests.phantoms.reports import LESION, make_report
 
 AT: Point = (38, 30, 12.5)
 PHANTOM = head(lesion=AT, radius=16)
@@ -30,15 +32,15 @@ ENDS = ((22.0, 30.0, 12.5), (54.0, 30.0, 12.5))  # from left to right through th
 ACROSS = ((38.0, 14.0, 12.5), (38.0, 46.0, 12.5))
 
 
-def report(ends: bool = True, count: int = 1) -> dict[str, Any]:
+def report(ends: bool = True, count: int = 1) -> Report:
     lines: dict[str, Any] = {
         "longest_diameter_ends_ras_mm": ENDS,
         "perpendicular_diameter_ends_ras_mm": ACROSS,
     }
-    lesion: dict[str, Any] = {"longest_diameter_mm": 32.0, "perpendicular_diameter_mm": 32.0}
-    lesions: list[dict[str, Any]] = [{"id": number, **lesion} for number in range(1, count + 1)]
+    lesion = LESION | {"longest_diameter_mm": 32.0, "perpendicular_diameter_mm": 32.0}
+    lesions: list[dict[str, Any]] = [lesion | {"id": number} for number in range(1, count + 1)]
     lesions[0] |= lines if ends else {}
-    return {"scan_id": "abc", "lesions": lesions}
+    return make_report(scan_id="abc", lesions=lesions)
 
 
 def pixels(path: Path) -> NDArray[np.int64]:
@@ -46,7 +48,7 @@ def pixels(path: Path) -> NDArray[np.int64]:
         return np.asarray(picture.convert("RGB")).astype(np.int64)
 
 
-def lesion_picture(folder: Path, phantom: Head, content: dict[str, Any]) -> NDArray[np.int64]:
+def lesion_picture(folder: Path, phantom: Head, content: Report) -> NDArray[np.int64]:
     save_lesions(phantom.volume(), phantom.lesion, content, folder)
     return pixels(folder / "abc_lesion1.png")
 

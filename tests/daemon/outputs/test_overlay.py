@@ -13,6 +13,7 @@ from daemon.outputs.slice_rendering import display
 from model.inference.segmentation import Segmentation
 from model.volume import Kind, Volume
 from tests.phantoms.heads import ORDERS, Head, Point, Shape, head
+from tests.phantoms.reports import make_report
 
 RIGHT_FRONT = head(lesion=(38, 30, 12), radius=16)
 
@@ -162,5 +163,5 @@ def test_every_kind_of_scan_gets_its_files(
     volume = RIGHT_FRONT.volume(kind=kind)
     write_files(volume, segmentation, tmp_path, "abc", True)
     if segmentation:
-        write_views(volume, segmentation, {"scan_id": "abc", "lesions": []}, tmp_path)
+        write_views(volume, segmentation, make_report(scan_id="abc", lesions=[]), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {f"abc_{name}" for name in expected}

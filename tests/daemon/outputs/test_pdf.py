@@ -1,9 +1,7 @@
 """The report on paper: one A4 page for every finding, with the viewer's words, in any script."""
 
 import asyncio
-import copy
 from pathlib import Path
-from typing import Any
 
 import pypdfium2
 import pytest
@@ -17,55 +15,47 @@ from daemon.index.people.patients import add_patient
 from daemon.outputs.catalogue import text as said
 from daemon.outputs.pdf import write_pdf
 from daemon.outputs.wording import finding_sentence
+from daemon.report import Report
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from model.reading.dicom.patient_tags import Identity
 from tests.phantoms.heads import head, write_nifti
+from tests.phantoms.reports import CHANGE, INPUT, make_lesion, make_report
 
-LESION: dict[str, Any] = {
-    "id": 1,
-    "volume_ml": 41.24,
-    "voxels": 100,
-    "longest_diameter_mm": 52.0,
-    "perpendicular_diameter_mm": 38.0,
-    "centroid_ras_mm": [30, 20, 10],
-    "side": "right",
-    "largest_slice": 7,
-    "mean_probability": 0.9,
-}
-REPORT: dict[str, Any] = {
-    "scan_id": "0123456789abcdef0123",
-    "revision": 2,
-    "patient_id": "P1",
-    "input": {
+LESION = make_lesion(
+    volume_ml=41.24,
+    voxels=100,
+    longest_diameter_mm=52.0,
+    perpendicular_diameter_mm=38.0,
+    largest_slice=7,
+    mean_probability=0.9,
+)
+REPORT = make_report(
+    scan_id="0123456789abcdef0123",
+    revision=2,
+    input=INPUT
+    | {
         "kind": "dicom",
         "description": "t2_flair",
         "acquired_at": "2026-05-12T10:20:30",
         "spacing_mm": [0.9, 0.9, 5.5],
         "study": {"uid": "1.2", "accession": "A77", "date": "2026-05-12"},
     },
-    "model": {"name": "a-network", "weights_sha256": "fedcba9876543210", "threshold": 0.5},
-    "finding": "tumor",
-    "quality": [{"code": "few", "message": "Two slices are missing."}],
-    "volume_ml": 41.24,
-    "volume_ml_range": [39.0, 44.0],
-    "confidence": 0.83,
-    "lesions": [LESION],
-    "change": None,
-}
-NOTHING = REPORT | {
-    "finding": "no_tumor",
-    "volume_ml": 0.0,
-    "volume_ml_range": None,
-    "lesions": [],
-    "quality": [],
-}
-NOT_JUDGED = NOTHING | {
-    "finding": "not_judged",
-    "volume_ml": None,
-    "confidence": None,
-    "quality": [{"code": "not_flair", "message": "It looks like another sequence."}],
-}
+    model={"name": "a-network", "weights_sha256": "fedcba9876543210", "threshold": 0.5},
+    quality=[{"code": "few", "message": "Two slices are missing."}],
+    volume_ml=41.24,
+    volume_ml_range=[39.0, 44.0],
+    confidence=0.83,
+).changed(lesions=(LESION,))
+NOTHING = REPORT.changed(
+    finding="no_tumor", volume_ml=0.0, volume_ml_range=None, lesions=(), quality=()
+)
+NOT_JUDGED = NOTHING.changed(
+    finding="not_judged",
+    volume_ml=None,
+    confidence=None,
+    quality=({"code": "not_flair", "message": "It looks like another sequence."},),
+)
 ADA = Identity("P1", "Lovelace, Ada", "1970-12-31", "Female")
 
 
@@ -74,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scan's folder with plain pictures of the usual sizes."""
     folder = tmp_path_factory.mktemp("scan")
     for name, size in (("overlay", (560, 666)), ("planes", (1100, 430))):
-        Image.new("RGB", size, (90, 90, 90)).save(folder / f"{REPORT['scan_id']}_{name}.png")
+        Image.new("RGB", size, (90, 90, 90)).save(folder / f"{REPORT.scan_id}_{name}.png")
     return folder
 
 
@@ -87,27 +77,27 @@ def page_text(path: Path) -> str:
         return " ".join(str(page.get_textpage().get_text_bounded()).split())
 
 
-def made(folder: Path, report: dict[str, Any], who: Identity = ADA) -> Path:
+def made(folder: Path, report: Report, who: Identity = ADA) -> Path:
     write_pdf(report, who, folder)
-    return folder / f"{report['scan_id']}_report.pdf"
+    return folder / f"{report.scan_id}_report.pdf"
 
 
 @pytest.mark.parametrize("report", [REPORT, NOTHING, NOT_JUDGED])
-def test_every_finding_has_its_page(folder: Path, report: dict[str, Any]) -> None:
+def test_every_finding_has_its_page(folder: Path, report: Report) -> None:
     text = page_text(made(folder, report))
     expected = [
         *("Lovelace, Ada", "P1", "1970-12-31", "Female", "2026-05-12 10:20", "accession A77"),
         *("t2_flair", "0123456789abcdef0123, revision 2", "0.90 × 0.90 × 5.50 mm"),
         *("a-network, weights fedcba987654", said("report.research_use"), finding_sentence(report)),
-        *(note["message"] for note in report["quality"]),
+        *(note.message for note in report.quality),
     ]
     for words in expected:
         assert words in text, words
-    assert (said("report.no_earlier") in text) == (report["finding"] != "not_judged")
+    assert (said("report.no_earlier") in text) == (report.finding != "not_judged")
 
 
 def test_numbers_and_change(folder: Path) -> None:
-    changed = REPORT | {"change": {"words": "FLAIR change vs prior: 12 % larger."}}
+    changed = REPORT.changed(change=CHANGE | {"words": "FLAIR change vs prior: 12 % larger."})
     text = page_text(made(folder, changed))
     for words in ("Range 39.0 to 44.0 ml", "expected Dice 0.83", "1 41.24 ml 52 × 38 mm Right"):
         assert words in text, words
@@ -116,12 +106,13 @@ def test_numbers_and_change(folder: Path) -> None:
 
 
 def test_more_than_fits_is_counted(folder: Path) -> None:
-    many = copy.deepcopy(REPORT)
-    many["lesions"] = [LESION | {"id": number} for number in range(1, 12)]
-    many["quality"] = [
-        {"code": "x", "message": f"Doubt {number} of some length, long enough to need two lines."}
-        for number in range(40)
-    ]
+    many = REPORT.changed(
+        lesions=[LESION.changed(id=number) for number in range(1, 12)],
+        quality=[
+            {"code": "x", "message": f"Doubt {n} of some length, long enough to need two lines."}
+            for n in range(40)
+        ],
+    )
     text = page_text(made(folder, many))
     assert "5 more: see the report in JSON." in text
     assert text.count("more: see the report in JSON.") == 2

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.outputs.report_builder import ModelUsed, Occasion, build_report
+from daemon.outputs.report_builder import Occasion, build_report
 from daemon.outputs.scan_folder import write_files
+from daemon.report_parts import Network, Seconds
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midplane import midplane_of_head
@@ -24,9 +25,11 @@ VOXELS = int(PHANTOM.lesion.sum())
 
 def report_of(volume: Volume, findings: Findings) -> dict[str, Any]:
     """A report as another program would read it."""
-    occasion = Occasion("abc", "P1", 1, "0" * 64, {"read": 0.1, "segment": 0.2, "write": 0.3})
-    report = build_report(volume, findings, ModelUsed("unet", "f" * 64, 0.5), occasion)
-    read: dict[str, Any] = json.loads(json.dumps(report, allow_nan=False))
+    seconds = Seconds(read=0.1, segment=0.2, write=0.3)
+    occasion = Occasion("abc", "P1", 1, "0" * 64, seconds)
+    network = Network(name="unet", weights_sha256="f" * 64, threshold=0.5)
+    report = build_report(volume, findings, network, occasion, lobes=None)
+    read: dict[str, Any] = json.loads(json.dumps(report.as_json(), allow_nan=False))
     return read
 
 

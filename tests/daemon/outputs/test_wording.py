@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from daemon.outputs.wording import finding_sentence, main_lobe, midline_words, place_words
+from tests.phantoms.reports import LESION as MADE_LESION
+from tests.phantoms.reports import make_lesion, make_report
 
-LESION = {
-    "side": "right",
+LESION = MADE_LESION | {
     "crosses_midline": False,
     "across_midline_mm": 0.0,
     "longest_diameter_mm": 41.2,
@@ -17,8 +18,7 @@ LESION = {
     "anterior_posterior": "anterior",
     "superior_inferior": "middle",
 }
-REPORT = {
-    "finding": "tumor",
+REPORT: dict[str, Any] = {
     "quality": [],
     "volume_ml": 18.9,
     "volume_ml_range": [14.0, 34.0],
@@ -55,23 +55,24 @@ def test_the_sentence_names_lobe_and_shift_where_they_are_known(
     changed: dict[str, Any], lesion: dict[str, Any], sentence: str
 ) -> None:
     report = REPORT | {"lesions": [LESION | lesion]} | changed
-    assert finding_sentence(report) == sentence
+    assert finding_sentence(make_report(**report)) == sentence
 
 
 def test_a_report_of_before_has_neither() -> None:
     old = {key: value for key, value in REPORT.items() if not key.startswith("midline")}
     lesion = {key: value for key, value in LESION.items() if "lobe" not in key}
-    assert finding_sentence(old | {"lesions": [lesion]}) == f"{START}, 41 × 29 mm."
-    assert main_lobe(lesion) == midline_words(old) == ""
-    assert place_words(lesion) == "lobe not determined; anterior, mid craniocaudal"
+    report = make_report(**old | {"lesions": [lesion]})
+    assert finding_sentence(report) == f"{START}, 41 × 29 mm."
+    assert main_lobe(report.lesions[0]) == midline_words(report) == ""
+    assert place_words(report.lesions[0]) == "lobe not determined; anterior, mid craniocaudal"
 
 
 def test_the_place_tells_what_is_not_determined() -> None:
     undecided = LESION | {"lobes": None, "lobe_words": "lobe not determined"}
     crossing = {"crosses_midline": True, "across_midline_mm": 7.6}
-    assert place_words(undecided | crossing) == (
+    assert place_words(make_lesion(**undecided | crossing)) == (
         "8 mm across the midline; lobe not determined; anterior, mid craniocaudal"
     )
-    assert midline_words(REPORT) == "6 mm to the left"
-    assert midline_words(REPORT | NOT_SHIFTED) == "< 3 mm"
-    assert midline_words(REPORT | NOT_SEEN) == "not determined"
+    assert midline_words(make_report(**REPORT)) == "6 mm to the left"
+    assert midline_words(make_report(**REPORT | NOT_SHIFTED)) == "< 3 mm"
+    assert midline_words(make_report(**REPORT | NOT_SEEN)) == "not determined"

@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 
 from daemon.index.database import open_index
 from daemon.index.scans import ScanRow, add_scan, row_of_report
-from daemon.outputs.report_builder import (
-    ModelUsed,
-    Occasion,
-    build_report,
-    slices_object,
-    with_lobes,
-)
+from daemon.outputs.report_builder import Occasion, build_report, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
+from daemon.report_parts import Network, Seconds
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import measure
 from model.measurement.midplane import Midplane
@@ -60,18 +55,20 @@ def publish_folder(outbox: Path, given: Given) -> ScanRow:
     midplane = UPRIGHT if volume.sides_known else None
     findings = measure(given.mask, volume.affine, midplane, probability, volume.notes)
     occasion = Occasion(
-        given.scan_id,
-        given.patient,
-        1,
-        f"{given.number:064x}",
-        {"read": 0.1, "segment": 0.2, "write": 0.3},
-        None,
-        given.revision - 1 or None,
+        scan_id=given.scan_id,
+        patient_id=given.patient,
+        files=1,
+        input_sha256=f"{given.number:064x}",
+        seconds=Seconds(read=0.1, segment=0.2, write=0.3),
+        supersedes=given.revision - 1 or None,
     )
-    report = build_report(volume, findings, ModelUsed("unet", "f" * 64, 0.5), occasion)
-    report = with_lobes(report, None) | {"slices": slices_object(volume, given.mask)}
-    report["input"]["acquired_at"] = given.acquired_at
-    report |= dict(given.changes)
+    network = Network(name="unet", weights_sha256="f" * 64, threshold=0.5)
+    report = build_report(volume, findings, network, occasion, lobes=None)
+    report = report.changed(
+        slices=slices_of(volume, given.mask),
+        input=report.input.changed(acquired_at=given.acquired_at),
+        **dict(given.changes),
+    )
     segmentation = Segmentation(given.mask, probability, 0.5)
     write_files(volume, segmentation, folder, given.scan_id, False)
     write_views(volume, segmentation, report, folder)

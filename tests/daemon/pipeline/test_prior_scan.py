@@ -29,7 +29,7 @@ from tests.phantoms.dicom_series import Series, write_series
 from tests.phantoms.heads import HEAD_SPACING, grid, head, write_nifti
 from tests.phantoms.moved_heads import middle, with_ball
 
-SCHEMA = json.loads((ROOT / "daemon" / "outputs" / "report.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "daemon" / "report.schema.json").read_text())
 TODAY = date(2026, 1, 1)
 Reports = list[dict[str, Any]]
 
@@ -242,9 +242,10 @@ def test_kills_on_the_way_to_a_revision_neither_lose_nor_double_it(hospital: Set
     drop_dicom(hospital, "2024-05-01")
     run(hospital)
     drop_dicom(hospital, "2024-03-01")
-    killed(hospital, "daemon.outbox:publish", "before", 2)  # the first is the late scan's own
+    # The first one published is the late scan itself.
+    killed(hospital, "daemon.pipeline.outbox:publish", "before", 2)
     assert len(by_day(hospital)["2024-05"]) == 1
-    killed(hospital, "daemon.outbox:publish", "after", 1)
+    killed(hospital, "daemon.pipeline.outbox:publish", "after", 1)
     assert len(by_day(hospital)["2024-05"]) == 2
     killed(hospital, "daemon.index.ledger:finish", "before", 1)
     run(hospital)

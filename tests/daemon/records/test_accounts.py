@@ -153,6 +153,21 @@ async def test_what_a_page_asks_by_itself_keeps_no_session_alive(records: Databa
     assert row[0] < 10
 
 
+async def test_two_admins_at_once_cannot_leave_none(records: Database) -> None:
+    for name in ("ada", "bob"):
+        await accounts.set_role(records, (await account(records, name)).account_id, Role.ADMIN)
+    path = Path(str((await records.rows("PRAGMA database_list"))[0]["file"]))
+    async with open_records(path) as other:
+        ended = await asyncio.gather(
+            accounts.set_role(records, 1, Role.READER),
+            accounts.set_enabled(other, 2, False),
+            return_exceptions=True,
+        )
+    assert {type(each) for each in ended} == {accounts.LastAdmin, type(None)}
+    left = [each for each in await accounts.list_accounts(records) if each.enabled]
+    assert [each.role for each in left].count(Role.ADMIN) == 1
+
+
 @pytest.mark.parametrize("how", ["disabled", "new password"])
 async def test_sessions_and_tokens_end_with_the_account(records: Database, how: str) -> None:
     number = (await account(records)).account_id
@@ -239,8 +254,19 @@ def test_the_command_makes_changes_and_disables_accounts(
     assert code == 2
     assert "already" in said
     assert "eve: Eve, admin" in users("list")[1]
+    for change in (("disable", "eve"), ("role", "eve", "--role", "reader")):
+        code, said = users(*change)
+        assert code == 2
+        assert said.startswith("gliowatch: This is the last admin, so nothing was changed")
+    assert users("add", "ada", "--role", "admin", typed=GOOD)[0] == 0
+    assert users("role", "eve") == (
+        2,
+        "gliowatch: Nothing was changed: eve is admin; name the new role with --role, one of"
+        " reader, uploader, reviewer, admin.\n",
+    )
     assert users("disable", "eve")[0] == 0
     assert "eve: Eve, admin, disabled" in users("list")[1]
+    assert users("disable", "ada")[0] == 2
     assert users("enable", "eve")[0] == 0
     assert users("role", "eve", "--role", "reader")[0] == 0
     assert users("reset", "eve", typed="another long secret")[0] == 0

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,8 @@ from daemon.index.people.reviews import (
     people,
 )
 from daemon.records.reviews import by_month, by_network, decision_on, difference_of, overall, worst
-from tests.viewer.test_house import open_house, scan_row
+from tests.phantoms.reports import make_report
+from tests.viewer.test_house import open_house
 from viewer.admin.agreement import difference_words
 from viewer.sessions import RECORDS
 
@@ -32,8 +32,8 @@ async def correct(records: Database, scan_id: str, dice: float, ml: float = 30.0
     await add_correction(records, sent)
     agreement = {"revision": 1, "dice": dice, "model_volume_ml": 41.237}
     mask = {"correction": sent.correction_key, "agreement": agreement}
-    report = scan_row("P", scan_id).report | {"revision": 2, "volume_ml": ml, "mask": mask}
-    report["model"] = report["model"] | {"weights_sha256": NEW}
+    network = {"name": "unet", "weights_sha256": NEW, "threshold": 0.5}
+    report = make_report(scan_id=scan_id, revision=2, volume_ml=ml, mask=mask, model=network)
     await note_made(records, report)
     return sent
 
@@ -87,15 +87,13 @@ async def test_a_corrected_mask_is_accepted_by_who_drew_it_until_somebody_reject
     tmp_path: Path,
 ) -> None:
     async with open_records(tmp_path / "records.sqlite") as records:
-        report: dict[str, Any] = scan_row("P", "s1").report
-        corrected = report | {"revision": 2, "mask": {"by": "Ada"}}
-        assert await decision_on(records, report) is None
+        corrected = make_report(scan_id="s1", revision=2, mask={"by": "Ada"})
+        assert await decision_on(records, make_report(scan_id="s1")) is None
         assert await decision_on(records, corrected) is ACCEPTED
         await add_review(records, "s1", 2, REJECTED, "", "Bob", "border", PERSON)
         assert await decision_on(records, corrected) is REJECTED
-        assert await decision_on(records, corrected | {"revision": 3, "judged_revision": 2}) is (
-            REJECTED
-        )
+        later = corrected.changed(revision=3, judged_revision=2)
+        assert await decision_on(records, later) is REJECTED
 
 
 async def test_the_page_lists_the_worst_with_links_and_hostile_names_as_text(

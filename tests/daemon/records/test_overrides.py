@@ -60,7 +60,7 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,
     ):
-        scans = {s.report["input"]["kind"]: s for s in await scans_of_patient(index, "A")}
+        scans = {s.report.input.kind: s for s in await scans_of_patient(index, "A")}
         await enter_spacing(index, records, scans["nifti"], SIZES, "Ada")
         # as if the daemon had been killed before it was queued: the start finds it
         await add_spacing(records, scans["image"].scan_id, Spacing(0.9, 0.8), "Ada")
@@ -71,16 +71,14 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     assert volume is not None
     assert picture is not None
     assert (volume.revision, picture.revision) == (2, 2)
-    assert (
-        volume.report["spacing_entered"] == volume.report["input"]["spacing_mm"] == [0.9, 0.8, 5.5]
-    )
-    ml = volume.report["volume_voxels"] * 0.9 * 0.8 * 5.5 / 1000
-    assert abs(volume.report["volume_ml"] - ml) < 1e-3
-    assert picture.report["input"]["spacing_mm"] == [0.9, 0.8, None]
-    assert picture.report["volume_ml"] is None
-    area = picture.report["area_mm2"]
-    assert abs(area - picture.report["volume_voxels"] * 0.72) < 0.01
-    assert "spacing_entered" in {note["code"] for note in picture.report["quality"]}
+    assert volume.report.spacing_entered == volume.report.input.spacing_mm == (0.9, 0.8, 5.5)
+    ml = (volume.report.volume_voxels or 0) * 0.9 * 0.8 * 5.5 / 1000
+    assert abs((volume.report.volume_ml or 0) - ml) < 1e-3
+    assert picture.report.input.spacing_mm == (0.9, 0.8, None)
+    assert picture.report.volume_ml is None
+    area = picture.report.area_mm2 or 0
+    assert abs(area - (picture.report.volume_voxels or 0) * 0.72) < 0.01
+    assert picture.report.has_note("spacing_entered")
     mask = load_image(outbox / "A" / f"{volume.scan_id}-r2" / f"{volume.scan_id}_seg.nii.gz")
     assert np.allclose(mask.affine, load_image(bare).affine)
     async with (

@@ -151,6 +151,7 @@ def test_a_report_says_range_and_confidence(tmp_path: Path, small_weights: Path)
     model = ModelSettings(weights=str(tmp_path / "sure.safetensors"), least_flair=0)
     (judged,) = segment_once([FRONTAL], tmp_path / "out", "P", judging_rules(model))
     assert judged.report is not None, judged.reason
-    low, high = judged.report["volume_ml_range"]
-    assert low <= judged.report["volume_ml"] <= high
-    assert 0 <= judged.report["confidence"] <= 1
+    report = judged.report.as_json()
+    low, high = report["volume_ml_range"]
+    assert low <= report["volume_ml"] <= high
+    assert 0 <= report["confidence"] <= 1

@@ -32,7 +32,7 @@ def report_of(scan: Path, target: Path, least: float = LEAST) -> dict[str, objec
     rules = judging_rules(ModelSettings(least_flair=least))
     (judged,) = segment_once([scan], target, "P", rules)
     assert judged.report is not None, judged.reason
-    return judged.report
+    return judged.report.as_json()
 
 
 def codes(report: dict[str, object]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from daemon.outputs.report_builder import change_object
+from daemon.outputs.report_builder import change_since
 from model.geometry import inverse
 from model.measurement.change import Change, Marked, Measured, compare
 from model.measurement.findings import measure
@@ -126,7 +126,7 @@ def sizes(volume_ml: float, mask: MaskArray = EMPTY, affine: Affine = GRID) -> M
 
 
 def told(change: Change) -> str:
-    return str(change_object(change, {"scan_id": "f" * 20}, 1, "2024-01-31")["words"])
+    return change_since(change, "f" * 20, 1, "2024-01-31").words
 
 
 def test_another_plane_network_or_scale_is_measured_differently() -> None:

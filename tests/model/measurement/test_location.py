@@ -17,6 +17,7 @@ from model.reading.nifti import read_nifti
 from model.volume import MaskArray, Scale, Volume
 from tests.conftest import FRONTAL
 from tests.phantoms.heads import Head, Point, head
+from tests.phantoms.reports import make_lesion
 from tools.experiments.turned_heads import YAWS, try_turns, turned_about_s
 from training.datasets import Case, find_cases, read_split
 
@@ -187,11 +188,11 @@ def test_a_head_that_fills_a_corner_of_its_grid_keeps_its_middle() -> None:
     ],
 )
 def test_the_side_in_words(fields: dict[str, Any], words: str) -> None:
-    assert side_words(fields) == words
+    assert side_words(make_lesion(**fields)) == words
 
 
 def test_the_position_in_words() -> None:
     known = {"anterior_posterior": "anterior", "superior_inferior": "superior"}
-    assert position_words(known) == "anterior, superior"
-    assert position_words({"anterior_posterior": None, "superior_inferior": None}) == ""
-    assert position_words({}) == ""
+    assert position_words(make_lesion(**known)) == "anterior, superior"
+    assert position_words(make_lesion(anterior_posterior=None, superior_inferior=None)) == ""
+    assert position_words(make_lesion()) == ""

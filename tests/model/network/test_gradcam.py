@@ -56,7 +56,7 @@ def test_the_picture_lies_beside_the_results_on_request(tmp_path: Path, packed: 
     (judged,) = segment_once([scan], out, "P", judging_rules(ModelSettings(), out / ".extra"))
     assert judged.report is not None
     assert judged.folder is not None
-    scan_id = judged.report["scan_id"]
+    scan_id = judged.report.scan_id
     picture = Image.open(out / ".extra" / scan_id / f"{scan_id}_explain.png")
     pixels = np.asarray(picture.convert("RGB")).astype(int)
     warm = pixels[..., 0] - pixels[..., 2] > 60

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -22,6 +23,8 @@ from tests.viewer.api.test_api import token_of
 from tests.viewer.test_house import open_house
 from viewer.api.endpoints import OPERATIONS
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = 25  # of each operation
 CHECKS = [
     not_a_server_error,
@@ -37,10 +40,10 @@ async def test_no_request_gets_a_fault_or_an_answer_that_is_not_in_the_document(
     async with open_house(tmp_path) as house:
         token = await token_of(house)
         for number in range(3):
-            await house.add_scan(f"P{number}", f"scan{number}")
+            await house.add_scan(f"P{number}", f"{number:020x}")
         await house.add_waiting("P4", "w.nii")
         known = {
-            "scan_id": "scan1",
+            "scan_id": f"{1:020x}",
             "patient_key": await house.add_patient("P9", name="Nine"),
             "role": "overlay.png",
         }

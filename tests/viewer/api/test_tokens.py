@@ -48,6 +48,7 @@ async def test_a_token_is_worth_what_its_account_is_now(tmp_path: Path, how: str
         records, token = house.app[RECORDS], await token_of(house)
         found = await find_account(records, "N. Urse")
         assert found is not None
+        await accounts.add_account(records, "second", "Second", Role.ADMIN, "")
         if how == "revoked":
             await revoke_token(records, (await tokens_of(records, found.account_id))[0].token_id)
         elif how == "disabled":

@@ -3,7 +3,6 @@
 import hashlib
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import FormData
@@ -12,6 +11,8 @@ from daemon.drops import DropKind
 from daemon.index import ledger, queue
 from daemon.index.people.corrections import corrections_of, note_made
 from daemon.index.scans import ScanRow
+from daemon.report import Report
+from tests.phantoms.reports import MASK
 from tests.viewer.test_house import House, open_house
 from viewer.sessions import INDEX, RECORDS
 
@@ -70,9 +71,10 @@ async def test_a_mask_is_kept_on_record_and_queued_and_the_page_tells_what_becom
         assert ">Show it<" in part
 
 
-def made(scan: ScanRow, key: str) -> dict[str, Any]:
+def made(scan: ScanRow, key: str) -> Report:
     agreement = {"revision": 1, "dice": 0.81, "model_volume_ml": 41.2}
-    return scan.report | {"revision": 2, "mask": {"correction": key, "agreement": agreement}}
+    mask = MASK | {"correction": key, "agreement": agreement}
+    return scan.report.changed(revision=2, mask=mask)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from daemon.drops import DropKind
 from daemon.index import ledger
 from daemon.index.people.overrides import entered_date
 from daemon.permissions import Role
-from tests.viewer.test_house import PNG, House, open_house, scan_row
+from tests.phantoms.reports import INPUT
+from tests.viewer.test_house import PNG, House, open_house
 from viewer.sessions import INDEX, RECORDS
 
-UNDATED: dict[str, Any] = scan_row("x", "y").report["input"] | {"acquired_at": None}
+UNDATED: dict[str, Any] = INPUT | {"acquired_at": None}
 
 
 async def waiting(house: House) -> list[str]:

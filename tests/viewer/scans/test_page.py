@@ -1,8 +1,10 @@
 """The scan page: its numbers in every form that a report takes, and its files."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+from daemon.pipeline.slice_options import WINDOWS
 from tests.viewer.test_house import PNG, lesion, open_house
 
 ALL_FILES = {
@@ -54,7 +56,7 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         "kind": "image",
         "files": 1,
         "sha256": "ab" * 32,
-        "shape": [256, 256],
+        "shape": [256, 256, 1],
         "spacing_mm": None,
         "orientation": None,
         "description": "",
@@ -66,9 +68,18 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         page = await house.page("/scans/s")
         assert "1900 pixels, no scale" in page
         assert "61 × 40 pixels" in page
-        assert "256 × 256" in page
+        assert "256 × 256 × 1" in page
         assert "Not known" in page
         assert "1900 pixels, no scale" in await house.page("/")
+
+
+async def test_the_canvas_has_the_windows_that_our_own_slices_have(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        script = await house.page("/static/window_shares.js")
+        shares = json.loads(script.removeprefix("export const SHARES = ").rstrip(";\n"))
+        assert shares == {str(n): [each.black, each.white] for n, each in WINDOWS.items()}
+        assert "./window_shares.js" in await house.page("/static/windows.js")
+        assert str(WINDOWS[4].black) not in await house.page("/static/windows.js")
 
 
 async def test_a_slab_has_an_area(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from daemon.drops import DropKind
 from daemon.index import ledger
 from daemon.index.people.overrides import entered_spacing
 from model.rules import Spacing
-from tests.viewer.test_house import House, open_house, scan_row
+from tests.phantoms.reports import INPUT
+from tests.viewer.test_house import House, open_house
 from viewer.sessions import INDEX, RECORDS
 
 BARE = [{"code": "units_unknown", "message": "No unit."}]
-PICTURE: dict[str, Any] = scan_row("x", "y").report["input"] | {"kind": "image"}
+PICTURE: dict[str, Any] = INPUT | {"kind": "image"}
 SIZES = {"across": "0.9", "down": "0,8", "between": "5.5"}
 
 

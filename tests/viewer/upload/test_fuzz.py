@@ -14,6 +14,8 @@ from tests.viewer.api.test_api import token_of
 from tests.viewer.test_house import House, open_house
 from tests.viewer.upload.test_staging import begin
 
+pytestmark = pytest.mark.long
+
 EDGE = b"edge"
 PIECES = ["..", ".", "/", "\\", "\x00", "\r\n", '"', "%2e%2e%2f", "a", ".nii.gz", ".part", "~", "ü"]
 NAMES = st.one_of(

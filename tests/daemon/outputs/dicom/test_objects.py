@@ -28,20 +28,19 @@ from tests.conftest import SAMPLES, SHARED
 from tests.model.reading.dicom.test_enhanced import items, second_echo, write_enhanced
 from tests.phantoms.dicom_series import STORED, Series, write_series
 from tests.phantoms.heads import codes
+from tests.phantoms.reports import make_lesion, make_report
 from tests.programs import program
 from tools.draw_seg import draw, marked_images
 
 STUDY = SAMPLES / "from-the-pacs" / "study"
 BRAINIX = SHARED / "dicom" / "brainix_flair"
-REPORT = {
-    "scan_id": "s",
-    "revision": 1,
-    "model": {"name": "gliowatch-flair-unet", "weights_sha256": "ab" * 32},
-    "finding": "tumor",
-    "quality": [],
-    "volume_ml": 0.5,
-    "lesions": [],
-}
+REPORT = make_report(
+    scan_id="s",
+    model={"name": "gliowatch-flair-unet", "weights_sha256": "ab" * 32, "threshold": 0.5},
+    quality=[],
+    volume_ml=0.5,
+    lesions=[],
+)
 
 
 @pytest.fixture(scope="module")
@@ -232,19 +231,16 @@ def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
     """The objects of a mask that a phantom has."""
     probability = mask.astype(np.float32)
     segmentation = Segmentation(mask.astype(np.uint8), probability, 0.5)
-    lesions = [
-        {
-            "id": 1,
-            "volume_ml": 0.5,
-            "longest_diameter_mm": 9.0,
-            "perpendicular_diameter_mm": 4.0,
-            "side": "left",
-            "lobes": {"frontal": 60.0, "parietal": 31.0, "temporal": 9.0},
-        }
-    ]
-    report = REPORT | {"lesions": lesions if mask.any() else []}
+    lesion = make_lesion(
+        volume_ml=0.5,
+        longest_diameter_mm=9.0,
+        perpendicular_diameter_mm=4.0,
+        side="left",
+        lobes={"frontal": 60.0, "parietal": 31.0, "temporal": 9.0},
+    )
+    report = REPORT.changed(lesions=(lesion,))
     if not mask.any():
-        report |= {"finding": "no_tumor", "volume_ml": 0.0}
+        report = REPORT.changed(finding="no_tumor", volume_ml=0.0)
     folder.mkdir(exist_ok=True)
     assert write_objects(volume, segmentation, report, folder) is None
     return folder

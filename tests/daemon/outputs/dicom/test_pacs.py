@@ -20,6 +20,8 @@ from daemon.settings import ModelSettings
 from tests.conftest import SAMPLES
 from tests.programs import program
 
+pytestmark = pytest.mark.long
+
 STUDY = SAMPLES / "from-the-pacs" / "study"
 
 

@@ -1,10 +1,3 @@
-"""The table `listed_patients` of the records: folded words to search, kept by triggers.
-
-The function `fold` is known to connections of `daemon/index/database.py` alone; whoever changes
-names by hand must bring it along.
-"""
-
-SEARCH = """
     CREATE TABLE listed_patients (      -- those not deleted, as they are searched and sorted
         number INTEGER PRIMARY KEY,
         patient_id TEXT NOT NULL UNIQUE,
@@ -42,18 +35,3 @@ SEARCH = """
         SELECT patient_id, name = '', name, fold(name) || char(10) || fold(patient_id)
         FROM patients WHERE deleted_at = '';
     DROP INDEX patients_by_name;
-"""
-# Two line ends after the ID, so that three letters begin at each of its letters as well.
-SHORT_WORDS = """
-    DROP TRIGGER list_patient;
-    CREATE TRIGGER list_patient INSTEAD OF INSERT ON patients_to_list BEGIN
-        DELETE FROM listed_patients WHERE patient_id = NEW.patient_id;
-        INSERT INTO listed_patients (patient_id, is_nameless, name, words)
-            SELECT patient_id, name = '', name,
-                fold(name) || char(10) || fold(patient_id) || char(10, 10)
-            FROM patients WHERE patient_id = NEW.patient_id AND deleted_at = '';
-    END;
-    UPDATE listed_patients SET words = words || char(10, 10);
-    INSERT INTO patient_names (patient_names) VALUES ('rebuild');
-    CREATE VIRTUAL TABLE patient_grams USING fts5vocab (patient_names, 'instance');
-"""

@@ -1,8 +1,6 @@
-"""The batch of a step, drawn and changed at random but repeatably from the seed and its number.
+"""A batch changed at random: place, size, brightness, blur, noise, another scanner's contrast.
 
 All randomness comes from the generator that is handed in: the same generator, the same batch.
-
-Nothing is remembered between steps, so a run that continues draws what it would have drawn.
 """
 
 import math
@@ -13,7 +11,12 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from training.cache import WHITE_LEVEL, CachedPatient
+from model.intensity import HEAD_LEVEL, WHITE
+
+Picture = NDArray[np.float32]
+
+KNOTS = np.array([0, 0.05, 0.1, 0.17, 0.22, 0.27, 0.33, 0.45, 0.7, 1.0])  # brightness, of 1
+HEAD = 0.25  # the head's median, which stays where it is
 
 
 def augment(
@@ -81,7 +84,7 @@ def _islands(images: Tensor, masks: Tensor, share: float, generator: Generator) 
     depth = torch.rand(b, c, 1, 1, generator=generator)
     depth[:, c // 2] = 1
     some = strength.flatten().nonzero()[:, 0]  # most pictures get none: nothing to work out
-    tissue = _deep_tissue(images[some, c // 2 : c // 2 + 1]) & ~(_widened(masks[some], 15) > 0)
+    tissue = _deep_tissue(images[some, c // 2 : c // 2 + 1]) & ~(widened(masks[some], 15) > 0)
     islands = (4 * (field[some] - rare[some])).clamp(0, 1) * (region[some] & tissue)
     fading = functional.avg_pool2d(islands, 3, 1, 1) * strength[some] * depth[some]
     images = images.clone()
@@ -92,10 +95,10 @@ def _islands(images: Tensor, masks: Tensor, share: float, generator: Generator) 
 def _deep_tissue(middle: Tensor) -> Tensor:
     """Where all around is neither dark nor bright: bool, (b, 1, h, w) as given."""
     tissue = functional.avg_pool2d(((middle > 0.15) & (middle < 0.45)).float(), 5, 1, 2)
-    return -_widened(-tissue, 5) > 0.8
+    return -widened(-tissue, 5) > 0.8
 
 
-def _widened(values: Tensor, width: int) -> Tensor:
+def widened(values: Tensor, width: int) -> Tensor:
     """The largest of each width x width places; rows, then columns: a fraction of the work."""
     rows = functional.max_pool2d(values, (width, 1), 1, (width // 2, 0))
     return functional.max_pool2d(rows, (1, width), 1, (0, width // 2))
@@ -149,65 +152,22 @@ def _cut_corner(images: Tensor, masks: Tensor, generator: Generator) -> tuple[Te
     return images * kept, masks * kept
 
 
-TUMOR_SHARE = 0.55  # of the slices drawn; the rest comes from all other slices
-STRIPPED_SHARE = 0.35  # shown without skull, since hospitals send both
-ALONE_SHARE = 0.1  # shown between copies of themselves, as a single picture is
+def as_prepared(picture: Picture) -> Picture:
+    """Brightness in multiples of the head's median, as `model.inference.preprocessing` makes it."""
+    picture = np.maximum(picture, np.float32(0))
+    head = picture > HEAD_LEVEL * np.percentile(picture, 99.5)
+    level = float(np.median(picture[head])) if head.any() else 1.0
+    prepared: Picture = np.clip(picture / np.float32(level * WHITE), 0, 1).astype(np.float32)
+    return prepared
 
 
-class Batches:
-    """Draws batches of `size` slices from the patients' caches."""
+def other_scanner(image: Picture, random: np.random.Generator) -> Picture:
+    """By a curve that keeps the order of brightness, but not the distances between tissues.
 
-    def __init__(
-        self, patients: list[CachedPatient], size: int, seed: int, islands: float = 0.0
-    ) -> None:
-        self._patients = patients
-        self._size = size
-        self._seed = seed
-        self._islands = islands
-        with_tumor = [np.flatnonzero(patient.mask.any(axis=(1, 2))) for patient in patients]
-        self._tumor = [(p, int(k)) for p, ks in enumerate(with_tumor) for k in ks]
-        self._rest = [
-            (p, k)
-            for p, patient in enumerate(patients)
-            for k in range(len(patient.slices))
-            if not patient.mask[k].any()
-        ]
-
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images (size, 3, h, w) and masks (size, 1, h, w), float32, augmented."""
-        random = np.random.default_rng((self._seed, step))
-        pairs = [self._example(random) for _ in range(self._size)]
-        images = torch.from_numpy(np.stack([image for image, _ in pairs]))
-        masks = torch.from_numpy(np.stack([mask for _, mask in pairs]))
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        return augment(images, masks, generator, self._islands)
-
-    def _example(
-        self, random: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        from_tumor = self._tumor and (not self._rest or random.random() < TUMOR_SHARE)
-        pool = self._tumor if from_tumor else self._rest
-        number, middle = pool[int(random.integers(len(pool)))]
-        patient = self._patients[number]
-        around = _neighbours(len(patient.slices), middle, patient.step, random)
-        image = patient.slices[around].astype(np.float32) / np.float32(WHITE_LEVEL)
-        if random.random() < STRIPPED_SHARE:
-            image *= patient.brain[around] * np.float32(patient.gain)
-        return image, patient.mask[middle][None].astype(np.float32)
-
-
-def _neighbours(
-    count: int, middle: int, step: int, random: np.random.Generator
-) -> NDArray[np.int64]:
-    """Indices of the slice below, the slice, the slice above; the distance varies a little."""
-    chance = random.random()
-    if chance < ALONE_SHARE:
-        step = 0
-    elif chance < ALONE_SHARE + 0.2:
-        step += 1
-    elif chance < ALONE_SHARE + 0.3:
-        step = max(1, step - 1)
-    if random.random() < 0.5:  # a stack may be seen from below as well
-        step = -step
-    around: NDArray[np.int64] = np.array([middle - step, middle, middle + step])
-    return around.clip(0, count - 1)
+    image in [0, 1], any shape; the head's median stays where it is.
+    """
+    steps = np.diff(KNOTS) * np.exp(random.normal(0, 0.6, len(KNOTS) - 1))
+    curve = np.concatenate([[0], np.cumsum(steps)])
+    curve *= HEAD / np.interp(HEAD, KNOTS, curve)
+    changed: Picture = np.interp(image, KNOTS, curve).clip(0, 1).astype(np.float32)
+    return changed

@@ -1,12 +1,7 @@
-"""What a row of the worklist shows of its report, and the flags in the usual order, kept ready.
-
-A page of fifty rows would else read fifty whole reports, and a filter for a flag walk past
-thousands of rows without it. Both follow the row's mark, which grows with every change of it.
-"""
-
-from daemon.index.migrations.worklist_shape import LIST_SCAN
-
-_BRIEF = """
+    ALTER TABLE worklist ADD COLUMN brief TEXT;             -- JSON: what a row shows of the report
+    ALTER TABLE worklist ADD COLUMN folder BLOB;            -- until retention takes the files away
+    ALTER TABLE worklist ADD COLUMN content_sha256 TEXT;    -- of the image files
+    CREATE VIEW scan_briefs AS SELECT scan_id, revision, content_sha256, 
     json_object('finding', finding,
         'volume_ml', json_extract(report, '$.volume_ml'),
         'area_mm2', json_extract(report, '$.area_mm2'),
@@ -15,18 +10,7 @@ _BRIEF = """
         'lobe', (SELECT key FROM json_each(report, '$.lesions[0].lobes') LIMIT 1),
         'change', json_extract(report, '$.change'),
         'quality', json_extract(report, '$.quality'))
-"""
-FLAGS = """
-    INSERT INTO worklist_flags SELECT DISTINCT json_extract(q.value, '$.code'), w.scan_id, w.row_id,
-        w.urgency, w.growth_order, w.arrived_at
-        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q
-        WHERE w.scan_id IS NOT NULL AND q.type = 'object'
-"""
-WORKLIST_BRIEF = f"""
-    ALTER TABLE worklist ADD COLUMN brief TEXT;             -- JSON: what a row shows of the report
-    ALTER TABLE worklist ADD COLUMN folder BLOB;            -- until retention takes the files away
-    ALTER TABLE worklist ADD COLUMN content_sha256 TEXT;    -- of the image files
-    CREATE VIEW scan_briefs AS SELECT scan_id, revision, content_sha256, {_BRIEF} AS brief,
+ AS brief,
         iif(removed_at IS NULL, folder, NULL) AS folder FROM scans;
 
     DROP TABLE worklist_flags;
@@ -51,7 +35,17 @@ WORKLIST_BRIEF = f"""
 
     DROP TRIGGER list_scan;
     CREATE TRIGGER list_scan INSTEAD OF INSERT ON scans_to_list BEGIN
-        {LIST_SCAN}
+        UPDATE worklist SET decision = iif(judged = (SELECT judged FROM scan_facts f
+                WHERE f.scan_id = NEW.scan_id ORDER BY revision DESC LIMIT 1), decision, '')
+            WHERE scan_id = NEW.scan_id;
+        UPDATE worklist SET looked_up = 0, trouble = NULL,
+            (patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
+                is_doubtful, corrected_by, judged, revision)
+            = (SELECT patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
+                is_doubtful, corrected_by, judged, revision FROM scan_facts f
+                WHERE f.scan_id = NEW.scan_id ORDER BY f.revision DESC LIMIT 1)
+            WHERE scan_id = NEW.scan_id;
+
     END;
     CREATE TRIGGER brief_follows AFTER UPDATE OF mark ON worklist
         WHEN NEW.scan_id IS NOT NULL BEGIN
@@ -60,7 +54,12 @@ WORKLIST_BRIEF = f"""
                 WHERE b.scan_id = NEW.scan_id AND b.revision = NEW.revision)
             WHERE row_id = NEW.row_id;
         DELETE FROM worklist_flags WHERE scan_id = NEW.scan_id;
-        {FLAGS} AND w.row_id = NEW.row_id;
+        
+    INSERT INTO worklist_flags SELECT DISTINCT json_extract(q.value, '$.code'), w.scan_id, w.row_id,
+        w.urgency, w.growth_order, w.arrived_at
+        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q
+        WHERE w.scan_id IS NOT NULL AND q.type = 'object'
+ AND w.row_id = NEW.row_id;
     END;
     CREATE TRIGGER flags_end AFTER DELETE ON worklist WHEN OLD.scan_id IS NOT NULL BEGIN
         DELETE FROM worklist_flags WHERE scan_id = OLD.scan_id;
@@ -74,5 +73,9 @@ WORKLIST_BRIEF = f"""
         = (SELECT brief, folder, content_sha256 FROM scan_briefs b
             WHERE b.scan_id = worklist.scan_id AND b.revision = worklist.revision)
         WHERE scan_id IS NOT NULL;
-    {FLAGS};
-"""
+    
+    INSERT INTO worklist_flags SELECT DISTINCT json_extract(q.value, '$.code'), w.scan_id, w.row_id,
+        w.urgency, w.growth_order, w.arrived_at
+        FROM worklist w CROSS JOIN json_each(w.brief, '$.quality') q
+        WHERE w.scan_id IS NOT NULL AND q.type = 'object'
+;

@@ -1,10 +1,3 @@
-"""The table `patient_scans` of the index: of each patient how many scans there are, and the last.
-
-Kept by triggers as scans come and go, so that the patients can be listed by their last scan
-without a look at every scan. `unassigned` is no patient and is left out: it may grow without end.
-"""
-
-PATIENT_SCANS = """
     CREATE TABLE patient_scans (
         patient_id TEXT PRIMARY KEY,
         scans INTEGER NOT NULL,
@@ -55,4 +48,3 @@ PATIENT_SCANS = """
     CREATE INDEX worklist_of_side ON worklist (side, urgency, growth_order, arrived_at, row_id);
     CREATE INDEX worklist_of_arrival ON worklist    -- with all that a list of some days needs
         (arrived_at, urgency, growth_order, stage, patient_id, scan_id);
-"""

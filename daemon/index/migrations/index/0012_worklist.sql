@@ -1,21 +1,3 @@
-"""The table `worklist` of the index: one row a scan, kept by triggers as drops and scans change.
-
-Triggers, and not statements beside each change, because then whatever moves a drop or enters a
-scan keeps the list right in the same transaction, and a rebuild of the index rebuilds it too.
-"""
-
-LIST_SCAN = """UPDATE worklist SET decision = iif(judged = (SELECT judged FROM scan_facts f
-                WHERE f.scan_id = NEW.scan_id ORDER BY revision DESC LIMIT 1), decision, '')
-            WHERE scan_id = NEW.scan_id;
-        UPDATE worklist SET looked_up = 0, trouble = NULL,
-            (patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
-                is_doubtful, corrected_by, judged, revision)
-            = (SELECT patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
-                is_doubtful, corrected_by, judged, revision FROM scan_facts f
-                WHERE f.scan_id = NEW.scan_id ORDER BY f.revision DESC LIMIT 1)
-            WHERE scan_id = NEW.scan_id;
-"""
-WORKLIST = f"""
     CREATE TABLE doubts (code TEXT PRIMARY KEY) WITHOUT ROWID;  -- flags that ask for a person
     INSERT INTO doubts VALUES ('identity_conflict'), ('filed_twice'), ('low_confidence'),
         ('several_places'), ('slices_missing'), ('missing_voxels');
@@ -132,7 +114,17 @@ WORKLIST = f"""
     END;
     CREATE VIEW scans_to_list AS SELECT '' AS scan_id;      -- a procedure, as SQLite has none
     CREATE TRIGGER list_scan INSTEAD OF INSERT ON scans_to_list BEGIN
-        {LIST_SCAN}
+        UPDATE worklist SET decision = iif(judged = (SELECT judged FROM scan_facts f
+                WHERE f.scan_id = NEW.scan_id ORDER BY revision DESC LIMIT 1), decision, '')
+            WHERE scan_id = NEW.scan_id;
+        UPDATE worklist SET looked_up = 0, trouble = NULL,
+            (patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
+                is_doubtful, corrected_by, judged, revision)
+            = (SELECT patient_id, finding, volume_ml, side, acquired_at, accession, growth, flags,
+                is_doubtful, corrected_by, judged, revision FROM scan_facts f
+                WHERE f.scan_id = NEW.scan_id ORDER BY f.revision DESC LIMIT 1)
+            WHERE scan_id = NEW.scan_id;
+
         DELETE FROM worklist_flags WHERE scan_id = NEW.scan_id;
         INSERT INTO worklist_flags
             SELECT DISTINCT json_extract(value, '$.code'), NEW.scan_id FROM json_each(
@@ -189,4 +181,3 @@ WORKLIST = f"""
             AND d.state = 'done' AND d.kind NOT IN ('again', 'compare', 'correct'));
     INSERT INTO worklist (drop_id, patient_id, arrived_at, stage)
         SELECT drop_id, patient_id, seen_at, stage FROM drop_stages ORDER BY drop_id;
-"""

@@ -1,0 +1,192 @@
+"""What in the settings contradicts what, told without a look at the machine: one rule a function.
+
+`gliowatch run` does not start with those that would lose or mix up files; `config check` tells all.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from daemon.settings import Settings, ViewerSettings
+from daemon.settings_faults import Fault, Stops
+
+SHORTEST_TOKEN = 16  # characters
+Rule = Callable[[Settings], Iterator[Fault]]
+
+
+def contradictions(settings: Settings) -> list[Fault]:
+    """All of them, those first that stop gliowatch."""
+    found = [fault for rule in RULES for fault in rule(settings)]
+    order = list(Stops)
+    return sorted(found, key=lambda fault: -order.index(fault.stops))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_door(viewer: ViewerSettings) -> str:
+    """Patients' data go over a network encrypted, or somebody has said that they need not.
+
+    The sentence that refuses anything else; '' where all is well.
+    """
+    safe = viewer.tls_certificate or viewer.trusted_proxies or is_loopback(viewer.host)
+    if safe or viewer.allow_plain_http:
+        return ""
+    return (
+        f"The viewer does not listen on {viewer.host} without encryption: set"
+        " viewer.tls_certificate and tls_key, or trusted_proxies, or allow_plain_http."
+    )
+
+
+def _inbox_and_outbox(settings: Settings) -> Iterator[Fault]:
+    inbox, outbox = settings.daemon.inbox.resolve(), settings.daemon.outbox.resolve()
+    if inbox == outbox:
+        how = f"daemon.inbox and daemon.outbox are the same folder, {inbox}"
+    elif outbox.is_relative_to(inbox):
+        how = f"daemon.outbox, {outbox}, is inside daemon.inbox, {inbox}"
+    elif inbox.is_relative_to(outbox):
+        how = f"daemon.inbox, {inbox}, is inside daemon.outbox, {outbox}"
+    else:
+        return
+    sentence = f"{how}: results would be taken for scans. Give them folders beside each other."
+    yield Fault(("daemon.inbox", "daemon.outbox"), sentence, Stops.RUN)
+
+
+def _kept_out_of_the_inbox(settings: Settings) -> Iterator[Fault]:
+    inbox = settings.daemon.inbox.resolve()
+    for key, path in _paths(settings).items():
+        if key not in ("daemon.inbox", "daemon.outbox") and path.resolve().is_relative_to(inbox):
+            sentence = (
+                f"{key}, {path.resolve()}, is inside daemon.inbox, {inbox}: what lies there is"
+                " taken for scans. Name a place outside the inbox."
+            )
+            yield Fault((key, "daemon.inbox"), sentence, Stops.RUN)
+
+
+def _two_databases(settings: Settings) -> Iterator[Fault]:
+    index, records = settings.daemon.index.resolve(), settings.daemon.records.resolve()
+    if index == records:
+        sentence = (
+            f"daemon.index and daemon.records are the same file, {index}: name two files,"
+            " since the index can be made again and the records cannot."
+        )
+        yield Fault(("daemon.index", "daemon.records"), sentence, Stops.RUN)
+
+
+def _encryption(settings: Settings) -> Iterator[Fault]:
+    viewer = settings.viewer
+    if sentence := open_door(viewer):
+        yield Fault(("viewer.host", "viewer.tls_certificate"), sentence, Stops.VIEWER)
+    if viewer.tls_key and not viewer.tls_certificate:
+        sentence = "viewer.tls_key is set without viewer.tls_certificate: nothing is encrypted."
+        yield Fault(("viewer.tls_key", "viewer.tls_certificate"), sentence)
+    for proxy in viewer.trusted_proxies:
+        if not _is_address(proxy):
+            sentence = (
+                f"viewer.trusted_proxies has {proxy}, which is not the address of one machine:"
+                " write addresses such as 10.0.0.5, not names or networks."
+            )
+            yield Fault(("viewer.trusted_proxies",), sentence)
+
+
+def _metrics(settings: Settings) -> Iterator[Fault]:
+    if 0 < len(settings.viewer.metrics_token.get_secret_value()) < SHORTEST_TOKEN:
+        sentence = f"viewer.metrics_token must have {SHORTEST_TOKEN} characters or more."
+        yield Fault(("viewer.metrics_token",), sentence, Stops.VIEWER)
+
+
+def _sessions(settings: Settings) -> Iterator[Fault]:
+    viewer = settings.viewer
+    if viewer.idle_minutes > viewer.session_hours * 60:
+        sentence = (
+            f"viewer.idle_minutes, {viewer.idle_minutes:g}, is longer than a whole session,"
+            f" viewer.session_hours = {viewer.session_hours:g}: it has no effect."
+        )
+        yield Fault(("viewer.idle_minutes", "viewer.session_hours"), sentence)
+
+
+def _quiet_hours(settings: Settings) -> Iterator[Fault]:
+    begin, _, end = settings.daemon.quiet_hours.partition("-")
+    if begin and begin == end:
+        sentence = (
+            f'daemon.quiet_hours = "{begin}-{end}" begins and ends at the same time: no hour is'
+            ' quiet. Write "" for never.'
+        )
+        yield Fault(("daemon.quiet_hours",), sentence)
+
+
+def _names(settings: Settings) -> Iterator[Fault]:
+    if "" in settings.daemon.wait_suffixes:
+        sentence = 'daemon.wait_suffixes has "", which every name ends with: no scan would start.'
+        yield Fault(("daemon.wait_suffixes",), sentence)
+    for suffix in settings.daemon.wait_suffixes:
+        if suffix != suffix.lower():
+            sentence = (
+                f'daemon.wait_suffixes has "{suffix}", which never counts: write it in small'
+                " letters, which stand for capitals too."
+            )
+            yield Fault(("daemon.wait_suffixes",), sentence)
+
+
+def _flair(settings: Settings) -> Iterator[Fault]:
+    model = settings.model
+    lowest, highest = model.inversion_ms
+    if lowest > highest:
+        sentence = (
+            f"model.inversion_ms = [{lowest:g}, {highest:g}] has the lowest time last: no"
+            " inversion time lies between them."
+        )
+        yield Fault(("model.inversion_ms",), sentence)
+    for other in ("other_names", "never_names"):
+        for word in sorted({*model.flair_names} & {*getattr(model, other)}):
+            sentence = f'The word "{word}" is in model.flair_names and in model.{other}.'
+            yield Fault(("model.flair_names", f"model.{other}"), sentence)
+
+
+def _homes(settings: Settings) -> Iterator[Fault]:
+    for key, path in _paths(settings).items():
+        if any(part.startswith("~") for part in path.parts):
+            sentence = f"{key}, {path}, has a ~, which stands for no home here: write it out."
+            yield Fault((key,), sentence)
+
+
+def _paths(settings: Settings) -> dict[str, Path]:
+    """All folders and files that the settings name."""
+    daemon, model, viewer = settings.daemon, settings.model, settings.viewer
+    named = {
+        f"daemon.{name}": str(getattr(daemon, name))
+        for name in ("inbox", "outbox", "index", "records", "copies")
+    }
+    named["model.weights"] = model.weights
+    named["viewer.tls_certificate"], named["viewer.tls_key"] = (
+        viewer.tls_certificate,
+        viewer.tls_key,
+    )
+    return {key: Path(path) for key, path in named.items() if path}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+RULES: tuple[Rule, ...] = (
+    _inbox_and_outbox,
+    _kept_out_of_the_inbox,
+    _two_databases,
+    _encryption,
+    _metrics,
+    _sessions,
+    _quiet_hours,
+    _names,
+    _flair,
+    _homes,
+)

@@ -1,0 +1,218 @@
+"""What in the settings contradicts this machine: its folders, disks, memory, processors, ports."""
+
+import errno
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from daemon.operations.contradictions import contradictions
+from daemon.settings import Settings, SettingsError, ViewerSettings
+from daemon.settings_faults import Fault, Stops
+from daemon.single_instance import is_at_work
+
+GIGA = 1e9
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+MOUNTS = Path("/proc/self/mounts")
+NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "afs", "glusterfs"}
+Rule = Callable[[Settings], Iterator[Fault]]
+
+
+def all_faults(settings: Settings) -> list[Fault]:
+    """What contradicts another setting, then what contradicts this machine."""
+    return contradictions(settings) + [fault for rule in RULES for fault in rule(settings)]
+
+
+def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
+    """Raises SettingsError for what must not start: before anything is made or opened."""
+    stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
+    for fault in [*contradictions(settings), *(_encryption(settings) if with_viewer else ())]:
+        if fault.stops in stopping:
+            raise SettingsError(fault.sentence)
+
+
+def free_port(host: str, port: int) -> int:
+    """`port`, or a free one for 0. Raises OSError if nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as probe:
+        return int(probe.getsockname()[1])
+
+
+def tls_context(viewer: ViewerSettings) -> ssl.SSLContext | None:
+    """What the viewer encrypts with, None for nothing. Raises SettingsError."""
+    if not viewer.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(viewer.tls_certificate, viewer.tls_key or None)
+    except (OSError, ssl.SSLError):
+        key = f" with viewer.tls_key, {viewer.tls_key}" if viewer.tls_key else ""
+        raise SettingsError(
+            "The certificate or the key of the viewer cannot be read:"
+            f" viewer.tls_certificate, {viewer.tls_certificate}{key}."
+        ) from None
+    return context
+
+
+def memory_bytes() -> int:
+    """Of this machine, or of the container that this process is in, if it has less."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for file in LIMITS:
+        if file.exists() and (text := file.read_text().strip()).isdecimal():
+            total = min(total, int(text))
+    return total
+
+
+def _folders(settings: Settings) -> Iterator[Fault]:
+    for key, path in (
+        ("daemon.inbox", settings.daemon.inbox),
+        ("daemon.outbox", settings.daemon.outbox),
+    ):
+        if not os.path.lexists(path):
+            yield Fault((key,), f"{key}, {path}, is not there: make this folder, or name another.")
+        elif not path.is_dir():
+            yield Fault((key,), f"{key}, {path}, is not a folder.")
+        elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            yield Fault((key,), f"{key}, {path}, cannot be read and written by this user.")
+
+
+def _files(settings: Settings) -> Iterator[Fault]:
+    daemon = settings.daemon
+    for key, path in (("daemon.index", daemon.index), ("daemon.records", daemon.records)):
+        if path.is_dir():
+            yield Fault((key,), f"{key}, {path}, is a folder, and should be a file.")
+        elif not _can_write(path):
+            yield Fault((key,), f"{key}, {path}, cannot be written by this user.")
+        elif kind := network_of(path):
+            sentence = (
+                f"{key}, {path}, is on a network share ({kind}): name a file on a local disk."
+            )
+            yield Fault((key,), sentence)
+    if daemon.copies.exists() and not daemon.copies.is_dir():
+        yield Fault(("daemon.copies",), f"daemon.copies, {daemon.copies}, is not a folder.")
+    elif not _can_write(daemon.copies):
+        sentence = f"daemon.copies, {daemon.copies}, cannot be written by this user."
+        yield Fault(("daemon.copies",), sentence)
+
+
+def _watching(settings: Settings) -> Iterator[Fault]:
+    daemon = settings.daemon
+    if daemon.watch == "events" and (kind := network_of(daemon.inbox)):
+        sentence = (
+            f"daemon.inbox, {daemon.inbox}, is on a network share ({kind}), which tells no events:"
+            ' set daemon.watch = "polling".'
+        )
+        yield Fault(("daemon.watch", "daemon.inbox"), sentence)
+
+
+def _weights(settings: Settings) -> Iterator[Fault]:
+    weights = settings.model.weights
+    if weights and not Path(weights).is_file():
+        sentence = f'model.weights, {weights}, is not there; "" stands for the weights shipped.'
+        yield Fault(("model.weights",), sentence)
+
+
+def _encryption(settings: Settings) -> Iterator[Fault]:
+    try:
+        tls_context(settings.viewer)
+    except SettingsError as error:
+        yield Fault(("viewer.tls_certificate", "viewer.tls_key"), str(error), Stops.VIEWER)
+
+
+def _port(settings: Settings) -> Iterator[Fault]:
+    """Nothing is said while the daemon of these settings is at work: its viewer has the port."""
+    viewer = settings.viewer
+    if is_at_work(settings.daemon.index):
+        return
+    try:
+        free_port(viewer.host, viewer.port)
+    except OSError as error:
+        reasons = {
+            errno.EADDRINUSE: "another program has this port; 0 stands for any free one",
+            errno.EACCES: "this user may not use this port",
+        }
+        why = reasons.get(error.errno or 0, "this machine has no such address")
+        sentence = f"The viewer cannot listen on viewer.host {viewer.host}, viewer.port"
+        yield Fault(("viewer.host", "viewer.port"), f"{sentence} {viewer.port}: {why}.")
+
+
+def _memory(settings: Settings) -> Iterator[Fault]:
+    daemon, total = settings.daemon, memory_bytes() / GIGA
+    each = daemon.worker_memory_gb
+    wanted = daemon.slots * each
+    if wanted > total:
+        sentence = (
+            f"daemon.slots = {daemon.slots} times daemon.worker_memory_gb = {each:g} is {wanted:g}"
+            f" GB, and this machine has {total:.1f} GB: lower one of them."
+        )
+        yield Fault(("daemon.slots", "daemon.worker_memory_gb"), sentence)
+    if settings.viewer.slice_memory_mb / 1000 > total:
+        sentence = (
+            f"viewer.slice_memory_mb = {settings.viewer.slice_memory_mb} is more than the"
+            f" {total:.1f} GB of this machine."
+        )
+        yield Fault(("viewer.slice_memory_mb",), sentence)
+
+
+def _processors(settings: Settings) -> Iterator[Fault]:
+    there, threads = os.cpu_count() or 1, settings.model.threads
+    if threads > there:
+        sentence = f"model.threads = {threads} is more than the {there} processors of this machine."
+        yield Fault(("model.threads",), sentence)
+
+
+def _disk(settings: Settings) -> Iterator[Fault]:
+    daemon = settings.daemon
+    disk = shutil.disk_usage(_existing(daemon.outbox))
+    total, free = disk.total / GIGA, disk.free / GIGA
+    reserve = f"daemon.reserve_gb = {daemon.reserve_gb:g}"
+    if daemon.reserve_gb > total:
+        sentence = f"{reserve} is more than the whole disk of the outbox, {total:.1f} GB: no scan"
+        yield Fault(("daemon.reserve_gb",), f"{sentence} would ever start.")
+    elif daemon.reserve_gb > free:
+        sentence = f"{reserve}, and the disk of the outbox has {free:.1f} GB free: no scan starts"
+        yield Fault(("daemon.reserve_gb", "daemon.outbox"), f"{sentence} before there is room.")
+    elif daemon.keep_gb + daemon.reserve_gb > total:
+        sentence = (
+            f"daemon.keep_gb = {daemon.keep_gb:g} and {reserve} are more than the disk of the"
+            f" outbox, {total:.1f} GB: it would be full before anything is deleted."
+        )
+        yield Fault(("daemon.keep_gb", "daemon.reserve_gb"), sentence)
+
+
+def network_of(path: Path) -> str:
+    """The kind of network share that a path is on, '' for a local disk."""
+    place, best = str(_existing(path).resolve()), ("", "")
+    for line in MOUNTS.read_text("utf-8", "replace").splitlines() if MOUNTS.exists() else ():
+        _, point, kind, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        is_above = place == point or place.startswith(f"{point.rstrip('/')}/")
+        if is_above and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1] if best[1] in NETWORK else ""
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that is there."""
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _can_write(path: Path) -> bool:
+    """Whether a file can be changed, or made where its folders are still to be made."""
+    there = _existing(path)
+    return os.access(there, os.W_OK) and (there == path or there.is_dir())
+
+
+RULES: tuple[Rule, ...] = (
+    _folders,
+    _files,
+    _watching,
+    _weights,
+    _encryption,
+    _port,
+    _memory,
+    _processors,
+    _disk,
+)

@@ -1,0 +1,131 @@
+"""An installation of an earlier version goes on: its settings, databases, outbox and pages."""
+
+import os
+import re
+import shutil
+import sqlite3
+import tarfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from daemon.index.database import open_index, open_records
+from daemon.index.migrations import INDEX, RECORDS
+from daemon.intake.cleanup import REASON
+from daemon.settings import Settings, load_settings
+from tests.conftest import drain, gliowatch, reports
+from tests.upgrade.people import ENTRIES, TOLD
+from tests.upgrade.small_inbox import PICTURE
+from tests.viewer.test_house import house_of
+
+HERE = Path(__file__).parent
+HAD_TOKEN = ("ade0a53", "f82d2e3")
+
+
+@pytest.fixture(params=ENTRIES)
+def version(request: pytest.FixtureRequest) -> str:
+    """Each earlier version."""
+    return str(request.param)
+
+
+@pytest.fixture
+def site(version: str, tmp_path: Path) -> Path:
+    """What it left, on this disk."""
+    with tarfile.open(HERE / f"{version}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as index, index:
+        for path, below in set_aside(tmp_path / "inbox"):
+            facts = path.stat()
+            index.execute(
+                "UPDATE files SET inode = ?, mtime_ns = ? WHERE path = ?",
+                (facts.st_ino, facts.st_mtime_ns, os.fsencode(below)),
+            )
+    return tmp_path
+
+
+def set_aside(inbox: Path) -> list[tuple[Path, Path]]:
+    """The files that were set aside, and the names that they had below the inbox."""
+    files = [path for path in inbox.glob(".[rd]*/**/*") if path.is_file()]
+    return [
+        (path, path.relative_to(inbox).relative_to(path.relative_to(inbox).parts[0]))
+        for path in files
+        if not path.name.endswith(REASON.decode())
+    ]
+
+
+@pytest.fixture
+def settings(site: Path) -> Settings:
+    """Its settings, after what the refusal asked for was done."""
+    file = site / "settings.toml"
+    file.write_text(re.sub(r"^token = .*\n", "", file.read_text("utf-8"), flags=re.M), "utf-8")
+    return load_settings(file)
+
+
+def test_its_settings_start_or_the_refusal_says_what_to_change(site: Path, version: str) -> None:
+    defaults = Settings()
+    here = defaults.model_copy(update={"daemon": defaults.daemon.relative_to(site)})
+    ended = gliowatch(here, "users", "list")
+    if version in HAD_TOKEN:
+        assert (ended.returncode, ended.stdout) == (2, "")
+        gone = "gliowatch: The setting viewer.token is gone, since people log in with accounts: "
+        assert ended.stderr.startswith(f"{gone}delete it in ")
+        assert ended.stderr.endswith("gliowatch users add NAME --role admin.\n")
+    else:
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "ada: Ada Example, admin" in ended.stdout
+
+
+async def test_its_databases_become_those_of_today(settings: Settings, tmp_path: Path) -> None:
+    for name, opened, steps in (("index", open_index, INDEX), ("records", open_records, RECORDS)):
+        path = tmp_path / f"{name}.sqlite"
+        shapes = []
+        for each in (path, tmp_path / "fresh"):
+            async with opened(each):
+                pass
+            shapes.append(shape(each))
+            (tmp_path / "fresh").unlink(missing_ok=True)
+        assert shapes[0] == shapes[1]
+        assert shapes[0][0] == len(steps)
+
+
+def shape(path: Path) -> tuple[int, set[tuple[str, ...]]]:
+    """How many steps a database has had, and its schema."""
+    with closing(sqlite3.connect(path)) as database:
+        (had,) = database.execute("PRAGMA user_version").fetchone()
+        return had, set(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+def test_the_daemon_goes_on(settings: Settings, site: Path, small_weights: Path) -> None:
+    before = len(reports(settings))
+    known = settings.daemon.outbox.glob("TCGA-FG-6692/*/source/flair-again.nii")
+    shutil.copy(next(known), settings.daemon.inbox / "TCGA-FG-6692" / "once-more.nii")
+    shutil.copy(PICTURE, settings.daemon.inbox)
+    quick = {"GLIOWATCH_DAEMON__REST_SECONDS": "0.3", "GLIOWATCH_MODEL__LEAST_FLAIR": "0"}
+    ended = drain(site, GLIOWATCH_MODEL__WEIGHTS=str(small_weights), **quick)
+    assert ended.returncode == 0, ended.stderr
+    assert len(reports(settings)) == before + 1
+    said = gliowatch(settings, "verify")
+    assert "duplicate 2, rejected 1" in said.stdout
+    assert (said.returncode, said.stdout.splitlines()[1:]) == (
+        0,
+        ["Inbox, index and outbox agree."],
+    )
+
+
+async def test_its_scans_are_shown(settings: Settings, version: str) -> None:
+    published = {(each["scan_id"], each["patient_id"]) for each in reports(settings)}
+    if version not in HAD_TOKEN:  # the scan of nobody was given to a patient, and is shown there
+        published = {each for each in published if each[1] != "unassigned"}
+    async with house_of(settings) as house:
+        worklist = await house.page("/?arrived=all")
+        shown = set(re.findall(r"/scans/[0-9a-f]{20}", worklist))
+        assert shown == {f"/scans/{scan_id}" for scan_id, _ in published}
+        pages = {scan: await house.page(scan) for scan in shown}
+        assert any("A comment." in page for page in pages.values()) == (version != "ade0a53")
+        for scan, page in pages.items():
+            files = set(re.findall(rf'"({scan}/files/[^"]+)"', page))
+            assert len(files) > 2
+            for file in files:
+                assert (await house.client.get(file)).status == 200
+        assert TOLD["name"] in await house.page("/patients")
