@@ -181,7 +181,8 @@ def test_no_sentence_stands_twice_in_one_table() -> None:
 
 
 def test_a_key_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "en.toml").write_text('[a]\nfew = { one = "1 scan", other = "{count} scans" }\n')
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "a.toml").write_text('[a]\nfew = { one = "1 scan", other = "{count} scans" }\n')
     found = Catalogue(tmp_path)
     assert found.text("a.few", count=1) == "1 scan"
     assert found.text("a.few", count=2) == "2 scans"
