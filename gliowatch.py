@@ -181,7 +181,18 @@ def train(
 
     table = load(settings).training.model_dump()
     share = table.pop("validation_share")
-    request = Request(data, out, split, share, resume, recipe.value, fold, start, again, cache)
+    request = Request(
+        data=data,
+        target=out,
+        split_file=split,
+        validation_share=share,
+        resume=resume,
+        recipe=recipe.value,
+        fold=fold,
+        start=start,
+        again=again,
+        cache=cache,
+    )
     plan = StandardPlan(**table)
     train_visibly(request, plan, Limits(max_minutes, device, plan.seed), typer.echo)
 
@@ -209,7 +220,16 @@ def evaluate(
     loaded = load(settings)
     model, seed = loaded.model, loaded.training.seed if out_of_fold else None
     rules = Rules(model.threshold, model.smallest_lesion_mm3, quality is Quality.BEST)
-    evaluate_visibly(data, split, subset, weights, rules, (json_file, page), seed, typer.echo)
+    evaluate_visibly(
+        data,
+        split,
+        subset=subset,
+        weights=weights,
+        rules=rules,
+        files=(json_file, page),
+        out_of_fold_seed=seed,
+        say=typer.echo,
+    )
 
 
 @app.command(epilog=ending("gliowatch bench --json"))
@@ -223,7 +243,7 @@ def bench(
     from tools.bench.bench import bench_visibly, common_rows, training_rows
 
     steps = training_rows if training else None
-    bench_visibly(scan, common_rows, steps, batch, json, typer.echo)
+    bench_visibly(scan, common_rows, training=steps, batch=batch, as_json=json, say=typer.echo)
 
 
 if __name__ == "__main__":

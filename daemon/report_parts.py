@@ -146,7 +146,7 @@ class Network(Part):
     threshold: float
 
 
-class Agreement(Part):
+class MaskAgreement(Part):
     """How a corrected mask agrees with the network's of a revision."""
 
     revision: Number
@@ -162,7 +162,7 @@ class CorrectedMask(Part):
     at: str = Field(description="when it was sent: UTC, ISO 8601")
     sha256: Sha256 = Field(description="of the file that was sent")
     correction: str = Field(description="key of the record of who sent it")
-    agreement: Agreement = Field(description="with the network's mask of that revision")
+    agreement: MaskAgreement = Field(description="with the network's mask of that revision")
 
 
 class Lesion(Part):

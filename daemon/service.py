@@ -257,13 +257,13 @@ class Service:
 
     async def _judge(self, queued: QueuedDrop, slot: Slot) -> None:
         job = Job(
-            self._index,
-            self._records,
-            slot,
-            self._settings,
-            judging_rules(self._settings.model),
-            queued,
-            self._turns,
+            index=self._index,
+            records=self._records,
+            slot=slot,
+            settings=self._settings,
+            rules=judging_rules(self._settings.model),
+            queued=queued,
+            turns=self._turns,
         )
         outcome = await scan_pipeline.process(job)
         if outcome is State.WAITING:

@@ -112,12 +112,12 @@ class ModelSettings(_Table):
     def flair_rules(self) -> FlairRules:
         """How the FLAIR among the series of a DICOM study is told."""
         return FlairRules(
-            self.flair_names,
-            self.other_names,
-            self.never_names,
-            self.contrast_names,
-            self.inversion_ms,
-            self.shortest_echo_ms,
+            flair_names=self.flair_names,
+            other_names=self.other_names,
+            never_names=self.never_names,
+            contrast_names=self.contrast_names,
+            inversion_ms=self.inversion_ms,
+            shortest_echo_ms=self.shortest_echo_ms,
         )
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from model.catalogue import text
 from model.intensity import FloatArray as FloatArray
 from model.intensity import Levels, levels_of
 from model.rules import Kind as Kind
@@ -33,6 +34,11 @@ class Note:
 
     code: str
     message: str
+
+
+def note(code: str, sentence: str = "", /, **values: object) -> Note:
+    """A doubt in the catalogue's words: those of its code, unless another sentence is named."""
+    return Note(code, text(f"note.{sentence or code}", **values))
 
 
 @dataclass(frozen=True)

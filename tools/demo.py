@@ -14,7 +14,8 @@ from pathlib import Path
 
 from daemon.index.database import open_records
 from daemon.intake.inbox_scan import NameRules, look_through
-from daemon.outputs.wording import RESEARCH_USE, finding_sentence
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import finding_sentence
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
 from daemon.report import Report, read_report
@@ -82,7 +83,8 @@ def _first_report(run: "subprocess.Popen[bytes]") -> Report | None:
 
 
 def _tell(report: Report, seconds: float, link: str) -> None:
-    print(f"\nFirst result after {seconds:.1f} s. {finding_sentence(report)} {RESEARCH_USE}")
+    said = f"{finding_sentence(report)} {text('report.research_use')}"
+    print(f"\nFirst result after {seconds:.1f} s. {said}")
     print(f"Results: {DEMO / 'outbox'}")
     print(
         f"Open this link in a browser: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",

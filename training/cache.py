@@ -64,5 +64,13 @@ def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:
     )
     gain, step = store[f"{patient}/numbers"]
     known = f"{patient}/kind" in store.files
-    about = (str(store[f"{patient}/kind"]), store[f"{patient}/to_mni"]) if known else ("", None)
-    return CachedPatient(patient, slices, mask, brain, float(gain), int(step), *about)
+    return CachedPatient(
+        patient=patient,
+        slices=slices,
+        mask=mask,
+        brain=brain,
+        gain=float(gain),
+        step=int(step),
+        kind=str(store[f"{patient}/kind"]) if known else "",
+        to_mni=store[f"{patient}/to_mni"] if known else None,
+    )

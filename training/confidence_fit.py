@@ -134,7 +134,17 @@ class Judged:
 def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     """All numbers from these patients. Raises DatasetError when too few have a mask."""
     slope = _slope(patients)
-    plain = Certainty(slope, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, RATE, threshold)
+    plain = Certainty(
+        slope=slope,
+        confidence_slope=1.0,
+        confidence_offset=0.0,
+        low=0.0,
+        high=0.0,
+        base=0.0,
+        widest=0.0,
+        rate=RATE,
+        threshold=threshold,
+    )
     rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
     if len(rows) < FEWEST:
         raise DatasetError(f"Certainty needs {FEWEST} patients in whom tumor was drawn and found.")

@@ -99,18 +99,18 @@ def compare(case: Case, volume: Volume, found: Segmentation, seconds: float) -> 
     has_mm = volume.scale is Scale.DECLARED
     drawn_voxels, found_voxels = int(drawn.sum()), int(mask.sum())
     return CaseResult(
-        case.patient,
-        dice(mask, drawn),
-        hausdorff_95(mask, drawn, volume.spacing if has_mm else (1.0, 1.0, 1.0)),
-        "mm" if has_mm else "voxels",
-        drawn_voxels,
-        found_voxels,
-        (found_voxels - drawn_voxels) / drawn_voxels if drawn_voxels else None,
-        count_lesions(mask, drawn),
-        score_slices(mask, drawn, volume.slice_axis),
-        calibrate(found.probability, drawn, head_mask(brightness(volume.voxels))),
-        seconds,
-        found.trust,
+        patient=case.patient,
+        dice=dice(mask, drawn),
+        hd95=hausdorff_95(mask, drawn, volume.spacing if has_mm else (1.0, 1.0, 1.0)),
+        hd95_unit="mm" if has_mm else "voxels",
+        drawn_voxels=drawn_voxels,
+        found_voxels=found_voxels,
+        volume_error=(found_voxels - drawn_voxels) / drawn_voxels if drawn_voxels else None,
+        lesions=count_lesions(mask, drawn),
+        slices=score_slices(mask, drawn, volume.slice_axis),
+        calibration=calibrate(found.probability, drawn, head_mask(brightness(volume.voxels))),
+        seconds=seconds,
+        trust=found.trust,
     )
 
 

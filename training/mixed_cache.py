@@ -111,8 +111,14 @@ def thinned(cached: CachedPatient) -> CachedPatient:
     to_mni = cached.to_mni
     if to_mni is not None:
         to_mni = to_mni * np.array([2, 1, 1, 1])
-    parts = cached.slices[::2], cached.mask[::2], cached.brain[::2]
-    return CachedPatient(cached.patient, *parts, cached.gain, cached.step // 2, cached.kind, to_mni)
+    return replace(
+        cached,
+        slices=cached.slices[::2],
+        mask=cached.mask[::2],
+        brain=cached.brain[::2],
+        step=cached.step // 2,
+        to_mni=to_mni,
+    )
 
 
 def lesions_below(data: Path) -> Iterator[Lesions]:

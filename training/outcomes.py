@@ -77,7 +77,14 @@ def outcome(given: Given, network: Network, gate: Gate | None, rules: Rules) -> 
     try:
         volume = read(scan_at(given.scan))
     except UnreadableScan:
-        return Outcome(given.name, "unreadable", 0.0, None, None, ("unreadable",))
+        return Outcome(
+            name=given.name,
+            finding="unreadable",
+            volume_ml=0.0,
+            dice=None,
+            confidence=None,
+            codes=("unreadable",),
+        )
     analysis = judge(volume, network, rules, gate)
     findings, score = analysis.findings, None
     if given.mask is not None:
@@ -86,12 +93,12 @@ def outcome(given: Given, network: Network, gate: Gate | None, rules: Rules) -> 
         score = 0.0 if found is None else dice(np.asarray(found.mask, dtype=bool), drawn)
     trust = findings.trust
     return Outcome(
-        given.name,
-        str(findings.finding),
-        round(findings.volume_ml, 2),
-        None if score is None else round(score, 4),
-        None if trust is None else round(trust.confidence, 4),
-        tuple(note.code for note in findings.notes),
+        name=given.name,
+        finding=str(findings.finding),
+        volume_ml=round(findings.volume_ml, 2),
+        dice=None if score is None else round(score, 4),
+        confidence=None if trust is None else round(trust.confidence, 4),
+        codes=tuple(note.code for note in findings.notes),
     )
 
 

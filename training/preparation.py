@@ -94,7 +94,9 @@ def on_grid(patient: str, tumor: NDArray[np.bool_], prepared: Prepared) -> Cache
     inside = slices[brain & prepared.head]
     outside = slices[prepared.head]
     gain = float(np.median(outside) / np.median(inside)) if inside.size and outside.size else 1.0
-    return CachedPatient(patient, slices, drawn, brain, gain, prepared.step)
+    return CachedPatient(
+        patient=patient, slices=slices, mask=drawn, brain=brain, gain=gain, step=prepared.step
+    )
 
 
 def mask_on_grid(mask: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:

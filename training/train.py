@@ -105,7 +105,9 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         method = follow(start.shape, plan, learned, validation)
     else:
         method = _method(request, plan, split, cache)
-    training = Training(method, limits, split, request.target, origin, start)
+    training = Training(
+        method=method, limits=limits, split=split, folder=request.target, origin=origin, start=start
+    )
     best = training.run(watch.stepped, request.resume)
     export_weights(request.target / BEST, request.target / WEIGHTS)
     return best

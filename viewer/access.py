@@ -19,7 +19,8 @@ from aiohttp.typedefs import Handler
 
 from daemon.index.people.accounts import find_session
 from daemon.index.people.audit import Action, note
-from daemon.permissions import Right, may
+from daemon.outputs.catalogue import text
+from daemon.permissions import Right, Role, may
 from viewer.api.openapi import is_api
 from viewer.login import COOKIE, bearer_session, limits_of, login_page
 from viewer.sessions import RECORDS, SESSION, SESSIONS, SETTINGS, Session
@@ -114,8 +115,6 @@ SEEN = web.AppKey("seen", Seen)
 
 
 READING = frozenset({"GET", "HEAD"})
-NO_LOGIN = "The API needs a token of your account, or an open session."
-NEEDS_TOKEN = "The API changes things only for who asks with a token."
 BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
 
 
@@ -132,7 +131,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if door is not None:
             await _check_right(request, session, door)
     if request.method not in READING and not _from_our_pages(request):
-        raise web.HTTPForbidden(text="This request came from another site and was refused.")
+        raise web.HTTPForbidden(text=text("fault.other_site"))
     return await audited(request, handler, door) if door else await handler(request)
 
 
@@ -142,7 +141,9 @@ def _has_token(request: web.Request) -> bool:
 
 def _refuse_nobody(request: web.Request) -> web.StreamResponse:
     if is_api(request):
-        raise web.HTTPUnauthorized(text=NO_LOGIN, headers={"WWW-Authenticate": "Bearer"})
+        raise web.HTTPUnauthorized(
+            text=text("api.needs_token"), headers={"WWW-Authenticate": "Bearer"}
+        )
     return login_page(request, 401)
 
 
@@ -157,7 +158,7 @@ def _door(request: web.Request) -> Door | None:
     method = "GET" if request.method == "HEAD" else request.method
     door = request.app[DOORS].get((method, resource.canonical))
     if door is None:
-        raise web.HTTPForbidden(text="Nobody may open this page.")
+        raise web.HTTPForbidden(text=text("fault.closed_page"))
     return door
 
 
@@ -177,12 +178,14 @@ async def _check_right(request: web.Request, session: Session, door: Door) -> No
         await note(
             request.app[RECORDS], session.account, Action.REFUSED, door.subject(request), door.path
         )
-        raise web.HTTPForbidden(
-            text=f"Your account may not do this: it is a {session.role}, and has no right to"
-            f" {door.needs}."
-        )
+        raise web.HTTPForbidden(text=_no_right(session.role, door.needs))
     if is_api(request) and request.method not in READING and not session.token_id:
-        raise web.HTTPForbidden(text=NEEDS_TOKEN)
+        raise web.HTTPForbidden(text=text("api.writes_need_token"))
+
+
+def _no_right(role: Role, right: Right) -> str:
+    key = "fault.no_right_review" if right is Right.REVIEW else "fault.no_right"
+    return text(key, role=text(f"role.{role}"), right=text(f"right.{right}"))
 
 
 def _from_our_pages(request: web.Request) -> bool:

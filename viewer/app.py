@@ -16,6 +16,8 @@ from daemon.index.database import open_index, open_joined, open_records
 from daemon.logs import log_to_stderr
 from daemon.operations.contradictions import open_door
 from daemon.operations.machine import tls_context
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import moment_words
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
@@ -26,6 +28,7 @@ from viewer.routes import DOORWAYS
 from viewer.scans.files import send_file
 from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
 from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
+from viewer.templating import script_sentences
 from viewer.upload.staging import keep_desk
 from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 
@@ -52,7 +55,11 @@ def make_app(settings: Settings) -> web.Application:
     app.router.add_static("/static", HERE / "static")
     app[DOORS]["GET", "/static"] = Door(None, web.get("/static", send_file))
     loader = jinja2.FileSystemLoader(HERE / "templates")
-    aiohttp_jinja2.setup(app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages = aiohttp_jinja2.setup(
+        app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.globals |= {"t": text, "script_sentences": script_sentences}
+    pages.filters["moment"] = moment_words
     return app
 
 

@@ -25,6 +25,7 @@ from daemon.index.statistics import (
     totals,
 )
 from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
+from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from viewer.sessions import INDEX, SETTINGS
 
@@ -46,17 +47,15 @@ def longest_silence(app: web.Application) -> float:
     return MISSED_LOOKS * app[SETTINGS].daemon.reconcile_seconds + GRACE_SECONDS
 
 
-NEVER = "Nothing is judged: the daemon has not run yet. What you send waits until it does."
-STOPPED = "Nothing is judged: the daemon has stopped, last seen {since} (UTC). What you send waits."
-
-
 async def stopped_sentence(request: web.Request) -> str:
     """That the daemon is stopped and since when; '' while it is at work."""
     every = request.app[SETTINGS].daemon.reconcile_seconds
     sign = await last_sign_of_life(request.app[INDEX], every)
     if sign.is_alive:
         return ""
-    return STOPPED.format(since=moment_words(sign.at)) if sign.at else NEVER
+    if not sign.at:
+        return text("stopped.never")
+    return text("stopped.since", since=moment_words(sign.at))
 
 
 async def send_metrics(request: web.Request) -> web.StreamResponse:
@@ -112,9 +111,9 @@ def _free_bytes(outbox: Path) -> float | None:
         return None
 
 
-def _gauge(name: str, text: str, value: float | None) -> Metric:
+def _gauge(name: str, about: str, value: float | None) -> Metric:
     """One number, or none where it is not known."""
-    metric = GaugeMetricFamily(f"gliowatch_{name}", text)
+    metric = GaugeMetricFamily(f"gliowatch_{name}", about)
     if value is not None:
         metric.add_metric([], value)
     return metric
@@ -128,16 +127,16 @@ def _drops(states: dict[State, int]) -> Metric:
 
 
 def _scans(judged: list[Totals]) -> Metric:
-    text = "Published scans by finding, each revision counted."
-    metric = CounterMetricFamily("gliowatch_scans", text, labels=["finding"])
+    about = "Published scans by finding, each revision counted."
+    metric = CounterMetricFamily("gliowatch_scans", about, labels=["finding"])
     for each in judged:
         metric.add_metric([each.finding], each.scans)
     return metric
 
 
 def _stages(judged: list[Totals]) -> Metric:
-    text = "Seconds that published scans took, by stage."
-    metric = SummaryMetricFamily("gliowatch_stage_seconds", text, labels=["stage"])
+    about = "Seconds that published scans took, by stage."
+    metric = SummaryMetricFamily("gliowatch_stage_seconds", about, labels=["stage"])
     scans = sum(each.scans for each in judged)
     for stage in STAGES:
         seconds = sum(each.seconds[stage] for each in judged)

@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from aiohttp import web
 
 from daemon.index.database import change_marks
+from daemon.outputs.catalogue import text
 from viewer.health import is_daemon_alive
 from viewer.sessions import JOINED, SESSION
 
@@ -132,7 +133,7 @@ class Live:
         Raises web.HTTPServiceUnavailable if the whole process has too many, or ends.
         """
         if self._is_over or len(self._listeners) >= MOST_STREAMS:
-            raise web.HTTPServiceUnavailable(text="Too many pages are open; please reload later.")
+            raise web.HTTPServiceUnavailable(text=text("fault.many_pages"))
         mine = [each for each in self._listeners if each.session == session]
         if len(mine) >= MOST_OF_SESSION:
             mine[0].end("crowded")

@@ -15,6 +15,7 @@ from daemon.index.people.accounts import (
 )
 from daemon.index.people.audit import Action, note
 from daemon.index.people.tokens import find_bearer
+from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
@@ -62,7 +63,7 @@ LOGIN_FIELDS = ("name", "password", "next")
 def login_page(request: web.Request, status: int = 200, wrong: str = "") -> web.Response:
     """The form; after it one comes to the page that was asked for."""
     wanted = request.path_qs if request.method == "GET" and request.path != "/login" else "/"
-    values = {"title": "Log in", "next": wanted, "wrong": wrong}
+    values = {"title": text("login.title"), "next": wanted, "wrong": wrong}
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
         response.headers["HX-Refresh"] = "true"
@@ -141,8 +142,6 @@ def set_cookie(request: web.Request, answer: web.StreamResponse, key: str) -> No
 
 
 SCHEME = "bearer"
-REFUSED = "This token does not count: it is wrong, revoked or past its end."
-TOO_OFTEN = "There were too many wrong tokens from this address; please wait."
 
 
 async def bearer_session(request: web.Request) -> Session:
@@ -159,7 +158,9 @@ async def bearer_session(request: web.Request) -> Session:
     subjects = (f"token address {peer_of(request)}",)
     wait = await seconds_to_wait(records, subjects)
     if wait > 0:
-        raise web.HTTPTooManyRequests(text=TOO_OFTEN, headers={"Retry-After": f"{wait + 1:.0f}"})
+        raise web.HTTPTooManyRequests(
+            text=text("api.bad_tokens"), headers={"Retry-After": f"{wait + 1:.0f}"}
+        )
     await note_failure(records, subjects)
     await note(records, NOBODY, Action.LOGIN_REFUSED, detail="token")
-    raise web.HTTPUnauthorized(text=REFUSED, headers={"WWW-Authenticate": "Bearer"})
+    raise web.HTTPUnauthorized(text=text("api.bad_token"), headers={"WWW-Authenticate": "Bearer"})

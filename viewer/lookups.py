@@ -11,11 +11,10 @@ from daemon.index.people.assignments import assignment_of, is_taken_back
 from daemon.index.people.patient_deletion import deletion_of
 from daemon.index.people.patients import Patient, ensure_patients, find_patient, patients_by_id
 from daemon.index.scans import ScanRow, find_scan, revisions_of
+from daemon.outputs.catalogue import text
 from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SESSION, Session
 from viewer.templating import read_form
-
-TAKEN_BACK = "This scan was given to a patient by mistake, and that was taken back."
 
 
 async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> dict[str, Patient]:
@@ -32,7 +31,7 @@ async def asked_patient(request: web.Request) -> Patient:
     """The patient of the address, or HTTPNotFound; HTTPGone for one who was deleted."""
     patient = await find_patient(request.app[RECORDS], request.match_info["patient_key"])
     if patient is None:
-        raise web.HTTPNotFound(text="There is no such patient.")
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
     await _refuse_deleted(request, patient)
     return patient
 
@@ -45,12 +44,12 @@ async def asked_scan(request: web.Request) -> ScanRow:
     """
     scan = await find_scan(request.app[INDEX], request.match_info["scan_id"])
     if scan is None:
-        raise web.HTTPNotFound(text="There is no such scan.")
+        raise web.HTTPNotFound(text=text("fault.no_scan"))
     patient = (await patients_by_id(request.app[RECORDS], [scan.patient_id])).get(scan.patient_id)
     if patient is not None:
         await _refuse_deleted(request, patient)
     if await is_taken_back(request.app[INDEX], scan.scan_id):
-        raise web.HTTPGone(text=TAKEN_BACK)
+        raise web.HTTPGone(text=text("fault.taken_back"))
     if scan.patient_id == UNASSIGNED:
         await _lead_on(request, scan)
     return scan
@@ -62,7 +61,7 @@ async def _lead_on(request: web.Request, scan: ScanRow) -> None:
     if given is None or await find_scan(request.app[INDEX], given.target) is None:
         return
     if request.method != "GET":
-        raise web.HTTPConflict(text="This scan was given to a patient; please open it there.")
+        raise web.HTTPConflict(text=text("fault.assigned"))
     raise web.HTTPSeeOther(request.path.replace(scan.scan_id, given.target, 1))
 
 
@@ -70,8 +69,9 @@ async def _refuse_deleted(request: web.Request, patient: Patient) -> None:
     if not patient.deleted_at:
         return
     kept = await deletion_of(request.app[RECORDS], patient.patient_key)
-    until = f"; it can be undone until {day_words(kept.erase_at)}" if kept else ""
-    raise web.HTTPGone(text=f"This patient was deleted{until}.")
+    if kept is None:
+        raise web.HTTPGone(text=text("fault.deleted"))
+    raise web.HTTPGone(text=text("fault.deleted_until", day=day_words(kept.erase_at)))
 
 
 async def asked_revisions(request: web.Request) -> tuple[ScanRow, list[ScanRow]]:
@@ -86,7 +86,7 @@ async def asked_revisions(request: web.Request) -> tuple[ScanRow, list[ScanRow]]
         return newest, all_of_them
     found = [scan for scan in all_of_them if str(scan.revision) == asked]
     if not found:
-        raise web.HTTPNotFound(text="This scan has no such revision.")
+        raise web.HTTPNotFound(text=text("fault.no_revision"))
     return found[0], all_of_them
 
 
@@ -99,16 +99,15 @@ LISTS = ("/", "/patients")  # the pages that have a search box
 LONGEST = 100  # characters
 MOST_SEARCHES = 50  # of a session; the oldest goes
 PLACES = ("q", "after", "before")  # what a new search does not keep of an address
-GONE = "This search is no longer known; please type it again."
 
 
-def remember(session: Session, text: str) -> str:
+def remember(session: Session, typed: str) -> str:
     """The key of a search in this session; the same text has the same key."""
     for key, known in session.searches.items():
-        if known == text:
+        if known == typed:
             return key
     key = secrets.token_urlsafe(9)
-    session.searches[key] = text
+    session.searches[key] = typed
     if len(session.searches) > MOST_SEARCHES:
         del session.searches[next(iter(session.searches))]
     return key
@@ -127,11 +126,11 @@ async def search(request: web.Request) -> web.StreamResponse:
     form = await read_form(request)
     back = urlsplit(form.get("back", ""))
     if back.path not in LISTS or back.netloc or back.scheme:
-        raise web.HTTPBadRequest(text="There is no such list to search.")
+        raise web.HTTPBadRequest(text=text("fault.search_list"))
     fields = [(name, value) for name, value in parse_qsl(back.query) if name not in PLACES]
-    text = " ".join(form.get("text", "").split())
-    if len(text) > LONGEST:
-        raise web.HTTPBadRequest(text=f"Please search with at most {LONGEST} characters.")
-    if text:
-        fields.append(("q", remember(request[SESSION], text)))
+    typed = " ".join(form.get("text", "").split())
+    if len(typed) > LONGEST:
+        raise web.HTTPBadRequest(text=text("fault.search_long", most=LONGEST))
+    if typed:
+        fields.append(("q", remember(request[SESSION], typed)))
     raise web.HTTPSeeOther(back.path + (f"?{urlencode(fields)}" if fields else ""))

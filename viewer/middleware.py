@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 from viewer.api.openapi import is_api, problem
 from viewer.templating import render
@@ -47,12 +48,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 LOG = logging.getLogger(__name__)
-SENTENCES = {
-    404: "There is no such page.",
-    405: "This page cannot be asked for in this way.",
-    413: "That is more than this form takes.",
-}
-UNEXPECTED = "Something went wrong here; please try again, and tell the administrator if it stays."
+SENTENCES = {404: "fault.no_page", 405: "fault.wrong_method", 413: "fault.too_large"}
+TITLES = {403: "fault.denied", 404: "fault.not_found"}
 AIOHTTPS_OWN = "Maximum request body size"  # how its sentence about a large form begins
 FAULT_STATUS = 500
 
@@ -72,7 +69,7 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         raise  # the browser is gone, so nobody would read a page
     except Exception as error:
         LOG.error("%s %s failed: %s", request.method, _route(request), _without_values(error))
-        return _fault_page(request, FAULT_STATUS, UNEXPECTED)
+        return _fault_page(request, FAULT_STATUS, text("fault.unexpected"))
 
 
 def _fault_page(
@@ -80,15 +77,17 @@ def _fault_page(
 ) -> web.Response:
     if is_api(request):
         return problem(status, sentence, headers or {})
-    return render(request, "fault.html", {"title": "Sorry", "sentence": sentence}, status)
+    title = text(TITLES.get(status, "fault.title"))
+    return render(request, "fault.html", {"title": title, "sentence": sentence}, status)
 
 
 def _sentence(error: web.HTTPException) -> str:
     """The text that a handler gave, or ours: aiohttp's own texts are not for people."""
     given = error.text or ""
-    if given.endswith(".") and not given.startswith(AIOHTTPS_OWN):
+    is_plain = given in ("", f"{error.status}: {error.reason}")
+    if not is_plain and not given.startswith(AIOHTTPS_OWN):
         return given
-    return SENTENCES.get(error.status, "This request cannot be answered.")
+    return text(SENTENCES.get(error.status, "fault.unanswerable"))
 
 
 def _route(request: web.Request) -> str:

@@ -1,46 +1,43 @@
 """Rendering a template, reading a form that must be ours, and short words for sizes and times."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import aiohttp_jinja2
 from aiohttp import web
+from markupsafe import Markup
 
 from daemon.drops import State
-from daemon.outputs import wording
-from daemon.outputs.wording import RESEARCH_USE, size_words
+from daemon.outputs.catalogue import text, words
+from daemon.outputs.wording import FINDING_WORDS, size_words
 from daemon.permissions import RIGHTS
-from daemon.report import Found
+from daemon.report import Found, Report
 from viewer.sessions import SESSION, Session, same_secret
 
-KINDS = wording.KINDS | {
-    "zip": "Zip",
-    "loose": "File",
-    "again": "Judged again",
-    "compare": "Compared again",
-    "correct": "Corrected mask",
-}
 OLDEST = 130  # years
-STATES = {
-    State.WAITING: "Waiting",
-    State.RUNNING: "Running",
-    State.DONE: "Done",
-    State.DUPLICATE: "Duplicate",
-    State.REJECTED: "Rejected",
-}
+STATES = words("state")
+FINDINGS = words("finding_short")
 
 
 def state_words(state: State, rested: bool) -> str:
     """A drop's state; files that still change are being copied."""
     if state is State.WAITING and not rested:
-        return "Being copied"
+        return text("state.copying")
     return STATES[state]
 
 
 def found_size(found: Found) -> str:
     """The size of what was found, or '' if nothing was."""
     return size_words(found) if found.finding == "tumor" else ""
+
+
+def found_words(report: Report) -> str:
+    """What was found, for a list: how many lesions, or why there is none."""
+    if report.finding == "tumor":
+        return text("size.lesions", count=len(report.lesions))
+    return FINDING_WORDS[report.finding]
 
 
 def age(birth_date: str, today: date) -> int | None:
@@ -61,7 +58,7 @@ def night_since(now: datetime, begins: int) -> datetime:
 
 def night_words(since: datetime, now: datetime) -> str:
     """What to call the time since then."""
-    return "Since this evening" if since.date() == now.date() else "Last night"
+    return text("worklist.this_evening" if since.date() == now.date() else "worklist.last_night")
 
 
 def stored(moment: datetime) -> str:
@@ -74,19 +71,19 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time()).astimezone()
 
 
-def local_words(moment: str) -> str:
-    """A stored moment to the minute, by the clock of this machine."""
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
 def clock_words(moment: str) -> str:
-    """The time of the day of a stored moment."""
-    return local_words(moment)[11:]
+    """The time of the day of a stored moment, by the clock of this machine."""
+    return text("date.clock", moment=datetime.fromisoformat(moment).astimezone())
+
+
+def script_sentences(table: str) -> Markup:
+    """A table of the catalogue for the scripts of a page, as data in its head."""
+    said = {f"{table}.{name}": sentence for name, sentence in words(table).items()}
+    return Markup('<meta name="sentences" content="{}">').format(json.dumps(said))
 
 
 LONGEST_NAME = 100  # characters, of whoever signs a form
 CSRF_HEADER = "X-CSRF-Token"  # what htmx sends with each of its requests
-STALE_FORM = "This form is out of date; please open it again."
 
 
 def render(
@@ -95,7 +92,7 @@ def render(
     """A page; `values` needs `title`, and `section` where the navigation marks one."""
     session = request.get(SESSION)
     common = {
-        "research_use": RESEARCH_USE,
+        "research_use": text("report.research_use"),
         "signed_in": session is not None,
         "csrf": session.csrf if session else "",
         "who": session.full_name if session else "",
@@ -115,4 +112,4 @@ async def read_form(request: web.Request) -> dict[str, str]:
 def check_csrf(session: Session, claimed: str) -> None:
     """HTTPForbidden unless the form came from one of this session's own pages."""
     if not same_secret(claimed, session.csrf):
-        raise web.HTTPForbidden(text=STALE_FORM)
+        raise web.HTTPForbidden(text=text("fault.stale_form"))

@@ -10,14 +10,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.drops import file_name
 from daemon.intake.uploads import Held, NotHeld
+from daemon.outputs.catalogue import text
 from viewer.sessions import SESSION
-from viewer.templating import STALE_FORM, check_csrf
+from viewer.templating import check_csrf
 
 CHUNK = 1 << 18  # bytes
 FRAME = 1 << 16  # bytes: what a form adds around its files, at most
 MEGABYTE = 10**6
 STALLED_SECONDS = 60.0  # without a byte
-STALLED = "Nothing came for a minute: the upload was not kept. Please try it again."
 MOST_WORD = 200  # bytes: a form's short fields
 FORM = "multipart/form-data"
 Came = TypeVar("Came")
@@ -49,8 +49,8 @@ class Meter:
 
     def too_large(self) -> web.HTTPException:
         """The refusal, with the limit in its sentence."""
-        text = f"The upload is larger than {self._limit // 10**6} megabytes and was not kept."
-        return web.HTTPRequestEntityTooLarge(max_size=self._limit, text=text)
+        said = text("upload.too_large", mb=self._limit // 10**6)
+        return web.HTTPRequestEntityTooLarge(max_size=self._limit, text=said)
 
 
 async def receive(
@@ -64,7 +64,7 @@ async def receive(
     folder_of: gives the patient's folder for the form's choice. Raises web.HTTPException.
     """
     if request.content_type != FORM:
-        raise web.HTTPForbidden(text=STALE_FORM)
+        raise web.HTTPForbidden(text=text("fault.stale_form"))
     with _damaged_forms_refused():
         reader = await request.multipart()
         if not request[SESSION].token_id:
@@ -132,7 +132,7 @@ async def in_time(coming: Awaitable[Came]) -> Came:
         async with asyncio.timeout(STALLED_SECONDS):
             return await coming
     except TimeoutError:
-        raise web.HTTPRequestTimeout(text=STALLED) from None
+        raise web.HTTPRequestTimeout(text=text("upload.stalled")) from None
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def _damaged_forms_refused() -> Iterator[None]:
     try:
         yield
     except (ValueError, HttpProcessingError):
-        raise web.HTTPBadRequest(text="The upload arrived damaged and was not kept.") from None
+        raise web.HTTPBadRequest(text=text("upload.damaged")) from None
 
 
 async def _word(reader: MultipartReader, name: str) -> str:

@@ -14,10 +14,9 @@ from typing import Any
 from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.logs import quiet_libraries
+from daemon.outputs.catalogue import text
 from daemon.outputs.report_builder import lobe_score, measurements, pixel_mm2, quality_note
 from daemon.outputs.wording import (
-    NO_LOBE,
-    RESEARCH_USE,
     diameter_words,
     finding_sentence,
     midline_words,
@@ -54,7 +53,7 @@ def print_measured(measured: given_masks.MeasuredMask, as_json: bool, say: Say) 
     for lesion in found.lesions:
         say(f"lesion {lesion.id}: {', '.join(_lesion_words(lesion))}")
     if midline_words(found):
-        say(midline_words(found))
+        say(text("report.midline_shift", shift=midline_words(found)))
     for sentence in found.sentences:
         say(sentence)
 
@@ -75,7 +74,7 @@ def _lesion_words(lesion: Lesion) -> list[str]:
         words.insert(0, f"{lesion.volume_ml} ml")
     if lesion.max_diameter_3d_mm is not None:
         words.append(f"at most {lesion.max_diameter_3d_mm:.0f} mm in any direction")
-    position, lobes = position_words(lesion), lesion.lobe_words or NO_LOBE
+    position, lobes = position_words(lesion), lesion.lobe_words or text("lobe.unknown")
     return [*words, side_words(lesion), *([position] if position else []), lobes]
 
 
@@ -115,7 +114,7 @@ def _say_report(report: Report, folder: Path | None, say: Say) -> None:
     say(f"{folder}: {finding_sentence(report)}")
     for sentence in report.sentences:
         say(f"  {sentence}")
-    say(f"  {RESEARCH_USE}")
+    say(f"  {text('report.research_use')}")
 
 
 def segment_once(

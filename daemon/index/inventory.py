@@ -117,12 +117,12 @@ async def enter_ended(index: Database, drop: EndedDrop) -> None:
 
 def _held(row: sqlite3.Row) -> HeldFile:
     return HeldFile(
-        DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"]),
-        State(row["state"]),
-        row["scan_id"],
-        row["sha256"],
-        bool(row["in_inbox"]),
-        row["aside"],
+        file=DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"]),
+        state=State(row["state"]),
+        scan_id=row["scan_id"],
+        sha256=row["sha256"],
+        in_inbox=bool(row["in_inbox"]),
+        aside=row["aside"],
     )
 
 
@@ -156,14 +156,14 @@ async def drops_of_upload(index: Database, patient_id: str, folder: bytes) -> li
     )
     return [
         SentDrop(
-            row["drop_id"],
-            row["unit"],
-            row["files"],
-            State(row["state"]),
-            bool(row["rested"]),
-            row["reason"] or "",
-            row["scan_id"] or "",
-            row["finding"] or "",
+            drop_id=row["drop_id"],
+            unit=row["unit"],
+            files=row["files"],
+            state=State(row["state"]),
+            rested=bool(row["rested"]),
+            reason=row["reason"] or "",
+            scan_id=row["scan_id"] or "",
+            finding=row["finding"] or "",
         )
         for row in rows
     ]

@@ -11,6 +11,7 @@ from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
 from daemon.index.patient_scans import add_identities, patients_named, queue_stale
 from daemon.index.scans import ScanRow, add_scan
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 
@@ -228,7 +229,7 @@ async def _end(
         (state, scan_id, reason, now(), claim.drop_id, claim.token),
     )
     if not ended:
-        raise LeaseLost("The scan was given to another worker meanwhile.")
+        raise LeaseLost(text("intake.lease_lost"))
 
 
 async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:
@@ -275,11 +276,11 @@ def _queued(row: sqlite3.Row, files: list[DroppedFile]) -> QueuedDrop:
         tuple(files),
     )
     return QueuedDrop(
-        row["drop_id"],
-        drop,
-        State(row["state"]),
-        bool(row["rested"]),
-        row["attempts"],
-        row["reason"],
-        row["token"],
+        drop_id=row["drop_id"],
+        drop=drop,
+        state=State(row["state"]),
+        rested=bool(row["rested"]),
+        attempts=row["attempts"],
+        reason=row["reason"],
+        token=row["token"],
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from daemon.drops import STUDY_MARK, DropKind, QueuedDrop, State
 from daemon.index.database import Database, now
 from daemon.index.ledger import queued
+from daemon.outputs.catalogue import text
 
 LONGEST_DELAY = 3600.0  # seconds until a retry; one further away means that the clock was set back
 FAIR_TURN = 4  # every so many claims the oldest drop is next, so that none waits for ever
-CANCELLED = "It was cancelled."
 LEASE_SECONDS = 60.0
 _WEIGHTS = "json_extract(report, '$.model.weights_sha256')"  # as the index on it says
 _OLDER = (
@@ -133,7 +133,7 @@ async def cancel(index: Database, drop_ids: Iterable[int]) -> int:
             "UPDATE drops SET state = 'rejected', reason = ?2, ended_at = ?3"
             " WHERE drop_id = ?1 AND state = 'waiting'",
             numbers,
-            CANCELLED,
+            text("intake.cancelled"),
             now(),
         )
 
@@ -349,14 +349,14 @@ async def _lines(index: Database, where: str, order: str, page: int) -> list[Lin
 
 def _line(row: sqlite3.Row) -> Line:
     return Line(
-        row["drop_id"],
-        row["patient_id"],
-        row["kind"],
-        State(row["state"]),
-        bool(row["urgent"]),
-        row["attempts"],
-        row["seen_at"],
-        row["started_at"] or "",
-        row["touched"],
-        row["reason"] or "",
+        number=row["drop_id"],
+        patient_id=row["patient_id"],
+        kind=row["kind"],
+        state=State(row["state"]),
+        urgent=bool(row["urgent"]),
+        attempts=row["attempts"],
+        seen_at=row["seen_at"],
+        started_at=row["started_at"] or "",
+        touched=row["touched"],
+        reason=row["reason"] or "",
     )

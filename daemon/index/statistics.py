@@ -84,7 +84,9 @@ async def _night(index: Database, begin: str, end: str) -> Night:
     done = await _count(index, _DONE, span)
     failed = await _count(index, "state = 'rejected' AND ended_at >= ?1 AND ended_at < ?2", span)
     median, p95 = await _rank(index, span, done, 0.5), await _rank(index, span, done, 0.95)
-    return Night(begin, end, received, done, failed, median, p95)
+    return Night(
+        begin=begin, end=end, received=received, done=done, failed=failed, median=median, p95=p95
+    )
 
 
 async def _count(index: Database, where: str, span: tuple[str, str]) -> int:

@@ -198,13 +198,13 @@ async def situation_of(joined: Database, since: str) -> Situation:
     row = await joined.row(_SITUATION, (REVIEWS_SEEN, RECONCILE, since))
     assert row is not None  # a SELECT without FROM has one row
     return Situation(
-        row["mark"] or 0,
-        bool(row["is_empty"]),
-        bool(row["is_behind"]),
-        bool(row["is_paused"]),
-        bool(row["is_disk_low"]),
-        row["looked_at"],
-        json.loads(row["arrived"]),
+        mark=row["mark"] or 0,
+        is_empty=bool(row["is_empty"]),
+        is_behind=bool(row["is_behind"]),
+        is_paused=bool(row["is_paused"]),
+        is_disk_low=bool(row["is_disk_low"]),
+        looked_at=row["looked_at"],
+        arrived=json.loads(row["arrived"]),
     )
 
 

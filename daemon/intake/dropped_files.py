@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from daemon.drops import DroppedFile
 from daemon.intake.inbox_scan import identify
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE)
@@ -50,7 +51,7 @@ def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
     except OSError as error:
         if error.errno not in GONE:  # it may not be read, or its disk is away: it is not gone
             raise
-        raise FilesChanged("A file went away before it could be read.") from None
+        raise FilesChanged(text("intake.file_gone")) from None
     with open(descriptor, "rb") as stream:
         check_unchanged(file, os.fstat(descriptor))
         yield stream
@@ -59,4 +60,4 @@ def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
 def check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:
     """Raise FilesChanged unless these facts are of the very file that was seen."""
     if not stat.S_ISREG(facts.st_mode) or identify(file.path, facts) != file:
-        raise FilesChanged("A file changed while it was read.")
+        raise FilesChanged(text("intake.file_changed"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
 from daemon.intake.dropped_files import check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
+from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
@@ -91,7 +92,14 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     hashes = {file.path: digest for file, (_, digest) in zip(drop.files, copies, strict=True)}
     content = hash_content(digests)
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
-    return Intake(hash_scan(drop.patient_id, content), content, scan, hashes, named, pictures)
+    return Intake(
+        scan_id=hash_scan(drop.patient_id, content),
+        content_sha256=content,
+        scan=scan,
+        hashes=hashes,
+        named=named,
+        pictures=pictures,
+    )
 
 
 def hash_content(digests: list[str]) -> str:
@@ -168,7 +176,7 @@ def scan_of(files: list[Path]) -> Scan:
     if len(single) == 1 and not any(is_dicom(path) for path in files):
         return Scan(kind_by_name(single[0].name), (single[0],))
     if single:
-        raise UnreadableScan("There is more than one scan in it: one file, one scan.")
+        raise UnreadableScan(text("intake.several_scans"))
     return Scan(Kind.DICOM, tuple(files))
 
 

@@ -73,7 +73,15 @@ def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake
     scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files])
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
     content = hash_content(digests)
-    return Intake(earlier.scan_id, content, scan, {}, named, pictures, earlier)
+    return Intake(
+        scan_id=earlier.scan_id,
+        content_sha256=content,
+        scan=scan,
+        hashes={},
+        named=named,
+        pictures=pictures,
+        earlier=earlier,
+    )
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from daemon.drops import Drop, DropKind, readable
 from daemon.intake.dropped_files import FilesChanged
 from daemon.intake.ingest import hash_content, hash_file, one_scan, scan_of
 from daemon.intake.study_split import members_of, part_by_study
+from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.patient_tags import Identity, named_in
@@ -49,7 +50,7 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
     except (UnreadableScan, FilesChanged) as error:
         return (not_understood(drop, str(error)),)
     except OSError:  # sent or given up meanwhile, or no room to unpack
-        return (not_understood(drop, "It could not be read just now."),)
+        return (not_understood(drop, text("intake.not_now")),)
 
 
 def not_understood(drop: Drop, fault: str) -> Understood:
@@ -94,9 +95,9 @@ def _glance(scan: Scan, rules: FlairRules) -> Glance:
     except UnreadableScan:
         raise
     except MemoryError:
-        raise UnreadableScan("The scan is too large for this machine's memory.") from None
+        raise UnreadableScan(text("intake.out_of_memory")) from None
     except Exception as error:  # pydicom judges a value only when it is asked for
-        raise UnreadableScan("The headers of the files are damaged.") from error
+        raise UnreadableScan(text("intake.damaged_headers")) from error
 
 
 def _paths(root: Path, drop: Drop, scratch: Path) -> list[Path]:
@@ -123,4 +124,4 @@ def _label(drop: Drop) -> str:
         return readable(os.path.basename(main))
     common = os.path.commonpath([os.path.dirname(file.path) for file in drop.files])
     below = common.split(b"/")[2:]  # the stand-in for the patient, and the upload's own folder
-    return readable(below[-1]) if below else f"{len(drop.files)} files"
+    return readable(below[-1]) if below else text("upload.files", count=len(drop.files))

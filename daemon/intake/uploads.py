@@ -15,6 +15,7 @@ from typing import BinaryIO
 from daemon.drops import file_name
 from daemon.durable_files import sync_folder, sync_tree
 from daemon.intake.inbox_scan import Listing, NameRules, look_through
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 PART = ".part"
@@ -60,7 +61,7 @@ class Held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise NotHeld("A folder and a file of this upload have the same name.") from None
+            raise NotHeld(text("upload_fault.same_name")) from None
         stem, dot, ending = name.partition(".")
         target, number = folder / name, 1
         while target.exists() or (stream := _new_part(target)) is None:
@@ -106,7 +107,7 @@ class Held:
         """
         self._touch()
         if not any(names for _, _, names in os.walk(self.folder)):
-            raise NotHeld("There is no file to send.")
+            raise NotHeld(text("upload_fault.nothing"))
         sync_tree(self.folder)
         place = Path(patient_id) / self.folder.name
         (self._inbox / patient_id).mkdir(exist_ok=True)  # never the inbox itself: it may be away
@@ -124,9 +125,7 @@ class Held:
         try:
             os.utime(self.root)
         except FileNotFoundError:
-            raise NotHeld(
-                "This upload is not there any more: please choose the files again."
-            ) from (None)
+            raise NotHeld(text("upload_fault.gone")) from None
 
     def _safe(self, claimed_path: str) -> tuple[Path, str]:
         """Folder and name for a file: never hidden, never waited for, never elsewhere."""

@@ -144,7 +144,9 @@ async def _export_masks(settings: Settings, deidentify: bool, masks: Path) -> tu
     daemon = settings.daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         naming, flair = await _naming(records, deidentify), judging_rules(settings.model).flair
-        return await export_masks(index, records, daemon.outbox, masks, naming, flair)
+        return await export_masks(
+            index, records, outbox=daemon.outbox, target=masks, naming=naming, flair=flair
+        )
 
 
 async def _naming(records: Database, deidentify: bool) -> Naming:

@@ -11,19 +11,12 @@ from daemon.index.database import Database, open_index
 from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.intake.cleanup import come_back
+from daemon.outputs.catalogue import text
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
 NUMBER_CHARACTERS = 19  # of what SQLite's integers hold; a scan_id has 20
 MOST_RETRIED = 500  # at a time
-
-DONE = {
-    "cancel": "Cancelled: {count}.",
-    "urgent": "Urgent now: {count}.",
-    "retry": "To be tried again: {count}.",
-    "reprocess": "To be judged again: {count}.",
-    "now": "Begin without resting any longer: {count}.",
-}
 
 
 class UnknownScan(GliowatchError):
@@ -132,10 +125,10 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
     async with open_index(settings.daemon.index) as index:
         if action in ("pause", "resume"):
             await queue.pause(index, action == "pause")
-            return "The queue is paused." if action == "pause" else "The queue goes on."
+            return text(f"queue_said.{action}")
         if action == "list":
             lines = [_line(each) for each in await listed(index)]
-            return "\n".join(lines) or "Nothing waits."
+            return "\n".join(lines) or text("queue_said.empty")
         acts: dict[str, Callable[[], Awaitable[int]]] = {
             "cancel": lambda: cancel(index, names),
             "urgent": lambda: make_urgent(index, names),
@@ -143,7 +136,7 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
             "retry": lambda: retry(index, settings.daemon.inbox, names),
             "reprocess": lambda: reprocess(index, names),
         }
-        return DONE[action].format(count=await acts[action]())
+        return text(f"queue_said.{action}", count=await acts[action]())
 
 
 def _line(each: Queued) -> str:
@@ -160,4 +153,11 @@ def _bring_back(inbox: Path, path: bytes, aside: bytes) -> None:
 
 def _queued(each: QueuedDrop) -> Queued:
     drop = each.drop
-    return Queued(each.drop_id, drop.patient_id, drop.kind, each.state, drop.urgent, each.attempts)
+    return Queued(
+        number=each.drop_id,
+        patient_id=drop.patient_id,
+        kind=drop.kind,
+        state=each.state,
+        urgent=drop.urgent,
+        attempts=each.attempts,
+    )

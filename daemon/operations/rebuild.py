@@ -19,6 +19,7 @@ from daemon.intake.inbox_scan import drop_kind, identify, keep_mark
 from daemon.intake.ingest import hash_file
 from daemon.operations.retention import REMOVED, look_through_removed
 from daemon.operations.verify import aside_files
+from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import Published, look_through_outbox, source_files
 from daemon.report import Report
 from daemon.settings import DaemonSettings, Settings
@@ -26,7 +27,6 @@ from daemon.single_instance import only_one
 from model.reading.dicom.patient_tags import named_in
 
 log = logging.getLogger(__name__)
-UNKNOWN_REASON = "It was rejected; the reason was lost with the index."
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,6 @@ def _set_aside(inbox: Path) -> Iterator[EndedDrop]:
 def _reason(here: bytes) -> str:
     try:
         with open(here + REASON, encoding="utf-8") as stream:
-            return stream.read().strip() or UNKNOWN_REASON
+            return stream.read().strip() or text("intake.reason_lost")
     except (OSError, UnicodeDecodeError):
-        return UNKNOWN_REASON
+        return text("intake.reason_lost")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.statistics import RECONCILE, Night, nights, seconds_since
+from daemon.outputs.catalogue import text
 from daemon.settings import Settings
 
 PACKAGES = ("openvino", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aiohttp", "watchdog")
@@ -112,12 +113,12 @@ async def condition(
     disk = await _answer(shutil.disk_usage, outbox)
     todo = counts.waiting + counts.running
     return Condition(
-        await last_sign_of_life(index, reconcile_seconds),
-        bool(await queue.switch(index, "paused")),
-        bool(await queue.switch(index, "disk_low")),
-        counts,
-        None if seconds is None else seconds * todo / slots / 60,
-        None if disk is None else disk.free / max(1, disk.total),
+        sign=await last_sign_of_life(index, reconcile_seconds),
+        paused=bool(await queue.switch(index, "paused")),
+        disk_low=bool(await queue.switch(index, "disk_low")),
+        counts=counts,
+        minutes_left=None if seconds is None else seconds * todo / slots / 60,
+        share_free=None if disk is None else disk.free / max(1, disk.total),
     )
 
 
@@ -135,9 +136,9 @@ async def folder_of(path: Path) -> Folder:
     """A folder's disk, and whether a file can be written there: one without a name is tried."""
     disk = await _answer(shutil.disk_usage, path)
     if disk is None:
-        return Folder(path, 0, 0, "The folder is not there, or does not answer.")
+        return Folder(path, 0, 0, text("folder_fault.missing"))
     written = await _answer(_try_to_write, path)
-    return Folder(path, disk.free, disk.total, "" if written else "Nothing can be written there.")
+    return Folder(path, disk.free, disk.total, "" if written else text("folder_fault.not_writable"))
 
 
 async def last_nights(index: Database, now: datetime) -> list[Night]:

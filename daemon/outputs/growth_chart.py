@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from daemon.outputs.wording import GROWTH_TITLE, RESEARCH_USE
+from daemon.outputs.catalogue import text
 from daemon.report_parts import HistoryEntry
 
 SIZE = (900, 520)
@@ -44,8 +44,8 @@ def save_growth(history: Sequence[HistoryEntry], path: Path) -> None:
         box = (place[0] - MARK, place[1] - MARK, place[0] + MARK, place[1] + MARK)
         draw.ellipse(box, INK if is_last else PAPER, INK, 2)
     _draw_dates(draw, [place[0] for place in places], history)
-    _write(draw, (LEFT, 16), GROWTH_TITLE, 18, "la")
-    _write(draw, (LEFT, SIZE[1] - 30), RESEARCH_USE, 14, "la")
+    _write(draw, (LEFT, 16), text("drawn.growth"), 18, "la")
+    _write(draw, (LEFT, SIZE[1] - 30), text("report.research_use"), 14, "la")
     picture.save(path, compress_level=9)
 
 
@@ -83,7 +83,7 @@ def _draw_grid(draw: ImageDraw.ImageDraw, step: float, top: float) -> None:
         draw.line([(LEFT, height), (RIGHT, height)], GRID)
         _write(draw, (LEFT - 10, height), f"{number * step:g}", 14, "rm")
     draw.line([(LEFT, TOP), (LEFT, BOTTOM), (RIGHT, BOTTOM)], INK, 2)
-    _write(draw, (LEFT - 10, TOP - 24), "ml", 14, "rm")
+    _write(draw, (LEFT - 10, TOP - 24), text("drawn.ml"), 14, "rm")
 
 
 def _draw_range(

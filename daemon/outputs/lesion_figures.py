@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from daemon.outputs.catalogue import text
 from daemon.outputs.overlay import (
     OTHER,
     OUTLINE,
@@ -48,8 +49,9 @@ def save_lesions(volume: Volume, mask: MaskArray, report: Report, folder: Path) 
     for lesion in lesions:
         picture = _picture(shown, numbered, lesion)
         name = f"{report.scan_id}_lesion{lesion.id}.png"
-        words = f"Lesion {lesion.id} of {len(report.lesions)}: {diameter_words(lesion)}."
-        save_png(captioned(picture, words), folder / name)
+        count, diameters = len(report.lesions), diameter_words(lesion)
+        caption = text("drawn.lesion", number=lesion.id, count=count, diameters=diameters)
+        save_png(captioned(picture, caption), folder / name)
 
 
 def _picture(shown: Display, numbered: NDArray[np.int32], lesion: Lesion) -> Image.Image:
@@ -100,8 +102,8 @@ def save_planes(
     for panel in panels:
         sheet.paste(panel, (x, (sheet.height - panel.height) // 2))
         x += panel.width + GAP
-    where = "middle" if centre is None else "largest lesion"
-    save_png(captioned(sheet, f"Three planes through the {where}."), path)
+    caption = text("drawn.planes_middle" if centre is None else "drawn.planes_lesion")
+    save_png(captioned(sheet, caption), path)
 
 
 def _extent(side: Display) -> tuple[float, float]:
@@ -161,6 +163,6 @@ def save_explanation(volume: Volume, heat: FloatArray, path: Path) -> None:
     warmth = Image.fromarray(turned[index]).resize(size, Image.Resampling.BILINEAR)
     share = 0.6 * np.clip(np.asarray(warmth), 0, 1)[..., None]
     picture = Image.fromarray((grey * (1 - share) + WARM * share).astype(np.uint8))
-    where = f"Slice {index + 1}, Grad-CAM: where the network looked."
+    where = text("drawn.explained", slice=index + 1)
     finish(picture, shown)
     save_png(captioned(picture, where), path)

@@ -15,8 +15,8 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from daemon.outputs.catalogue import text
 from daemon.outputs.slice_rendering import Display, Letters
-from daemon.outputs.wording import RESEARCH_USE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LEVEL = 2  # of ISA-L
@@ -127,12 +127,12 @@ def draw_scale_bar(picture: Image.Image, pixels_a_mm: float | None) -> None:
     right, y = picture.width - 12.0, picture.height - 12.0
     left = right - fitting[0] * pixels_a_mm
     draw_line(picture, (left, y), (right, y))
-    write(picture, (left, y - 27), f"{fitting[0]} mm", 14)
+    write(picture, (left, y - 27), text("drawn.mm", mm=fitting[0]), 14)
 
 
 def captioned(picture: Image.Image, words: str) -> Image.Image:
     """A picture, and below it what it is and that it is for research only."""
-    lines = textwrap.wrap(f"{words} {RESEARCH_USE}", int(picture.width / CHARACTER))
+    lines = textwrap.wrap(f"{words} {text('report.research_use')}", int(picture.width / CHARACTER))
     framed = Image.new("RGB", (picture.width, picture.height + CAPTION * len(lines)))
     framed.paste(picture)
     for number, line in enumerate(lines):
@@ -140,27 +140,27 @@ def captioned(picture: Image.Image, words: str) -> Image.Image:
     return framed
 
 
-def write(picture: Image.Image, place: Place, text: str, size: int) -> None:
+def write(picture: Image.Image, place: Place, words: str, size: int) -> None:
     """Words whose upper left corner is `place`."""
     shift = place[0] % 1, place[1] % 1
-    rim, fill = _stamp(text, size, shift)
+    rim, fill = _stamp(words, size, shift)
     at = math.floor(place[0]) - AROUND, math.floor(place[1]) - AROUND
     picture.paste(RIM, at, rim)
     picture.paste(TEXT, at, fill)
 
 
 @lru_cache(maxsize=256)
-def _stamp(text: str, size: int, shift: Place) -> tuple[Image.Image, Image.Image]:
+def _stamp(words: str, size: int, shift: Place) -> tuple[Image.Image, Image.Image]:
     """How much of a picture's pixels a text's rim covers, and its letters: 0 to 255, with AROUND
     pixels to each side. The same few letters are written on each slice."""
     font = _font(size)
-    width, height = font.getbbox(text)[2:]
+    width, height = font.getbbox(words)[2:]
     shape = math.ceil(width) + 2 * AROUND + 1, math.ceil(height) + 2 * AROUND + 1
     stamps = []
     for stroke in (STROKE, 0):
         stamp = Image.new("L", shape)
         at = AROUND + shift[0], AROUND + shift[1]
-        ImageDraw.Draw(stamp).text(at, text, 255, font=font, stroke_width=stroke)
+        ImageDraw.Draw(stamp).text(at, words, 255, font=font, stroke_width=stroke)
         stamps.append(stamp)
     return stamps[0], stamps[1]
 
@@ -180,7 +180,7 @@ def save_overlay(shown: Display, path: Path) -> None:
     """The slice with the largest marked area, or the middle one, with its outline and letters."""
     index = _best_slice(shown)
     count = len(shown.grey)
-    where = f"Slice {index + 1} of {count}." if count > 1 else ""
+    where = text("drawn.slice", slice=index + 1, count=count) if count > 1 else ""
     save_png(captioned(whole_slice(shown, index), where), path)
 
 
@@ -189,7 +189,10 @@ def capture_pictures(shown: Display, words: str) -> list[Image.Image]:
     marked = [int(index) for index in np.flatnonzero(shown.areas)] or [_best_slice(shown)]
     count = len(shown.grey)
     return [
-        captioned(whole_slice(shown, index), f"{words} Slice {index + 1} of {count}.")
+        captioned(
+            whole_slice(shown, index),
+            f"{words} {text('drawn.slice', slice=index + 1, count=count)}",
+        )
         for index in marked
     ]
 
@@ -225,7 +228,7 @@ def save_montage(shown: Display, path: Path) -> None:
         write(tile, (4, 2), str(index + 1), 12)
         draw_letters(tile, shown.letters, 12)
         sheet.paste(tile, (number % columns * size[0], number // columns * size[1]))
-    write(sheet, (8, sheet.height - CAPTION + 5), RESEARCH_USE, 12)
+    write(sheet, (8, sheet.height - CAPTION + 5), text("report.research_use"), 12)
     save_png(sheet, path)
 
 

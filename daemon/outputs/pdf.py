@@ -10,6 +10,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from daemon.outputs import wording as words
+from daemon.outputs.catalogue import text
 from daemon.outputs.pdf_text import Lettering
 from daemon.report import Report
 from model.reading.dicom.patient_tags import Identity
@@ -63,9 +64,7 @@ class Page:
 
 PICTURE = 300.0  # width and height that the picture may take, and that the column beside it has
 GAP = 16.0
-TITLE = "FLAIR of the head: what the network marked"
-CORRECTED = "FLAIR of the head: what a person marked"
-COLUMNS = ((0.0, "No."), (30.0, "Size"), (100.0, "Diameters"), (195.0, "Side"), (260.0, "Place"))
+COLUMNS = ((0.0, "number"), (30.0, "size"), (100.0, "diameters"), (195.0, "side"), (260.0, "place"))
 FOOT = 62.0
 LEAST_PLANES = 60.0
 
@@ -83,9 +82,9 @@ def write_pdf(report: Report, patient: Identity, folder: Path) -> None:
     canvas = Canvas(str(path), pagesize=SIZE, invariant=1, pageCompression=1)
     canvas.setTitle(f"gliowatch {name}")  # no patient data: viewers list titles
     canvas.setAuthor("gliowatch")
-    canvas.setSubject(words.RESEARCH_USE)
+    canvas.setSubject(text("report.research_use"))
     page = Page(canvas, Lettering(canvas))
-    _head(page, CORRECTED if report.mask else TITLE)
+    _head(page, text("pdf.title_corrected" if report.mask else "pdf.title"))
     _whose(page, report, patient)
     _finding(page, report)
     top = page.y
@@ -103,8 +102,8 @@ def write_pdf(report: Report, patient: Identity, folder: Path) -> None:
 
 def _head(page: Page, title: str) -> None:
     page.write(MARGIN, title, 9, BODY, ink=GREY)
-    width = page.lettering.width(words.RESEARCH_USE, 9, bold=True)
-    page.write(WIDTH - MARGIN - width, words.RESEARCH_USE, 9, width + 1, bold=True)
+    width = page.lettering.width(text("report.research_use"), 9, bold=True)
+    page.write(WIDTH - MARGIN - width, text("report.research_use"), 9, width + 1, bold=True)
     page.y -= 15
     page.rule()
     page.y -= 8
@@ -113,29 +112,40 @@ def _head(page: Page, title: str) -> None:
 def _whose(page: Page, report: Report, patient: Identity) -> None:
     """Whose scan it is, and which: the name large, the rest in two columns."""
     given, study = report.input, report.input.study
-    page.write(MARGIN, patient.name or "Name not known", 15, BODY, bold=True)
+    page.write(MARGIN, patient.name or text("pdf.name_unknown"), 15, BODY, bold=True)
     page.y -= 24
     left = (
-        ("Patient ID", patient.patient_id),
-        ("Born", patient.birth_date or words.NOT_KNOWN),
-        ("Gender", patient.gender or words.NOT_KNOWN),
-        ("Series", given.description or words.NOT_KNOWN),
+        (text("pdf.patient_id"), patient.patient_id),
+        (text("pdf.born"), patient.birth_date or words.not_known()),
+        (text("pdf.gender"), patient.gender or words.not_known()),
+        (text("pdf.series"), given.description or words.not_known()),
     )
     right = (
-        ("Acquired", words.moment_words(given.acquired_at)),
-        ("Study", words.study_words(study.date, study.accession) if study else ""),
-        ("Input", f"{words.KINDS[given.kind]}, voxel {words.spacing_words(report).lower()}"),
-        ("Scan", f"{report.scan_id}, revision {report.revision}"),
+        (text("pdf.acquired"), words.moment_words(given.acquired_at)),
+        (text("pdf.study"), words.study_words(study.date, study.accession) if study else ""),
+        (text("pdf.input"), _input(report)),
+        (
+            text("pdf.scan"),
+            text("pdf.scan_words", scan=report.scan_id, revision=report.revision),
+        ),
     )
     half = BODY / 2
     for (label, value), (other_label, other) in zip(left, right, strict=True):
-        for x, name, text in ((MARGIN, label, value), (MARGIN + half, other_label, other)):
+        for x, name, each in ((MARGIN, label, value), (MARGIN + half, other_label, other)):
             page.write(x, name, 8, 55, ink=GREY)
-            page.write(x + 58, text or words.NOT_KNOWN, 8, half - 66)
+            page.write(x + 58, each or words.not_known(), 8, half - 66)
         page.y -= 13
     page.y -= 2
     page.rule()
     page.y -= 10
+
+
+def _input(report: Report) -> str:
+    """The kind of file, and its voxels' size."""
+    kind, spacing = words.KINDS[report.input.kind], words.spacing_words(report)
+    if spacing == words.not_known():
+        return text("pdf.voxel_unknown", kind=kind)
+    return text("pdf.input_words", kind=kind, spacing=spacing)
 
 
 def _finding(page: Page, report: Report) -> None:
@@ -155,18 +165,24 @@ def _beside(page: Page, report: Report, bottom: float) -> None:
     x = MARGIN + PICTURE + GAP
     width = WIDTH - MARGIN - x
     if report.finding != "not_judged":
-        _titled(page, x, width, "Size", _size_lines(report))
-        _titled(page, x, width, "Change", [words.change_words(report)])
-    _titled(page, x, width, "Quality", report.sentences or [words.NOTHING_DOUBTFUL], bottom)
+        _titled(page, x, width, text("pdf.size"), _size_lines(report))
+        _titled(page, x, width, text("pdf.change"), [words.change_words(report)])
+    notes = report.sentences or [text("report.nothing_doubtful")]
+    _titled(page, x, width=width, title=text("pdf.quality"), texts=notes, bottom=bottom)
 
 
 def _size_lines(report: Report) -> list[str]:
     limits, confidence = words.range_words(report), words.confidence_words(report)
+    shift = words.midline_words(report)
     return [
         words.size_words(report),
-        *([f"Range {limits}: {words.RANGE_MEANING}"] if limits else []),
-        *([f"Confidence: {confidence}"] if confidence else []),
-        *([words.midline_words(report)] if words.midline_words(report) else []),
+        *(
+            [text("pdf.range", range=limits, meaning=text("report.range_meaning"))]
+            if limits
+            else []
+        ),
+        *([text("pdf.confidence", confidence=confidence)] if confidence else []),
+        *([text("report.midline_shift", shift=shift)] if shift else []),
     ]
 
 
@@ -176,12 +192,12 @@ def _titled(
     """A heading with texts below it, as many as there is room for above `bottom`."""
     page.write(x, title, 10, width, bold=True)
     page.y -= 15
-    for number, text in enumerate(texts):
+    for number, each in enumerate(texts):
         if page.y - 4 * 8.5 * 1.3 < bottom and number + 1 < len(texts):
             left = len(texts) - number
-            page.lines(x, words.ELSEWHERE.format(count=left), 8.5, width, 2)
+            page.lines(x, text("report.more_in_json", count=left), 8.5, width, 2)
             return
-        page.lines(x, text, 8.5, width, 4)
+        page.lines(x, each, 8.5, width, 4)
         page.y -= 3
     page.y -= 8
 
@@ -191,9 +207,9 @@ def _lesions(page: Page, report: Report) -> None:
     lesions = report.lesions
     if not lesions:
         return
-    page.write(MARGIN, "Lesions", 10, BODY, bold=True)
+    page.write(MARGIN, text("pdf.lesions"), 10, BODY, bold=True)
     page.y -= 16
-    _row(page, [name for _, name in COLUMNS], GREY)
+    _row(page, [text(f"pdf.{name}") for _, name in COLUMNS], GREY)
     for lesion in lesions[: words.MOST_LESIONS]:
         cells = [
             str(lesion.id),
@@ -204,9 +220,8 @@ def _lesions(page: Page, report: Report) -> None:
         ]
         _row(page, cells, INK)
     if len(lesions) > words.MOST_LESIONS:
-        page.write(
-            MARGIN, words.ELSEWHERE.format(count=len(lesions) - words.MOST_LESIONS), 8.5, BODY
-        )
+        left = len(lesions) - words.MOST_LESIONS
+        page.write(MARGIN, text("report.more_in_json", count=left), 8.5, BODY)
         page.y -= 13
     page.y -= 6
 
@@ -214,8 +229,8 @@ def _lesions(page: Page, report: Report) -> None:
 def _row(page: Page, cells: list[str], ink: float) -> None:
     """One line; the last cell, which may tell much, has two."""
     starts = [start for start, _ in COLUMNS]
-    for start, end, text in zip(starts, starts[1:], cells, strict=False):
-        page.write(MARGIN + start, text, 8.5, end - start - 6, ink=ink)
+    for start, end, cell in zip(starts, starts[1:], cells, strict=False):
+        page.write(MARGIN + start, cell, 8.5, end - start - 6, ink=ink)
     width = BODY - starts[-1]
     for line in page.lettering.wrapped(cells[-1], 8.5, width, 2):
         page.write(MARGIN + starts[-1], line, 8.5, width + 1, ink=ink)
@@ -227,6 +242,8 @@ def _foot(page: Page, report: Report) -> None:
     page.y = FOOT
     page.rule()
     page.y -= 6
-    page.write(MARGIN, f"Network: {words.network_words(report)}", 8, BODY, ink=GREY)
+    page.write(MARGIN, text("pdf.network", network=words.network_words(report)), 8, BODY, ink=GREY)
     page.y -= 12
-    page.write(MARGIN, words.FOOT, 8, BODY, ink=GREY)
+    page.write(
+        MARGIN, text("report.foot", research_use=text("report.research_use")), 8, BODY, ink=GREY
+    )

@@ -9,6 +9,7 @@ import nibabel as nib
 import nibabel.orientations as orientations
 
 from daemon import report_parts as parts
+from daemon.outputs.catalogue import text
 from daemon.outputs.slice_rendering import PLANES_BY_AXIS
 from daemon.outputs.wording import lobe_words
 from daemon.report import SCHEMA, Measurements, Report
@@ -109,15 +110,6 @@ def slices_of(volume: Volume, mask: MaskArray | None) -> parts.Slices:
     )
 
 
-DIFFERS_WORDS = {
-    "scale": "a file does not declare its millimetres",
-    "spacing": "other voxel sizes",
-    "plane": "another plane of the slices",
-    "network": "another network or threshold",
-    "corrected": "a person corrected one of the masks",
-}
-
-
 def change_since(
     change: Change, prior_scan_id: str, prior_revision: int, prior_at: str
 ) -> parts.Change:
@@ -147,37 +139,42 @@ def change_since(
 def change_sentence(change: parts.Change) -> str:
     """The change in plain sentences; never a category of response."""
     words = [
-        f"FLAIR change vs prior of {change.prior_acquired_at[:10]} ({_days(change.days)}):"
-        f" {change.volume_ml:+.1f} ml{_percent(change.volume_percent)},"
-        f" longest diameter {change.longest_diameter_mm:+.0f} mm"
-        f"{_percent(change.longest_diameter_percent)}."
+        text(
+            "change.against",
+            date=change.prior_acquired_at[:10],
+            days=_days(change.days),
+            ml=change.volume_ml,
+            percent=_percent(change.volume_percent),
+            mm=change.longest_diameter_mm,
+            diameter_percent=_percent(change.longest_diameter_percent),
+        )
     ]
     if change.volume_ml_per_30_days is not None:
-        words.append(f"That is {change.volume_ml_per_30_days:+.1f} ml in 30 days.")
+        words.append(text("change.rate", ml=change.volume_ml_per_30_days))
     if change.ranges_overlap:
-        words.append("The ranges of both volumes overlap.")
+        words.append(text("change.ranges_overlap"))
     words += _lesion_words(change)
     if change.measured_differently:
-        why = ", ".join(DIFFERS_WORDS[code] for code in change.measured_differently)
-        words.append(f"Measured differently: {why}.")
+        why = ", ".join(text(f"differs.{code}") for code in change.measured_differently)
+        words.append(text("change.not_comparable", why=why))
     return " ".join(words)
 
 
 def _lesion_words(change: parts.Change) -> list[str]:
     if change.new_lesions is None or change.gone_lesions is None:
-        return ["The scans could not be brought into line: lesions were not matched."]
-    named = (("New lesions", change.new_lesions), ("Lesions gone", change.gone_lesions))
-    return [f"{label}: {len(lesions)}." for label, lesions in named if lesions]
+        return [text("change.not_registered")]
+    named = (("new_lesions", change.new_lesions), ("gone_lesions", change.gone_lesions))
+    return [text(f"change.{key}", count=len(lesions)) for key, lesions in named if lesions]
 
 
 def _days(days: float) -> str:
     if days < 1:
-        return "less than a day"
-    return "1 day" if round(days) == 1 else f"{days:.0f} days"
+        return text("date.less_than_a_day")
+    return text("date.days", count=round(days))
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f" ({value:+.0f} %)"
+    return "" if value is None else text("change.percent", percent=value)
 
 
 def _rounded(value: float | None) -> float | None:

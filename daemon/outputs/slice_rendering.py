@@ -129,13 +129,13 @@ def display(
     turned = volume.affine @ orientations.inv_ornt_aff(turn, volume.shape)
     shades = Shades(_stack(volume.voxels, turn), volume.levels)
     return Display(
-        np.stack([shades[index] for index in range(len(shades))]) if is_kept else shades,
-        _stack(shown > 0, turn),
-        spacing[1] / spacing[0],
-        letters if volume.sides_known else None,
-        (columns, rows),
-        None if volume.scale is Scale.UNKNOWN else spacing[0],
-        np.linalg.inv(turned),
+        grey=np.stack([shades[index] for index in range(len(shades))]) if is_kept else shades,
+        mask=_stack(shown > 0, turn),
+        aspect=spacing[1] / spacing[0],
+        letters=letters if volume.sides_known else None,
+        directions=(columns, rows),
+        column_mm=None if volume.scale is Scale.UNKNOWN else spacing[0],
+        to_pixels=np.linalg.inv(turned),
     )
 
 

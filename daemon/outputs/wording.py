@@ -1,42 +1,24 @@
 """The words of a report, once: for the report, the PDF, the pictures and the viewer."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
+from daemon.outputs.catalogue import text, words
 from daemon.report import Measurements, Report, Sized
 from daemon.report_parts import Lesion
 
-NO_LOBE = "lobe not determined"
 SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
-LOBE_NAMES = {
-    "frontal": "frontal lobe",
-    "parietal": "parietal lobe",
-    "temporal": "temporal lobe",
-    "occipital": "occipital lobe",
-    "deep": "deep grey matter",
-}
-SIDE_WORDS = {
-    "left": "on the patient's left",
-    "right": "on the patient's right",
-    "midline": "across the midline",
-    "unknown": "side not known",
-}
-DEPTH_WORDS = {
-    "anterior": "in front",
-    "middle": "midway from front to back",
-    "posterior": "at the back",
-}
-HEIGHT_WORDS = {"superior": "high up", "middle": "at middle height", "inferior": "low down"}
 
 
 def side_words(lesion: Lesion) -> str:
     """The side of a lesion, and how far it reaches across the head's midline."""
     side, crosses = lesion.side, lesion.crosses_midline
     if side == "midline" and crosses is False:
-        return "at the midline"
+        return text("side_of.at_midline")
     if side in ("left", "right") and crosses:
         reach = lesion.across_midline_mm
-        return f"mostly {SIDE_WORDS[side]} and {reach:.0f} mm across the midline"
-    return SIDE_WORDS[side]
+        return text("side_of.crossing", side=text(f"side_of.{side}"), mm=reach)
+    return text(f"side_of.{side}")
 
 
 def position_words(lesion: Lesion) -> str:
@@ -44,15 +26,15 @@ def position_words(lesion: Lesion) -> str:
     depth, height = lesion.anterior_posterior, lesion.superior_inferior
     if depth is None or height is None:
         return ""
-    return f"{DEPTH_WORDS[depth]} and {HEIGHT_WORDS[height]} in the brain"
+    return f"{text(f'depth.{depth}')}, {text(f'height.{height}')}"
 
 
 def lobe_words(shares: Mapping[str, float] | None) -> str:
     """The lobes that hold a lesion, the largest share first; small shares are left out."""
     if not shares:
-        return NO_LOBE
-    told = [f"{name} {share:.0f} %" for name, share in shares.items() if share >= SMALLEST_SHARE]
-    return ", ".join(told)
+        return text("lobe.unknown")
+    told = [(name, share) for name, share in shares.items() if share >= SMALLEST_SHARE]
+    return ", ".join(text("lobe.share", lobe=name, percent=share) for name, share in told)
 
 
 def main_lobe(lesion: Lesion) -> str:
@@ -61,22 +43,23 @@ def main_lobe(lesion: Lesion) -> str:
     if not shares:
         return ""
     name, share = next(iter(shares.items()))
-    return f"{LOBE_NAMES.get(name, name)} {share:.0f} %"
+    return text("lobe.share", lobe=words("lobe").get(name, name), percent=share)
 
 
 def place_words(lesion: Lesion) -> str:
     """Reach across the midline, lobes and position of a lesion, as far as they are known."""
     across = lesion.across_midline_mm if lesion.crosses_midline else None
-    reach = "" if across is None else f"{across:.0f} mm across the midline"
-    position = position_words(lesion).removesuffix(" in the brain")  # a table has little room
-    parts = (reach, lesion.lobe_words or NO_LOBE, position)
+    reach = "" if across is None else text("report.across", mm=across)
+    parts = (reach, lesion.lobe_words, position_words(lesion))
     return "; ".join(part for part in parts if part)
 
 
 def shift_words(measured: Measurements) -> str:
     """Where the brain's own midline was pushed to; empty if nowhere, or that is not known."""
     towards = measured.midline_shift_to
-    return "" if towards is None else f"{measured.midline_shift_mm:.0f} mm to the {towards}"
+    if towards is None:
+        return ""
+    return text(f"report.shift_to_{towards}", mm=measured.midline_shift_mm)
 
 
 def midline_words(measured: Measurements) -> str:
@@ -84,102 +67,81 @@ def midline_words(measured: Measurements) -> str:
     if measured.midline_shift_score is None:
         return ""
     if measured.midline_shift_mm is None:
-        return "Midline shift: not determined"
-    return f"Midline shift: {shift_words(measured) or 'none of 3 mm or more'}"
+        return text("report.shift_unknown")
+    return shift_words(measured) or text("report.no_shift")
 
 
-NOT_KNOWN = "Not known"
-NOTHING_DOUBTFUL = "Nothing doubtful was seen."
-ELSEWHERE = "{count} more: see the report in JSON."
-NO_EARLIER = "No earlier scan to compare."
-RANGE_MEANING = "meant to hold the drawn volume in nine of ten scans"
-SIDES = {"left": "Left", "right": "Right", "midline": "Midline", "unknown": NOT_KNOWN}
-KINDS = {"nifti": "NIfTI", "image": "Picture", "dicom": "DICOM"}
+FINDING_WORDS = words("finding")
+SIDES, KINDS = words("side"), words("kind")
 MOST_LESIONS = 6  # that have a picture and a line on paper; all stand in the report for machines
+TIMES = " \u00d7 "
+ISO_DAY = len("2026-05-12")
 HASH_CHARACTERS = 12  # of a SHA-256 that people compare by eye
-RESEARCH_USE = "Research use only. Not a diagnosis."
-FOOT = f"{RESEARCH_USE} FLAIR shows tumor and edema together, and tells neither kind nor grade."
-FILED_TWICE = "The same scan is filed under another patient as well."
-IDENTITY_CONFLICT = (
-    "The patient is in doubt: two PatientIDs lie under one folder, or one under two folders."
-)
-LATE_FILES = "Files of this study came later: this result replaces the one before."
-JUDGED_AGAIN = "Judged again in another way: this result replaces the one before."
-COMPARED_AGAIN = (
-    "The date of this scan, or another scan of the patient, has changed: this result replaces the"
-    " one before; mask and pictures are as before."
-)
-CORRECTED = "The mask was corrected by {name}."
-DATE_ENTERED = "The date was entered by a person: the file does not say when it was acquired."
 WHY_REVISED = ("late_files", "judged_again", "compared_again")  # codes: of one revision alone
-GROWTH_TITLE = "FLAIR abnormality (whole tumor): volume over time"
-FINDING_WORDS = {
-    "tumor": "FLAIR abnormality (whole tumor)",
-    "no_tumor": "No FLAIR abnormality found",
-    "not_judged": "Not judged",
-}
+
+
+def not_known() -> str:
+    """What stands where a value would."""
+    return text("report.not_known")
 
 
 def finding_sentence(report: Report) -> str:
     """What was found, in one sentence without patient data."""
     if report.finding == "not_judged":
-        reasons = report.sentences
-        return f"Not judged. {reasons[0]}" if reasons else "Not judged."
+        reasons = [note.message for note in report.quality]
+        if not reasons:
+            return text("report.not_analyzed")
+        return text("report.not_analyzed_because", reason=reasons[0])
     shift = shift_words(report)
     if report.finding == "no_tumor":
-        seen = "No FLAIR abnormality was found"
-        return f"{seen}, but the midline is shifted {shift}." if shift else f"{seen}."
+        return text("report.none_found_shift" if shift else "report.none_found", shift=shift)
     first = report.lesions[0]
-    count = len(report.lesions)
-    places = "one lesion" if count == 1 else f"{count} lesions, the largest"
-    parts = [
-        f"{places}{',' if first.side == 'unknown' else ''} {side_words(first)}",
-        main_lobe(first),
-        diameter_words(first),
-    ]
-    return (
-        f"FLAIR abnormality (whole tumor): {size_words(report)}{_range_words(report)},"
-        f" {', '.join(part for part in parts if part)}"
-        f"{f'; midline shifted {shift}' if shift else ''}."
-    )
+    where = "report.lesions_unknown" if first.side == "unknown" else "report.lesions_where"
+    places = text(where, count=len(report.lesions), side=side_words(first))
+    about = ", ".join(part for part in (places, main_lobe(first), diameter_words(first)) if part)
+    size = " ".join(part for part in (size_words(report), _range_words(report)) if part)
+    key = "report.found_shift" if shift else "report.found"
+    return text(key, size=size, about=about, shift=shift)
 
 
 def size_words(found: Sized) -> str:
     """The size of all lesions: ml where known, else the area in pixels or mm2."""
     if found.volume_ml is not None:
-        return f"{found.volume_ml:.1f} ml"
+        return text("size.ml", ml=found.volume_ml)
     if found.area_mm2 is not None:
-        return f"{found.area_mm2:.0f} mm\u00b2 on the slices given, volume not known"
-    return f"{found.area_px} pixels, no scale"
+        return text("size.mm2_on_slices", mm2=found.area_mm2)
+    return text("size.pixels_no_scale", count=found.area_px)
 
 
 def _range_words(measured: Measurements) -> str:
     limits = measured.volume_ml_range
-    return f" ({limits[0]:.1f} to {limits[1]:.1f})" if limits else ""
+    return text("size.range_short", low=limits[0], high=limits[1]) if limits else ""
 
 
 def diameter_words(lesion: Lesion) -> str:
     """The two in-plane diameters of a lesion, in mm where known, else in pixels."""
     if lesion.longest_diameter_mm is not None:
-        return f"{lesion.longest_diameter_mm:.0f} x {lesion.perpendicular_diameter_mm:.0f} mm"
-    return f"{lesion.longest_diameter_px:.0f} x {lesion.perpendicular_diameter_px:.0f} pixels"
+        longest, across = lesion.longest_diameter_mm, lesion.perpendicular_diameter_mm
+        return text("size.diameters_mm", longest=longest, perpendicular=across)
+    pixels, across_px = lesion.longest_diameter_px, lesion.perpendicular_diameter_px
+    return text("size.diameters_pixels", longest=pixels, perpendicular=across_px)
 
 
 def lesion_size(lesion: Lesion) -> str:
     """A lesion's volume where known, else its area."""
     if lesion.volume_ml is not None:
-        return f"{lesion.volume_ml:.2f} ml"
+        return text("size.ml_fine", ml=lesion.volume_ml)
     if lesion.area_mm2 is not None:
-        return f"{lesion.area_mm2:.0f} mm\u00b2"
+        return text("size.mm2", mm2=lesion.area_mm2)
     if lesion.area_px is not None:
-        return f"{lesion.area_px} pixels"
-    return NOT_KNOWN
+        return text("size.pixels", count=lesion.area_px)
+    return not_known()
 
 
 def confidence_words(measured: Measurements) -> str:
     """How well the mask should agree with a person's, or '' where that is not known."""
     confidence = measured.confidence
-    return "" if confidence is None else f"expected Dice {confidence:.2f}"
+    return "" if confidence is None else text("report.confidence", dice=confidence)
 
 
 def range_words(measured: Measurements) -> str:
@@ -187,31 +149,45 @@ def range_words(measured: Measurements) -> str:
     limits = measured.volume_ml_range
     if measured.volume_ml is None or limits is None:
         return ""
-    return f"{limits[0]:.1f} to {limits[1]:.1f} ml"
+    return text("size.range", low=limits[0], high=limits[1])
 
 
 def change_words(report: Report) -> str:
     """What became of it since the patient's scan before, or that there is none to compare."""
-    return (report.change.words if report.change else "") or NO_EARLIER
+    return (report.change.words if report.change else "") or text("report.no_earlier")
 
 
 def study_words(date: str, accession: str) -> str:
     """Date and accession number of a DICOM study, as far as they are known."""
-    parts = (("Study of ", date), ("accession ", accession))
-    words = ", ".join(f"{label}{value}" for label, value in parts if value)
-    return words[:1].upper() + words[1:]
+    if not date:
+        return text("report.accession", accession=accession) if accession else ""
+    key = "report.study_of_accession" if accession else "report.study_of"
+    return text(key, date=date, accession=accession)
 
 
 def moment_words(moment: str | None) -> str:
-    """An ISO 8601 time, to the minute."""
-    return moment[:16].replace("T", " ") if moment else NOT_KNOWN
+    """An ISO 8601 time, to the minute: one with a zone as the time here, with the zone's name."""
+    if not moment:
+        return not_known()
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    if len(moment) == ISO_DAY:
+        return moment
+    if at.tzinfo is None:
+        return text("date.moment", moment=at)
+    return text("date.moment_here", moment=at.astimezone())
 
 
 def network_words(report: Report) -> str:
     """Which network judged, with which weights; of a corrected mask, that it was so before."""
     used, mask = report.model, report.mask
-    said = f"{used.name}, weights {(used.weights_sha256 or NOT_KNOWN)[:HASH_CHARACTERS]}"
-    return f"{said}; then corrected by {mask.by}" if mask else said
+    weights = (used.weights_sha256 or not_known())[:HASH_CHARACTERS]
+    if mask:
+        said = "report.network_corrected"
+        return text(said, name=used.name, weights=weights, by=mask.by)
+    return text("report.network", name=used.name, weights=weights)
 
 
 def spacing_words(report: Report) -> str:
@@ -219,6 +195,6 @@ def spacing_words(report: Report) -> str:
     spacing = report.input.spacing_mm or ()
     told = [value for value in spacing if value is not None]  # a picture has two
     if not told:
-        return NOT_KNOWN
-    by = ", entered by a person" if report.spacing_entered else ""
-    return f"{' x '.join(f'{value:.2f}' for value in told)} mm{by}"
+        return not_known()
+    key = "report.spacing_entered" if report.spacing_entered else "report.spacing"
+    return text(key, spacing=TIMES.join(f"{value:.2f}" for value in told))

@@ -11,12 +11,13 @@ from daemon.drops import SOURCE
 from daemon.index.people.corrections import Correction
 from daemon.intake.ingest import Earlier
 from daemon.intake.late_files import files_below, take_again
+from daemon.outputs.catalogue import text
 from daemon.outputs.report_builder import build_report, quality_note
 from daemon.outputs.scan_folder import write_files
-from daemon.outputs.wording import CORRECTED, WHY_REVISED
+from daemon.outputs.wording import WHY_REVISED
 from daemon.pipeline.worker_tasks import JudgingRules, finish_scan, occasion_of
 from daemon.report import Report
-from daemon.report_parts import Agreement, CorrectedMask, QualityNote, Seconds
+from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
 from daemon.scan_history import Past, judged_revision
 from model.errors import MaskError
 from model.geometry import dice
@@ -28,15 +29,12 @@ from model.reading.drawn_masks import read_corrected
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
 from model.reading.read import read, with_spacing
-from model.volume import MaskArray, Note
+from model.volume import MaskArray, note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone
     *("low_confidence", "several_places", "no_dicom_objects", "no_dicom_seg", "corrected"),
     *WHY_REVISED,
 )
-EMPTY = "The mask is empty: if there is no tumor, send it again and tick that there is none."
-NOT_EMPTY = "The mask is not empty, though it was said that there is no tumor."
-SAME = "The mask is the same as the one there is: accept that one instead."
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def correct_into(
     mask = _checked(read_corrected(corrected.file, volume), corrected.correction)
     scan_id = intake.scan_id
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):
-        raise MaskError(SAME)
+        raise MaskError(text("correction.same"))
     was_read = time.monotonic()
     volume = with_spacing(volume, past.spacing)
     findings = findings_on(volume, mask)
@@ -111,9 +109,9 @@ def correct_into(
 
 def _checked(mask: MaskArray, correction: Correction) -> MaskArray:
     if not mask.any() and not correction.says_empty:
-        raise MaskError(EMPTY)
+        raise MaskError(text("correction.empty"))
     if mask.any() and correction.says_empty:
-        raise MaskError(NOT_EMPTY)
+        raise MaskError(text("correction.not_empty"))
     return mask
 
 
@@ -127,7 +125,7 @@ def _told(correction: Correction, mask: MaskArray, basis: Basis) -> CorrectedMas
         at=correction.at,
         sha256=correction.sha256,
         correction=correction.correction_key,
-        agreement=Agreement(
+        agreement=MaskAgreement(
             revision=judged_revision(report),
             dice=round(dice(before > 0, mask > 0), 4),
             model_volume_ml=report.volume_ml,
@@ -137,8 +135,8 @@ def _told(correction: Correction, mask: MaskArray, basis: Basis) -> CorrectedMas
 
 def _quality(newest: Report, correction: Correction) -> tuple[QualityNote, ...]:
     """What was doubtful of the scan itself, and who corrected its mask."""
-    said = Note("corrected", CORRECTED.format(name=correction.corrected_by))
-    kept = (note for note in newest.quality if note.code not in OF_OTHER_MASKS)
+    said = note("corrected", name=correction.corrected_by)
+    kept = (each for each in newest.quality if each.code not in OF_OTHER_MASKS)
     return (*kept, quality_note(said))
 
 

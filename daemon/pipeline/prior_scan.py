@@ -14,7 +14,7 @@ from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
 from daemon.outputs.report_builder import change_since, quality_note
 from daemon.outputs.scan_folder import write_report
-from daemon.outputs.wording import COMPARED_AGAIN, DATE_ENTERED, WHY_REVISED
+from daemon.outputs.wording import WHY_REVISED
 from daemon.report import Report
 from daemon.report_parts import Seconds
 from daemon.scan_history import (
@@ -37,12 +37,11 @@ from model.reading.nifti import read_nifti
 from model.reading.read import read, with_spacing
 from model.registration.rigid import register
 from model.rules import ChangeRules, FlairRules
-from model.volume import Note, Volume
+from model.volume import Volume, note
 
 log = logging.getLogger(__name__)
 
-DATED = Note("date_entered", DATE_ENTERED)
-COMPARED = Note("compared_again", COMPARED_AGAIN)
+DATED = "date_entered"  # code of a note
 GROWTH = "{scan_id}_growth.png"
 REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
 Seen = Callable[[], tuple[Volume, Marked]]  # a scan and its mask, read when they are asked for
@@ -91,13 +90,13 @@ def compare_published(
     """A revision with the masks and pictures of the one before, dated and compared anew."""
     name = earlier.scan_id
     link_tree(earlier.folder, staging, [each.format(scan_id=name) for each in REPORTS])
-    quality = [note for note in report.quality if note.code not in WHY_REVISED]
+    quality = [each for each in report.quality if each.code not in WHY_REVISED]
     revised = with_past(
         report.changed(
             revision=earlier.revision + 1,
             supersedes=earlier.revision,
             judged_revision=judged_revision(report),
-            quality=(*quality, quality_note(COMPARED)),
+            quality=(*quality, quality_note(note("compared_again"))),
             seconds=Seconds(read=0.0, segment=0.0, write=0.0),
         ),
         seen=_published(Point("", name, b"", report), earlier.folder, staging, flair),
@@ -116,10 +115,8 @@ def _dated(report: Report, entered: str | None) -> Report:
     """Where the files do not say, the date that a person entered; the notes say which it is."""
     if not wants_date(report):
         return report.changed(date_entered=None)
-    said = quality_note(DATED if entered else DATE_UNKNOWN)
-    quality = [
-        said if note.code in (DATE_UNKNOWN.code, DATED.code) else note for note in report.quality
-    ]
+    said = quality_note(note(DATED if entered else DATE_UNKNOWN))
+    quality = [said if each.code in (DATE_UNKNOWN, DATED) else each for each in report.quality]
     return report.changed(date_entered=entered, quality=tuple(quality))
 
 

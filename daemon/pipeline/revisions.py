@@ -13,6 +13,7 @@ from daemon.index.people.overrides import entered_date, entered_spacing
 from daemon.index.queue import count_done
 from daemon.index.scans import ScanRow, find_scan, revisions_of, row_of_report
 from daemon.intake.ingest import Earlier
+from daemon.outputs.catalogue import text
 from daemon.pipeline import corrected_masks, worker_tasks
 from daemon.pipeline.outbox import publish, published_report, revision_folder
 from daemon.pipeline.running_scans import Job
@@ -82,18 +83,12 @@ async def _nothing(job: Job) -> State:
     return State.DONE
 
 
-NOT_THERE = "The scan of this corrected mask is not in the outbox any more."
-NOT_KEPT = "The file with the corrected mask is gone: send it again."
-NOT_JUDGED = "This scan was not judged: it has no mask that could be corrected."
-NOT_ON_RECORD = "This corrected mask is not on record any more: send it again."
-
-
 async def correct(job: Job, staging: Path) -> State:
     """Measure the mask and publish it, once. Raises MaskError for one that cannot be taken."""
     drop = job.queued.drop
     correction = await find_correction(job.records, drop.correction_key)
     if correction is None:
-        raise MaskError(NOT_ON_RECORD)
+        raise MaskError(text("correction.no_record"))
     made = await revision_made_of(job.index, drop.scan_to_judge, drop.correction_key)
     if made is None:
         made = await _corrected_revision(job, staging, correction)
@@ -110,9 +105,9 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
     outbox = job.settings.daemon.outbox
     revisions = await revisions_of(job.index, correction.scan_id)
     if not revisions or not (outbox / os.fsdecode(revisions[0].folder)).is_dir():
-        raise MaskError(NOT_THERE)
+        raise MaskError(text("correction.no_scan"))
     if not file_of(outbox, correction).is_file():
-        raise MaskError(NOT_KEPT)
+        raise MaskError(text("correction.no_file"))
     newest = revisions[0]
     folder = revision_folder(os.path.dirname(newest.folder), newest.scan_id, newest.revision + 1)
     report = published_report(outbox, folder, newest.scan_id)
@@ -143,7 +138,7 @@ def _basis(outbox: Path, revisions: list[ScanRow]) -> corrected_masks.Basis:
     newest = revisions[0]
     by_network = next(row for row in revisions if row.report.mask is None)
     if by_network.finding == "not_judged":
-        raise MaskError(NOT_JUDGED)
+        raise MaskError(text("correction.no_mask"))
     earlier = Earlier(newest.scan_id, newest.revision, outbox / os.fsdecode(newest.folder))
     return corrected_masks.Basis(
         earlier=earlier,

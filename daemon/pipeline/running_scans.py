@@ -13,6 +13,7 @@ from daemon.drops import UNASSIGNED, QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.people.patients import patients_by_id
+from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.worker_processes import Result, Slot, Values
 from daemon.settings import Settings
@@ -146,4 +147,4 @@ class RunningScans:
         del self._at_work[task]
         self._free.append(slot)
         with contextlib.suppress(ledger.LeaseLost):  # it ended at the last moment
-            await ledger.reject(self._index, queued, queue.CANCELLED)
+            await ledger.reject(self._index, queued, text("intake.cancelled"))

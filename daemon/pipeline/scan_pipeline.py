@@ -23,7 +23,7 @@ from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
 from daemon.intake.ingest import Earlier, Intake
 from daemon.intake.study_split import part_by_study
-from daemon.outputs.wording import FILED_TWICE, IDENTITY_CONFLICT, JUDGED_AGAIN, LATE_FILES
+from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.outbox import publish, published_report, revision_folder, staging_folder
 from daemon.pipeline.revisions import compare_again, correct, past_of
@@ -33,15 +33,11 @@ from daemon.records.overrides import is_spaced_anew, queue_if_spaced
 from daemon.records.patients import came_by_drop, come_again
 from daemon.report import Report
 from model.errors import GliowatchError
-from model.volume import Note
+from model.volume import Note, note
 
 log = logging.getLogger(__name__)
 
 MAY_BE_SEVERAL = (DropKind.DICOM, DropKind.ZIP)  # studies
-OTHER_PATIENT = Note("filed_twice", FILED_TWICE)
-IN_DOUBT = Note("identity_conflict", IDENTITY_CONFLICT)
-CAME_LATE = Note("late_files", LATE_FILES)
-NEW_JUDGEMENT = Note("judged_again", JUDGED_AGAIN)
 
 
 async def process(job: Job) -> State:
@@ -85,7 +81,7 @@ async def _process(job: Job) -> State:
         return State.WAITING
     except Exception:
         log.exception("unexpected", extra={"drop": drop_id})
-        return await _failed_attempt(job, GliowatchError("The scan could not be processed."))
+        return await _failed_attempt(job, GliowatchError(text("intake.not_processed")))
 
 
 async def _by_kind(job: Job, staging: Path) -> State:
@@ -147,7 +143,7 @@ async def _judge_again(job: Job, staging: Path) -> State:
     scan = await find_scan(job.index, scan_id)
     folder = job.settings.daemon.outbox / os.fsdecode(scan.folder) if scan else None
     if scan is None or folder is None or not folder.is_dir():
-        return await _reject(job, "The scan that was to be judged again is not in the outbox.")
+        return await _reject(job, text("intake.nothing_to_reprocess"))
     used = scan.report.model
     weights = await job.in_worker(worker_tasks.warm_up, job.rules)
     is_as_before = (used.weights_sha256, used.threshold) == (weights, job.rules.threshold)
@@ -184,7 +180,7 @@ async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: by
         entered=await job.entered(),
     )
     publish(staging, outbox / folder)
-    state = await _enter(job, intake, folder, report, State.DONE, "done")
+    state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
     return state
 
@@ -223,15 +219,15 @@ async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
     """What the index knows against filing this scan under this patient: it is filed and flagged."""
     drop = job.queued.drop
     others = await patients_with_content(job.index, intake.content_sha256)
-    notes: tuple[Note, ...] = (OTHER_PATIENT,) if others - {drop.patient_id} else ()
+    notes: tuple[Note, ...] = (note("filed_twice"),) if others - {drop.patient_id} else ()
     differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
     must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
     in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
     if in_conflict or (must_agree and differs):
-        notes += (IN_DOUBT,)
+        notes += (note("identity_conflict"),)
     if intake.earlier is None:
         return notes
-    return (*notes, CAME_LATE if intake.hashes else NEW_JUDGEMENT)
+    return (*notes, note("late_files" if intake.hashes else "judged_again"))
 
 
 async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> State:
@@ -248,7 +244,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     kept = await job.in_worker(worker_tasks.hashes_of_source, job.settings.daemon.outbox / folder)
     whole = set(intake.hashes.values()) <= kept
     state = State.DONE if whole else State.DUPLICATE
-    return await _enter(job, intake, folder, report, state, "taken_over")
+    return await _enter(job, intake, folder=folder, report=report, state=state, event="taken_over")
 
 
 async def _enter(
@@ -260,7 +256,9 @@ async def _enter(
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
     dicom_ids = intake.dicom_ids
-    await ledger.finish(job.index, job.queued, scan, intake.hashes, dicom_ids, state)
+    await ledger.finish(
+        job.index, job.queued, scan=scan, hashes=intake.hashes, dicom_ids=dicom_ids, state=state
+    )
     await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:
         told = asdict(intake.identities[0])
@@ -277,7 +275,7 @@ async def _failed_attempt(job: Job, error: GliowatchError) -> State:
     """A scan that kills or hangs its worker is tried again, but not for ever."""
     attempts = job.queued.attempts
     if attempts >= job.settings.daemon.attempts:
-        return await _reject(job, f"{error} It was tried {attempts} times.")
+        return await _reject(job, text("intake.attempts", reason=error, count=attempts))
     log.warning("attempt_failed", extra={"drop": job.queued.drop_id, "attempt": attempts})
     delay = min(job.settings.daemon.retry_seconds * 2 ** (attempts - 1), LONGEST_DELAY)
     await ledger.put_back(job.index, job.queued, True, count_attempt=True, delay=delay)

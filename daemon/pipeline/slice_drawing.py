@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from daemon.outputs.catalogue import text
 from daemon.outputs.overlay import OUTLINE, OVERLAY_SIDE, draw_outline, finish
 from daemon.outputs.slice_rendering import Display, display
 from daemon.pipeline.outbox import report_in
@@ -28,7 +29,7 @@ def draw_slice(
     """
     shown = _shown(folder, os.stat(folder).st_ino)
     if not 0 <= index < len(shown.grey):
-        raise NoSuchSlice("There is no such slice.")
+        raise NoSuchSlice(text("intake.no_slice"))
     size = shown.size(OVERLAY_SIDE)
     picture = _windowed(shown.picture(index, size), window).convert("RGB")
     inside = shown.outline(index, size)
@@ -59,7 +60,7 @@ def _shown(folder: Path, inode: int) -> Display:
 
     report = report_in(folder)
     if report is None:
-        raise NoSuchSlice("The files of this scan are not there any more.")
+        raise NoSuchSlice(text("intake.no_slice_files"))
     with tempfile.TemporaryDirectory() as scratch:
         volume = judged_volume(report.scan_id, report, folder, Path(scratch), FlairRules())
     return display(volume, _mask(folder, report.scan_id, volume.shape), is_kept=True)

@@ -7,19 +7,21 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Window:
-    """What of the head's brightness is black and what is white: shares of it."""
+    """What of the head's brightness is black and what is white: shares of it.
 
-    name: str
+    The catalogue has their names, by key.
+    """
+
     black: float
     white: float
 
 
 WINDOWS: Mapping[int, Window] = {
-    1: Window("Standard", 0.0, 1.0),
-    2: Window("Brighter", 0.0, 0.6),
-    3: Window("Darker", 0.0, 1.6),
-    4: Window("More contrast", 0.25, 0.85),
-    5: Window("Bright tissue", 0.5, 1.0),
+    1: Window(0.0, 1.0),
+    2: Window(0.0, 0.6),
+    3: Window(0.0, 1.6),
+    4: Window(0.25, 0.85),
+    5: Window(0.5, 1.0),
 }
 MARKS = ("outline", "fill", "none")
 

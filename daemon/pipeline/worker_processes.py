@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from daemon.logs import log_to_stderr
+from daemon.outputs.catalogue import text
 from daemon.settings import Allowance
 from model.errors import GliowatchError
 
@@ -63,12 +64,12 @@ class Slot:
                 return await loop.run_in_executor(executor, partial(work, *values, **named))
         except TimeoutError:
             self.kill()
-            raise WorkerHung("The scan took too long and was stopped.") from None
+            raise WorkerHung(text("intake.too_long")) from None
         except BrokenProcessPool:
             self.kill()
             if watcher and watcher.done():
-                raise WorkerTooLarge("The scan needed too much memory and was stopped.") from None
-            raise WorkerDied("The scan made the program that judges it fail.") from None
+                raise WorkerTooLarge(text("intake.too_much_memory")) from None
+            raise WorkerDied(text("intake.worker_died")) from None
         except asyncio.CancelledError:
             self.kill()
             raise

@@ -25,6 +25,7 @@ from daemon.index.people.accounts import (
     use_link,
 )
 from daemon.index.people.audit import Action, note
+from daemon.outputs.catalogue import text
 from daemon.permissions import Role
 from daemon.settings import Settings
 from model.errors import GliowatchError
@@ -70,11 +71,11 @@ def check_strength(password: str, account_name: str) -> None:
     Length and nothing about kinds of characters, as NIST SP 800-63B, section 5.1.1.2 advises.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise WeakPassword(f"A password has {SHORTEST} to {LONGEST} characters.")
+        raise WeakPassword(text("account_fault.password_length", least=SHORTEST, most=LONGEST))
     if len(set(password)) < FEWEST_DIFFERENT:
-        raise WeakPassword("This password is too plain: it repeats the same few characters.")
+        raise WeakPassword(text("account_fault.password_plain"))
     if account_name.lower() in password.lower():
-        raise WeakPassword("The name of the account may not be in its password.")
+        raise WeakPassword(text("account_fault.password_name"))
 
 
 def _verify(kept: str, password: str) -> bool:
@@ -117,13 +118,13 @@ async def _run(settings: Settings, wish: Wish, ask_password: Callable[[], str]) 
     async with open_records(settings.daemon.records) as records:
         if wish.action == "list":
             return "\n".join(_line(each) for each in await accounts.list_accounts(records)) or (
-                "There are no accounts: gliowatch users add NAME --role admin makes the first."
+                "There are no accounts: gliowatch users add NAME --role admin creates the first."
             )
         if wish.action == "add":
             return await _add(records, wish, ask_password)
         account = await accounts.find_account(records, wish.name)
         if account is None:
-            raise AccountFault("There is no account of this name.")
+            raise AccountFault(text("account_fault.no_account"))
         return await _change(records, account, wish, ask_password)
 
 
@@ -131,7 +132,7 @@ def checked_name(typed: str) -> str:
     """A name for a new account. Raises AccountFault."""
     name = typed.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise AccountFault(f"The name of an account has 1 to {LONGEST_NAME} letters or digits.")
+        raise AccountFault(text("account_fault.name_length", most=LONGEST_NAME))
     return name
 
 
@@ -146,13 +147,13 @@ async def link_for(records: Database, name: str, role: Role, seconds: float) -> 
 async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -> str:
     name = checked_name(wish.name)
     if await accounts.find_account(records, name):
-        raise AccountFault("There is an account of this name already.")
+        raise AccountFault(text("account_fault.name_taken"))
     kept = await Passwords().hash(ask_password(), name)
     made = await accounts.add_account(
         records, name, wish.full_name or name, wish.role or Role.READER, kept
     )
     if made is None:
-        raise AccountFault("There is an account of this name already.")
+        raise AccountFault(text("account_fault.name_taken"))
     await note(records, COMMAND_LINE, Action.CHANGE, f"account {made.account_id}", "added")
     return f"Added: {_line(made)}"
 
@@ -165,7 +166,7 @@ async def _change(
         await accounts.set_password(
             records, number, await Passwords().hash(ask_password(), account.name)
         )
-        said = "It has a new password, and all its sessions have ended."
+        said = "The password is changed, and all sessions of the account have ended."
     elif wish.action == "role":
         if wish.role is None:
             raise AccountFault(
@@ -173,13 +174,13 @@ async def _change(
                 f" --role, one of {', '.join(Role)}."
             )
         await accounts.set_role(records, number, wish.role)
-        said = f"It is a {wish.role} now."
+        said = f"The role is now {wish.role}."
     else:
         await accounts.set_enabled(records, number, wish.action == "enable")
         said = (
-            "It may log in again."
+            "The account is enabled."
             if wish.action == "enable"
-            else "It is disabled: its sessions and tokens have ended."
+            else "The account is disabled: its sessions and tokens have ended."
         )
     await note(records, COMMAND_LINE, Action.CHANGE, f"account {number}", wish.action)
     return said
@@ -205,15 +206,13 @@ async def log_in(
     subjects = (f"account {name.lower()}", f"address {address}")
     wait = await seconds_to_wait(records, subjects)
     if wait > 0:
-        raise LoginRefused(
-            f"There were too many failed logins; please wait {round(wait) + 1} seconds."
-        )
+        raise LoginRefused(text("account_fault.too_many_failures", count=round(wait) + 1))
     account = await find_account(records, name)
     kept = account.password_hash if account and account.enabled else ""
     if not await passwords.is_right(password, kept) or account is None:
         await note_failure(records, subjects)
         await note(records, account.name if account else NOBODY, Action.LOGIN_REFUSED)
-        raise LoginRefused("The name or the password is not right.")
+        raise LoginRefused(text("account_fault.wrong_login"))
     await forget_failures(records, subjects[0])
     return await _begin(records, account, "password")
 
@@ -223,7 +222,7 @@ async def log_in_by_link(records: Database, secret: str) -> str:
     account = await use_link(records, secret)
     if account is None:
         await note(records, NOBODY, Action.LOGIN_REFUSED, detail="link")
-        raise LoginRefused("This link is not valid: each lets in once, and not for long.")
+        raise LoginRefused(text("account_fault.wrong_link"))
     return await _begin(records, account, "link")
 
 

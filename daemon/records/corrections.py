@@ -25,12 +25,12 @@ from daemon.index.people.corrections import (
     revision_made_of,
 )
 from daemon.index.scans import ScanRow, find_scan
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 CORRECTIONS = ".corrections"
 PART = ".part"
 ENDINGS = (".nii.gz", ".nii", ".png", ".dcm")
-NO_FORM = "A corrected mask is a NIfTI file, a PNG of a picture, or a DICOM SEG (.dcm)."
 
 
 class WrongForm(GliowatchError):
@@ -48,7 +48,7 @@ class MaskUpload:
         lower = claimed_name.lower()
         self._ending = next((ending for ending in ENDINGS if lower.endswith(ending)), "")
         if not self._ending:
-            raise WrongForm(NO_FORM)
+            raise WrongForm(text("correction.wrong_form"))
         self._folder = outbox / CORRECTIONS / scan_id
         self._folder.parent.mkdir(exist_ok=True)  # never the outbox itself: it may be away
         self._folder.mkdir(exist_ok=True)
@@ -90,7 +90,9 @@ async def enter_correction(
     by: str,
 ) -> Correction:
     """Put a mask that was kept on record, and queue it. What a crash leaves, `settle` finds."""
-    correction = new_correction(scan.scan_id, seen_revision, file, says_empty, comment, by)
+    correction = new_correction(
+        scan.scan_id, seen_revision, file=file, says_empty=says_empty, comment=comment, by=by
+    )
     await add_correction(records, correction)
     await queue_correction(index, correction, scan.patient_id)
     return correction

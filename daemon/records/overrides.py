@@ -13,6 +13,7 @@ from daemon.index.people.overrides import (
 )
 from daemon.index.queue import judge_again
 from daemon.index.scans import ScanRow, find_scan
+from daemon.outputs.catalogue import text
 from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
 from model.errors import GliowatchError
@@ -33,7 +34,7 @@ async def enter_date(
     The records come first: what a crash leaves undone, `queue_dated` finds. Raises WrongDate.
     """
     if not wants_date(scan.report):
-        raise WrongDate("The file itself says when this scan was acquired.")
+        raise WrongDate(text("override.has_date"))
     await add_date(records, scan.scan_id, checked_day(typed, today), who)
     await queue_comparison(index, scan.scan_id, scan.patient_id)
 
@@ -61,9 +62,9 @@ def checked_day(typed: str, today: date) -> str:
     try:
         day = date.fromisoformat(typed)
     except ValueError:
-        raise WrongDate("This is not a date.") from None
+        raise WrongDate(text("override.no_date")) from None
     if not EARLIEST <= day <= today:
-        raise WrongDate("A scan was acquired after 1970, and not in the future.")
+        raise WrongDate(text("override.date_range"))
     return day.isoformat()
 
 
@@ -83,13 +84,13 @@ def spacing_of(typed: tuple[str, str, str], is_picture: bool) -> Spacing | None:
 
     A picture has no distance between slices, a volume needs one.
     """
-    asked = [text.strip().replace(",", ".") for text in (typed[:2] if is_picture else typed)]
+    asked = [each.strip().replace(",", ".") for each in (typed[:2] if is_picture else typed)]
     if not any(asked):
         return None
     if not all(asked):
-        raise WrongSpacing("Please give all distances of a scan's pixels, or none.")
+        raise WrongSpacing(text("override.all_or_none"))
     limits = (LARGEST_PIXEL_MM, LARGEST_PIXEL_MM, LARGEST_GAP_MM)
-    numbers = [_number(text, most) for text, most in zip(asked, limits, strict=False)]
+    numbers = [_number(each, most) for each, most in zip(asked, limits, strict=False)]
     return Spacing(*numbers)
 
 
@@ -102,7 +103,7 @@ async def enter_spacing(
     Raises WrongSpacing where the file has a scale of its own.
     """
     if not wants_spacing(scan.report):
-        raise WrongSpacing("The file itself says how large the pixels of this scan are.")
+        raise WrongSpacing(text("override.has_spacing"))
     await add_spacing(records, scan.scan_id, spacing, who)
     await judge_again(index, scan.scan_id, scan.patient_id)
 
@@ -128,11 +129,11 @@ async def is_spaced_anew(records: Database, scan: ScanRow) -> bool:
     return spacing_in(scan.report) != entered.spacing
 
 
-def _number(text: str, most: float) -> float:
+def _number(typed: str, most: float) -> float:
     try:
-        number = float(text)
+        number = float(typed)
     except ValueError:
-        raise WrongSpacing("A distance between pixels is a number, in millimetres.") from None
+        raise WrongSpacing(text("override.no_number")) from None
     if not SMALLEST_MM <= number <= most:
-        raise WrongSpacing(f"This distance must lie between {SMALLEST_MM} and {most:g} mm.")
+        raise WrongSpacing(text("override.spacing_range", least=SMALLEST_MM, most=most))
     return number

@@ -33,6 +33,7 @@ from daemon.index.people.overrides import add_date, entered_date
 from daemon.index.people.patient_deletion import deleted_ids, erase_due
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, find_scan
+from daemon.outputs.catalogue import text
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 
@@ -59,7 +60,14 @@ async def give(
     target = hash_scan(patient.patient_id, scan.content_sha256)
     was_there = await find_scan(index, target) is not None
     was_there = was_there and not await is_taken_back(index, target)
-    given = await add_assignment(records, scan.scan_id, patient.patient_id, target, was_there, who)
+    given = await add_assignment(
+        records,
+        scan.scan_id,
+        patient_id=patient.patient_id,
+        target=target,
+        was_there=was_there,
+        who=who,
+    )
     if given is None:
         return None
     await mirror(index, [given])
@@ -109,17 +117,15 @@ async def finish_placing(
 
 async def _check(index: Database, scan: ScanRow, patient: Patient, source: Path) -> None:
     if scan.patient_id != UNASSIGNED:
-        raise CannotBeGiven("This scan belongs to a patient already.")
+        raise CannotBeGiven(text("assign_fault.has_patient"))
     if patient.patient_id == UNASSIGNED or patient.deleted_at:
-        raise CannotBeGiven("There is no such patient.")
+        raise CannotBeGiven(text("assign_fault.no_patient"))
     if readable(os.fsencode(patient.patient_id)) != patient.patient_id:
-        raise CannotBeGiven("The folder of this patient has a name that cannot be written.")
+        raise CannotBeGiven(text("assign_fault.bad_folder"))
     if not await asyncio.to_thread(source.is_dir):
-        raise CannotBeGiven("The files of this scan are no longer in the outbox.")
+        raise CannotBeGiven(text("assign_fault.files_gone"))
     if await shares_files(index, scan.scan_id):
-        raise CannotBeGiven(
-            "This scan came in one archive with others; please upload its own files instead."
-        )
+        raise CannotBeGiven(text("assign_fault.shared_archive"))
 
 
 async def _place(

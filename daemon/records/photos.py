@@ -12,6 +12,7 @@ import sys
 
 from PIL import Image, ImageOps
 
+from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
 SIDE = 256  # pixels, of the longer side
@@ -31,9 +32,9 @@ async def small_photo(content: bytes) -> bytes:
     async with AT_ONCE:
         code, jpeg = await _in_own_process(content)
     if code == NOT_TAKEN:
-        raise NoPhoto("The photo must be a PNG or JPEG file of at most 50 million pixels.")
+        raise NoPhoto(text("photo_fault.not_accepted"))
     if code != 0:
-        raise NoPhoto("The photo could not be opened.")
+        raise NoPhoto(text("photo_fault.unreadable"))
     return jpeg
 
 

@@ -118,10 +118,10 @@ def _tally(name: str, words: list[Count], corrected: list[CorrectedMask]) -> Tal
         for decision in Decision
     }
     return Tally(
-        name,
-        counts[Decision.ACCEPTED],
-        counts[Decision.REJECTED],
-        counts[Decision.NEEDS_CORRECTION],
-        len(corrected),
-        median(mask.dice for mask in corrected) if corrected else None,
+        name=name,
+        accepted=counts[Decision.ACCEPTED],
+        rejected=counts[Decision.REJECTED],
+        needs_correction=counts[Decision.NEEDS_CORRECTION],
+        corrected=len(corrected),
+        dice=median(mask.dice for mask in corrected) if corrected else None,
     )

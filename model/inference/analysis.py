@@ -9,7 +9,7 @@ from model.inference.segmentation import Rules, Segmentation, segment
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
-from model.volume import FEW, Note, Scale, Volume, axial_axis
+from model.volume import FEW, Note, Scale, Volume, axial_axis, note
 from model.weights_config import STANDARD, Seen
 
 if TYPE_CHECKING:
@@ -22,26 +22,12 @@ THICK_MM = 2.5  # slices this thick cannot be seen from another side
 THICK_RATIO = 2.0  # and in pixel sizes as well, where the unit of length is only assumed
 LOW_CONFIDENCE = 0.75  # expected Dice below which a mask is flagged
 REFUSALS = {
-    Seen.CONTRAST: Note(
-        "not_flair", "It looks like another sequence than FLAIR: it was not judged."
-    ),
-    Seen.VIEW: Note(
-        "not_axial", "It does not look like axial slices of a head: it was not judged."
-    ),
-    Seen.NO_HEAD: Note("no_head", "It does not look like a head: it was not judged."),
+    Seen.CONTRAST: "not_flair",
+    Seen.VIEW: "not_axial",
+    Seen.NO_HEAD: "no_head",
 }
+DATE_UNKNOWN = "date_unknown"  # code of a note
 MANY, MOST_IN_ONE = 3, 0.75  # pieces, share: no drawn mask of 85 glioma patients is so scattered
-SCATTERED = Note(
-    "several_places",
-    "Bright areas lie in several places, as with other diseases such as MS: look at each of them.",
-)
-DATE_UNKNOWN = Note("date_unknown", "The file does not say when it was acquired.")
-FEW_SLICES = Note("few_slices", "The scan has fewer than five slices: its volume is not known.")
-TURNED = Note("turned_to_axial", "The slices were turned to axial.")
-LOW = Note(
-    "low_confidence",
-    "The network is not sure of this mask: look at it before any of its numbers is used.",
-)
 
 
 @dataclass(frozen=True)
@@ -64,17 +50,17 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     prepared = prepare(volume, network.preparation)
     seen = _seen(volume, prepared, network, gate)
     if seen is not Seen.FLAIR:
-        return _refused(REFUSALS[seen], notes)
+        return _refused(note(REFUSALS[seen]), notes)
     if _is_off_axial(volume):
-        notes += (TURNED,)
+        notes += (note("turned_to_axial"),)
     segmentation = segment(volume, prepared, network, rules)
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
-        notes += (LOW,)
+        notes += (note("low_confidence"),)
     plane, mask = midplane_of_head(volume), segmentation.mask
     findings = measure(mask, volume.affine, plane, segmentation.probability, notes)
     sizes = [lesion.voxels for lesion in findings.lesions]
-    notes += (SCATTERED,) if is_scattered(sizes) else ()
+    notes += (note("several_places"),) if is_scattered(sizes) else ()
     shift = midline_shift(volume, mask, plane)
     return Judgement(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
 
@@ -91,11 +77,11 @@ def _refused(why: Note, notes: tuple[Note, ...]) -> Judgement:
 def _nothing_to_see(volume: Volume) -> Note | None:
     """Why it cannot be judged, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
-        return Note("too_small", "The scan is too small to show a head: it was not judged.")
+        return note("too_small")
     if volume.voxels.max() <= volume.levels.air:
-        return Note("blank", "The scan is blank: it was not judged.")
+        return note("blank")
     if _is_off_axial(volume) and _is_thick(volume):
-        return Note("not_axial", "The slices are thick and not axial: they were not judged.")
+        return note("not_axial", "thick_not_axial")
     return None
 
 
@@ -122,7 +108,7 @@ def _doubts(volume: Volume) -> tuple[Note, ...]:
     """Those of the reader, and what follows from the volume itself."""
     notes = volume.notes
     if volume.acquired_at is None:
-        notes += (DATE_UNKNOWN,)
+        notes += (note(DATE_UNKNOWN),)
     if volume.scale is not Scale.UNKNOWN and volume.is_picture:
-        notes += (FEW_SLICES,)
+        notes += (note("few_slices"),)
     return notes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from model.catalogue import text
 from model.errors import WeightsError
 from model.inference.preprocessing import HEAD_SLICES, Prepared
 from model.network.network import Engine
@@ -87,4 +88,4 @@ def read_gate(path: Path, least: float, threads: int = 0) -> Gate:
         graph = gate_graph(shape.width, len(CLASSES), tensors, STANDARD.rows, STANDARD.columns)
         return Gate(shape, OpenVINOEngine(graph, threads), least)
     except Exception:  # the libraries raise many kinds on hostile bytes
-        raise WeightsError("The gate's weights are missing or damaged.") from None
+        raise WeightsError(text("weights.gate")) from None

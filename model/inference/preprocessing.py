@@ -99,7 +99,14 @@ def prepare(volume: Volume, how: Preparation = STANDARD) -> Prepared:
     else:
         size, corner = _window_on_head(volume, to_lps, head, how)
     shape = (stack.shape[2], stack.shape[1], stack.shape[0])
-    grid = Grid(to_lps, to_file, shape, size, corner, (how.rows, how.columns))
+    grid = Grid(
+        to_lps=to_lps,
+        to_file=to_file,
+        lps_shape=shape,
+        size=size,
+        corner=corner,
+        window=(how.rows, how.columns),
+    )
     shades = partial(normalise, levels=levels) if how.intensity == "head" else stretch
     return Prepared(
         to_window((shades(picture) for picture in stack), grid),

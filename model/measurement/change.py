@@ -132,17 +132,17 @@ def compare(
     tells_rate = days >= rules.shortest_days and not differs
     new_ones, gone_ones = _unmatched(earlier, later, in_line, rules)
     return Change(
-        days,
-        grown,
-        _percent(grown, earlier.volume_ml),
-        lengthened,
-        _percent(lengthened, earlier.longest_mm),
-        grown / days * MONTH_DAYS if tells_rate else None,
-        new_ones,
-        gone_ones,
-        differs,
-        None if in_line is None else in_line.to_other,
-        _overlap(earlier.volume_range, later.volume_range),
+        days=days,
+        volume_ml=grown,
+        volume_percent=_percent(grown, earlier.volume_ml),
+        longest_mm=lengthened,
+        longest_percent=_percent(lengthened, earlier.longest_mm),
+        volume_ml_per_30_days=grown / days * MONTH_DAYS if tells_rate else None,
+        new_lesions=new_ones,
+        gone_lesions=gone_ones,
+        differs=differs,
+        to_earlier=None if in_line is None else in_line.to_other,
+        ranges_overlap=_overlap(earlier.volume_range, later.volume_range),
     )
 
 

@@ -142,7 +142,9 @@ def measure(
             for outer, part in zip(whole, own, strict=True)
         )
         certain = None if upright is None else float(upright[box][inside].mean())
-        lesions.append(_lesion(number, inside, box, grid, midplane, certain))
+        lesions.append(
+            _lesion(number, inside, box=box, grid=grid, midplane=midplane, probability=certain)
+        )
     return Findings(Finding.TUMOR if lesions else Finding.NO_TUMOR, tuple(lesions), notes)
 
 
@@ -186,15 +188,17 @@ def _lesion(
     diameters = in_plane_diameters(inside, affine, axis)
     first = int(box[axis].start)
     return Lesion(
-        number,
-        len(points),
-        len(points) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
-        replace(diameters, slice_index=grid.file_index(axis, first + diameters.slice_index)),
-        longest_distance(corners),
-        (float(x), float(y), float(z)),
-        place_of(points, corners, midplane),
-        grid.file_index(axis, first + int(areas.argmax())),
-        probability,
+        number=number,
+        voxels=len(points),
+        volume_ml=len(points) * abs(float(np.linalg.det(affine[:3, :3]))) / 1000,
+        diameters=replace(
+            diameters, slice_index=grid.file_index(axis, first + diameters.slice_index)
+        ),
+        max_diameter_3d=longest_distance(corners),
+        centroid=(float(x), float(y), float(z)),
+        place=place_of(points, corners, midplane),
+        largest_slice=grid.file_index(axis, first + int(areas.argmax())),
+        mean_probability=probability,
     )
 
 

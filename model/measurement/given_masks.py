@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.catalogue import text
 from model.errors import MaskError
 from model.measurement.findings import Findings, measure
 from model.measurement.lobes import Lobes, lobes_of
@@ -35,13 +36,13 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     """
     drawn = read_nifti(mask_file)
     if (drawn.voxels != np.round(drawn.voxels)).any() or drawn.voxels.min() < 0:
-        raise MaskError("The file is not a mask: its values are not labels.")
+        raise MaskError(text("mask.no_labels"))
     mask = (drawn.voxels > 0).astype(np.uint8)
     if scan is None:
         plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
         return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
     if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
-        raise MaskError("The mask and the scan lie on different grids.")
+        raise MaskError(text("mask.grids_differ"))
     return MeasuredMask(scan, findings_on(scan, mask), lobes_of(scan, mask))
 
 

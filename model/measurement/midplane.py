@@ -121,12 +121,12 @@ class _Comparison:
         points = blocks.points(head)
         middle = points.mean(axis=0)
         return _Comparison(
-            np.ascontiguousarray((points[::every] - middle).T),
-            np.ascontiguousarray(np.argwhere(head)[::every].T, np.float64),
-            field[head][::every],
-            field,
-            np.asarray(np.linalg.inv(blocks.to_mm), np.float64),
-            middle,
+            places=np.ascontiguousarray((points[::every] - middle).T),
+            index=np.ascontiguousarray(np.argwhere(head)[::every].T, np.float64),
+            values=field[head][::every],
+            field=field,
+            to_index=np.asarray(np.linalg.inv(blocks.to_mm), np.float64),
+            middle=middle,
         )
 
     def thinned(self) -> "_Comparison":

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from model.catalogue import text
 from model.errors import WeightsError
 from model.geometry import with_neighbours
 from model.inference.preprocessing import Prepared
@@ -111,11 +112,11 @@ def _load(path: Path, device: str, threads: int) -> Network:
         read = read_weights(path)
         engines = tuple(_engine(member, read, device, threads) for member in read.members)
     except FileNotFoundError:
-        raise WeightsError("The weights file is not there.") from None
+        raise WeightsError(text("weights.missing")) from None
     except WeightsError:
         raise
     except Exception:  # the libraries raise many kinds on hostile bytes
-        raise WeightsError("The weights file is damaged, or not of this network.") from None
+        raise WeightsError(text("weights.damaged")) from None
     return Network(**vars(read), engines=engines, device=device)
 
 

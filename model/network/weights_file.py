@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
+from model.catalogue import text
 from model.errors import WeightsError
 from model.inference.confidence import Certainty
 from model.volume import FloatArray
@@ -77,13 +78,13 @@ def _from_safetensors(path: Path, digest: str) -> Weights:
     if not 1 <= fast <= len(members):
         raise ValueError("no network to judge")
     return Weights(
-        about.get("name", path.stem),
-        digest,
-        members,
-        _preparation(json.loads(about.get("preparation", "{}"))),
-        fast,
-        tuple(json.loads(about.get("splits", "[]"))),
-        _certainty(json.loads(about.get("certainty", "null"))),
+        name=about.get("name", path.stem),
+        sha256=digest,
+        members=members,
+        preparation=_preparation(json.loads(about.get("preparation", "{}"))),
+        fast=fast,
+        splits=tuple(json.loads(about.get("splits", "[]"))),
+        certainty=_certainty(json.loads(about.get("certainty", "null"))),
     )
 
 
@@ -92,10 +93,7 @@ def _from_checkpoint(path: Path, digest: str) -> Weights:
     try:
         import torch
     except ModuleNotFoundError:
-        raise WeightsError(
-            "A checkpoint is read by torch, which is not installed: take a .safetensors file, or"
-            " install gliowatch[train]."
-        ) from None
+        raise WeightsError(text("weights.needs_torch")) from None
     saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     shape = UNetShape(**saved["shape"]) if "shape" in saved else SEED_SHAPE
     preparation = _preparation(saved["preparation"]) if "preparation" in saved else SEED

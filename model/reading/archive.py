@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 
 MAX_MEMBERS = 20_000
@@ -30,9 +31,9 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
                 for number, member in enumerate(members)
             )
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError):
-        raise UnreadableScan("The zip file is damaged or was cut off.") from None
+        raise UnreadableScan(text("zip.cut_off")) from None
     except (NotImplementedError, RuntimeError):
-        raise UnreadableScan("The zip file is encrypted or packed in an unknown way.") from None
+        raise UnreadableScan(text("zip.encrypted")) from None
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
@@ -52,12 +53,12 @@ def _check_entries(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
 
 def _check_budget(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
     if not members:
-        raise UnreadableScan("The zip file holds no files.")
+        raise UnreadableScan(text("zip.empty"))
     total = sum(member.file_size for member in members)
     if len(members) > MAX_MEMBERS or total > MAX_BYTES:
-        raise UnreadableScan("The zip file holds more than one scan can.")
+        raise UnreadableScan(text("zip.too_much"))
     if total > MAX_RATIO * max(packed_bytes, 1) + CHUNK:
-        raise UnreadableScan("The zip file unpacks to far more than its size: it was refused.")
+        raise UnreadableScan(text("zip.expands"))
 
 
 def _plain_name(number: int, name: str) -> str:
@@ -73,6 +74,6 @@ def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
         while chunk := source.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise UnreadableScan("The zip file's members are larger than it says.")
+                raise UnreadableScan(text("zip.larger_than_told"))
             stream.write(chunk)
     return target

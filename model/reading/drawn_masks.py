@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 
+from model.catalogue import text
 from model.errors import MaskError
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
@@ -17,9 +18,7 @@ TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SAME = 1e-3
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 MOST_SEGMENTS = 100
-NOT_SEG = "The file is not a DICOM SEG that can be read."
-FRACTIONS = "The DICOM SEG holds probabilities: a mask must be BINARY."
-OTHER_SERIES = "The DICOM SEG does not lie on the slices of this scan."
+NOT_SEG, OTHER_SERIES = "mask.seg_unreadable", "mask.seg_elsewhere"
 
 
 def read_seg(path: Path, volume: Volume) -> MaskArray:
@@ -32,39 +31,32 @@ def read_seg(path: Path, volume: Volume) -> MaskArray:
     except (MaskError, MemoryError):
         raise
     except Exception as error:  # highdicom and pydicom judge a value only when it is asked for
-        raise MaskError(NOT_SEG) from error
+        raise MaskError(text(NOT_SEG)) from error
 
 
 def _read(path: Path, volume: Volume) -> MaskArray:
     header = pydicom.dcmread(path, stop_before_pixels=True)
     if header.SOPClassUID not in SEG_CLASSES:
-        raise MaskError(NOT_SEG)
+        raise MaskError(text(NOT_SEG))
     if header.SegmentationType == "FRACTIONAL":
-        raise MaskError(FRACTIONS)
+        raise MaskError(text("mask.seg_fractions"))
     _, _, slices = volume.shape
     frames, segments = int(header.NumberOfFrames), len(header.SegmentSequence)
     fits = {int(header.Rows), int(header.Columns)} == set(volume.shape[:2])
     if not fits or segments > MOST_SEGMENTS or frames > slices * segments:
-        raise MaskError(OTHER_SERIES)
+        raise MaskError(text(OTHER_SERIES))
     drawn = hd.seg.segread(path).get_volume(dtype=np.uint8)
     grid = hd.VolumeGeometry(TO_LPS @ volume.affine, volume.shape, "PATIENT")
     try:
         placed = drawn.match_geometry(grid, tol=SAME)
     except (RuntimeError, ValueError):
-        raise MaskError(OTHER_SERIES) from None
+        raise MaskError(text(OTHER_SERIES)) from None
     marked = np.asarray(placed.array > 0)  # with an axis of segments, if there are several
     return np.asarray(marked.reshape(*volume.shape, -1).any(axis=3), np.uint8)
 
 
 SAME_MM = 1e-3  # by how much two affines may differ, as in measure_mask
-NEEDS_PNG = "The mask of a picture must be a PNG of the same size."
-NEEDS_SERIES = "A DICOM SEG is only taken for a DICOM series; use NIfTI for this scan."
-COLOURED = "The mask is a colour picture: it must be black and white."
-OTHER_GRID = (
-    "The corrected mask lies on another grid than the scan; start from the mask given here."
-)
-NOT_BINARY = "The file is not a mask: it must hold 0 and one other value, and nothing else."
-ALL_MARKED = "The file is not a mask: all of it is marked."
+OTHER_GRID, NOT_BINARY = "mask.other_grid", "mask.not_binary"
 
 
 def read_corrected(path: Path, volume: Volume) -> MaskArray:
@@ -78,19 +70,19 @@ def read_corrected(path: Path, volume: Volume) -> MaskArray:
     if kind_by_name(path.name) is not Kind.DICOM:
         return _binary(_voxels(path, volume))
     if volume.kind is not Kind.DICOM:
-        raise MaskError(NEEDS_SERIES)
+        raise MaskError(text("mask.needs_series"))
 
     return read_seg(path, volume)
 
 
 def _pixels(path: Path, volume: Volume) -> FloatArray:
     if path.suffix.lower() != ".png":
-        raise MaskError(NEEDS_PNG)
+        raise MaskError(text("mask.needs_png"))
     drawn = read_picture(path)
     if drawn.unfit is not None:
-        raise MaskError(COLOURED)
+        raise MaskError(text("mask.colour"))
     if drawn.shape != volume.shape:
-        raise MaskError(OTHER_GRID)
+        raise MaskError(text(OTHER_GRID))
     return drawn.voxels
 
 
@@ -98,9 +90,9 @@ def _voxels(path: Path, volume: Volume) -> FloatArray:
     drawn = read_nifti(path)
     same_place = np.allclose(drawn.affine, volume.affine, rtol=0, atol=SAME_MM)
     if drawn.shape != volume.shape or not same_place:
-        raise MaskError(OTHER_GRID)
+        raise MaskError(text(OTHER_GRID))
     if any(note.code == "missing_voxels" for note in drawn.notes):
-        raise MaskError(NOT_BINARY)
+        raise MaskError(text(NOT_BINARY))
     return drawn.voxels
 
 
@@ -111,7 +103,7 @@ def _binary(values: NDArray[np.float32]) -> MaskArray:
     if mark == 0 and marked.all():
         return np.zeros(values.shape, np.uint8)
     if mark < 0 or not (marked | (values == 0)).all():
-        raise MaskError(NOT_BINARY)
+        raise MaskError(text(NOT_BINARY))
     if marked.all():
-        raise MaskError(ALL_MARKED)
+        raise MaskError(text("mask.all_marked"))
     return np.asarray(marked, np.uint8)

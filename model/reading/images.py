@@ -6,18 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from model.catalogue import text
 from model.errors import UnreadableScan
-from model.volume import FloatArray, Kind, Note, Scale, Volume
+from model.volume import FloatArray, Kind, Scale, Volume, note
 
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
-TOO_LARGE = f"The picture is too large: more than {MAX_PIXELS // 1_000_000} megapixels."
 GREY_TOLERANCE = 6.0  # mean difference between channels, of 255, that JPEG leaves in a grey picture
-
-COLOURED = Note("colour_picture", "A colour picture is not an MR slice: it was not judged.")
-NO_SCALE = Note(
-    "no_scale", "A picture has no scale: millimetres, volume, left and right are not known."
-)
 
 
 def read_picture(path: Path) -> Volume:
@@ -29,15 +24,15 @@ def read_picture(path: Path) -> Volume:
     pixels = _load(path)
     grey, coloured = _to_grey(pixels)
     if min(grey.shape) < MIN_SIDE:
-        raise UnreadableScan("The picture is too small to show a head.")
+        raise UnreadableScan(text("picture.too_small"))
     return Volume(
         np.ascontiguousarray(grey.T[:, :, None]),
         np.diag([-1.0, -1.0, 1.0, 1.0]),
         Kind.IMAGE,
         Scale.UNKNOWN,
         sides_known=False,
-        unfit=COLOURED if coloured else None,
-        notes=(NO_SCALE,),
+        unfit=note("colour_picture") if coloured else None,
+        notes=(note("no_scale"),),
     )
 
 
@@ -46,14 +41,18 @@ def _load(path: Path) -> NDArray[np.float32]:
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise UnreadableScan(TOO_LARGE)
+                raise _too_large()
             return _pixels(picture)
     except UnidentifiedImageError:
-        raise UnreadableScan("The file is not a PNG or JPEG picture, or it is empty.") from None
+        raise UnreadableScan(text("picture.not_a_picture")) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UnreadableScan(TOO_LARGE) from None
+        raise _too_large() from None
     except (OSError, SyntaxError, ValueError):
-        raise UnreadableScan("The picture is damaged or was cut off.") from None
+        raise UnreadableScan(text("picture.damaged")) from None
+
+
+def _too_large() -> UnreadableScan:
+    return UnreadableScan(text("picture.too_large", limit=MAX_PIXELS // 1_000_000))
 
 
 def _pixels(picture: Image.Image) -> NDArray[np.float32]:

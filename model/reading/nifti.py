@@ -15,15 +15,15 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from model.catalogue import text
 from model.errors import UnreadableScan
-from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume
+from model.volume import Affine, FloatArray, Kind, Note, Scale, Volume, note
 
 MAX_VOXELS = 150_000_000  # 512 x 512 x 570: 0.6 GB as float32
 MAX_EXTENSION_BYTES = 8_000_000  # header extensions and padding that a real file may carry
 UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 CHUNK = 1 << 20
 LONGEST_HEADER = 544  # bytes, of NIfTI-2 with the mark of its extensions
-CUT_OFF = "The file is shorter than its header says: it was cut off."
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def geometry_of(path: Path) -> Geometry:
         while count < end and (chunk := stream.read(min(CHUNK, end - count))):
             count += len(chunk)
         if count < end:
-            raise UnreadableScan(CUT_OFF)
+            raise UnreadableScan(text("nifti.cut_off"))
         return geometry(header)
 
 
@@ -71,11 +71,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with igzip.open(path, "rb") if packed else path.open("rb") as stream:
             yield stream
     except EOFError:
-        raise UnreadableScan("The compressed file ends too early: it was cut off.") from None
+        raise UnreadableScan(text("nifti.ends_early")) from None
     except (IsalError, gzip.BadGzipFile):  # type: ignore[misc]  # isal's stub: it is a class
-        raise UnreadableScan("The compressed file is damaged.") from None
+        raise UnreadableScan(text("nifti.damaged")) from None
     except (ImageFileError, HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError):
-        raise UnreadableScan("The file is not a NIfTI image that can be read.") from None
+        raise UnreadableScan(text("nifti.unreadable")) from None
 
 
 def header_in(start: bytes) -> tuple[nib.Nifti1Header, int]:
@@ -86,33 +86,31 @@ def header_in(start: bytes) -> tuple[nib.Nifti1Header, int]:
     needed = _data_bytes(header)
     offset = int(header.get_data_offset())
     if not 0 <= offset <= MAX_EXTENSION_BYTES:
-        raise UnreadableScan("The NIfTI header is damaged: its data offset makes no sense.")
+        raise UnreadableScan(text("nifti.bad_offset"))
     return header, offset + needed
 
 
 def image_class(start: bytes) -> type[nib.Nifti1Image]:
     """NIfTI-1 or -2, by the mark in a file's first bytes. Raises UnreadableScan."""
     if not start:
-        raise UnreadableScan("The file is empty.")
+        raise UnreadableScan(text("nifti.empty"))
     if len(start) >= 348 and start[344:347] == b"n+1":
         return nib.Nifti1Image
     if len(start) >= 540 and start[4:7] == b"n+2":
         return nib.Nifti2Image
-    raise UnreadableScan("The file is not a NIfTI image, whatever its name says.")
+    raise UnreadableScan(text("nifti.not_nifti"))
 
 
 def _data_bytes(header: nib.Nifti1Header) -> int:
     """Bytes of voxel data that the header claims, refused when no head scan is that large."""
     shape = [int(length) for length in header.get_data_shape()]
     if not shape or min(shape) < 1:
-        raise UnreadableScan("The NIfTI header describes a volume without voxels.")
+        raise UnreadableScan(text("nifti.no_voxels"))
     count = 1
     for length in shape:
         count *= length
     if count > MAX_VOXELS:
-        raise UnreadableScan(
-            f"The volume is too large: {count:,} voxels, and {MAX_VOXELS:,} are allowed."
-        )
+        raise UnreadableScan(text("nifti.too_large", voxels=count, limit=MAX_VOXELS))
     return count * int(header.get_data_dtype().itemsize)
 
 
@@ -122,9 +120,9 @@ def _three_axes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) == 2:
         shape = (*shape, 1)
     if len(shape) != 3:
-        raise UnreadableScan(f"Expected one 3D volume, found {len(shape)} dimensions.")
+        raise UnreadableScan(text("nifti.dimensions", count=len(shape)))
     if sorted(shape)[1] < 2:
-        raise UnreadableScan("The volume is a single line of voxels, not a picture.")
+        raise UnreadableScan(text("nifti.single_line"))
     return shape[0], shape[1], shape[2]
 
 
@@ -138,14 +136,10 @@ def _unit(header: nib.Nifti1Header) -> str:
 
 def _check_geometry(affine: Affine) -> None:
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnreadableScan("The position of the voxels in the NIfTI header is not valid.")
+        raise UnreadableScan(text("nifti.bad_position"))
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     if lengths.min() < 0.01 or lengths.max() > 100:
-        raise UnreadableScan("The voxel size in the NIfTI header is not that of a head scan.")
-
-
-NO_SIDES = Note("orientation_unknown", "The file does not say which side is left or right.")
-UNITS_UNKNOWN = Note("units_unknown", "The file does not say its unit of length; mm are assumed.")
+        raise UnreadableScan(text("nifti.bad_voxel_size"))
 
 
 @np.errstate(all="ignore")  # what overflows in a hostile header is refused right after
@@ -159,9 +153,9 @@ def read_nifti(path: Path) -> Volume:
     grid = geometry(image.header)
     voxels, notes = _voxels(image, grid.shape)
     if grid.scale is Scale.ASSUMED:
-        notes += (UNITS_UNKNOWN,)
+        notes += (note("units_unknown"),)
     if not grid.sides_known:
-        notes += (NO_SIDES,)
+        notes += (note("orientation_unknown"),)
     about = (Kind.NIFTI, grid.scale, grid.sides_known, _description(image))
     return Volume(voxels, grid.affine, *about, notes=notes)
 
@@ -181,9 +175,9 @@ def _parse(stream: BinaryIO) -> nib.Nifti1Image:
     start = start[:size] + bytes(len(start[size : size + 4])) + start[size + 4 :]  # no extensions
     content = start + stream.read(limit + 1 - len(start))
     if len(content) > limit:
-        raise UnreadableScan("The file holds far more data than its header says.")
+        raise UnreadableScan(text("nifti.too_much_data"))
     if len(content) < end:
-        raise UnreadableScan(CUT_OFF)
+        raise UnreadableScan(text("nifti.cut_off"))
     image: nib.Nifti1Image = kind.from_bytes(content)
     return image
 
@@ -193,18 +187,16 @@ def _voxels(
 ) -> tuple[FloatArray, tuple[Note, ...]]:
     kind = image.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
-        raise UnreadableScan("The NIfTI file holds colours or complex numbers, not an MR image.")
+        raise UnreadableScan(text("nifti.not_grey"))
     voxels = _as_float(image).reshape(shape, order="F")
     if np.isfinite([voxels.min(), voxels.max()]).all():  # no mask of all of them is needed
         return voxels, ()
     finite = np.isfinite(voxels)
     if not finite.any():
-        raise UnreadableScan("No voxel of the volume has a value.")
+        raise UnreadableScan(text("nifti.no_values"))
     missing = voxels.size - int(finite.sum())
     voxels = np.where(finite, voxels, np.float32(0))
-    return voxels, (
-        Note("missing_voxels", f"Voxels without a value were taken as 0: {missing:,}."),
-    )
+    return voxels, (note("missing_voxels", count=missing),)
 
 
 def _as_float(image: nib.Nifti1Image) -> FloatArray:

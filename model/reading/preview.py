@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh
 from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom
@@ -12,7 +13,7 @@ from model.reading.dicom.study import NO_FLAIR, NO_PICTURES, NO_SCAN, Failures, 
 from model.reading.images import read_picture
 from model.reading.nifti import geometry_of
 from model.rules import FlairRules
-from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths
+from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths, note
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,23 @@ def _at_picture(path: Path) -> Glance:
 def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
     frames = [frame for file in files for frame in frames_of(file)]
     if not frames:
-        raise UnreadableScan(NO_PICTURES if any(is_dicom(file) for file in files) else NO_SCAN)
+        raise UnreadableScan(
+            text(NO_PICTURES if any(is_dicom(file) for file in files) else NO_SCAN)
+        )
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
     taken, placed, failed = _first_placed(chosen or to_look_at(candidates))
     header = taken.stack.header
     only = taken.unfit if len(candidates) == 1 else None
     return Glance(
-        Kind.DICOM,
-        (int(header.Columns), int(header.Rows), len(placed.frames)),
-        column_lengths(placed.affine),
-        acquired_at(header),
-        str(header.get("Modality", "")),
-        taken.sequence is Sequence.FLAIR,
-        "" if chosen else (only or NO_FLAIR).message,
-        tuple(seen_as(each, taken if chosen else None, failed) for each in candidates),
+        kind=Kind.DICOM,
+        shape=(int(header.Columns), int(header.Rows), len(placed.frames)),
+        spacing_mm=column_lengths(placed.affine),
+        acquired_at=acquired_at(header),
+        modality=str(header.get("Modality", "")),
+        says_flair=taken.sequence is Sequence.FLAIR,
+        unfit="" if chosen else (only or note(NO_FLAIR)).message,
+        series=tuple(seen_as(each, taken if chosen else None, failed) for each in candidates),
     )
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.study import read_dicom
 from model.reading.images import read_picture
-from model.reading.nifti import NO_SIDES, read_nifti
+from model.reading.nifti import read_nifti
 from model.rules import RULES, FlairRules, Spacing, kind_by_name
-from model.volume import Kind, Note, Scale, Scan, Volume
+from model.volume import Kind, Scale, Scan, Volume, note
 
 
 def scan_at(path: Path) -> Scan:
@@ -27,7 +28,7 @@ def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
     rules: how the FLAIR among the series of a DICOM study is told.
     """
     if not scan.files:
-        raise UnreadableScan("There is no file to read.")
+        raise UnreadableScan(text("reading.no_file"))
     try:
         match scan.kind:
             case Kind.NIFTI:
@@ -37,14 +38,10 @@ def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
             case Kind.DICOM:
                 return read_dicom(scan.files, rules)
     except MemoryError:
-        raise UnreadableScan("The scan is too large for this machine's memory.") from None
+        raise UnreadableScan(text("reading.out_of_memory")) from None
 
 
 NO_SCALE_CODES = ("no_scale", "units_unknown")  # what the reader says of a scan without a scale
-ENTERED = Note(
-    "spacing_entered",
-    "The size of the pixels was entered by a person: the file does not say it.",
-)
 
 
 def with_spacing(volume: Volume, spacing: Spacing | None) -> Volume:
@@ -64,7 +61,8 @@ def with_spacing(volume: Volume, spacing: Spacing | None) -> Volume:
     affine = volume.affine.copy()
     affine[:3, :3] *= wanted / np.array(volume.spacing)
     notes = tuple(note for note in volume.notes if note.code not in NO_SCALE_CODES)
-    notes += (ENTERED, NO_SIDES) if is_picture else (ENTERED,)
+    notes += (note("spacing_entered"),)
+    notes += (note("orientation_unknown"),) if is_picture else ()
     return replace(
         volume, affine=affine, file_affine=volume.affine, scale=Scale.DECLARED, notes=notes
     )

@@ -21,8 +21,20 @@ JUDGED = "TCGA_CS_4944_20010208"  # the sample with a drawn mask
 DRAWN = ROOT / "samples" / "reference" / f"{JUDGED}_seg.nii.gz"
 PICTURE = "a-picture/TCGA_DU_5851_slice_19.png"
 COMMANDS = (
-    *("init", "config", "run", "segment", "measure", "train", "evaluate", "bench"),
-    *("queue", "users", "verify", "export", "info", "records"),
+    *(
+        "init",
+        "config",
+        "run",
+        "segment",
+        "measure",
+        "train",
+        "evaluate",
+        "bench",
+        "queue",
+        "users",
+    ),
+    "verify",
+    *("export", "info", "records"),
 )
 STARTS = (
     *("/", "/?arrived=all", "/?sort=volume&dir=desc", "/?sort=patient&dir=asc", "/?state=review"),

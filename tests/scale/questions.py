@@ -12,7 +12,8 @@ from aiohttp import ClientSession
 from daemon.index.worklist_pages import ORDERS
 from daemon.settings import Settings
 from tests.scale.site import Visitor
-from viewer.worklist.rows import FINDINGS, SIDES, STATES
+from viewer.templating import FINDINGS
+from viewer.worklist.rows import SIDES, STATES
 
 ALL = "arrived=all"
 DEEP = 40  # places far down, so that not the same page is asked for again and again

@@ -275,6 +275,11 @@ def _told(night: _Night, alone: list[Timing], peaks: Mapping[str, int]) -> dict[
         "processors_busy": round(spent / night.seconds / threads, 3),
         "rows": [asdict(each) for each in alone],
         "ratios": batch_ratios(
-            night.seconds / scans, night.model, night.apart, spent / scans, threads, peaks
+            night.seconds / scans,
+            night.model,
+            apart=night.apart,
+            spent=spent / scans,
+            threads=threads,
+            held=peaks,
         ),
     }

@@ -116,4 +116,6 @@ def _patient() -> CachedPatient:
     slices = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     mask = np.zeros(shape, bool)
     mask[10:25, 60:90, 50:80] = True
-    return CachedPatient("a", slices, mask, np.ones(shape, bool), 1.0, 1)
+    return CachedPatient(
+        patient="a", slices=slices, mask=mask, brain=np.ones(shape, bool), gain=1.0, step=1
+    )

@@ -14,14 +14,14 @@ from daemon.index.people.accounts import (
     set_password,
 )
 from daemon.index.people.tokens import add_token, revoke_token, tokens_of
-from daemon.permissions import RIGHTS, Role, roles_up_to
+from daemon.outputs.catalogue import text
+from daemon.permissions import RIGHTS, Right, Role, roles_up_to
 from daemon.records.accounts import AccountFault, WeakPassword, checked_name
 from viewer.login import set_cookie
 from viewer.sessions import PASSWORDS, RECORDS, SESSION
 from viewer.templating import LONGEST_NAME, read_form, render
 
 LINK_SECONDS = 24 * 3600.0
-OWN = "This is your own account: another administrator has to do that."
 
 
 async def show_accounts(request: web.Request) -> web.StreamResponse:
@@ -41,7 +41,7 @@ async def add_account(request: web.Request) -> web.StreamResponse:
     role = _asked_role(form)
     made = await accounts.add_account(records, name, full_name or name, role, "")
     if made is None:
-        return await _page(request, 409, "There is an account of this name already.")
+        return await _page(request, 409, text("account_fault.name_taken"))
     return await _page(request, link=await _link(request, made.account_id))
 
 
@@ -52,20 +52,18 @@ async def change_account(request: web.Request) -> web.StreamResponse:
     account = await _asked(request)
     do = form.get("do", "")
     if account.account_id == request[SESSION].account_id and do in ("disable", "role"):
-        return await _page(request, 400, OWN)
-    if do in ("disable", "enable", "role"):
-        role = _asked_role(form) if do == "role" else None
-        try:
-            await _let(records, account.account_id, do, role)
-        except accounts.LastAdmin as error:
-            return await _page(request, 409, str(error))
+        return await _page(request, 400, text("accounts.own"))
+    if do in ("disable", "enable"):
+        await accounts.set_enabled(records, account.account_id, do == "enable")
+    elif do == "role":
+        await accounts.set_role(records, account.account_id, _asked_role(form))
     elif do == "end":
         await end_sessions_of(records, account.account_id)
     elif do == "link":
         await accounts.set_password(records, account.account_id, "")
         return await _page(request, link=await _link(request, account.account_id))
     else:
-        raise web.HTTPBadRequest(text="There is no such change of an account.")
+        raise web.HTTPBadRequest(text=text("accounts.no_such_change"))
     raise web.HTTPSeeOther("/accounts")
 
 
@@ -81,7 +79,7 @@ async def _page(
     request: web.Request, status: int = 200, wrong: str = "", link: str = ""
 ) -> web.Response:
     values = {
-        "title": "Accounts",
+        "title": text("accounts.title"),
         "section": "accounts",
         "accounts": await accounts.list_accounts(request.app[RECORDS]),
         "own": request[SESSION].account_id,
@@ -102,14 +100,14 @@ async def _asked(request: web.Request) -> accounts.Account:
     number = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
     account = await accounts.account_by_id(request.app[RECORDS], number)
     if account is None:
-        raise web.HTTPNotFound(text="There is no such account.")
+        raise web.HTTPNotFound(text=text("fault.no_account"))
     return account
 
 
 def _asked_role(form: dict[str, str]) -> Role:
     asked = form.get("role", "")
     if asked not in list(Role):
-        raise web.HTTPBadRequest(text="There is no such role.")
+        raise web.HTTPBadRequest(text=text("fault.no_role"))
     return Role(asked)
 
 
@@ -130,9 +128,9 @@ async def change_password(request: web.Request) -> web.StreamResponse:
     passwords = request.app[PASSWORDS]
     kept = account.password_hash
     if kept and not await passwords.is_right(form.get("old", ""), kept):
-        return await _own_page(request, 403, "The present password is not right.")
+        return await _own_page(request, 403, text("account.wrong_password"))
     if form.get("new", "") != form.get("again", ""):
-        return await _own_page(request, 400, "The two new passwords differ.")
+        return await _own_page(request, 400, text("account.passwords_differ"))
     try:
         new = await passwords.hash(form.get("new", ""), account.name)
     except WeakPassword as error:
@@ -149,11 +147,11 @@ async def make_token(request: web.Request) -> web.StreamResponse:
     session = request[SESSION]
     label = form.get("label", "").strip()
     if not label or len(label) > LONGEST_NAME:
-        return await _own_page(request, 400, "Please say what the token is for.")
+        return await _own_page(request, 400, text("account.no_purpose"))
     role = _token_role(form.get("role", ""), session.role)
     ends_on = _asked_day(form.get("ends_on", ""))
     if role is None or ends_on is None:
-        return await _own_page(request, 400, "A token has a role of at most yours, and an end.")
+        return await _own_page(request, 400, text("account.token_limits"))
     secret = await add_token(request.app[RECORDS], session.account_id, label, role, ends_on)
     return await _own_page(request, secret=secret)
 
@@ -164,7 +162,7 @@ async def revoke(request: web.Request) -> web.StreamResponse:
     asked = request.match_info["token_id"]
     mine = await tokens_of(request.app[RECORDS], request[SESSION].account_id)
     if asked not in {str(token.token_id) for token in mine}:
-        raise web.HTTPNotFound(text="There is no such token.")
+        raise web.HTTPNotFound(text=text("fault.no_token"))
     await revoke_token(request.app[RECORDS], int(asked))
     raise web.HTTPSeeOther("/account")
 
@@ -176,10 +174,10 @@ async def _own_page(
     account = await find_account(records, session.account)
     today = date.today()
     values = {
-        "title": "My account",
+        "title": text("account.title"),
         "section": "account",
         "account": account,
-        "rights": sorted(RIGHTS[session.role]),
+        "rights": [text(f"right.{right}") for right in Right if right in RIGHTS[session.role]],
         "roles": roles_up_to(session.role),
         "tokens": await tokens_of(records, session.account_id),
         "today": today.isoformat(),

@@ -16,7 +16,8 @@ from daemon.index.people.reviews import (
     rejected_masks,
 )
 from daemon.index.scans import find_scan
-from daemon.outputs.wording import HASH_CHARACTERS, NOT_KNOWN, moment_words
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import HASH_CHARACTERS, moment_words, not_known
 from daemon.records import reviews
 from daemon.records.reviews import FEW, Difference, Tally
 from viewer.lookups import known_patients
@@ -25,7 +26,6 @@ from viewer.sessions import INDEX, RECORDS
 from viewer.templating import render
 
 MOST_LISTED = 10
-NOTHING = "Nobody has reviewed a mask of the network yet."
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
     months = reviews.by_month(words, corrected)
     networks = reviews.by_network(words, corrected)
     values = {
-        "title": "Agreement",
+        "title": text("agreement.title"),
         "section": "agreement",
         "sentence": sentence(reviews.overall(words, corrected)),
         "few": FEW,
@@ -77,7 +77,12 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
         "rejected": await _cases(
             request,
             [
-                (mask.scan_id, mask.at, mask.by, REASONS.get(mask.reason, "No reason given"))
+                (
+                    mask.scan_id,
+                    mask.at,
+                    mask.by,
+                    REASONS.get(mask.reason, text("agreement.no_reason")),
+                )
                 for mask in rejected
             ],
         ),
@@ -90,42 +95,43 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
 def sentence(whole: Tally) -> str:
     """What became of all masks that people looked at; no share of a few."""
     if not whole.reviewed:
-        return NOTHING
-    said = (
-        f"accepted {whole.accepted}, corrected {whole.corrected}, rejected {whole.rejected},"
-        f" still to be corrected {whole.needs_correction}"
+        return text("agreement.nothing")
+    counts = text(
+        "agreement.counts",
+        accepted=whole.accepted,
+        corrected=whole.corrected,
+        rejected=whole.rejected,
+        needs_correction=whole.needs_correction,
     )
     if whole.reviewed < FEW:
-        noun = "mask was" if whole.reviewed == 1 else "masks were"
-        return (
-            f"{whole.reviewed} {noun} reviewed ({said}): too few to tell how good the network is."
-        )
+        return text("agreement.few", count=whole.reviewed, counts=counts)
     share = 100 * whole.accepted / whole.reviewed
-    return f"{share:.0f} % of {whole.reviewed} reviewed masks were accepted as they were ({said})."
+    return text("agreement.share", percent=share, count=whole.reviewed, counts=counts)
 
 
 def difference_words(difference: Difference | None) -> str:
     """How far the network's volumes are off, where people corrected them."""
     if difference is None:
-        return "No corrected mask has a volume yet."
-    more = "more" if difference.mean >= 0 else "less"
-    said = f"On average the network marked {abs(difference.mean):.1f} ml {more} than the person"
+        return text("agreement.no_volume")
+    is_more, ml = difference.mean >= 0, abs(difference.mean)
     if difference.limits is None:
-        return f"{said}; from {difference.count} corrected masks that is too few to tell."
+        few = "agreement.more_few" if is_more else "agreement.less_few"
+        return text(few, ml=ml, count=difference.count)
     low, high = difference.limits
-    return f"{said}; 95 % of such differences lie between {low:+.1f} and {high:+.1f} ml."
+    return text("agreement.more" if is_more else "agreement.less", ml=ml, low=low, high=high)
 
 
 def about_mask(mask: CorrectedMask) -> str:
     """Dice and both volumes of a corrected mask."""
     if mask.model_ml is None or mask.corrected_ml is None:
-        return f"Dice {mask.dice:.2f}"
-    return f"Dice {mask.dice:.2f}, {mask.model_ml:.1f} ml became {mask.corrected_ml:.1f} ml"
+        return text("agreement.dice", dice=mask.dice)
+    before, after = mask.model_ml, mask.corrected_ml
+    return text("agreement.dice_volumes", dice=mask.dice, before=before, after=after)
 
 
 def network_name(weights: str) -> str:
     """A network by the beginning of its weights' hash."""
-    return weights[:HASH_CHARACTERS] or NOT_KNOWN
+    return weights[:HASH_CHARACTERS] or not_known()
 
 
 def points(corrected: list[CorrectedMask]) -> str:

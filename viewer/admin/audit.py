@@ -7,6 +7,7 @@ from aiohttp import web
 
 from daemon.index.people.accounts import list_accounts
 from daemon.index.people.audit import COLUMNS, all_entries, page_of_audit
+from daemon.outputs.catalogue import text, words
 from daemon.outputs.tables import plain_cell
 from viewer.sessions import RECORDS
 from viewer.templating import render
@@ -20,11 +21,12 @@ async def show_audit(request: web.Request) -> web.StreamResponse:
     records = request.app[RECORDS]
     account, before = request.query.get("account", ""), request.query.get("before", "")
     if before and not (before.isdecimal() and len(before) < 16):
-        raise web.HTTPNotFound(text="There is no such page of the audit.")
+        raise web.HTTPNotFound(text=text("audit.no_page"))
     entries = await page_of_audit(records, int(before) if before else None, account, PAGE + 1)
     values = {
-        "title": "Audit",
+        "title": text("audit.title"),
         "section": "audit",
+        "actions": words("audit_action"),
         "entries": entries[:PAGE],
         "account": account,
         "accounts": [each.name for each in await list_accounts(records)],
@@ -54,6 +56,6 @@ async def send_audit(request: web.Request) -> web.StreamResponse:
 
 
 def _lines(rows: list[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    table = io.StringIO()
+    csv.writer(table).writerows(rows)
+    return table.getvalue().encode()

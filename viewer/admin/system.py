@@ -17,23 +17,23 @@ from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
 from daemon.index.statistics import Night
 from daemon.operations import queue_control, status
-from daemon.operations.queue_control import DONE, UnknownScan
+from daemon.operations.queue_control import UnknownScan
 from daemon.operations.status import Condition, Folder, versions
-from daemon.outputs.wording import HASH_CHARACTERS, moment_words
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
 from viewer.lookups import known_patients
 from viewer.sessions import INDEX, SESSION, SETTINGS
-from viewer.templating import KINDS, STATES, read_form, render
+from viewer.templating import STATES, read_form, render
 
 GIGABYTE = 1e9
-NOT_SURE = "not known yet"
 
 
 def state_sentence(now: Condition, weights: Weights | None) -> str:
     """The system in one sentence, the worst first."""
     parts = [_running(now), _waiting(now.counts), *_left(now), _disk(now), model_words(weights)]
-    return "; ".join(parts) + "."
+    return text("system.sentence", parts="; ".join(parts))
 
 
 def is_well(now: Condition) -> bool:
@@ -44,16 +44,17 @@ def is_well(now: Condition) -> bool:
 def model_words(weights: Weights | None) -> str:
     """Which network judges."""
     if weights is None:
-        return "the weights file cannot be read"
-    return f"model {weights.name} ({weights.sha256[:HASH_CHARACTERS]}) on CPU"
+        return text("system.model_part_unreadable")
+    digest = weights.sha256[:HASH_CHARACTERS]
+    return text("system.model_part", name=weights.name, weights=digest)
 
 
 def countdown_words(line: Line, rest_seconds: float, now: float) -> str:
     """How long a scan must still lie unchanged."""
     left = rest_seconds - (now - line.touched)
     if left > 0:
-        return f"complete in {left:.0f} s if nothing changes"
-    return "at rest with the next look, unless a file beside it is still being copied"
+        return text("system.countdown", seconds=left)
+    return text("system.countdown_over")
 
 
 def night_row(night: Night) -> tuple[str, ...]:
@@ -66,8 +67,10 @@ def night_row(night: Night) -> tuple[str, ...]:
 def seconds_words(seconds: float | None) -> str:
     """A duration: seconds below two minutes, else minutes."""
     if seconds is None:
-        return "–"  # noqa: RUF001 - a dash in an empty cell
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+        return text("system.no_duration")
+    if seconds < 120:
+        return text("system.in_seconds", seconds=seconds)
+    return text("system.in_minutes", minutes=seconds / 60)
 
 
 def folder_words(folder: Folder) -> str:
@@ -75,20 +78,18 @@ def folder_words(folder: Folder) -> str:
     if folder.fault and not folder.total_bytes:
         return folder.fault
     share = 100 * folder.free_bytes / max(1, folder.total_bytes)
-    room = f"{folder.free_bytes / GIGABYTE:.0f} GB free ({share:.0f} %)"
-    return f"{room}; {folder.fault or 'a file was written there just now.'}"
+    state = folder.fault or text("system.writable")
+    return text("system.room", gb=folder.free_bytes / GIGABYTE, percent=share, state=state)
 
 
 def retention_words(daemon: DaemonSettings) -> str:
     """What is deleted and when."""
     rules = []
     if daemon.keep_days:
-        rules.append(f"files of reviewed scans are deleted after {daemon.keep_days:g} days")
+        rules.append(text("system.keep_days", days=daemon.keep_days))
     if daemon.keep_gb:
-        rules.append(
-            f"the oldest reviewed scans go while the outbox is above {daemon.keep_gb:g} GB"
-        )
-    return "; ".join(rules) or "Off: nothing is ever deleted"
+        rules.append(text("system.keep_gb", gb=daemon.keep_gb))
+    return "; ".join(rules) or text("system.keep_all")
 
 
 def settings_lines(settings: Settings) -> dict[str, list[tuple[str, str]]]:
@@ -105,41 +106,39 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
-    return str(value) if value != "" else "(empty)"
+    return str(value) if value != "" else text("system.empty_setting")
 
 
 def _running(now: Condition) -> str:
     if not now.sign.is_alive:
-        since = f"since {moment_words(now.sign.at)} (UTC)" if now.sign.at else "and has never run"
-        return f"Stopped {since}: nothing is judged"
+        if not now.sign.at:
+            return text("system.never_ran")
+        return text("system.stopped", since=moment_words(now.sign.at))
     if now.paused:
-        return "Paused: nothing new begins"
-    return "Running, but the disk is full: nothing new begins" if now.disk_low else "Running"
+        return text("system.paused")
+    return text("system.running_full" if now.disk_low else "system.running")
 
 
 def _waiting(counts: Counts) -> str:
-    todo = counts.waiting + counts.running
-    resting = f", {counts.resting} still arriving" if counts.resting else ""
-    return (
-        f"{counts.running} being judged, {counts.waiting} waiting{resting}"
-        if todo
-        else (f"nothing waits{resting}")
-    )
+    running, waiting, resting = counts.running, counts.waiting, counts.resting
+    if running + waiting:
+        busy = "system.in_queue_arriving" if resting else "system.in_queue"
+        return text(busy, running=running, waiting=waiting, resting=resting)
+    return text("system.queue_empty_arriving" if resting else "system.queue_empty", resting=resting)
 
 
 def _left(now: Condition) -> list[str]:
     if not (now.counts.waiting + now.counts.running) or not is_well(now):
         return []
     if now.minutes_left is None:
-        return [f"time left {NOT_SURE}"]
-    minutes = max(1, round(now.minutes_left))
-    return [f"about {minutes} {'minute' if minutes == 1 else 'minutes'} left"]
+        return [text("system.time_left_unknown")]
+    return [text("system.time_left", count=max(1, round(now.minutes_left)))]
 
 
 def _disk(now: Condition) -> str:
     if now.share_free is None:
-        return "the outbox's disk does not answer"
-    return f"disk {100 * now.share_free:.0f} % free"
+        return text("system.no_disk")
+    return text("system.disk", percent=100 * now.share_free)
 
 
 LISTS = {
@@ -147,7 +146,7 @@ LISTS = {
     "resting": queue.resting,
     "failed": queue.failed,
 }
-SAID = DONE | {"pause": "The queue is paused.", "resume": "The queue goes on."}
+SAID = ("cancel", "urgent", "retry", "reprocess", "now", "pause", "resume")
 LARGEST_PAGE = 10**6
 
 
@@ -173,11 +172,11 @@ async def show_system(request: web.Request) -> web.StreamResponse:
     weights = await weights_in_use(settings)
     daemon = settings.daemon
     folders = [
-        (name, await status.folder_of(path))
-        for name, path in (("Inbox", daemon.inbox), ("Outbox", daemon.outbox))
+        (text(f"system.{name}"), await status.folder_of(path))
+        for name, path in (("inbox", daemon.inbox), ("outbox", daemon.outbox))
     ]
     values = {
-        "title": "System",
+        "title": text("system.title"),
         "section": "system",
         "message": _message(request),
         "nights": [night_row(n) for n in await status.last_nights(index, _here())],
@@ -244,16 +243,16 @@ def _read_once(path: Path | None, changed_ns: int) -> Weights | None:
 
 def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
     return Row(
-        line.number,
-        patient,
-        KINDS.get(line.kind, line.kind),
-        line.state,
-        STATES[line.state],
-        line.urgent,
-        moment_words(line.started_at or line.seen_at),
-        line.attempts,
-        line.reason,
-        countdown_words(line, rest_seconds, time.time()),
+        number=line.number,
+        patient=patient,
+        kind=KINDS.get(line.kind, line.kind),
+        state=line.state,
+        state_words=STATES[line.state],
+        urgent=line.urgent,
+        since=moment_words(line.started_at or line.seen_at),
+        attempts=line.attempts,
+        reason=line.reason,
+        countdown=countdown_words(line, rest_seconds, time.time()),
     )
 
 
@@ -265,16 +264,16 @@ def asked_page(request: web.Request, name: str) -> int:
 
 def _message(request: web.Request) -> str:
     """What was just done; the address carries a word of ours and a number, never a text."""
-    said, count = SAID.get(request.query.get("done", ""), ""), request.query.get("count", "0")
-    return said.format(count=int(count) if count.isdecimal() and len(count) < 8 else 0)
+    done, count = request.query.get("done", ""), request.query.get("count", "0")
+    if done not in SAID:
+        return ""
+    number = int(count) if count.isdecimal() and len(count) < 8 else 0
+    return text(f"queue_said.{done}", count=number)
 
 
 def _here() -> datetime:
     """The time here, with its zone."""
     return datetime.now().astimezone()
-
-
-NOT_CONFIRMED = "Please type the number of scans to confirm: nothing was queued."
 
 
 async def act(request: web.Request) -> web.StreamResponse:
@@ -290,11 +289,11 @@ async def do(request: web.Request, action: str, scan: str, confirmed: str) -> in
     """Do it, of how many scans it was; HTTPBadRequest for no action, HTTPNotFound for no scan."""
     acts = _acts(request, [scan] if scan else [], confirmed)
     if action not in acts:
-        raise web.HTTPBadRequest(text="There is no such action.")
+        raise web.HTTPBadRequest(text=text("fault.no_action"))
     try:
         return await acts[action]()
     except UnknownScan:
-        raise web.HTTPNotFound(text="There is no such scan.") from None
+        raise web.HTTPNotFound(text=text("fault.no_scan")) from None
 
 
 def _acts(
@@ -323,7 +322,7 @@ async def _reprocess_older(request: web.Request, confirmed: str) -> int:
     """All scans that other weights judged, once somebody has typed how many that are."""
     weights = await weights_in_use(request.app[SETTINGS])
     if weights is None:
-        raise web.HTTPConflict(text="The weights file cannot be read: nothing was queued.")
+        raise web.HTTPConflict(text=text("system.weights_not_queued"))
     if confirmed != str(await queue.count_older(request.app[INDEX], weights.sha256)):
-        raise web.HTTPBadRequest(text=NOT_CONFIRMED)
+        raise web.HTTPBadRequest(text=text("system.not_confirmed"))
     return await queue_control.reprocess_older(request.app[INDEX], weights.sha256)

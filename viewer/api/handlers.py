@@ -14,6 +14,7 @@ from daemon.index.queue import PAGE as QUEUE_PAGE
 from daemon.index.scans import scans_of_patient
 from daemon.index.worklist_rows import Row, catch_up
 from daemon.operations.status import condition
+from daemon.outputs.catalogue import text
 from daemon.records import reviews
 from daemon.report import read_brief
 from viewer.admin.system import LISTS, asked_page, do
@@ -46,8 +47,8 @@ from viewer.api.response_fields import (
     Worklist,
     WorklistRow,
 )
-from viewer.lookups import GONE, asked_revisions, asked_scan, known_patients, remember
-from viewer.patients.deletion import WRONG_ID, bring_back_asked, delete_if_typed
+from viewer.lookups import asked_revisions, asked_scan, known_patients, remember
+from viewer.patients.deletion import bring_back_asked, delete_if_typed
 from viewer.patients.edit import editable_patient, enter_patient
 from viewer.patients.fields import entered, faults
 from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
@@ -55,7 +56,7 @@ from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
 from viewer.scans.reviews import Seen, take_statement
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
-from viewer.upload.page import NO_FILE, place_upload
+from viewer.upload.page import place_upload
 from viewer.uploads_streaming import FORM
 from viewer.worklist.filter_and_sort import asked_of, read_address
 from viewer.worklist.page import page_at
@@ -74,7 +75,7 @@ async def list_scans(request: web.Request) -> web.StreamResponse:
     await catch_up(request.app[JOINED], request.app[RECORDS])
     asked = await asked_of(request, address)
     if asked is None:
-        raise web.HTTPNotFound(text=GONE)
+        raise web.HTTPNotFound(text=text("fault.search_gone"))
     page = await page_at(request, address, asked)
     rows = await known_rows(request, page.shown)
     later = address.link(request.path, after=page.later) if page.later else None
@@ -122,9 +123,6 @@ def _row(row: Row) -> WorklistRow:
     )
 
 
-CHANGED = "Somebody has changed this record since that version; please read it again."
-
-
 async def show_patient(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/patients/{patient_key}`."""
     return await _told(request, (await editable_patient(request)).patient_key)
@@ -149,14 +147,14 @@ async def change(request: web.Request) -> web.StreamResponse:
         raise web.HTTPBadRequest(text=" ".join(wrong))
     records, key = request.app[RECORDS], patient.patient_key
     if not await change_patient(records, key, sent.version, values, signer(request)):
-        raise web.HTTPConflict(text=CHANGED)
+        raise web.HTTPConflict(text=text("api.record_changed"))
     return await _told(request, key)
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/patients/{patient_key}/delete`."""
     if not await delete_if_typed(request, (await read_body(request, Confirmed)).patient_id):
-        raise web.HTTPBadRequest(text=WRONG_ID)
+        raise web.HTTPBadRequest(text=text("delete.wrong_id"))
     return web.Response(status=204)
 
 
@@ -181,9 +179,6 @@ async def _told(request: web.Request, patient_key: str, status: int = 200) -> we
         for each in scans
     ]
     return answer(OnePatient(patient=patient, scans=lines), status)
-
-
-NEWS = "Something was said of this scan since; please read it again and use its new `seen`."
 
 
 async def show_scan(request: web.Request) -> web.StreamResponse:
@@ -217,7 +212,7 @@ async def review(request: web.Request) -> web.StreamResponse:
     scan = await asked_scan(request)
     form = {name: str(value) for name, value in said.model_dump().items()}
     if await take_statement(request, scan, form) is not None:
-        raise web.HTTPConflict(text=NEWS)
+        raise web.HTTPConflict(text=text("api.news"))
     return answer(ScanNamed(scan_id=scan.scan_id), 201)
 
 
@@ -245,16 +240,13 @@ def _link(path: str, revision: int, role: Role) -> FileLink:
     )
 
 
-NOT_A_FORM = "An upload is sent as multipart/form-data: first `patient`, then `files`."
-
-
 async def upload(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/uploads`: streamed into the inbox as one drop, or nothing of it is kept."""
     if request.content_type != FORM:
-        raise web.HTTPUnsupportedMediaType(text=NOT_A_FORM)
+        raise web.HTTPUnsupportedMediaType(text=text("api.multipart"))
     count = await place_upload(request)
     if count == 0:
-        raise web.HTTPBadRequest(text=NO_FILE)
+        raise web.HTTPBadRequest(text=text("upload.no_file"))
     return answer(Received(files=count), 201)
 
 
@@ -262,7 +254,7 @@ async def list_queue(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/queue?list=…&page=…`: what runs and waits, what rests, what failed."""
     name = request.query.get("list", "queue")
     if name not in LISTS:
-        raise web.HTTPNotFound(text="There is no such list.")
+        raise web.HTTPNotFound(text=text("fault.no_list"))
     page = asked_page(request, "page")
     drops = await LISTS[name](request.app[INDEX], page)
     later = f"{request.path}?list={name}&page={page + 1}" if len(drops) == QUEUE_PAGE else None

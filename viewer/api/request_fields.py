@@ -6,10 +6,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.index.people.reviews import Decision
+from daemon.outputs.catalogue import text
 
 JSON = "application/json"
-NOT_JSON = "The body must be JSON, sent as application/json."
-WRONG_FORM = "The body does not have the form that the document describes"
 
 
 class Form(BaseModel):
@@ -33,14 +32,16 @@ SomeForm = TypeVar("SomeForm", bound=Form)
 async def read_body(request: web.Request, form: type[SomeForm]) -> SomeForm:
     """The body of a request; HTTPUnsupportedMediaType or HTTPBadRequest for another."""
     if request.content_type != JSON:
-        raise web.HTTPUnsupportedMediaType(text=NOT_JSON)
+        raise web.HTTPUnsupportedMediaType(text=text("api.not_json"))
     try:
         return form.model_validate_json(await request.read())
     except ValidationError as error:
         named = {str(place) for each in error.errors() for place in each["loc"]}
         known = sorted(named & form.model_fields.keys())  # others may be anything, names too
-        where = f": {', '.join(known)}." if known else "."
-        raise web.HTTPBadRequest(text=WRONG_FORM + where) from None
+        if not known:
+            raise web.HTTPBadRequest(text=text("api.wrong_form")) from None
+        fields = ", ".join(known)
+        raise web.HTTPBadRequest(text=text("api.wrong_fields", fields=fields)) from None
 
 
 def answer(said: Form, status: int = 200) -> web.Response:

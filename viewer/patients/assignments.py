@@ -15,17 +15,16 @@ from daemon.index.people.assignments import (
 )
 from daemon.index.people.patients import Patient, list_patients, patients_by_id
 from daemon.index.scans import ScanRow, find_scan
-from daemon.outputs.wording import FINDING_WORDS, moment_words
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import KINDS, moment_words
 from daemon.records.patients import CannotBeGiven, give, take_back
 from viewer.patients.fields import day_words
 from viewer.scans.files import with_pictures
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
-from viewer.templating import KINDS, found_size, read_form, render
+from viewer.templating import found_size, found_words, read_form, render
 
 MOST = 50  # scans and assignments on the page
 MOST_CHOICES = 1000  # patients whom the field proposes; others can be typed
-UNKNOWN = "There is no patient with this ID; please enter the patient first."
-DISK = "The files could not be copied now; it is tried again within the hour."
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,15 @@ async def give_scan(request: web.Request) -> web.StreamResponse:
     scan = await find_scan(index, form.get("scan_id", ""))
     patient = await _patient(request, typed)
     if scan is None or patient is None:
-        return await _page(request, UNKNOWN)
+        return await _page(request, text("unassigned.unknown_id"))
     try:
-        await give(index, records, request.app[SETTINGS].daemon, scan, patient, who)
+        await give(
+            index, records, daemon=request.app[SETTINGS].daemon, scan=scan, patient=patient, who=who
+        )
     except CannotBeGiven as error:
         return await _page(request, str(error))
     except OSError:
-        return await _page(request, DISK)
+        return await _page(request, text("unassigned.no_copy"))
     raise web.HTTPSeeOther("/patients/unassigned")
 
 
@@ -98,7 +99,7 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
     known = await patients_by_id(records, {each.patient_id for each in given})
     choices = await list_patients(records, limit=MOST_CHOICES)
     values: dict[str, Any] = {
-        "title": "Unassigned scans",
+        "title": text("unassigned.title"),
         "section": "patients",
         "lines": [_line(scan, scan.scan_id in pictured) for scan in scans],
         "count": counted_words(await count_unassigned(index)),
@@ -114,18 +115,36 @@ async def _page(request: web.Request, wrong: str) -> web.Response:
 
 def _line(scan: ScanRow, has_picture: bool) -> UnassignedLine:
     kind, size = scan.report.input.kind, found_size(scan.report)
-    acquired = f"acquired {day_words(scan.acquired_at)}" if scan.acquired_at else "without a date"
-    parts = [KINDS.get(kind, kind), acquired, FINDING_WORDS[scan.finding], size]
-    words = ", ".join(part for part in parts if part)
-    return UnassignedLine(scan.scan_id, words, moment_words(scan.published_at), has_picture)
+    at = scan.acquired_at
+    acquired = (
+        text("unassigned.acquired", day=day_words(at)) if at else text("unassigned.without_date")
+    )
+    parts = [KINDS.get(kind, kind), acquired, found_words(scan.report), size]
+    about = ", ".join(part for part in parts if part)
+    return UnassignedLine(scan.scan_id, about, moment_words(scan.published_at), has_picture)
 
 
 def _given_line(each: Assignment, patient: Patient | None, target: ScanRow | None) -> GivenLine:
     shown = None if patient is None or patient.deleted_at else patient
-    given = f"{moment_words(each.given_at)} by {each.given_by}"
+    given = text("unassigned.assigned_by", moment=moment_words(each.given_at), by=each.given_by)
     if each.taken_back_at:
-        state = f"Taken back {moment_words(each.taken_back_at)} by {each.taken_back_by}"
-        return GivenLine(each.assignment, "", shown, given, state, False)
-    state = "Waits to be judged under this patient" if target is None else "Judged"
+        moment, by = moment_words(each.taken_back_at), each.taken_back_by
+        state = text("unassigned.undone_by", moment=moment, by=by)
+        return GivenLine(
+            number=each.assignment,
+            scan_id="",
+            patient=shown,
+            given=given,
+            state=state,
+            is_open=False,
+        )
+    state = text("unassigned.waiting" if target is None else "unassigned.analyzed")
     scan_id = each.target if target is not None else each.scan_id
-    return GivenLine(each.assignment, scan_id, shown, given, state, True)
+    return GivenLine(
+        number=each.assignment,
+        scan_id=scan_id,
+        patient=shown,
+        given=given,
+        state=state,
+        is_open=True,
+    )

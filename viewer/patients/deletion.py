@@ -9,13 +9,12 @@ from daemon.drops import UNASSIGNED
 from daemon.index.people.patient_deletion import UNDO_DAYS, deletions
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import scans_of_patient
+from daemon.outputs.catalogue import text
 from daemon.records.patients import bring_back, delete
 from viewer.lookups import asked_patient
 from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
 from viewer.templating import read_form, render
-
-WRONG_ID = "This is not the patient's ID; nothing was deleted."
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,6 @@ class DeletedLine:
     patient_id: str
     name: str
     deleted: str
-    until: str
 
 
 async def show_delete(request: web.Request) -> web.StreamResponse:
@@ -38,7 +36,7 @@ async def delete_patient(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/delete`: hide the patient, if the ID was typed right."""
     form = await read_form(request)
     if not await delete_if_typed(request, form.get("typed_id", "")):
-        return await _form(request, WRONG_ID)
+        return await _form(request, text("delete.wrong_id"))
     raise web.HTTPSeeOther("/patients/deleted")
 
 
@@ -46,7 +44,7 @@ async def delete_if_typed(request: web.Request, typed_id: str) -> bool:
     """Hide the patient of the address, if this is the patient's ID; whether it was."""
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
-        raise web.HTTPNotFound(text="There is no such patient.")
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
     if _plain(typed_id) != _plain(patient.patient_id):
         return False
     await delete(request.app[INDEX], request.app[RECORDS], patient, signer(request))
@@ -57,7 +55,7 @@ async def show_deleted(request: web.Request) -> web.StreamResponse:
     """`GET /patients/deleted`: who was deleted, by whom, and until when that can be undone."""
     found = await deletions(request.app[RECORDS])
     values = {
-        "title": "Deleted patients",
+        "title": text("deleted.title"),
         "section": "patients",
         "days": UNDO_DAYS,
         "lines": [
@@ -65,8 +63,12 @@ async def show_deleted(request: web.Request) -> web.StreamResponse:
                 each.patient_key,
                 each.patient_id,
                 each.record.get("name", ""),
-                f"{day_words(each.deleted_at)} by {each.deleted_by}",
-                day_words(each.erase_at),
+                text(
+                    "deleted.line",
+                    day=day_words(each.deleted_at),
+                    by=each.deleted_by,
+                    until=day_words(each.erase_at),
+                ),
             )
             for each in found
         ],
@@ -84,17 +86,17 @@ async def bring_back_asked(request: web.Request) -> str:
     """Undo the deletion of the patient of the address, or HTTPNotFound; the patient's key."""
     who, key = signer(request), request.match_info["patient_key"]
     if not await bring_back(request.app[INDEX], request.app[RECORDS], key, who):
-        raise web.HTTPNotFound(text="There is nothing left to bring back.")
+        raise web.HTTPNotFound(text=text("deleted.nothing_left"))
     return key
 
 
 async def _form(request: web.Request, wrong: str) -> web.Response:
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
-        raise web.HTTPNotFound(text="There is no such patient.")
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
     index, daemon = request.app[INDEX], request.app[SETTINGS].daemon
     values = {
-        "title": "Delete patient",
+        "title": text("delete.title"),
         "section": "patients",
         "patient": patient,
         "scans": len(await scans_of_patient(index, patient.patient_id)),
@@ -106,6 +108,6 @@ async def _form(request: web.Request, wrong: str) -> web.Response:
     return render(request, "patient_delete.html", values, 400 if wrong else 200)
 
 
-def _plain(text: str) -> str:
+def _plain(typed: str) -> str:
     """A typed ID as it is compared: blanks around and the way an accent is written do not count."""
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return unicodedata.normalize("NFC", " ".join(typed.split()))

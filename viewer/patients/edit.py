@@ -15,6 +15,7 @@ from daemon.index.people.patients import (
     changes_of,
     patients_by_id,
 )
+from daemon.outputs.catalogue import text
 from viewer.lookups import asked_patient
 from viewer.patients.fields import GROUPS, SHORT, day_words, entered, faults
 from viewer.patients.page import ChangeLine, change_line
@@ -101,7 +102,7 @@ async def editable_patient(request: web.Request) -> Patient:
     """The patient of the address, whose record people may change, or HTTPNotFound."""
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
-        raise web.HTTPNotFound(text="There is no such patient.")
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
     return patient
 
 
@@ -114,18 +115,17 @@ async def _why_taken(request: web.Request, patient_id: str) -> str:
     found = (await patients_by_id(request.app[RECORDS], [patient_id])).get(patient_id)
     deletion = await deletion_of(request.app[RECORDS], found.patient_key) if found else None
     if found is None or not found.deleted_at or deletion is None:
-        return "There is a patient with this ID already."
-    until = day_words(deletion.erase_at)
-    return f"The patient with this ID was deleted; see Deleted patients to undo it until {until}."
+        return text("patient_form.id_taken")
+    return text("patient_form.id_deleted", until=day_words(deletion.erase_at))
 
 
 def _id_faults(typed_id: str) -> list[str]:
     if not typed_id:
-        return ["The patient ID is missing."]
+        return [text("patient_form.id_missing")]
     if len(typed_id) > SHORT:
-        return [f"The patient ID is longer than {SHORT} characters."]
+        return [text("patient_form.id_long", most=SHORT)]
     if folder_name(typed_id) == UNASSIGNED:
-        return ["This patient ID cannot be used."]
+        return [text("patient_form.id_unusable")]
     return []
 
 
@@ -138,7 +138,7 @@ def _form(
 ) -> web.Response:
     """The form: for a new patient, or for the one that is given, as it was at this version."""
     page: dict[str, Any] = {
-        "title": "Edit patient" if patient else "New patient",
+        "title": text("patient_form.edit" if patient else "patient_form.new"),
         "section": "patients",
         "patient": patient,
         "version": version if version is not None or patient is None else patient.version,

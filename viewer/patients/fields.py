@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
-from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, SIDES, size_words
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import FINDING_WORDS, SIDES, not_known, size_words
 from daemon.report import Report
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
@@ -31,9 +32,17 @@ class Field:
     """One thing that people enter about a patient; `name` is its column in the records."""
 
     name: str
-    label: str
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return text(f"record.{self.name}")
+
+    def shown(self, value: str) -> str:
+        """What was entered, in words: a choice is kept by its English name."""
+        return text(f"gender.{value}") if value in self.choices else value
 
     @property
     def limit(self) -> int:
@@ -45,47 +54,52 @@ class Field:
 class Group:
     """Fields that stand together under one heading."""
 
-    title: str
+    name: str
     fields: tuple[Field, ...]
+
+    @property
+    def title(self) -> str:
+        """The heading."""
+        return text(f"record.{self.name}")
 
 
 GROUPS = (
     Group(
-        "Person",
+        "person",
         (
-            Field("name", "Name"),
-            Field("birth_date", "Birth date", Kind.DATE),
-            Field("gender", "Gender", Kind.CHOICE, ("Female", "Male", "Other")),
+            Field("name"),
+            Field("birth_date", Kind.DATE),
+            Field("gender", Kind.CHOICE, ("Female", "Male", "Other")),
         ),
     ),
     Group(
-        "Contact",
+        "contact",
         (
-            Field("phone", "Phone"),
-            Field("address", "Address"),
-            Field("emergency_contact", "Emergency contact"),
-            Field("insurance", "Insurance"),
-            Field("doctor", "Doctor in charge"),
+            Field("phone"),
+            Field("address"),
+            Field("emergency_contact"),
+            Field("insurance"),
+            Field("doctor"),
         ),
     ),
     Group(
-        "History",
+        "history",
         (
-            Field("family_history", "Family history", Kind.LONG),
-            Field("symptoms", "Symptoms", Kind.LONG),
-            Field("previous_conditions", "Previous conditions", Kind.LONG),
-            Field("medications", "Medications", Kind.LONG),
+            Field("family_history", Kind.LONG),
+            Field("symptoms", Kind.LONG),
+            Field("previous_conditions", Kind.LONG),
+            Field("medications", Kind.LONG),
         ),
     ),
     Group(
-        "Diagnosis and treatment",
+        "care",
         (
-            Field("biopsy", "Biopsy", Kind.LONG),
-            Field("histology", "Histology", Kind.LONG),
-            Field("diagnosis_date", "Date of diagnosis", Kind.DATE),
-            Field("treatment_type", "Treatment"),
-            Field("treatment_start", "Start of treatment", Kind.DATE),
-            Field("treatment_response", "Response to treatment", Kind.LONG),
+            Field("biopsy", Kind.LONG),
+            Field("histology", Kind.LONG),
+            Field("diagnosis_date", Kind.DATE),
+            Field("treatment_type"),
+            Field("treatment_start", Kind.DATE),
+            Field("treatment_response", Kind.LONG),
         ),
     ),
 )
@@ -106,16 +120,17 @@ def faults(values: dict[str, str], today: date) -> list[str]:
 def _plain(field: Field, typed: str) -> str:
     """Line ends are one character, and stay in long fields alone."""
     kept = "\n" if field.kind is Kind.LONG else ""
-    text = typed.replace("\r\n", "\n")
-    characters = (c if c in kept or unicodedata.category(c) != "Cc" else " " for c in text)
+    lines = typed.replace("\r\n", "\n")
+    characters = (c if c in kept or unicodedata.category(c) != "Cc" else " " for c in lines)
     return "".join(characters).strip()
 
 
 def _fault(field: Field, value: str, today: date) -> str:
     if len(value) > field.limit:
-        return f"{field.label} is longer than {field.limit} characters."
+        return text("record.too_long", field=field.label, most=field.limit)
     if value and field.kind is Kind.CHOICE and value not in field.choices:
-        return f"{field.label} must be one of: {', '.join(field.choices)}."
+        choices = ", ".join(field.shown(choice) for choice in field.choices)
+        return text("record.not_a_choice", field=field.label, choices=choices)
     if value and field.kind is Kind.DATE:
         return _date_fault(field, value, today)
     return ""
@@ -125,18 +140,14 @@ def _date_fault(field: Field, value: str, today: date) -> str:
     try:
         day = date.fromisoformat(value)
     except ValueError:
-        return f"{field.label} must be a date such as 1970-12-31."
+        return text("record.no_date", field=field.label)
     if day.isoformat() != value:  # fromisoformat also takes 19701231 and week dates
-        return f"{field.label} must be a date such as 1970-12-31."
+        return text("record.no_date", field=field.label)
     if field.name in PAST and day > today:
-        return f"{field.label} lies in the future."
+        return text("record.future", field=field.label)
     if day.year < today.year - OLDEST:
-        return f"{field.label} lies more than {OLDEST} years back."
+        return text("record.long_ago", field=field.label, years=OLDEST)
     return ""
-
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-SCANNER = "the scanner"
 
 
 @dataclass(frozen=True)
@@ -156,12 +167,14 @@ class GrowthRow:
 
 
 def day_words(moment: str | None) -> str:
-    """The day of an ISO 8601 moment as people write it, such as 12 May 2026."""
+    """The day of an ISO 8601 moment; of one with a zone, the day that it is here."""
+    if not moment:
+        return not_known()
     try:
-        day = date.fromisoformat((moment or "")[:10])
+        at = datetime.fromisoformat(moment)
     except ValueError:
-        return moment or NOT_KNOWN
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+        return moment
+    return text("date.day", moment=at.astimezone() if at.tzinfo else at)
 
 
 def place_words(report: Report) -> str:
@@ -169,9 +182,10 @@ def place_words(report: Report) -> str:
     if not report.lesions:
         return ""
     first = report.lesions[0]
-    shares = first.lobes
-    side = "side not known" if first.side == "unknown" else SIDES[first.side].lower()
-    lobe = max(shares.items(), key=lambda share: share[1])[0] if shares else ""
+    shares = first.lobes or {}
+    is_unknown = first.side == "unknown"
+    side = text("patient.side_unknown") if is_unknown else SIDES[first.side].lower()
+    lobe = max(shares, key=lambda name: float(shares[name]), default="")
     return f"{side} {lobe}".strip()
 
 
@@ -181,33 +195,47 @@ def change_words(report: Report) -> str:
     if change is None:
         return ""
     percent, ml = change.volume_percent, change.volume_ml
-    amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
-    since = f"since {day_words(change.prior_acquired_at)}"
-    if amount in ("0 %", "0.0 ml"):
-        return f"unchanged {since}"
-    arrow = "\u25b2 larger by" if ml > 0 else "\u25bc smaller by"
-    return f"{arrow} {amount} {since}"
+    amount, is_same = amount_words(ml, percent)
+    key = "unchanged" if is_same else "larger" if ml > 0 else "smaller"
+    return text(f"patient.{key}", amount=amount, day=day_words(change.prior_acquired_at))
+
+
+def amount_words(ml: float, percent: float | None) -> tuple[str, bool]:
+    """By how much a volume has changed, in per cent if known; and whether it shows as nothing."""
+    if percent is None:
+        return text("size.ml", ml=abs(ml)), round(abs(ml), 1) == 0
+    return text("size.percent", percent=abs(percent)), round(abs(percent)) == 0
 
 
 def summary(scans: list[ScanRow]) -> str:
     """The first glance: how many scans, the last one, its size, place and change."""
     if not scans:
-        return "No scan of this patient is done yet."
-    count = "1 scan" if len(scans) == 1 else f"{len(scans)} scans"
+        return text("patient.none_done")
+    count = text("patient.count", count=len(scans))
     last = scans[0]
     if last.acquired_at is None:
-        return f"{count}, none with a date."
+        return text("patient.none_dated", count=count)
     found = last.report.finding == "tumor"
     size = size_words(last.report) if found else FINDING_WORDS[last.finding].lower()
-    parts = [count, f"last {day_words(last.acquired_at)}", size, place_words(last.report)]
-    return ", ".join(part for part in [*parts, change_words(last.report)] if part) + "."
+    parts = [
+        count,
+        text("patient.last", day=day_words(last.acquired_at)),
+        size,
+        place_words(last.report),
+    ]
+    about = ", ".join(part for part in [*parts, change_words(last.report)] if part)
+    return text("patient.summary", about=about)
 
 
 def growth_rows(scans: Iterable[ScanRow], patient: Patient) -> list[GrowthRow]:
     """The scans with a date and a volume, and what people entered to be marked, oldest first."""
     points = [point for scan in scans if (point := point_of(scan.report, scan.folder))]
-    treatment = f"Treatment: {patient.treatment_type}" if patient.treatment_type else "Treatment"
-    events = (("Diagnosis", patient.diagnosis_date), (treatment, patient.treatment_start))
+    named = "patient.treatment_named" if patient.treatment_type else "patient.treatment"
+    treatment = text(named, treatment=patient.treatment_type)
+    events = (
+        (text("patient.diagnosis"), patient.diagnosis_date),
+        (treatment, patient.treatment_start),
+    )
     rows = [GrowthRow(day, day_words(day), label) for label, day in events if day]
     return sorted([*map(_growth_row, points), *rows], key=lambda row: row.at)
 
@@ -231,7 +259,7 @@ def _growth_row(point: Point) -> GrowthRow:
 
 def _why_not(scan: ScanRow) -> str:
     at = date_of(scan.report)
-    which = f"the scan of {day_words(at)}" if at else "a scan without a date"
+    which = text("patient.scan_of", day=day_words(at)) if at else text("patient.undated_scan")
     if scan.report.volume_ml is None:
-        return f"{which} (no volume)"
-    return f"{which} (the patient is in doubt)" if at else which
+        return text("patient.no_volume", scan=which)
+    return text("patient.in_doubt", scan=which) if at else which

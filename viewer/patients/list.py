@@ -19,6 +19,7 @@ from daemon.index.people.patient_search import (
     scan_counts,
 )
 from daemon.index.people.patients import Patient, find_patient, patients_by_id
+from daemon.outputs.catalogue import text
 from viewer.lookups import recall
 from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SESSION
@@ -26,7 +27,7 @@ from viewer.templating import age, render
 
 PAGE = 50
 NO_SCAN = ScanCount(0, "")
-ORDERS = {Order.NAME: "Name", Order.ID: "ID", Order.LAST_SCAN: "Last scan"}
+ORDERS = {Order.NAME: "by_name", Order.ID: "by_id", Order.LAST_SCAN: "by_last"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
     shown, today = found[:PAGE], date.today()
     counts = await scan_counts(index, [patient.patient_id for patient in shown])
     values = {
-        "title": "Patients",
+        "title": text("patients.title"),
         "section": "patients",
         "lines": [
             _line(patient, counts.get(patient.patient_id, NO_SCAN), today) for patient in shown
@@ -65,7 +66,10 @@ async def show_patients(request: web.Request) -> web.StreamResponse:
         "text": asked.text,
         "back": list_address(asked.order),
         "order": asked.order,
-        "orders": [(each, label, list_address(each, asked.key)) for each, label in ORDERS.items()],
+        "orders": [
+            (each, text(f"patients.{key}"), list_address(each, asked.key))
+            for each, key in ORDERS.items()
+        ],
         "count": _count_words(await count_patients(records, asked.text), bool(asked.text)),
         "unassigned": counted_words(await count_unassigned(index)),
         "deleted": len(await deletions(records)),
@@ -101,9 +105,9 @@ async def found_patients(index: Database, records: Database, asked: Asked) -> li
 
 def _count_words(count: int, is_search: bool) -> str:
     """How many there are; of what a search finds only so many are counted."""
-    is_more = is_search and count > MOST_FOUND
-    number = f"More than {MOST_FOUND}" if is_more else str(count)
-    return f"{number} {'patient' if count == 1 else 'patients'}{' found' if is_search else ''}"
+    if is_search and count > MOST_FOUND:
+        return text("patients.found_more", count=MOST_FOUND)
+    return text("patients.found" if is_search else "patients.count", count=count)
 
 
 def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
@@ -114,11 +118,11 @@ def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
 async def asked_list(request: web.Request) -> Asked:
     """What an address asks for; HTTPNotFound for one that no link of ours has."""
     order, key = request.query.get("order", Order.NAME), request.query.get("q", "")
-    text = recall(request[SESSION], key) if key else ""
+    typed = recall(request[SESSION], key) if key else ""
     after = await _asked_after(request)
-    if order not in list(Order) or text is None:
-        raise web.HTTPNotFound(text="There is no such list; please search again.")
-    return Asked(Order(order), key, text, after)
+    if order not in list(Order) or typed is None:
+        raise web.HTTPNotFound(text=text("fault.search_again"))
+    return Asked(Order(order), key, typed, after)
 
 
 async def _asked_after(request: web.Request) -> Patient | None:
@@ -126,5 +130,5 @@ async def _asked_after(request: web.Request) -> Patient | None:
     key = request.query.get("after", "")
     patient = await find_patient(request.app[RECORDS], key) if key else None
     if key and (patient is None or patient.deleted_at):
-        raise web.HTTPNotFound(text="There is no such page of the list.")
+        raise web.HTTPNotFound(text=text("fault.no_list_page"))
     return patient

@@ -9,13 +9,13 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED
 from daemon.index.patient_scans import is_in_conflict
 from daemon.index.people.patient_deletion import Deletion, deletion_of
-from daemon.index.people.patients import PatientChange, changes_of, from_scanner
+from daemon.index.people.patients import NOT_TOLD, PatientChange, changes_of, from_scanner
 from daemon.index.people.reviews import Review, last_reviews
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import (
-    FINDING_WORDS,
-    IDENTITY_CONFLICT,
+    KINDS,
     diameter_words,
     moment_words,
     range_words,
@@ -26,7 +26,6 @@ from viewer.lookups import asked_patient
 from viewer.patients.fields import (
     FIELDS,
     GROUPS,
-    SCANNER,
     change_words,
     day_words,
     growth_rows,
@@ -37,9 +36,9 @@ from viewer.patients.fields import (
 from viewer.scans.files import with_pictures
 from viewer.scans.reviews import SAID
 from viewer.sessions import INDEX, RECORDS
-from viewer.templating import KINDS, age, found_size, render
+from viewer.templating import age, found_size, found_words, render
 
-LABELS = {field.name: field.label for field in FIELDS} | {"entry": "Record", "photo_id": "Photo"}
+LABELS = words("record")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
     growth = growth_rows(scans, patient)
     in_doubt = await is_in_conflict(index, patient.patient_id)
     values = {
-        "title": "Patient",
+        "title": text("patient.title"),
         "section": "patients",
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
@@ -99,21 +98,25 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
         "told": from_scanner(changes),
         "changes": [change_line(change) for change in reversed(changes)],
         "kept": _kept_words(await deletion_of(records, patient.patient_key)),
-        "in_doubt": IDENTITY_CONFLICT if in_doubt else "",
+        "in_doubt": text("note.identity_conflict") if in_doubt else "",
     }
     return render(request, "patient.html", values)
 
 
 def change_line(change: PatientChange) -> ChangeLine:
     """A change as a row; what a photo looked like is not told."""
-    is_photo = change.field == "photo_id"
-    before, after = (
-        ("a photo" if value and is_photo else value) for value in (change.before, change.after)
-    )
-    who = change.entered_by or SCANNER
+    before, after = (_shown(change.field, value) for value in (change.before, change.after))
+    who = change.entered_by or text("patient.dicom")
+    who = text("patient.who_unknown") if who == NOT_TOLD else who
     return ChangeLine(
         moment_words(change.at), who, LABELS.get(change.field, change.field), before, after
     )
+
+
+def _shown(name: str, value: str) -> str:
+    if value and name == "photo_id":
+        return text("patient.a_photo")
+    return next((field.shown(value) for field in FIELDS if field.name == name), value)
 
 
 def _scan_lines(
@@ -135,7 +138,7 @@ def _scan_line(
         scan_id=scan.scan_id,
         day=day_words(scan.acquired_at),
         kind=KINDS.get(kind, kind),
-        finding=FINDING_WORDS[scan.finding],
+        finding=found_words(report),
         size=found_size(report),
         size_range=range_words(report),
         diameters=diameter_words(report.lesions[0]) if report.lesions else "",
@@ -149,16 +152,14 @@ def _scan_line(
 
 def _reviewed(report: Report, review: Review | None) -> str:
     if review is None or review.revision != judged_revision(report):
-        return "Not yet"
-    return f"{SAID[review.decision]} by {review.reviewer}"
+        return text("patient.not_reviewed")
+    decision = SAID[review.decision]
+    return text("patient.reviewed_by", decision=decision, name=review.reviewer)
 
 
 def _kept_words(deletion: Deletion | None) -> str:
     """What stands on the page of a patient who came back by a drop; the page is not deleted."""
     if deletion is None:
         return ""
-    return (
-        f"This patient was deleted on {day_words(deletion.deleted_at)} by {deletion.deleted_by}."
-        " A scan came since, so the patient is listed again, without what had been entered."
-        f" That can be brought back until {day_words(deletion.erase_at)}."
-    )
+    day, until = day_words(deletion.deleted_at), day_words(deletion.erase_at)
+    return text("patient.kept", day=day, by=deletion.deleted_by, until=until)

@@ -5,15 +5,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.drops import UNASSIGNED
 from daemon.index.people.patients import find_photo, set_photo
+from daemon.outputs.catalogue import text
 from daemon.records.photos import NoPhoto, small_photo
 from viewer.lookups import asked_patient
 from viewer.sessions import RECORDS, SESSION, signer
-from viewer.templating import STALE_FORM, check_csrf, render
+from viewer.templating import check_csrf, render
 from viewer.uploads_streaming import FORM, in_time, read_field
 
 LARGEST = 10 * 2**20  # bytes
 MOST_WORD = 1000  # bytes: a form's short fields
-TOO_LARGE = "The photo is larger than 10 megabytes and was not kept."
 REMOVE = "remove"
 
 
@@ -29,7 +29,7 @@ async def take_photo(request: web.Request) -> web.StreamResponse:
     who = signer(request)
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
-        raise web.HTTPNotFound(text="There is no such patient.")
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
     try:
         jpeg = None if form.get("action") == REMOVE else await small_photo(content)
     except NoPhoto as error:
@@ -43,7 +43,7 @@ async def send_photo(request: web.Request) -> web.StreamResponse:
     patient = await asked_patient(request)
     jpeg = await find_photo(request.app[RECORDS], patient.photo_id)
     if jpeg is None:
-        raise web.HTTPNotFound(text="There is no such photo.")
+        raise web.HTTPNotFound(text=text("fault.no_photo"))
     return web.Response(body=jpeg, headers={hdrs.CONTENT_TYPE: "image/jpeg"})
 
 
@@ -52,7 +52,7 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
     form: dict[str, str] = {}
     content = b""
     if request.content_type != FORM:
-        raise web.HTTPForbidden(text=STALE_FORM)
+        raise web.HTTPForbidden(text=text("fault.stale_form"))
     try:
         reader = await request.multipart()
         while (part := await in_time(reader.next())) is not None:
@@ -63,21 +63,21 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
             else:
                 form[part.name or ""] = (await _bytes(part, MOST_WORD)).decode("utf-8", "replace")
     except (ValueError, AssertionError, HttpProcessingError):
-        raise web.HTTPBadRequest(text="The photo arrived damaged and was not kept.") from None
+        raise web.HTTPBadRequest(text=text("photo.damaged")) from None
     return form, content
 
 
 async def _bytes(part: BodyPartReader, limit: int) -> bytes:
     value = await read_field(part, limit)
     if value is None:
-        raise web.HTTPRequestEntityTooLarge(max_size=limit, text=TOO_LARGE)
+        raise web.HTTPRequestEntityTooLarge(max_size=limit, text=text("photo.too_large"))
     return value
 
 
 async def _form(request: web.Request, wrong: str) -> web.Response:
     patient = await asked_patient(request)
     values = {
-        "title": "Photo",
+        "title": text("photo.title"),
         "section": "patients",
         "patient": patient,
         "remove": REMOVE,

@@ -10,12 +10,13 @@ from daemon.drops import UNASSIGNED
 from daemon.index.database import Database
 from daemon.index.people.assignments import is_taken_back
 from daemon.index.scans import ScanRow, dated_before, find_scan
+from daemon.outputs.catalogue import text
 from daemon.pipeline.slice_options import WINDOWS
 from daemon.report import Report
 from daemon.report_parts import Matrix
 from viewer.scans.files import IMAGE, Held
 
-VIEW_WINDOWS = tuple(window.name for window in WINDOWS.values())
+VIEW_WINDOWS = len(WINDOWS)
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,7 @@ def _unit(report: Report) -> str:
     if report.input.spacing_mm is None:
         return ""
     assumed = report.has_note("units_unknown")
-    return "mm, if the file means mm: it does not say" if assumed else "mm"
-
-
-ALIGNED = "Aligned: both pictures show the same place of the head."
-NOT_ALIGNED = "Not aligned: the pictures are linked by their share of the slices, not by place."
+    return text("canvas.mm_assumed" if assumed else "canvas.mm")
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Alignment:
     @property
     def words(self) -> str:
         """For people."""
-        return NOT_ALIGNED if self.matrix is None else ALIGNED
+        return text("canvas.not_registered" if self.matrix is None else "canvas.registered")
 
 
 async def prior_of(index: Database, scan: ScanRow) -> ScanRow | None:

@@ -7,16 +7,19 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.scans import ScanRow, scans_of_patient
-from daemon.outputs.wording import FINDING_WORDS, NOT_KNOWN, moment_words
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import FINDING_WORDS, moment_words
 from viewer.lookups import asked_patient
 from viewer.scans.canvas import VIEW_WINDOWS, View, align, view_of
 from viewer.scans.files import held_files
 from viewer.scans.page import facts
 from viewer.sessions import INDEX, SETTINGS
-from viewer.templating import age, render
+from viewer.templating import age, found_words, render
 
-ROWS = ("Volume", "Size", "Range", "Diameters", "Side", "Lobe", "Midline", "Lesions")
-NOT_COMPARED = "These two scans were not compared with each other: the numbers stand side by side."
+ROWS = (
+    *("label.volume", "label.size", "label.diameters", "label.side", "label.lobe"),
+    *("scan.crosses", "label.lesions"),
+)
 
 
 async def show_compare(request: web.Request) -> web.StreamResponse:
@@ -26,9 +29,9 @@ async def show_compare(request: web.Request) -> web.StreamResponse:
     by_id = {scan.scan_id: scan for scan in scans}
     asked = [request.query.get(name, "") for name in ("a", "b")]
     if any(each and each not in by_id for each in asked):
-        raise web.HTTPNotFound(text="This patient has no such scan.")
+        raise web.HTTPNotFound(text=text("compare.no_scan"))
     values: dict[str, Any] = {
-        "title": "Compare",
+        "title": text("compare.title"),
         "section": "patients",
         "patient": patient,
         "age": age(patient.birth_date, date.today()),
@@ -50,7 +53,7 @@ async def _pair(request: web.Request, first: ScanRow, second: ScanRow) -> dict[s
         "views": [await _view(request, scan) for scan in (first, second)],
         "alignment": align(second, first),
         "rows": _rows(first, second),
-        "change": change.words if change and is_told else NOT_COMPARED,
+        "change": change.words if change and is_told else text("compare.not_compared"),
         "windows": VIEW_WINDOWS,
     }
 
@@ -65,10 +68,11 @@ def _rows(first: ScanRow, second: ScanRow) -> list[tuple[str, str, str]]:
     """Each number of both scans; those that neither has are left out."""
     told = [dict(facts(scan.report)) for scan in (first, second)]
     findings = [FINDING_WORDS[scan.finding] for scan in (first, second)]
-    rows = [("Finding", findings[0], findings[1])]
-    for label in ROWS:
+    rows = [(text("label.finding"), findings[0], findings[1])]
+    none = text("compare.none")
+    for label in map(text, ROWS):
         if label in told[0] or label in told[1]:
-            rows.append((label, told[0].get(label, "none"), told[1].get(label, "none")))
+            rows.append((label, told[0].get(label, none), told[1].get(label, none)))
     return rows
 
 
@@ -78,7 +82,7 @@ def _order(scan: ScanRow) -> tuple[bool, str, str]:
 
 
 def _choice(scan: ScanRow) -> str:
-    when = moment_words(scan.acquired_at)
-    when = "date not known" if when == NOT_KNOWN else when
-    size = dict(facts(scan.report)).get("Volume", "")
-    return f"{when}: {FINDING_WORDS[scan.finding]}{', ' + size if size else ''}"
+    when = moment_words(scan.acquired_at) if scan.acquired_at else text("compare.no_date")
+    size = dict(facts(scan.report)).get(text("label.volume"), "")
+    finding = ", ".join(part for part in (size, found_words(scan.report)) if part)
+    return text("compare.choice", when=when, finding=finding)

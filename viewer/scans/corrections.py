@@ -10,29 +10,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 from daemon.drops import State
 from daemon.index.people.corrections import Correction, corrections_of, queued_state
 from daemon.index.scans import ScanRow
+from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
 from viewer.lookups import asked_scan
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
-from viewer.templating import STALE_FORM, check_csrf, render
+from viewer.templating import check_csrf, render
 from viewer.uploads_streaming import FORM, MEGABYTE, Meter, in_time, pieces, read_field
 
 LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
 LONGEST_COMMENT = 2000  # characters
-DAMAGED = "The upload arrived damaged and was not kept."
-NO_ROOM = "The mask could not be kept: the outbox's disk is full or away."
-NO_FILE = "Please choose the file with the corrected mask."
-TOO_LONG = f"The comment is longer than {LONGEST_COMMENT} characters."
-NO_MASK = "This scan was not judged: it has no mask that could be corrected."
-TAKES = {  # by kind of scan: what the form says of the file, and what the browser offers
-    "image": ("A PNG of the same size, black and one other value.", ".png"),
-    "nifti": ("NIfTI on the grid of the mask given here, 0 and one other value.", ".nii,.gz"),
-    "dicom": (
-        "NIfTI on the grid of the mask given here, 0 and one other value, or a DICOM SEG of the"
-        " series (.dcm).",
-        ".nii,.gz,.dcm",
-    ),
-}
+ACCEPTS = {"image": ".png", "nifti": ".nii,.gz", "dicom": ".nii,.gz,.dcm"}  # by kind of scan
 
 
 @dataclass(frozen=True)
@@ -52,14 +40,14 @@ async def correction_values(
 ) -> dict[str, Any]:
     """What the page shows of corrected masks, and the form for another one."""
     sent = [await _sent(request, each) for each in corrections]
-    takes, accept = TAKES[scan.report.input.kind]
+    kind = scan.report.input.kind
     is_there = scan.finding != "not_judged" and scan.removed_at is None
     return {
         "corrections": sent,
         "correction_waits": any(each.is_open for each in sent),
         "may_correct": is_there,
-        "mask_takes": takes,
-        "mask_accept": accept,
+        "mask_takes": text(f"corrections.takes_{kind}"),
+        "mask_accept": ACCEPTS[kind],
         "newest_revision": scan.revision,
     }
 
@@ -70,29 +58,33 @@ async def show_corrections(request: web.Request) -> web.StreamResponse:
     corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
     shown = request.query.get("revision", "")
     values = await correction_values(request, scan, corrections)
-    values |= {"title": "Corrected masks", "scan": scan, "is_newer": shown != str(scan.revision)}
+    values |= {
+        "title": text("corrections.title"),
+        "scan": scan,
+        "is_newer": shown != str(scan.revision),
+    }
     return render(request, "corrections.html", values | {"shown_revision": shown})
 
 
 async def take_correction(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/corrections`: keep a mask, put it on record, and queue it."""
     if request.content_type != FORM:
-        raise web.HTTPForbidden(text=STALE_FORM)
+        raise web.HTTPForbidden(text=text("fault.stale_form"))
     scan = await asked_scan(request)
     if scan.finding == "not_judged":
-        raise web.HTTPBadRequest(text=NO_MASK)
+        raise web.HTTPBadRequest(text=text("correction.no_mask"))
     meter = Meter(request.app[SETTINGS].viewer.max_upload_mb * MEGABYTE)
     meter.announce(request.content_length)
     try:
         fields, file = await _receive(request, scan, meter)
     except (ValueError, HttpProcessingError):
-        raise web.HTTPBadRequest(text=DAMAGED) from None
+        raise web.HTTPBadRequest(text=text("corrections.damaged")) from None
     except WrongForm as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     except ConnectionError:
         raise
     except OSError:
-        raise web.HTTPServiceUnavailable(text=NO_ROOM) from None
+        raise web.HTTPServiceUnavailable(text=text("corrections.no_room")) from None
     seen = fields.get("revision", "")
     await enter_correction(
         request.app[INDEX],
@@ -113,7 +105,7 @@ async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[d
     fields: dict[str, str] = {}
     while (part := await in_time(reader.next())) is not None:
         if not isinstance(part, BodyPartReader):
-            raise web.HTTPBadRequest(text=DAMAGED)
+            raise web.HTTPBadRequest(text=text("corrections.damaged"))
         if part.name != "mask":
             fields[part.name or ""] = await _field(part)
             continue
@@ -122,20 +114,20 @@ async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[d
             break
         return fields, await _keep(request, scan, part, meter)
     _check_fields(request, fields)
-    raise web.HTTPBadRequest(text=NO_FILE)
+    raise web.HTTPBadRequest(text=text("corrections.no_file"))
 
 
 def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
     """Before anything is written: it is our own form, and not too long."""
     check_csrf(request[SESSION], fields.get("csrf", ""))
     if len(fields.get("comment", "")) > LONGEST_COMMENT:
-        raise web.HTTPBadRequest(text=TOO_LONG)
+        raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
 
 
 async def _field(part: BodyPartReader) -> str:
     value = await read_field(part, LONGEST_FIELD)
     if value is None:
-        raise web.HTTPBadRequest(text=TOO_LONG)
+        raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
     return value.decode("utf-8", "replace")
 
 
@@ -159,19 +151,19 @@ async def _sent(request: web.Request, correction: Correction) -> Sent:
         state is State.REJECTED or (state is None and reason is not None)
     )
     return Sent(
-        correction.corrected_by,
-        moment_words(correction.at),
-        correction.comment,
-        (reason or "") if is_refused else _became(correction, state),
-        is_refused,
-        correction.revision is None and not is_refused,
+        by=correction.corrected_by,
+        at=moment_words(correction.at),
+        comment=correction.comment,
+        became=(reason or "") if is_refused else _became(correction, state),
+        is_refused=is_refused,
+        is_open=correction.revision is None and not is_refused,
     )
 
 
 def _became(correction: Correction, state: State | None) -> str:
     if correction.revision is None:
         waits = state in (State.WAITING, None)
-        return "It waits to be measured." if waits else "It is being measured."
+        return text("corrections.waiting" if waits else "corrections.measuring")
     dice = correction.dice
-    agrees = "" if dice is None else f" Dice with the network's mask: {dice:.2f}."
-    return f"It became revision {correction.revision}.{agrees}"
+    key = "corrections.saved" if dice is None else "corrections.saved_dice"
+    return text(key, revision=correction.revision, dice=dice)

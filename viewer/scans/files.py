@@ -15,6 +15,7 @@ from zipstream import ZipStream
 
 from daemon.drops import SOURCE
 from daemon.index.scans import ScanRow
+from daemon.outputs.catalogue import text
 from daemon.outputs.wording import MOST_LESIONS as MOST
 from model.rules import Kind, kind_by_name
 from viewer.lookups import asked_revision
@@ -28,11 +29,22 @@ CANVAS = "canvas"  # group of what the page does not list, since it stands there
 
 @dataclass(frozen=True)
 class Role:
-    """One kind of file of a scan; pictures are shown, all else is downloaded."""
+    """One kind of file of a scan; pictures are shown, all else is downloaded.
+
+    numbered: of many of a kind, its word in the catalogue, with a number.
+    """
 
     name: str
     content_type: str
-    label: str
+    numbered: str = ""
+    number: int = 0
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        if self.numbered:
+            return text(f"role_file.{self.numbered}", number=self.number)
+        return text(f"role_file.{self.name}")
 
     @property
     def is_picture(self) -> bool:
@@ -43,19 +55,19 @@ class Role:
 ROLES = {
     role.name: role
     for role in (
-        Role("report.pdf", PDF, "Report (PDF)"),
-        Role("overlay.png", PNG, "Overlay picture"),
-        *(Role(f"lesion{number}.png", PNG, f"Lesion {number}") for number in range(1, MOST + 1)),
-        Role("planes.png", PNG, "Three planes"),
-        Role("montage.png", PNG, "Montage of slices"),
-        Role("growth.png", PNG, "Growth curve"),
-        Role("seg.nii.gz", GZIP, "Mask (NIfTI)"),
-        Role("seg.png", PNG, "Mask (picture)"),
-        Role("flair.nii.gz", GZIP, "Judged series (NIfTI)"),
-        Role("prob.nii.gz", GZIP, "Tumor probability (NIfTI)"),
-        Role("seg.dcm", DICOM, "Mask (DICOM SEG)"),
-        Role("sr.dcm", DICOM, "Numbers (DICOM SR)"),
-        Role("report.json", JSON, "Report (JSON)"),
+        Role("report.pdf", PDF),
+        Role("overlay.png", PNG),
+        *(Role(f"lesion{number}.png", PNG, "lesion", number) for number in range(1, MOST + 1)),
+        Role("planes.png", PNG),
+        Role("montage.png", PNG),
+        Role("growth.png", PNG),
+        Role("seg.nii.gz", GZIP),
+        Role("seg.png", PNG),
+        Role("flair.nii.gz", GZIP),
+        Role("prob.nii.gz", GZIP),
+        Role("seg.dcm", DICOM),
+        Role("sr.dcm", DICOM),
+        Role("report.json", JSON),
     )
 }
 
@@ -75,7 +87,7 @@ async def send_file(request: web.Request) -> web.StreamResponse:
     outbox = request.app[SETTINGS].daemon.outbox
     file = await asyncio.to_thread(held_file, outbox, scan, request.match_info["role"])
     if file is None:
-        raise web.HTTPNotFound(text="This scan has no such file.")
+        raise web.HTTPNotFound(text=text("fault.no_file"))
     place = "inline" if file.role.is_picture else "attachment"
     headers = {
         hdrs.CONTENT_TYPE: file.role.content_type,
@@ -97,8 +109,8 @@ def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
     captures = folder / f"{scan.scan_id}_overlay"
     files = [
         *(_named(outbox, scan, role) for role in ROLES.values()),
-        *_numbered(captures, "capture", ".dcm", DICOM, "Overlay capture"),
-        *_numbered(folder / SOURCE, "source", "", BYTES, "Dropped file"),
+        *_numbered(captures, "capture", ".dcm", DICOM),
+        *_numbered(folder / SOURCE, "source", "", BYTES),
         *_image(folder / SOURCE),
     ]
     return _inside(outbox, files)
@@ -121,14 +133,14 @@ def listed_files(held: dict[str, Held]) -> list[tuple[str, list[Role]]]:
     for each in held.values():
         groups.setdefault(each.group, []).append(each.role)
     groups.pop(CANVAS, None)
-    return list(groups.items())
+    return [(text(f"role_file.{group}") if group else "", roles) for group, roles in groups.items()]
 
 
-def _numbered(folder: Path, word: str, ending: str, content_type: str, label: str) -> list[Held]:
+def _numbered(folder: Path, word: str, ending: str, content_type: str) -> list[Held]:
     """Files whose names no address may show, by number, in the order of their names."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [
-        Held(Role(f"{word}-{number}{ending}", content_type, f"{label} {number}"), path, f"{label}s")
+        Held(Role(f"{word}-{number}{ending}", content_type, word, number), path, f"{word}s")
         for number, path in enumerate(files, 1)
     ]
 
@@ -136,7 +148,7 @@ def _numbered(folder: Path, word: str, ending: str, content_type: str, label: st
 def _image(source: Path) -> list[Held]:
     """The one NIfTI file that was dropped, for the canvas; none if it lies in an archive."""
     found = [path for path in source.rglob("*") if kind_by_name(path.name) is Kind.NIFTI]
-    return [Held(Role(IMAGE, BYTES, "Image"), path, CANVAS) for path in found[:1]]
+    return [Held(Role(IMAGE, BYTES), path, CANVAS) for path in found[:1]]
 
 
 async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[str]:
@@ -166,7 +178,7 @@ async def send_zip(request: web.Request) -> web.StreamResponse:
     folder = outbox / os.fsdecode(scan.folder)
     files = await asyncio.to_thread(_files, outbox, folder)
     if not files:
-        raise web.HTTPNotFound(text="This scan has no files any more.")
+        raise web.HTTPNotFound(text=text("fault.no_files"))
     archive = await asyncio.to_thread(zipped, folder, files)
     response = web.StreamResponse(
         headers={

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from daemon.index.people.overrides import EnteredDate, EnteredSpacing, entered_spacing
 from daemon.index.scans import ScanRow
+from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.overrides import (
     WrongDate,
@@ -35,7 +36,12 @@ async def take_date(request: web.Request, typed: str) -> ScanRow:
     scan = await asked_scan(request)
     try:
         await enter_date(
-            request.app[INDEX], request.app[RECORDS], scan, typed, signer(request), date.today()
+            request.app[INDEX],
+            request.app[RECORDS],
+            scan=scan,
+            typed=typed,
+            who=signer(request),
+            today=date.today(),
         )
     except WrongDate as error:
         raise web.HTTPBadRequest(text=str(error)) from None
@@ -46,10 +52,21 @@ def date_words(report: Report, entered: EnteredDate | None) -> str:
     """Who entered the date of a scan, and whether the result has it already."""
     if not wants_date(report) or entered is None:
         return ""
-    by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
-    said = f"Entered {by}" if entered.acquired_on else f"Taken back {by}"
     is_in = (report.date_entered or "") == entered.acquired_on
-    return f"{said}." if is_in else f"{said}; the result that has it comes soon."
+    return _entered_words(entered, bool(entered.acquired_on), is_in)
+
+
+ENTERED = {  # by whether it is there still, and whether the newest result has it
+    (True, True): "entered.by",
+    (True, False): "entered.by_soon",
+    (False, True): "entered.removed",
+    (False, False): "entered.removed_soon",
+}
+
+
+def _entered_words(entered: EnteredDate | EnteredSpacing, is_there: bool, is_in: bool) -> str:
+    key = ENTERED[is_there, is_in]
+    return text(key, by=entered.entered_by, at=moment_words(entered.entered_at))
 
 
 FIELDS = ("across", "down", "between")
@@ -96,7 +113,5 @@ def _words(report: Report, entered: EnteredSpacing | None) -> str:
     """Who entered it, and whether the result has it already."""
     if entered is None:
         return ""
-    by = f"by {entered.entered_by}, {moment_words(entered.entered_at)}"
-    said = f"Entered {by}" if entered.spacing else f"Taken back {by}"
     is_in = spacing_in(report) == entered.spacing
-    return f"{said}." if is_in else f"{said}; the result that has it comes soon."
+    return _entered_words(entered, entered.spacing is not None, is_in)

@@ -13,16 +13,12 @@ from daemon.index.patient_scans import is_in_conflict
 from daemon.index.people.overrides import entered_date
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, has_others, patients_with_content
+from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import (
-    FILED_TWICE,
     HASH_CHARACTERS,
-    IDENTITY_CONFLICT,
     MOST_LESIONS,
-    NO_LOBE,
-    NOT_KNOWN,
-    NOTHING_DOUBTFUL,
-    RANGE_MEANING,
     SIDES,
+    TIMES,
     WHY_REVISED,
     change_words,
     confidence_words,
@@ -32,6 +28,7 @@ from daemon.outputs.wording import (
     midline_words,
     moment_words,
     network_words,
+    not_known,
     place_words,
     range_words,
     size_words,
@@ -50,8 +47,6 @@ from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
 
 MOST_NOTES = 3  # beside the picture; all of them stand below
-CROSSES = "{reach:.0f} mm across the midline"
-CROSSES_NOT = "does not cross the midline"
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class LesionLine:
     @property
     def largest_slice(self) -> str:
         """The slice of its largest area, from 1."""
-        return NOT_KNOWN if self.slice is None else str(self.slice + 1)
+        return not_known() if self.slice is None else str(self.slice + 1)
 
 
 def lesion_line(report: Report, lesion: Lesion) -> LesionLine:
@@ -87,7 +82,7 @@ def lesion_line(report: Report, lesion: Lesion) -> LesionLine:
         place=place_words(lesion),
         slice=shown_slice(report, lesion.largest_slice),
         centre=lesion.centroid_ras_mm,
-        mean_probability=NOT_KNOWN if probability is None else f"{probability:.2f}",
+        mean_probability=not_known() if probability is None else f"{probability:.2f}",
     )
 
 
@@ -96,45 +91,45 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if report.finding == "not_judged":
         return []
     lesions = report.lesions
-    told = [("Volume" if report.volume_ml is not None else "Size", _size(report))]
+    told = [(text("label.volume" if report.volume_ml is not None else "label.size"), _size(report))]
     if lesions:
         first = lesions[0]
-        count = "1" if len(lesions) == 1 else f"{len(lesions)}; the largest is told here"
+        count = "1" if len(lesions) == 1 else text("scan.largest_shown", count=len(lesions))
         told += [
-            ("Diameters", diameter_words(first)),
-            ("Side", SIDES[first.side]),
-            ("Lobe", first.lobe_words or NO_LOBE),
-            ("Midline", _crossing(first)),
-            ("Lesions", count),
+            (text("label.diameters"), diameter_words(first)),
+            (text("label.side"), SIDES[first.side]),
+            (text("label.lobe"), first.lobe_words or text("lobe.unknown")),
+            (text("scan.crosses"), _crossing(first)),
+            (text("label.lesions"), count),
         ]
     if shift := midline_words(report):
-        told.append(("Midline shift", shift.removeprefix("Midline shift: ")))
-    told.append(("Change", change_words(report)))
+        told.append((text("scan.midline_shift"), shift))
+    told.append((text("label.change"), change_words(report)))
     if confidence := confidence_words(report):
-        told.append(("Confidence", confidence))
+        told.append((text("scan.confidence"), confidence))
     return told
 
 
 def notes_beside(report: Report) -> tuple[list[str], int]:
     """The first doubts of a report in words, and how many more there are."""
-    notes = report.sentences or [NOTHING_DOUBTFUL]
+    notes = report.sentences or [text("report.nothing_doubtful")]
     return notes[:MOST_NOTES], max(0, len(notes) - MOST_NOTES)
 
 
 def _size(report: Report) -> str:
     limits = range_words(report)
-    return size_words(report) + (f" ({limits})" if limits else "")
+    size = size_words(report)
+    return text("scan.size_with_range", size=size, range=limits) if limits else size
 
 
 def _crossing(lesion: Lesion) -> str:
     crosses, reach = lesion.crosses_midline, lesion.across_midline_mm
     if crosses is None:
-        return NOT_KNOWN
-    return CROSSES.format(reach=reach) if crosses and reach is not None else CROSSES_NOT
-
-
-FIRST = "The first result."
-NO_REASON = "This result replaces the one before."
+        return not_known()
+    reach = lesion.across_midline_mm
+    if crosses and reach is not None:
+        return text("scan.crosses_yes", mm=reach)
+    return text("scan.crosses_no")
 
 
 @dataclass(frozen=True)
@@ -161,45 +156,52 @@ def _line(scan: ScanRow, is_newest: bool) -> RevisionLine:
 
 def _why(scan: ScanRow) -> str:
     if scan.revision == 1:
-        return FIRST
+        return text("revision.first")
     why = [note.message for note in scan.report.quality if note.code in WHY_REVISED]
-    return " ".join(why) or NO_REASON
+    return " ".join(why) or text("revision.replaces")
 
 
 def technical_lines(report: Report) -> list[tuple[str, str]]:
     """Pairs of a label and its words."""
     given, model = report.input, report.model
     return [
-        ("Scan", f"{report.scan_id}, revision {report.revision}"),
-        ("Network", network_words(report)),
-        ("Threshold", str(model.threshold)),
-        ("Description", given.description or NOT_KNOWN),
-        ("Shape", _numbers(given.shape, "{:d}")),
-        ("Spacing", spacing_words(report)),
-        ("Orientation", given.orientation or NOT_KNOWN),
-        ("Input SHA-256", _short(given.sha256)),
-        ("Seconds", _seconds(report.seconds.by_step())),
+        (
+            text("label.scan"),
+            text("scan.scan_words", scan=report.scan_id, revision=report.revision),
+        ),
+        (text("scan.network"), network_words(report)),
+        (text("scan.threshold"), str(model.threshold)),
+        (text("label.description"), given.description or not_known()),
+        (text("scan.shape"), _numbers(given.shape, "{:d}")),
+        (text("scan.spacing"), spacing_words(report)),
+        (text("scan.orientation"), given.orientation or not_known()),
+        (text("scan.sha256"), _short(given.sha256)),
+        (text("scan.seconds"), _seconds(report.seconds.by_step())),
     ]
 
 
 def _short(digest: str | None) -> str:
-    return digest[:HASH_CHARACTERS] if digest else NOT_KNOWN
+    return digest[:HASH_CHARACTERS] if digest else not_known()
 
 
 def _numbers(values: Iterable[int], form: str) -> str:
-    return " x ".join(form.format(value) for value in values)
+    return TIMES.join(form.format(value) for value in values)
 
 
 def _seconds(seconds: Mapping[str, float]) -> str:
-    return ", ".join(f"{part} {value:.1f}" for part, value in seconds.items())
+    stages = words("stage")
+    return ", ".join(f"{stages.get(part, part)} {value:.1f}" for part, value in seconds.items())
 
 
-PICTURES = (
-    ("planes.png", "Three planes, through the largest lesion if there is one"),
-    *((f"lesion{number}.png", f"Lesion {number}") for number in range(1, MOST_LESIONS + 1)),
-    ("montage.png", "All slices with tumor and their neighbours"),
-    ("growth.png", "Volume over time, with ranges"),
-)
+def _pictures() -> list[tuple[str, str]]:
+    """The pictures of a page in their order: the file's role, and what it shows."""
+    lesions = range(1, MOST_LESIONS + 1)
+    return [
+        ("planes.png", text("scan.planes_alt")),
+        *((f"lesion{number}.png", text("scan.lesion_alt", number=number)) for number in lesions),
+        ("montage.png", text("scan.montage_alt")),
+        ("growth.png", text("scan.growth_alt")),
+    ]
 
 
 async def show_scan(request: web.Request) -> web.StreamResponse:
@@ -209,7 +211,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     outbox = request.app[SETTINGS].daemon.outbox
     held = await asyncio.to_thread(held_files, outbox, scan)
     values = {
-        "title": "Scan",
+        "title": text("scan.title"),
         "section": "worklist",
         "scan": scan,
         "newest": revisions[0].revision,
@@ -243,7 +245,7 @@ def _found(scan: ScanRow) -> dict[str, Any]:
         "study": study_words(scan.study_date, scan.accession),
         "sentence": finding_sentence(report),
         "facts": facts(report),
-        "range_meaning": RANGE_MEANING if report.volume_ml_range else "",
+        "range_meaning": text("report.range_meaning") if report.volume_ml_range else "",
         "notes_beside": notes,
         "notes_more": more,
         "notes": report.sentences,
@@ -259,7 +261,7 @@ def _files(scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
         "query": f"?revision={scan.revision}",
         "roles": {name: each.role for name, each in held.items()},
         "files": listed_files(held),
-        "pictures": [(name, alt) for name, alt in PICTURES if name in held],
+        "pictures": [(name, alt) for name, alt in _pictures() if name in held],
     }
 
 
@@ -267,9 +269,9 @@ async def _doubts(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     """What a report alone can't know: that patients were mixed up."""
     index = request.app[INDEX]
     filed_under = await patients_with_content(index, scan.content_sha256)
-    doubts = [FILED_TWICE] if len(filed_under) > 1 else []
+    doubts = [text("note.filed_twice")] if len(filed_under) > 1 else []
     if await is_in_conflict(index, scan.patient_id):
-        doubts.append(IDENTITY_CONFLICT)
+        doubts.append(text("note.identity_conflict"))
     return {"doubts": doubts}
 
 

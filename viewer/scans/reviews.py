@@ -9,6 +9,7 @@ from aiohttp import web
 from daemon.index.people.corrections import Correction, corrections_of
 from daemon.index.people.reviews import Decision, Review, add_review, reviews_of
 from daemon.index.scans import ScanRow, revisions_of
+from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import moment_words
 from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
@@ -17,26 +18,10 @@ from viewer.scans.corrections import correction_values
 from viewer.sessions import INDEX, RECORDS, signer
 from viewer.templating import read_form, render
 
-DECISIONS = {
-    Decision.ACCEPTED: "Accept",
-    Decision.REJECTED: "Reject",
-    Decision.NEEDS_CORRECTION: "Needs correction",
-}
 KEYS = {Decision.ACCEPTED: "a", Decision.REJECTED: "r", Decision.NEEDS_CORRECTION: ""}
-SAID = {
-    Decision.ACCEPTED: "Accepted",
-    Decision.REJECTED: "Rejected",
-    Decision.NEEDS_CORRECTION: "Needs correction",
-}
+DECISIONS, SAID = words("decide"), words("decision")
 OTHER = "other"
-REASONS = {
-    "missed": "Missed tumor",
-    "not_tumor": "Not tumor",
-    "border": "Border wrong",
-    "place": "Wrong side or place",
-    "scan": "Wrong scan",
-    OTHER: "Other",
-}
+REASONS = words("reject_reason")
 
 
 @dataclass(frozen=True)
@@ -81,26 +66,31 @@ class Statement:
 def statement(review: Review, judged: int) -> Statement:
     """A review in words, on a page whose mask is of revision `judged`."""
     reason = REASONS.get(review.reason, "")
-    said = f"{SAID[review.decision]}: {reason.lower()}" if reason else SAID[review.decision]
-    older = f"about the mask of revision {review.revision}" if review.revision != judged else ""
+    said = SAID[review.decision]
+    if reason:
+        said = text("review.reason_said", decision=said, reason=reason.lower())
+    about = text("review.about_revision", revision=review.revision)
+    older = about if review.revision != judged else ""
     return Statement(said, review.reviewer, moment_words(review.at), review.comment, older)
 
 
 def mask_words(scan: ScanRow, revisions: list[ScanRow]) -> str:
     """Who drew the newest mask, where that is not plainly the network's only one."""
     if mask := scan.report.mask:
-        by = f"by {mask.by}, {moment_words(mask.at)}"
-        dice = mask.agreement.dice
-        return (
-            f"The newest mask was corrected {by}. It agrees with the network's at Dice {dice:.2f}."
-        )
+        by, at, dice = mask.by, moment_words(mask.at), mask.agreement.dice
+        return text("review.mask_corrected", by=by, at=at, dice=dice)
     drawn = next((row.report.mask for row in revisions if row.report.mask), None)
     if drawn is None:
         return ""
-    return (
-        f"{drawn.by} had corrected an earlier mask; then the network judged this scan again."
-        " The newest counts. The corrected one is kept in its revision."
-    )
+    return text("review.mask_replaced", by=drawn.by)
+
+
+NEWS = {  # by whether it is about an older mask, and whether there is a comment
+    (False, False): "review.news_said",
+    (False, True): "review.news_said_comment",
+    (True, False): "review.news_older",
+    (True, True): "review.news_older_comment",
+}
 
 
 def news_since(
@@ -108,24 +98,20 @@ def news_since(
 ) -> list[str]:
     """What has come since the page was opened, a sentence each."""
     judged = judged_revision(scan.report)
-    news = [f"Revision {judged} has come with a new mask."] if judged != seen.revision else []
+    is_new = judged != seen.revision
+    news = [text("review.new_revision", revision=judged)] if is_new else []
     for each in reviews:
         if each.review_id > seen.review_id:
             said = statement(each, judged)
-            comment = f" “{said.comment}”" if said.comment else ""
-            older = f", {said.older}" if said.older else ""
-            news.append(f"{said.by} said{older}: {said.said}.{comment}")
+            key = NEWS[bool(said.older), bool(said.comment)]
+            told = {"by": said.by, "about": said.older, "comment": said.comment}
+            news.append(text(key, said=said.said, **told))
     for drawn in corrections[: max(0, len(corrections) - seen.corrections)]:
-        news.append(f"{drawn.corrected_by} has sent a corrected mask.")
+        news.append(text("review.news_mask", by=drawn.corrected_by))
     return news
 
 
 LONGEST_COMMENT = 2000  # characters
-NO_DECISION = "Please choose whether the mask is right."
-NO_REASON = "Please choose why the mask is rejected."
-NO_COMMENT = "Please say in the comment what is wrong with the mask."
-TOO_LONG = f"The comment is longer than {LONGEST_COMMENT} characters."
-NO_REVISION = "There is no such revision of this scan."
 
 
 async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
@@ -135,7 +121,7 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     judged = judged_revision(scan.report)
     revisions = await revisions_of(request.app[INDEX], scan.scan_id)
     return {
-        "decisions": [(value, label, KEYS[value]) for value, label in DECISIONS.items()],
+        "decisions": [(value, DECISIONS[value], key) for value, key in KEYS.items()],
         "reasons": REASONS,
         "statements": [statement(review, judged) for review in reviews],
         "seen": Seen.of(scan, reviews, corrections).token,
@@ -198,14 +184,14 @@ def _checked(form: Mapping[str, str]) -> tuple[Decision, str, str]:
     """Decision, reason ('' unless rejected) and comment of a form; HTTPBadRequest."""
     decision, comment = form.get("decision", ""), form.get("comment", "").strip()
     if decision not in DECISIONS:
-        raise web.HTTPBadRequest(text=NO_DECISION)
+        raise web.HTTPBadRequest(text=text("review.no_decision"))
     reason = form.get("reason", "") if decision == Decision.REJECTED else ""
     if decision == Decision.REJECTED and reason not in REASONS:
-        raise web.HTTPBadRequest(text=NO_REASON)
+        raise web.HTTPBadRequest(text=text("review.no_reason"))
     if not comment and (decision == Decision.NEEDS_CORRECTION or reason == OTHER):
-        raise web.HTTPBadRequest(text=NO_COMMENT)
+        raise web.HTTPBadRequest(text=text("review.no_comment"))
     if len(comment) > LONGEST_COMMENT:
-        raise web.HTTPBadRequest(text=TOO_LONG)
+        raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
     return Decision(decision), reason, comment
 
 
@@ -214,7 +200,7 @@ async def _asked_revision(request: web.Request, scan: ScanRow, typed: str) -> tu
     for row in await revisions_of(request.app[INDEX], scan.scan_id):
         if str(row.revision) == typed:
             return judged_revision(row.report), drawn_by(row.report)
-    raise web.HTTPBadRequest(text=NO_REVISION)
+    raise web.HTTPBadRequest(text=text("review.no_revision"))
 
 
 async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Response:
@@ -222,7 +208,7 @@ async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Res
     patients = await known_patients(request, [scan.patient_id])
     about, fields = late.fields["revision"], late.fields
     values = {
-        "title": "Review: please look again",
+        "title": text("review.confirm_title"),
         "section": "worklist",
         "scan": scan,
         "patient": patients[scan.patient_id],
@@ -230,7 +216,16 @@ async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Res
         "news": late.news,
         "is_older": about != late.now_seen.revision,
         "said": statement(
-            Review(scan.scan_id, about, fields["decision"], "", "", "", fields["reason"]), about
+            Review(
+                scan_id=scan.scan_id,
+                revision=about,
+                decision=fields["decision"],
+                comment="",
+                reviewer="",
+                at="",
+                reason=fields["reason"],
+            ),
+            about,
         ).said,
         "fields": fields | {"seen": late.now_seen.token},
     }

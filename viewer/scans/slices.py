@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from PIL import Image
 
+from daemon.outputs.catalogue import text
 from daemon.pipeline.slice_options import MARKS, WINDOWS, Look, draw
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance
@@ -21,7 +22,6 @@ from viewer.sessions import SETTINGS
 
 KEPT_BYTES = 64_000_000
 MOST_WAITING = 20  # requests; who scrolls on drops those that it no longer wants
-NO_SLICE = "There is no such slice."
 
 
 class Slices:
@@ -38,7 +38,7 @@ class Slices:
     async def picture(self, folder: Path, look: Look) -> bytes:
         """A slice as PNG. Raises GliowatchError, or HTTPServiceUnavailable if too many wait."""
         if self._waiting >= MOST_WAITING:
-            raise web.HTTPServiceUnavailable(text="Too many slices are asked for; please wait.")
+            raise web.HTTPServiceUnavailable(text=text("fault.many_slices"))
         self._waiting += 1
         try:
             async with self._turn:
@@ -81,13 +81,13 @@ async def send_slice(request: web.Request) -> web.StreamResponse:
     scan = await asked_revision(request)
     folder = request.app[SETTINGS].daemon.outbox / os.fsdecode(scan.folder)
     if scan.removed_at or not await asyncio.to_thread(folder.is_dir):
-        raise web.HTTPNotFound(text="This scan has no files any more.")
+        raise web.HTTPNotFound(text=text("fault.no_files"))
     try:
         content = await request.app[SLICES].picture(folder, asked_look(request))
     except NoSuchSlice as error:
         raise web.HTTPNotFound(text=str(error)) from None
     except WorkerFailed:
-        raise web.HTTPServiceUnavailable(text="This slice could not be drawn.") from None
+        raise web.HTTPServiceUnavailable(text=text("fault.slice_failed")) from None
     return web.Response(body=content, headers={hdrs.CONTENT_TYPE: "image/png"})
 
 
@@ -102,9 +102,9 @@ def asked_look(request: web.Request) -> Look:
             int(query.get("opacity", "40")) / 100,
         )
     except ValueError:
-        raise web.HTTPNotFound(text=NO_SLICE) from None
+        raise web.HTTPNotFound(text=text("intake.no_slice")) from None
     if look.window not in WINDOWS or look.marks not in MARKS or not 0 <= look.opacity <= 1:
-        raise web.HTTPNotFound(text=NO_SLICE)
+        raise web.HTTPNotFound(text=text("intake.no_slice"))
     return look
 
 
@@ -148,7 +148,7 @@ async def send_thumbnail(request: web.Request) -> web.StreamResponse:
     picture = await asyncio.to_thread(find_file, outbox, scan, ROLES["overlay.png"])
     small = await request.app[THUMBNAILS].of(scan.folder, picture) if picture else None
     if small is None:
-        raise web.HTTPNotFound(text="This scan has no picture.")
+        raise web.HTTPNotFound(text=text("fault.no_picture"))
     return web.Response(body=small, content_type=PNG)
 
 

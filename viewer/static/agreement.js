@@ -1,5 +1,7 @@
 // The chart of the agreement page: the Dice of each corrected mask over time, a colour and a shape a network.
 
+import { text } from "./sentences.js";
+
 const LIGHT = ["#0b5cad", "#a34700", "#1f6b3a", "#7a2a8c", "#5a6374"];
 const DARK = ["#7ab8f5", "#f5a96b", "#7fd09b", "#d8a3e6", "#a4acba"];
 const SHAPES = ["●", "■", "▲", "▼"]; // as drawn, so that no network goes by its colour alone
@@ -58,12 +60,12 @@ function draw(place) {
   const colours = isDark.matches ? DARK : LIGHT;
   const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint, width: 1 } };
   const series = networks.map((each, i) => ({
-    label: `${SHAPES[i % SHAPES.length]} Weights ${each.name}`,
+    label: `${SHAPES[i % SHAPES.length]} ${text("script_chart.weights", { name: each.name })}`,
     stroke: colours[i % colours.length],
     fill: colours[i % colours.length],
     paths: () => null,
     points: { show: drawShape(i % SHAPES.length, colours[i % colours.length]) },
-    value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)),
+    value: (_, value) => (value === null || value === undefined ? text("script_chart.no_value") : value.toFixed(2)),
   }));
   const data = columns(networks);
   const day = 86400;
@@ -74,8 +76,8 @@ function draw(place) {
       width: place.clientWidth,
       height: HEIGHT,
       scales: { x: { range }, y: { range: [0, 1] } },
-      axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(dayOf) }, { ...axis, label: "Dice", size: 50 }],
-      series: [{ label: "When", value: "{YYYY}-{MM}-{DD}" }, ...series],
+      axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(dayOf) }, { ...axis, label: text("script_chart.dice"), size: 50 }],
+      series: [{ label: text("script_chart.when"), value: "{YYYY}-{MM}-{DD}" }, ...series],
     },
     data,
     place,

@@ -1,5 +1,7 @@
 // The growth curve of a patient: drawn by uPlot from the rows of the table beside it.
 
+import { text } from "./sentences.js";
+
 const HEIGHT = 300; // pixels
 const DAY = 86400; // seconds
 const WHISKER = 5; // pixels, half the width of a range's ends
@@ -49,14 +51,14 @@ function options(place, points, events) {
       x: { range: [Math.min(...times) - margin, Math.max(...times) + margin] },
       y: { range: [0, top] },
     },
-    axes: [{ ...axis(), space: 90, values: (_, times) => times.map(dayWords) }, { ...axis(), label: "ml", size: 56 }],
+    axes: [{ ...axis(), space: 90, values: (_, times) => times.map(dayWords) }, { ...axis(), label: text("script_chart.ml"), size: 56 }],
     series: [{}, { stroke: color("--pico-primary"), width: 2, points: { show: true, size: 8, fill: color("--pico-primary") } }],
     hooks: { draw: [(plot) => drawRanges(plot, points), (plot) => drawEvents(plot, events)] },
   };
 }
 
 function dayWords(at) {
-  return new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  return new Date(at * 1000).toISOString().slice(0, 10);
 }
 
 function axis() {

@@ -1,10 +1,10 @@
-// Two scans that scroll together: by place where they were brought into line, else by share.
+// Two scans that scroll together: by place where they are registered, else by relative slice.
 
-const NEEDS_WEBGL = "Linked by their share of the slices: aligning the pictures needs WebGL2.";
+import { text } from "./sentences.js";
 
 // What to say of two scans that are linked. words: how the server calls it.
 export function linkWords(later, earlier, matrix, words) {
-  return matrix && !(later.scene.place && earlier.scene.place) ? NEEDS_WEBGL : words;
+  return matrix && !(later.scene.place && earlier.scene.place) ? text("script_canvas.needs_webgl") : words;
 }
 
 // later, earlier: { figure, scene }; matrix: RAS mm of the later scan to those of the earlier.

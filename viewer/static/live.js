@@ -1,5 +1,7 @@
 // Keeps a page live: listens to /live and tells the page by the event gliowatch:changed on its body.
 
+import { text } from "./sentences.js";
+
 const SILENCE = 25000; // milliseconds without a word after which the line is taken for lost
 const AGAIN = 5000; // milliseconds until the next try after a refusal
 const word = document.getElementById("live");
@@ -7,8 +9,8 @@ let source = null;
 let heard = 0;
 let timer = 0;
 
-function say(text) {
-  if (word.textContent !== text) word.textContent = text;
+function say(words) {
+  if (word.textContent !== words) word.textContent = words;
 }
 
 function changed() {
@@ -31,13 +33,13 @@ function open() {
   source.addEventListener("alive", () => { heard = Date.now(); });
   source.addEventListener("crowded", () => {
     close();
-    say("Not live: too many windows are open. Reload to see what is new.");
+    say(text("script_live.crowded"));
   });
   source.addEventListener("error", lost);
 }
 
 function lost() {
-  say("Not live: trying again");
+  say(text("script_live.lost"));
   if (source?.readyState === EventSource.CLOSED) { // refused; a lost line the browser tries itself
     close();
     timer = setTimeout(open, AGAIN);
@@ -46,7 +48,7 @@ function lost() {
 
 function watch() {
   if (source && Date.now() - heard > SILENCE) {
-    say("Not live: trying again");
+    say(text("script_live.lost"));
     open();
   }
 }

@@ -1,6 +1,7 @@
 // The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
 
 import { link, linkWords } from "./link.js";
+import { text } from "./sentences.js";
 import { Tools } from "./tools.js";
 import { openView } from "./view.js";
 
@@ -27,7 +28,7 @@ function letJump(row, scene) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = cell.textContent;
-  button.setAttribute("aria-label", `Show slice ${cell.textContent}`);
+  button.setAttribute("aria-label", text("script_canvas.show_slice", { slice: cell.textContent }));
   cell.replaceChildren(button);
   row.addEventListener("click", () => {
     if (centre && scene.place) scene.goTo(centre, slice);

@@ -1,5 +1,7 @@
 // A scan as pictures that the server draws slice by slice, for a browser without WebGL2.
 
+import { text } from "./sentences.js";
+
 const WAIT = 60; // ms: who scrolls on does not want the slices in between
 
 export class Slices {
@@ -12,7 +14,7 @@ export class Slices {
     this.look = { marks: "outline", opacity: 40, window: 1 };
     this.onmove = () => {};
     this.onmeasure = () => {};
-    picture.addEventListener("error", () => { picture.alt = "This slice could not be drawn."; });
+    picture.addEventListener("error", () => { picture.alt = text("script_canvas.slice_failed"); });
     this.draw();
   }
 
@@ -31,7 +33,7 @@ export class Slices {
     const look = new URLSearchParams(this.look);
     const address = `${this.view.base}/slices/${this.slice + 1}.png${this.view.revision}&${look}`;
     this.picture.src = address;
-    this.picture.alt = `Slice ${this.slice + 1} of ${this.count}`;
+    this.picture.alt = text("script_canvas.slice", { slice: this.slice + 1, count: this.count });
   }
 
   marks(kind, opacity) {
@@ -45,13 +47,13 @@ export class Slices {
   }
 
   planes(wanted) {
-    return wanted ? "Three planes need WebGL2; a picture of them is below." : "";
+    return wanted ? text("script_canvas.planes_need_webgl") : "";
   }
 
   measure(wanted) {
     if (!wanted) return "";
     return this.view.unit
-      ? "Measuring needs WebGL2, which this browser does not offer."
-      : "This picture has no scale: lengths in mm are not known.";
+      ? text("script_canvas.measure_needs_webgl")
+      : text("script_canvas.no_scale");
   }
 }

@@ -1,5 +1,6 @@
 // The buttons over one or two scans, and the keys that do the same.
 
+import { text } from "./sentences.js";
 import { step } from "./view.js";
 
 const MARKS = ["outline", "fill", "none"];
@@ -38,7 +39,7 @@ export class Tools {
   }
 
   tellLength(length, unit) {
-    if (length > 0.05) this.tell(`Length of the line: ${length.toFixed(1)} ${unit}`);
+    if (length > 0.05) this.tell(text("script_canvas.length", { length: length.toFixed(1), unit }));
   }
 
   applyMarks() {

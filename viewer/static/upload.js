@@ -1,5 +1,6 @@
 // The upload page: takes what is dropped or chosen, shows it on its way, then what was understood.
 
+import { text } from "./sentences.js";
 import { chosen, dropped } from "./upload_files.js";
 import { Row } from "./upload_row.js";
 import { Sending, sentenceOf } from "./upload_sending.js";
@@ -31,7 +32,7 @@ document.addEventListener("drop", async (event) => {
   try {
     add(await dropped(event.dataTransfer));
   } catch {
-    trouble("The browser could not read what was dropped.");
+    trouble(text("script_upload.unreadable_drop"));
   }
 });
 window.addEventListener("beforeunload", (event) => {
@@ -41,10 +42,10 @@ window.addEventListener("beforeunload", (event) => {
 function add(items) {
   trouble("");
   const some = items.filter((item) => item.files.length > 0);
-  if (some.length === 0) return trouble("There is no file in it.");
+  if (some.length === 0) return trouble(text("script_upload.no_file"));
   const size = [...rows.keys(), ...some].flatMap((item) => (item.leftOut ? [] : item.files))
     .reduce((sum, each) => sum + each.file.size, 0);
-  if (size > limit) return trouble("That is more than one upload may hold; nothing of it was taken.");
+  if (size > limit) return trouble(text("script_upload.too_large"));
   byId("received").hidden = false;
   byId("understood").replaceChildren();
   for (const item of some) {
@@ -87,11 +88,11 @@ async function finished() {
 async function look(place) {
   const query = patient === "unassigned" ? "" : `?patient=${encodeURIComponent(patient)}`;
   const answer = await fetch(`${place}/look${query}`, { method: "POST", headers });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(sentenceOf(text));
+  const html = await answer.text();
+  if (!answer.ok) throw new Error(sentenceOf(html));
   if (sending.busy) return;
   const target = byId("understood");
-  target.innerHTML = text;
+  target.innerHTML = html;
   window.htmx.process(target);
   byId("understood-title").focus();
 }

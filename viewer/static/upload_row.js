@@ -1,5 +1,7 @@
 // One row of the list of files: its name, how far it is, and what can be done where it broke off.
 
+import { text } from "./sentences.js";
+
 export class Row {
   constructor(item, retry, leaveOut) {
     this.element = document.createElement("li");
@@ -7,8 +9,8 @@ export class Row {
     this.bar.max = Math.max(1, item.size || total(item));
     this.bar.setAttribute("aria-label", item.label);
     this.state = span("state-words");
-    this.again = button("Try again", retry);
-    this.out = button("Leave out", leaveOut);
+    this.again = button(text("script_upload.try_again"), retry);
+    this.out = button(text("script_upload.leave_out"), leaveOut);
     const name = span("name");
     name.textContent = item.label;
     const acts = span("acts");
@@ -21,12 +23,12 @@ export class Row {
     const count = item.files.length;
     this.bar.value = item.sent;
     this.again.hidden = this.out.hidden = item.failed.length === 0;
-    const files = count === 1 ? "" : `${item.done} of ${count} files, `;
     const percent = Math.floor((100 * item.sent) / this.bar.max);
-    if (item.leftOut) this.state.textContent = "Left out";
+    if (item.leftOut) this.state.textContent = text("script_upload.left_out");
     else if (item.failed.length > 0) this.state.textContent = item.fault;
-    else if (item.done === count) this.state.textContent = count === 1 ? "Arrived" : `${count} files arrived`;
-    else this.state.textContent = `${files}${percent} %`;
+    else if (item.done === count) this.state.textContent = text("script_upload.arrived", { count });
+    else if (count === 1) this.state.textContent = text("script_upload.progress", { percent });
+    else this.state.textContent = text("script_upload.progress_files", { done: item.done, count, percent });
   }
 }
 

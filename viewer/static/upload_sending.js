@@ -1,7 +1,9 @@
 // Sends files of an upload two at a time, each with its progress; what breaks can be tried again.
 
+import { text } from "./sentences.js";
+
 const AT_ONCE = 2;
-const BROKEN = "The connection broke.";
+const broken = () => text("script_upload.broken");
 
 export class Sending {
   // address: gives the upload's address, made when it is first needed; changed: an item moved on;
@@ -45,7 +47,7 @@ export class Sending {
     while (this.open.size < AT_ONCE && this.waiting.length > 0) {
       const each = this.waiting.shift();
       this.open.set(each, { abort() {} });
-      this.send(each).catch((error) => this.fail(each, error.message || BROKEN)).finally(() => {
+      this.send(each).catch((error) => this.fail(each, error.message || broken())).finally(() => {
         this.open.delete(each);
         this.changed(each.item);
         this.pump();
@@ -81,7 +83,7 @@ export class Sending {
       return;
     }
     each.item.sent -= before;
-    throw new Error(request.status ? sentenceOf(request.responseText) : BROKEN);
+    throw new Error(request.status ? sentenceOf(request.responseText) : broken());
   }
 
   fail(each, fault) {
@@ -93,7 +95,7 @@ export class Sending {
 // The sentence of a page that tells of a fault.
 export function sentenceOf(html) {
   const page = new DOMParser().parseFromString(html, "text/html");
-  return page.querySelector("main p")?.textContent.trim() || BROKEN;
+  return page.querySelector("main p")?.textContent.trim() || broken();
 }
 
 function total(files) {

@@ -1,5 +1,6 @@
 // One scan on a page: its canvas, or pictures where that cannot be, with slider and wheel.
 
+import { text } from "./sentences.js";
 import { Slices } from "./slices.js";
 import { Volume, fetchFiles } from "./volume.js";
 
@@ -65,8 +66,8 @@ function joinSlider(figure, scene) {
   const { areas } = JSON.parse(figure.dataset.view);
   const tell = () => {
     slider.value = scene.slice + 1;
-    const mark = areas[scene.slice] ? ", tumor" : "";
-    where.textContent = `Slice ${scene.slice + 1} of ${scene.count}${mark}`;
+    const key = areas[scene.slice] ? "script_canvas.slice_tumor" : "script_canvas.slice";
+    where.textContent = text(key, { slice: scene.slice + 1, count: scene.count });
     slider.setAttribute("aria-valuetext", where.textContent);
     figure.dispatchEvent(new Event("moved"));
   };

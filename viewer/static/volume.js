@@ -1,6 +1,7 @@
 // A scan in a canvas, drawn by NiiVue from the files that were judged, on the mask's own grid.
 
 import { COLORMAP, COLORS, SHADER } from "./outline.js";
+import { text } from "./sentences.js";
 import { brightnessOf, windowOf } from "./windows.js";
 
 const OUTLINE_PIXELS = 2;
@@ -138,7 +139,7 @@ export class Volume {
     this.measuring = wanted;
     this.glass.opts.dragModePrimary = wanted ? this.glass.dragModes.measurement : 8; // its crosshair
     if (!wanted) this.glass.clearMeasurements();
-    return wanted ? "Draw a line with the mouse on the picture." : "";
+    return wanted ? text("script_canvas.draw_line") : "";
   }
 }
 

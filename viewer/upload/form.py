@@ -8,6 +8,8 @@ from aiohttp import web
 
 from daemon.drops import UNASSIGNED, folder_name
 from daemon.index.people.patients import Patient, find_patient, list_patients, patients_by_id
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import TIMES, moment_words
 from viewer.sessions import RECORDS, SESSION
 from viewer.upload.staging import Upload
 
@@ -15,30 +17,32 @@ if TYPE_CHECKING:
     from daemon.intake.upload_preview import Understood
     from model.reading.dicom.patient_tags import Identity
     from model.reading.preview import Glance
+    from model.volume import SeriesSeen
 
 
 MOST_SERIES = 12  # lines for one study
-NO_SCALE = "No scale: millimetres and volume not available"
-NO_UNIT = "the file does not say its unit of length: millimetres would only be assumed"
 
 
 def scan_words(scan: "Understood") -> str:
     """What a scan is, or that it cannot be read."""
     glance = scan.glance
     if glance is None:
-        return f"Not readable: {scan.fault}"
+        return text("upload.unreadable", fault=scan.fault)
     match glance.kind:
         case "image":
-            return f"Picture, {glance.shape[0]} x {glance.shape[1]} pixels. {NO_SCALE}."
+            columns, rows, _ = glance.shape
+            return text("upload.picture_words", columns=columns, rows=rows)
         case "nifti":
-            return f"NIfTI volume, {_times(*glance.shape)}; {_voxel(glance)}."
+            shape = TIMES.join(str(number) for number in glance.shape)
+            return text("upload.nifti_words", shape=shape, voxel=_voxel(glance))
         case _:
-            return f"{_dicom(glance)}."
+            return text("upload.dicom_words", about=_dicom(glance))
 
 
 def fault_words(scan: "Understood") -> str:
     """Why it would be taken, but not judged; '' where nothing speaks against it."""
-    return scan.glance.unfit if scan.glance else ""
+    unfit = scan.glance.unfit if scan.glance else ""
+    return text("upload.unfit", reason=unfit) if unfit else ""
 
 
 def series_lines(scan: "Understood") -> tuple[str, ...]:
@@ -46,48 +50,50 @@ def series_lines(scan: "Understood") -> tuple[str, ...]:
     series = scan.glance.series if scan.glance else ()
     if len(series) < 2:
         return ()
-    lines = [
-        f"{each.description or '(no description)'}, {_slices(each.slices)}: "
-        + ("this one is taken." if each.chosen else f"not taken. {each.reason}")
-        for each in sorted(series, key=lambda each: not each.chosen)
-    ]
+    lines = [_series_line(each) for each in sorted(series, key=lambda each: not each.chosen)]
     more = len(lines) - MOST_SERIES
-    return (*lines[:MOST_SERIES], *([f"{more} more series, not taken."] if more > 0 else []))
+    rest = [text("upload.series_more", count=more)] if more > 0 else []
+    return (*lines[:MOST_SERIES], *rest)
+
+
+def _series_line(each: "SeriesSeen") -> str:
+    description = each.description or text("scan.no_description")
+    key = "upload.series_used" if each.chosen else "upload.series_not_used"
+    return text(key, description=description, slices=_slices(each.slices), reason=each.reason)
 
 
 def series_title(scan: "Understood") -> str:
     """How many series a study has, and the one that is taken."""
     series = scan.glance.series if scan.glance else ()
-    taken = [each.description or "(no description)" for each in series if each.chosen]
-    return f"{len(series)} series in this study; taken: {taken[0] if taken else 'none'}"
+    taken = [each.description or text("scan.no_description") for each in series if each.chosen]
+    used = taken[0] if taken else text("upload.series_none")
+    return text("upload.series_title", count=len(series), used=used)
 
 
 def _dicom(glance: "Glance") -> str:
     columns, rows, slices = glance.shape
     kind = [glance.modality or "DICOM", *(["FLAIR"] if glance.says_flair else [])]
     spacing = glance.spacing_mm
-    gap = [f"{spacing[2]:.3g} mm apart"] if spacing and slices > 1 else []
-    pixel = f" of {spacing[0]:.3g} mm" if spacing else ""
-    when = [f"acquired {glance.acquired_at.replace('T', ' ')}"] if glance.acquired_at else []
-    parts = [*kind, _slices(slices), *gap, f"{columns} x {rows} pixels{pixel}", *when]
+    gap = [text("upload.apart", mm=spacing[2])] if spacing and slices > 1 else []
+    key = "upload.pixels_of" if spacing else "upload.pixels"
+    pixels = text(key, columns=columns, rows=rows, mm=spacing[0] if spacing else None)
+    at = glance.acquired_at
+    when = [text("upload.acquired", when=moment_words(at))] if at else []
+    parts = [*kind, _slices(slices), *gap, pixels, *when]
     return ", ".join(parts)
 
 
 def _voxel(glance: "Glance") -> str:
     if glance.spacing_mm is None:
-        return NO_UNIT
+        return text("upload.no_unit")
     sides = {f"{mm:.3g}" for mm in glance.spacing_mm}
     if len(sides) == 1:
-        return f"{sides.pop()} mm"
-    return f"{' x '.join(f'{mm:.3g}' for mm in glance.spacing_mm)} mm"
-
-
-def _times(*numbers: int) -> str:
-    return " x ".join(str(number) for number in numbers)
+        return text("upload.mm", mm=sides.pop())
+    return text("upload.mm", mm=TIMES.join(f"{mm:.3g}" for mm in glance.spacing_mm))
 
 
 def _slices(count: int) -> str:
-    return "1 slice" if count == 1 else f"{count} slices"
+    return text("upload.slices", count=count)
 
 
 MOST_PATIENTS = 500
@@ -179,16 +185,18 @@ def doubts(named: list["Identity"], patient: Patient | None, choice: str) -> lis
     """What speaks against this patient, in sentences."""
     if len(named) > 1:
         ids = ", ".join(each.patient_id for each in named[:5])
-        return [f"These files name {len(named)} patients: {ids}. One upload is for one patient."]
+        return [text("upload.several_patients", count=len(named), ids=ids)]
     if not named or choice in (NEW, UNASSIGNED) or patient is None:
         return []
     told, found = named[0], []
     if folder_name(told.patient_id) != patient.patient_id:
-        found.append(f"The DICOM header says ID {told.patient_id}, not {patient.patient_id}.")
+        known = {"told": told.patient_id, "known": patient.patient_id}
+        found.append(text("upload.other_id", **known))
     if told.name and patient.name and not _alike(told.name, patient.name):
-        found.append(f"The DICOM header says {told.name}, not {patient.name}.")
+        found.append(text("upload.other_name", told=told.name, known=patient.name))
     if told.birth_date and patient.birth_date and told.birth_date != patient.birth_date:
-        found.append(f"The DICOM header says born {told.birth_date}, not {patient.birth_date}.")
+        born = {"told": told.birth_date, "known": patient.birth_date}
+        found.append(text("upload.other_birth_date", **born))
     return found
 
 
@@ -201,19 +209,19 @@ def lines_of(scans: tuple["Understood", ...], send: set[str] | None) -> list[Sca
         wants_scale = glance is not None and glance.spacing_mm is None
         lines.append(
             ScanLine(
-                scan.key,
-                scan.group,
-                scan.group not in seen,
-                scan.label,
-                scan_words(scan),
-                glance is not None,
-                fault_words(scan),
-                series_title(scan),
-                series_lines(scan),
-                glance is not None if send is None else scan.group in send,
-                glance is not None and glance.acquired_at is None,
-                wants_scale,
-                glance is not None and glance.kind == "image",
+                key=scan.key,
+                group=scan.group,
+                is_first=scan.group not in seen,
+                label=scan.label,
+                words=scan_words(scan),
+                readable=glance is not None,
+                fault=fault_words(scan),
+                series_title=series_title(scan),
+                series=series_lines(scan),
+                sent=glance is not None if send is None else scan.group in send,
+                wants_date=glance is not None and glance.acquired_at is None,
+                wants_spacing=wants_scale,
+                is_picture=glance is not None and glance.kind == "image",
             )
         )
         seen.add(scan.group)

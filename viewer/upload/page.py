@@ -13,11 +13,11 @@ from daemon.drops import UNASSIGNED, State, readable
 from daemon.index.inventory import SentDrop, drops_of_upload
 from daemon.index.people.patients import Patient, find_patient
 from daemon.intake.uploads import NotHeld
-from daemon.outputs.wording import FINDING_WORDS
+from daemon.outputs.catalogue import text
 from viewer.health import stopped_sentence
 from viewer.lookups import known_patients
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
-from viewer.templating import CSRF_HEADER, STATES, check_csrf, render
+from viewer.templating import CSRF_HEADER, FINDINGS, STATES, check_csrf, render
 from viewer.upload.form import choices, form_of
 from viewer.upload.staging import (
     DESK,
@@ -29,8 +29,6 @@ from viewer.upload.staging import (
 )
 from viewer.uploads_streaming import receive, receive_file
 
-NO_FILE = "No file was chosen."
-
 
 async def show_upload(request: web.Request) -> web.StreamResponse:
     """`GET /upload`: the page; `?patient=` chooses a patient beforehand."""
@@ -41,7 +39,7 @@ async def take_upload(request: web.Request) -> web.StreamResponse:
     """`POST /upload`: write the files into the inbox as one drop."""
     count = await place_upload(request)
     if count == 0:
-        return await _page(request, {"plain_wrong": NO_FILE}, 400)
+        return await _page(request, {"plain_wrong": text("upload.no_file")}, 400)
     raise web.HTTPSeeOther(f"/?received={count}")
 
 
@@ -57,7 +55,7 @@ async def place_upload(request: web.Request) -> int:
             return UNASSIGNED
         patient = await find_patient(request.app[RECORDS], choice)
         if patient is None:
-            raise web.HTTPBadRequest(text="There is no such patient.")
+            raise web.HTTPBadRequest(text=text("fault.no_patient"))
         return patient.patient_id
 
     return await receive(request, desk.hold, desk.meter(), folder_of)
@@ -71,7 +69,7 @@ async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
 async def _page(request: web.Request, more: dict[str, Any], status: int) -> web.Response:
     chosen = request.query.get("patient", UNASSIGNED)
     values = {
-        "title": "Upload",
+        "title": text("upload.title"),
         "section": "upload",
         "patients": await choices(request, chosen),
         "unassigned": UNASSIGNED,
@@ -81,10 +79,6 @@ async def _page(request: web.Request, more: dict[str, Any], status: int) -> web.
         **more,
     }
     return render(request, "upload.html", values, status)
-
-
-RESTING = "Resting until it is complete"
-NOT_SEEN = "Arrived, not seen yet"
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ async def sent_lines(request: web.Request) -> dict[str, Any]:
 async def _lines(request: web.Request, sent: Sent, patient: Patient) -> list[SentLine]:
     drops = await drops_of_upload(request.app[INDEX], sent.patient_id, sent.folder)
     if not drops:
-        return [SentLine(patient, _count(sent.files), State.WAITING, NOT_SEEN)]
+        return [SentLine(patient, _count(sent.files), State.WAITING, text("upload.not_seen"))]
     return [_line(patient, drop) for drop in drops]
 
 
@@ -127,13 +121,21 @@ def _line(patient: Patient, drop: SentDrop) -> SentLine:
     is_one = drop.files == 1 and b"/" in drop.unit
     label = readable(os.path.basename(drop.unit.split(b"\0")[0])) if is_one else _count(drop.files)
     resting = drop.state is State.WAITING and not drop.rested
-    words = RESTING if resting else STATES[drop.state]
-    finding = FINDING_WORDS.get(drop.finding, "")
-    return SentLine(patient, label, drop.state, words, drop.reason, drop.scan_id, finding)
+    words = text("upload.resting") if resting else STATES[drop.state]
+    finding = FINDINGS.get(drop.finding, "")
+    return SentLine(
+        patient=patient,
+        label=label,
+        state=drop.state,
+        words=words,
+        reason=drop.reason,
+        scan_id=drop.scan_id,
+        finding=finding,
+    )
 
 
 def _count(files: int) -> str:
-    return "1 file" if files == 1 else f"{files} files"
+    return text("upload.files", count=files)
 
 
 NAME_HEADER = "X-File-Path"  # percent-encoded: names of files stand in no address
@@ -157,7 +159,7 @@ async def take(request: web.Request) -> web.StreamResponse:
     upload = asked_upload(request)
     name = request.headers.get(NAME_HEADER, "")
     if not name or len(name) > LONGEST_NAME:
-        raise web.HTTPBadRequest(text="The name of this file is missing or too long.")
+        raise web.HTTPBadRequest(text=text("upload.bad_name"))
     upload.meter.announce(request.content_length)
     await refuse_when_full(request)
     if upload.held.count >= MOST_FILES:

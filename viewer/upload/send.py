@@ -22,6 +22,7 @@ from daemon.index.people.patients import (
     patients_by_id,
 )
 from daemon.intake.uploads import NotHeld
+from daemon.outputs.catalogue import text
 from daemon.records.overrides import WrongDate, WrongSpacing, checked_day, note_date, spacing_of
 from model.errors import GliowatchError
 from model.rules import Spacing
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 
 LONGEST_ID = 200  # characters
-THERE_ALREADY = "There is a patient with this ID already, chosen now: please look, then send."
 
 
 class NotToBeSent(GliowatchError):
@@ -48,7 +48,7 @@ class KnownPatient(GliowatchError):
     """The new patient is not new. patient_key: who it is."""
 
     def __init__(self, patient_key: str) -> None:
-        super().__init__(THERE_ALREADY)
+        super().__init__(text("upload.known_patient"))
         self.patient_key = patient_key
 
 
@@ -98,7 +98,7 @@ async def _send(
 ) -> None:
     scans = [scan for scan in upload.scans if scan.group in chosen]
     if not scans:
-        raise NotToBeSent("Please choose at least one scan.")
+        raise NotToBeSent(text("upload.choose_scan"))
     told = [_told(scan, form) for scan in scans if scan.glance is not None]
     who = signer(request)
     patient = await _patient(request, form)
@@ -151,7 +151,7 @@ async def _patient(request: web.Request, form: MultiMapping[Any]) -> Patient:
         return (await patients_by_id(records, [UNASSIGNED]))[UNASSIGNED]
     patient = await find_patient(records, choice)
     if patient is None:
-        raise NotToBeSent("Please choose a patient.")
+        raise NotToBeSent(text("upload.choose_patient"))
     return patient
 
 
@@ -159,7 +159,7 @@ async def _made(request: web.Request, form: dict[str, str]) -> Patient:
     typed_id, values = form.get("patient_id", "").strip(), entered(form)
     wrong = faults(values, date.today())
     if not 0 < len(typed_id) <= LONGEST_ID or folder_name(typed_id) == UNASSIGNED:
-        raise NotToBeSent("Please give the new patient an ID that can be used.")
+        raise NotToBeSent(text("upload.usable_id"))
     if wrong:
         raise NotToBeSent(wrong[0])
     records, folder = request.app[RECORDS], folder_name(typed_id)

@@ -12,6 +12,7 @@ from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
 from daemon.intake.uploads import Held, NotHeld, clear_held, hold
 from daemon.operations.status import has_room
+from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance, Settings
 from viewer.live_updates import in_background
@@ -29,8 +30,6 @@ MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
 MOST_SENT = 20  # uploads that a person sees the state of
-FULL = "The disk of the inbox is too full for this: please tell the administrator."
-GONE = "This upload is not there any more: please choose the files again."
 
 
 @dataclass
@@ -94,7 +93,7 @@ class Desk:
         """The upload of this name, which its own session alone may ask for; or HTTPNotFound."""
         upload = self.uploads.get(name)
         if upload is None or not secrets.compare_digest(upload.session, session):
-            raise web.HTTPNotFound(text=GONE)
+            raise web.HTTPNotFound(text=text("upload_fault.gone"))
         return upload
 
     async def look(self, upload: Upload) -> tuple["Understood", ...]:
@@ -148,9 +147,7 @@ async def keep_desk(app: web.Application) -> AsyncIterator[None]:
 async def refuse_without_inbox(app: web.Application) -> None:
     """HTTPServiceUnavailable where the inbox is not the folder that the index knows."""
     if await is_away(app[SETTINGS].daemon.inbox, app[INDEX]):
-        raise web.HTTPServiceUnavailable(
-            text="The inbox folder is not there: please tell the administrator."
-        )
+        raise web.HTTPServiceUnavailable(text=text("upload.no_inbox"))
 
 
 async def refuse_when_full(request: web.Request) -> None:
@@ -158,7 +155,7 @@ async def refuse_when_full(request: web.Request) -> None:
     daemon = request.app[SETTINGS].daemon
     needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
     if not await asyncio.to_thread(has_room, daemon.inbox, needed):
-        raise web.HTTPInsufficientStorage(text=FULL)
+        raise web.HTTPInsufficientStorage(text=text("upload.disk_full"))
 
 
 async def _sweep(desk: Desk) -> None:

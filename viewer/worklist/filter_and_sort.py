@@ -15,10 +15,11 @@ from aiohttp import web
 from daemon.index.people.patient_search import find_patients
 from daemon.index.worklist_pages import OPEN, ORDERS, USUAL, Asked, Filters
 from daemon.index.worklist_rows import begins_accession
+from daemon.outputs.catalogue import text
 from viewer.lookups import recall
 from viewer.sessions import JOINED, SESSION, SETTINGS
-from viewer.templating import night_since, start_of, stored
-from viewer.worklist.rows import ARRIVED, FINDINGS, FLAGS, SIDES, STATES
+from viewer.templating import FINDINGS, night_since, start_of, stored
+from viewer.worklist.rows import ARRIVED, FLAGS, SIDES, STATES
 
 MOST_KEPT = 500  # addresses
 NUMBER = re.compile(r"[0-9]{1,15}")
@@ -93,23 +94,23 @@ def read_address(request: web.Request) -> Address:
     address = Address(**{name: request.query.get(name, "") for name in names})
     for name, choices in CHOICES.items():
         if getattr(address, name) and getattr(address, name) not in choices:
-            raise web.HTTPNotFound(text="There is no such list.")
+            raise web.HTTPNotFound(text=text("fault.no_list"))
     for place in (address.after, address.before):
         if place and not NUMBER.fullmatch(place):
-            raise web.HTTPNotFound(text="There is no such page of the list.")
+            raise web.HTTPNotFound(text=text("fault.no_list_page"))
     if not (_is_day(address.first) and _is_day(address.last)):
-        raise web.HTTPNotFound(text="There is no such day.")
+        raise web.HTTPNotFound(text=text("fault.no_day"))
     return address
 
 
 async def asked_of(request: web.Request, address: Address) -> Asked | None:
     """What to ask the index; None if its search is not known any more."""
-    text = recall(request[SESSION], address.q) if address.q else ""
-    if text is None:
+    typed = recall(request[SESSION], address.q) if address.q else ""
+    if typed is None:
         return None
     place = address.before or address.after
     return Asked(
-        await _filters(request, address, text),
+        await _filters(request, address, typed),
         address.order,
         address.dir == "asc",
         int(place) if place else None,
@@ -117,18 +118,18 @@ async def asked_of(request: web.Request, address: Address) -> Asked | None:
     )
 
 
-async def _filters(request: web.Request, address: Address, text: str) -> Filters:
+async def _filters(request: web.Request, address: Address, typed: str) -> Filters:
     since, until = arrival(request, address)
     return Filters(
-        STATES_OF.get(address.state, ()),
-        address.finding,
-        address.flag,
-        address.side,
-        bool(address.unreviewed),
-        since,
-        until,
-        await find_patients(request.app[JOINED], text) if text else None,
-        text if text and await begins_accession(request.app[JOINED], text) else "",
+        states=STATES_OF.get(address.state, ()),
+        finding=address.finding,
+        flag=address.flag,
+        side=address.side,
+        is_unreviewed=bool(address.unreviewed),
+        arrived_since=since,
+        arrived_until=until,
+        patients=await find_patients(request.app[JOINED], typed) if typed else None,
+        accession=typed if typed and await begins_accession(request.app[JOINED], typed) else "",
     )
 
 
@@ -146,11 +147,11 @@ def arrival(request: web.Request, address: Address) -> tuple[str, str]:
     return since, stored(start_of(after)) if after else ""
 
 
-def _is_day(text: str) -> bool:
+def _is_day(typed: str) -> bool:
     """Whether it is '' or a day that the calendar of the machine can hold."""
-    if not text:
+    if not typed:
         return True
     try:
-        return 1970 <= date.fromisoformat(text).year <= 9998
+        return 1970 <= date.fromisoformat(typed).year <= 9998
     except ValueError:
         return False

@@ -11,20 +11,16 @@ from aiohttp import web
 from daemon.index.people.patient_search import MOST_FOUND
 from daemon.index.worklist_pages import OPEN, Asked, Filters, count_changed, page_of
 from daemon.index.worklist_rows import Situation, catch_up, row_of_scan, situation_of, worklist_rows
+from daemon.outputs.catalogue import text
+from daemon.outputs.wording import SIDES as REPORTED
+from daemon.outputs.wording import moment_words
 from viewer.health import longest_silence
 from viewer.live_updates import LIVE, SHARED
-from viewer.lookups import GONE, recall
+from viewer.lookups import recall
 from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
-from viewer.templating import local_words, night_since, night_words, render, stored
+from viewer.templating import FINDINGS, night_since, night_words, render, stored
 from viewer.worklist.filter_and_sort import NUMBER, Address, arrival, asked_of, read_address
-from viewer.worklist.rows import FINDINGS, FLAGS, SIDES, html_of, known_rows
-
-DAEMON_STOPPED = (
-    "gliowatch does not look through the inbox at the moment: nothing new is judged."
-    " Please tell the administrator."
-)
-PAUSED = "The queue is paused: what waits begins when it is resumed."
-DISK_LOW = "The disk is nearly full: what waits begins when there is room."
+from viewer.worklist.rows import FLAGS, SIDES, STATES, html_of, known_rows
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
@@ -40,7 +36,7 @@ async def standing(request: web.Request) -> dict[str, Any]:
         found = await situation_of(joined, stored(since))
     return {
         "night": night_words(since, now),
-        "night_since": local_words(stored(since)),
+        "night_since": moment_words(stored(since)),
         "numbers": _numbers(found.arrived),
         "received": sum(found.arrived.values()),
         "obstacles": list(_obstacles(request, found)),
@@ -54,40 +50,36 @@ def _numbers(arrived: dict[str, int]) -> list[tuple[str, str, int]]:
     duplicates = arrived.get("duplicate", 0)
     to_review = arrived.get("review", 0)
     numbers = [
-        ("received", "", sum(arrived.values()) - duplicates),
-        ("done", "done", arrived.get("done", 0)),
-        ("needs review" if to_review == 1 else "need review", "review", to_review),
-        ("failed", "failed", arrived.get("failed", 0)),
-        ("waiting or running", "open", sum(arrived.get(state, 0) for state in OPEN)),
+        (text("worklist.number_received"), "", sum(arrived.values()) - duplicates),
+        (text("worklist.number_done"), "done", arrived.get("done", 0)),
+        (text("worklist.number_review", count=to_review), "review", to_review),
+        (text("worklist.number_failed"), "failed", arrived.get("failed", 0)),
+        (text("worklist.number_open"), "open", sum(arrived.get(state, 0) for state in OPEN)),
     ]
-    return [*numbers, ("duplicates", "duplicate", duplicates)] if duplicates else numbers
+    if duplicates:
+        duplicate = text("worklist.number_duplicates", count=duplicates)
+        numbers.append((duplicate, "duplicate", duplicates))
+    return numbers
 
 
 def _obstacles(request: web.Request, found: Situation) -> Iterator[str]:
     looked_at, longest = found.looked_at, longest_silence(request.app)
     if looked_at is None or time.time() - looked_at > longest:
-        yield DAEMON_STOPPED
+        yield text("worklist.daemon_stopped")
     if found.is_paused:
-        yield PAUSED
+        yield text("worklist.paused")
     if found.is_disk_low:
-        yield DISK_LOW
+        yield text("worklist.disk_low")
 
 
 PAGE = 50
 MOST_NEWS = 100
+FILTERED = ("failed", "review", "done", "duplicate")  # states that the list can be narrowed to
 COLUMNS = {
-    "patient": "Patient",
-    "date": "Scan date",
-    "state": "State",
-    "finding": "Finding",
-    "volume": "Volume",
-    "side": "Side, lobe",
-    "change": "Change",
-    "flags": "Flags",
-    "reviewer": "Review",
+    **{name: f"worklist.{name}" for name in ("patient", "date", "state", "finding", "volume")},
+    **{"side": "worklist.side", "change": "worklist.change", "flags": "worklist.flags_column"},
+    "reviewer": "worklist.review",
 }
-ALL_REVIEWED = "There is no other scan here that nobody has reviewed."
-TOO_MANY = f"More than {MOST_FOUND} patients match, and not all are shown; please type more."
 
 
 async def show_worklist(request: web.Request) -> web.StreamResponse:
@@ -99,14 +91,15 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     asked = await asked_of(request, address)
     page = await page_at(request, address, asked)
     values = {
-        "title": "Worklist",
+        "title": text("worklist.title"),
         "section": "worklist",
         "address": address,
         "here": address.link(after=address.after, before=address.before),
-        "columns": COLUMNS.items(),
-        "sorted_by": COLUMNS.get(address.sort, "arrival").lower(),
+        "columns": [(name, text(key)) for name, key in COLUMNS.items()],
+        "sorted_by": text(COLUMNS.get(address.sort, "worklist.arrival")).lower(),
+        "states": [(each, STATES[each]) for each in FILTERED],
         "findings": FINDINGS,
-        "sides": SIDES,
+        "sides": {name: REPORTED[name] for name in SIDES},
         "flags": FLAGS,
         "search": recall(request[SESSION], address.q) or "",
         "is_gone": asked is None,
@@ -122,14 +115,14 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
 
 async def show_rows(request: web.Request) -> web.StreamResponse:
     """`/worklist/rows?ids=…&since=…`: the rows of an open page as they are now, and what is new."""
-    turn, text = request.app[LIVE].turn, recall(request[SESSION], request.query.get("q", ""))
+    turn, typed = request.app[LIVE].turn, recall(request[SESSION], request.query.get("q", ""))
     if turn is None:
         return await _rows_now(request)
 
     async def make() -> str:
         return (await _rows_now(request)).text or ""
 
-    key = (request.query_string, text)  # nothing else of a session is in it
+    key = (request.query_string, typed)  # nothing else of a session is in it
     shared = await request.app[SHARED].get(turn, key, make)
     return web.Response(text=shared, content_type="text/html")
 
@@ -139,7 +132,7 @@ async def _rows_now(request: web.Request) -> web.Response:
     since = request.query.get("since", "")
     numbers = [int(each) for each in ids if NUMBER.fullmatch(each)][: 2 * PAGE]
     if not NUMBER.fullmatch(since):
-        raise web.HTTPNotFound(text="There is no such page of the list.")
+        raise web.HTTPNotFound(text=text("fault.no_list_page"))
     above = await standing(request)
     rows = await known_rows(request, numbers)
     asked = await asked_of(request, address)
@@ -184,18 +177,17 @@ async def _changed(request: web.Request, asked: Asked, since: int) -> set[int]:
 def _message(request: web.Request, asked: Asked | None) -> str:
     """What to say after something else; the address carries a number or a word, never a text."""
     if asked is None:
-        return GONE
+        return text("fault.search_gone")
     if asked.filters.patients is not None and len(asked.filters.patients) >= MOST_FOUND:
-        return TOO_MANY
+        return text("worklist.too_many", most=MOST_FOUND)
     if request.query.get("said") == "reviewed":
-        return ALL_REVIEWED
+        return text("worklist.all_reviewed")
     count = request.query.get("received", "")
     if count and not NUMBER.fullmatch(count):
-        raise web.HTTPNotFound(text="There is no such list.")
+        raise web.HTTPNotFound(text=text("fault.no_list"))
     if not count or int(count) == 0:
         return ""
-    files = "1 file" if int(count) == 1 else f"{int(count)} files"
-    return f"{files} received; the scan appears here once it has rested."
+    return text("worklist.received", count=int(count))
 
 
 async def show_next(request: web.Request) -> web.StreamResponse:

@@ -16,48 +16,22 @@ from markupsafe import Markup
 from daemon.drops import UNASSIGNED
 from daemon.index.people.patients import ensure_patients
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
-from daemon.outputs.wording import FILED_TWICE, moment_words
+from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
+from daemon.outputs.wording import moment_words
 from daemon.report import Brief, read_brief
 from viewer.live_updates import in_background
+from viewer.patients.fields import amount_words
 from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS
-from viewer.templating import clock_words, found_size, local_words
+from viewer.templating import FINDINGS, clock_words, found_size
 
-STATES = {
-    "failed": "Failed",
-    "review": "Needs review",
-    "running": "Running",
-    "copying": "Being copied",
-    "waiting": "Waiting",
-    "done": "Done",
-    "duplicate": "Duplicate",
-}
-FINDINGS = {
-    "tumor": "FLAIR abnormality",
-    "no_tumor": "None found",
-    "not_judged": "Not judged",
-}
-SIDES = {name: words for name, words in REPORTED_SIDES.items() if name != "unknown"}
-FLAGS = {
-    "identity_conflict": "Patient in doubt",
-    "filed_twice": "Filed under two patients",
-    "low_confidence": "Low confidence",
-    "several_places": "Several places",
-    "slices_missing": "Slices missing",
-    "missing_voxels": "Voxels without a value",
-    "uneven_spacing": "Uneven slices",
-    "no_flair": "No FLAIR in the study",
-    "sequence_unknown": "Sequence not known",
-    "units_unknown": "Unit of length not known",
-    "orientation_unknown": "Sides not known",
-    "date_unknown": "Date not known",
-    "late_files": "Files came later",
-    "judged_again": "Judged again",
-    "compared_again": "Compared again",
-}
-ARRIVED = {"recent": "", "night": "Last night", "all": "Any time"}
-FIRST, NOT_COMPARED = "First scan", "Not compared"
+STATES = words("worklist_state")
+FLAGS = words("flag")
+SIDES = ("left", "right", "midline")
+GREW = ("worklist.grew", "worklist.grew_words")
+SHRANK = ("worklist.shrank", "worklist.shrank_words")
+ARRIVED = ("recent", "night", "all")
 
 
 @dataclass(frozen=True)
@@ -104,7 +78,7 @@ def line_of(row: Row) -> Line:
         patient=row.patient_name,
         patient_id=row.patient_id,
         acquired=moment_words(row.acquired_at) if brief else "",
-        arrived=local_words(row.arrived_at),
+        arrived=moment_words(row.arrived_at),
         state=row.state,
         state_words=_state_words(row),
         reason=row.reason or "",
@@ -120,10 +94,10 @@ def line_of(row: Row) -> Line:
 
 
 def _state_words(row: Row) -> str:
-    words = STATES[row.state]
+    state = STATES[row.state]
     if row.state == "running" and row.started_at:
-        return f"{words} since {clock_words(row.started_at)}"
-    return f"{words}, being judged again" if row.is_again else words
+        return text("state.since", state=state, clock=clock_words(row.started_at))
+    return text("state.again", state=state) if row.is_again else state
 
 
 def _place(brief: Brief) -> str:
@@ -139,29 +113,29 @@ def _change(row: Row, brief: Brief) -> Change | None:
     change = brief.change
     if change is None:
         is_first = row.is_first and row.patient_id != UNASSIGNED
-        words = FIRST if is_first else NOT_COMPARED
-        return Change(words, words)
-    note = "" if change.comparable else "measured differently"
-    percent, ml = change.volume_percent, change.volume_ml
-    amount = f"{abs(ml):.1f} ml" if percent is None else f"{abs(percent):.0f} %"
-    if float(amount.split()[0]) == 0:
-        return Change("= same size", "Same size as before", note)
-    sign, verb = ("▲", "Grew") if ml > 0 else ("▼", "Shrank")
-    return Change(f"{sign} {amount}", f"{verb} by {amount}", note)
+        said = text("worklist.first_scan" if is_first else "worklist.not_compared")
+        return Change(said, said)
+    note = "" if change.comparable else text("worklist.not_comparable")
+    ml = change.volume_ml
+    amount, is_same = amount_words(ml, change.volume_percent)
+    if is_same:
+        return Change(text("worklist.same_size"), text("worklist.same_size_words"), note)
+    short, said = GREW if ml > 0 else SHRANK
+    return Change(text(short, amount=amount), text(said, amount=amount), note)
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
     """The report's doubts; a later twin of another patient, and a judgement that failed."""
-    twice = (FILED_TWICE,) if row.filed_twice and not brief.has_note("filed_twice") else ()
-    again = (f"Judging it again failed: {row.reason}",) if row.reason else ()
+    is_new = row.filed_twice and not brief.has_note("filed_twice")
+    twice = (text("note.filed_twice"),) if is_new else ()
+    again = (text("worklist.again_failed", reason=row.reason),) if row.reason else ()
     return (*again, *brief.sentences, *twice)
 
 
 def _review(row: Row) -> str:
     if not row.decision:
-        return "Not reviewed"
-    said = {str(decision): words for decision, words in SAID.items()}[row.decision]
-    return f"{said}: {row.reviewer}"
+        return text("worklist.not_reviewed")
+    return text("worklist.reviewed", decision=SAID[row.decision], name=row.reviewer)
 
 
 MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages

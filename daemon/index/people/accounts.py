@@ -122,13 +122,13 @@ async def _end_all(records: Database, account_id: int) -> None:
 
 def _account(row: sqlite3.Row) -> Account:
     return Account(
-        row["account_id"],
-        row["name"],
-        row["full_name"],
-        Role(row["role"]),
-        bool(row["enabled"]),
-        row["created_at"],
-        row["password_hash"],
+        account_id=row["account_id"],
+        name=row["name"],
+        full_name=row["full_name"],
+        role=Role(row["role"]),
+        enabled=bool(row["enabled"]),
+        created_at=row["created_at"],
+        password_hash=row["password_hash"],
     )
 
 

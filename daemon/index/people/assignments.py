@@ -8,6 +8,7 @@ from daemon.drops import UNASSIGNED
 from daemon.index.database import Database, now
 from daemon.index.patient_scans import queue_stale
 from daemon.index.scans import ScanRow, scan_of_row
+from daemon.outputs.catalogue import text
 
 MOST_COUNTED = 1000  # unassigned scans: whoever has more does not need to know how many
 
@@ -140,7 +141,7 @@ async def count_unassigned(index: Database) -> int:
 
 def counted_words(count: int) -> str:
     """The number as it may be told."""
-    return str(count) if count < MOST_COUNTED else f"{MOST_COUNTED} or more"
+    return str(count) if count < MOST_COUNTED else text("unassigned.or_more", count=MOST_COUNTED)
 
 
 async def shares_files(index: Database, scan_id: str) -> bool:

@@ -47,7 +47,17 @@ def new_correction(
 ) -> Correction:
     """A correction of now. file: named by the SHA-256 of its bytes, with an ending."""
     key, digest = secrets.token_hex(10), file.partition(".")[0]
-    return Correction(key, scan_id, seen_revision, file, digest, says_empty, comment, by, now())
+    return Correction(
+        correction_key=key,
+        scan_id=scan_id,
+        seen_revision=seen_revision,
+        file=file,
+        sha256=digest,
+        says_empty=says_empty,
+        comment=comment,
+        corrected_by=by,
+        at=now(),
+    )
 
 
 async def add_correction(records: Database, correction: Correction) -> None:

@@ -144,8 +144,11 @@ async def fill_patient(records: Database, patient_id: str, told: Mapping[str, st
         await write_fields(records, patient, fills, SCANNER)
 
 
+NOT_TOLD = "not told"  # who it was, in the records
+
+
 async def add_patient(
-    records: Database, patient_id: str, entered: Mapping[str, str], who: str = "not told"
+    records: Database, patient_id: str, entered: Mapping[str, str], who: str = NOT_TOLD
 ) -> Patient | None:
     """Enter a new patient; None if there is one of this id already.
 

@@ -91,7 +91,14 @@ _TOKENS = (
 
 def _token(row: sqlite3.Row) -> ApiToken:
     token_id, account, label, role, ends_on, revoked = row
-    return ApiToken(token_id, account, label, Role(role), ends_on, bool(revoked))
+    return ApiToken(
+        token_id=token_id,
+        account=account,
+        label=label,
+        role=Role(role),
+        ends_on=ends_on,
+        revoked=bool(revoked),
+    )
 
 
 BYTES = 32

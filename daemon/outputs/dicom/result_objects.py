@@ -22,7 +22,7 @@ from daemon.report import Report
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import number_lesions
 from model.reading.dicom.frames import OURS
-from model.volume import Note, Volume
+from model.volume import Note, Volume, note
 
 SERIES_NUMBER = 7303
 FEET = {"I": "F", "S": "H"}  # DICOM's letters for down and up
@@ -56,18 +56,6 @@ def build_captures(
 
 
 UNFINISHED = "objects"
-NO_STUDY = Note(
-    "no_dicom_objects",
-    "The series names no study: no DICOM objects were made for the PACS.",
-)
-NO_SEG = Note(
-    "no_dicom_seg",
-    "No DICOM SEG can be made of a series of this form: SR and captures were made without it.",
-)
-FAILED = Note(
-    "no_dicom_objects",
-    "The headers of the series do not allow DICOM objects for the PACS: none were made.",
-)
 
 
 def write_objects(
@@ -84,18 +72,20 @@ def write_objects(
     """
     origin = read_origin(volume)
     if origin is None:
-        return NO_STUDY
+        return note("no_dicom_objects", "no_study")
     made = folder / UNFINISHED
     made.mkdir()
     try:
         old = _sr_of(before, report.scan_id)
-        return _write_all(volume, origin, segmentation, report, made, old)
+        return _write_all(
+            volume, origin, segmentation=segmentation, report=report, folder=made, before=old
+        )
     except OSError:
         raise
     except Exception:  # highdicom judges the source's headers, and a result is worth more
         shutil.rmtree(made)
         made.mkdir()
-        return FAILED
+        return note("no_dicom_objects")
     finally:
         _move_up(made, folder)
 
@@ -133,7 +123,7 @@ def _write_all(
         except OSError:
             raise
         except Exception:  # highdicom takes fewer forms of a series than we can read
-            seg, doubt = None, NO_SEG
+            seg, doubt = None, note("no_dicom_seg")
     _save(build_sr(origin, seg, report, judgement, before), folder / f"{name}_sr.dcm")
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))

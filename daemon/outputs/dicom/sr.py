@@ -7,9 +7,10 @@ from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
+from daemon.outputs.catalogue import text
 from daemon.outputs.dicom.seg import ABNORMAL, BRAIN, NEOPLASM
 from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin
-from daemon.outputs.wording import RESEARCH_USE, SMALLEST_SHARE
+from daemon.outputs.wording import SMALLEST_SHARE
 from daemon.report import Report
 from daemon.report_parts import Lesion
 from model.reading.dicom.frames import OURS
@@ -66,7 +67,7 @@ def build_sr(
 def _who(judgement: Judgement) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=judgement.uid("device"),
-        name=f"{OURS}. {RESEARCH_USE}",
+        name=f"{OURS}. {text('report.research_use')}",
         manufacturer_name=OURS,
         model_name=judgement.model,
         serial_number=judgement.weights_sha256[:16],

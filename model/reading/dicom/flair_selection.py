@@ -14,10 +14,11 @@ from enum import StrEnum
 import numpy as np
 from pydicom.dataset import Dataset
 
+from model.catalogue import text
 from model.reading.dicom.frames import number_of, text_of
 from model.reading.dicom.stacks import Stack
 from model.rules import RULES, FlairRules
-from model.volume import FEW, Note
+from model.volume import FEW, Note, note
 
 HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT|KOPF|TETE|CABEZA|CERVEAU|ENCEF")
 OTHER_PARTS = re.compile(
@@ -79,13 +80,9 @@ def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
     """The reason not to judge a series that its header says is no FLAIR of a head, or None."""
     part = text_of(header, "BodyPartExamined").upper()
     if OTHER_PARTS.search(part) and not HEAD.search(part):
-        return Note(
-            "not_head", "The DICOM header names another part of the body: it was not judged."
-        )
+        return note("not_head", "header_not_head")
     if sequence_of(header, rules) is Sequence.OTHER:
-        return Note(
-            "not_flair", "The DICOM header says that the series is no FLAIR: it was not judged."
-        )
+        return note("not_flair", "header_not_flair")
     return None
 
 
@@ -138,16 +135,15 @@ def _kinds(header: Dataset) -> set[str]:
     return {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
 
 
-NOT_TOLD = "The header does not say which sequence it is."
 ISOTROPIC_MM = 2.0  # slices this thin can be seen from any side
 WORSE = (  # why a FLAIR is not the one, by the first point in which the chosen one is better
-    "Another series says in its own name that it is the FLAIR.",
-    "It was computed from other pictures.",
-    "It is not axial.",
-    "It has too few slices.",
-    "It was taken after a contrast agent.",
-    "It has fewer slices.",
-    "It is another FLAIR of the same study.",
+    "another_named",
+    "computed",
+    "not_axial",
+    "few_slices",
+    "contrast",
+    "fewer_slices",
+    "another_flair",
 )
 
 
@@ -183,20 +179,20 @@ def in_order(candidates: list[Candidate]) -> list[Candidate]:
 def why_not(candidate: Candidate, chosen: Candidate | None) -> str:
     """One sentence on why this stack was not the one."""
     if candidate.unfit is not None:
-        return candidate.unfit.message.removesuffix(": it was not judged.").rstrip(".") + "."
+        return candidate.unfit.message
     if candidate.sequence is not Sequence.FLAIR or chosen is None:
-        return NOT_TOLD
+        return text("series.sequence_unknown")
     pairs = zip(candidate.rank, chosen.rank, strict=True)
     first = next((n for n, (own, best) in enumerate(pairs) if own != best), len(WORSE) - 1)
-    return WORSE[min(first, len(WORSE) - 1)]
+    return text(f"series.{WORSE[min(first, len(WORSE) - 1)]}")
 
 
 def _no_grey_mr(header: Dataset) -> Note | None:
     modality = str(header.get("Modality", ""))
     if modality and modality != "MR":
-        return Note("not_mr", f"The series is {modality}, not MR: it was not judged.")
+        return note("not_mr", modality=modality)
     if (number_of(header, "SamplesPerPixel") or 1) != 1:
-        return Note("colour_picture", "The series is in colour: it was not judged.")
+        return note("colour_picture", "colour_series")
     return None
 
 

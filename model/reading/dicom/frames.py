@@ -17,11 +17,11 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 
 MAX_FRAMES = 20_000  # in one file
 DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
-CUT_OFF = "One of the DICOM files has no pixels: it was cut off."
 SERIES = tag_for_keyword("SeriesInstanceUID") or 0
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 ABOUT = (  # what is kept of a header
@@ -98,20 +98,20 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
         header = pydicom.dcmread(path, defer_size=DEFER_BYTES, specific_tags=[*ABOUT, *PIXELS])
     except InvalidDicomError:
         if is_dicom(path):
-            raise UnreadableScan("The first bytes of one of the DICOM files are damaged.") from None
+            raise UnreadableScan(text("dicom.damaged_start")) from None
         return ()
     except Exception as error:  # pydicom raises many kinds on hostile bytes
-        raise UnreadableScan("One of the DICOM files is damaged.") from error
+        raise UnreadableScan(text("dicom.damaged")) from error
     if not _is_picture(header):
         return ()
-    fault = "" if any(name in header for name in PIXELS) else CUT_OFF
+    fault = "" if any(name in header for name in PIXELS) else text("dicom.no_pixels")
     if fault and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
-        raise UnreadableScan(CUT_OFF)
+        raise UnreadableScan(fault)
     for name in PIXELS:
         header.pop(name, None)
     count = _count(header)
     if not 1 <= count <= MAX_FRAMES:
-        count, fault = 1, "A DICOM file claims a number of frames that no head scan has."
+        count, fault = 1, text("dicom.frame_count")
     how = (UID(header.file_meta.get("TransferSyntaxUID", "")), fault)
     own = header.get("PerFrameFunctionalGroupsSequence") or []
     if count == 1 and not own:

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.frames import Frame
-from model.volume import Affine, Note
+from model.volume import Affine, Note, note
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TOLERANCE = 0.25  # share of the slice distance by which a slice may lie off its place
 UNEVEN = 0.05  # the same, from which on it is told
 MISSING_SHARE = 0.1  # of the slices may be missing, and no two beside each other
 
-NOT_VALID = "The DICOM slices' position is not valid."
 Vector = NDArray[np.float64]
 
 
@@ -67,7 +67,7 @@ def place(frames: Sequence[Frame]) -> Placed:
     affine[:3, 0], affine[:3, 1] = told.along * told.column_mm, told.down * told.row_mm
     affine[:3, 2], affine[:3, 3] = step, places[0]
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise UnreadableScan(NOT_VALID)
+        raise UnreadableScan(text("dicom.wrong_place"))
     ordered: list[Frame | None] = [None] * (int(slots[-1]) + 1)
     for slot, number in zip(slots, order, strict=True):
         ordered[slot] = frames[number]
@@ -82,9 +82,9 @@ def whereabouts(header: Dataset) -> Whereabouts:
     row_mm, column_mm = _numbers(header, "PixelSpacing", 2)
     first_pixel = _numbers(header, "ImagePositionPatient", 3)
     if np.abs(lengths - 1).max() > 0.01 or abs(turn[0] @ turn[1]) > 0.01:
-        raise UnreadableScan(NOT_VALID)
+        raise UnreadableScan(text("dicom.wrong_place"))
     if min(row_mm, column_mm) <= 0:
-        raise UnreadableScan(NOT_VALID)
+        raise UnreadableScan(text("dicom.wrong_place"))
     along, down = turn / lengths[:, None]
     return Whereabouts(along, down, float(row_mm), float(column_mm), first_pixel)
 
@@ -93,9 +93,9 @@ def _numbers(header: Dataset, tag: str, count: int) -> Vector:
     try:
         values = np.array([float(value) for value in header[tag].value], dtype=np.float64)
     except (KeyError, TypeError, ValueError):
-        raise UnreadableScan("The DICOM slices do not say where they lie.") from None
+        raise UnreadableScan(text("dicom.no_place")) from None
     if len(values) != count or not np.isfinite(values).all():
-        raise UnreadableScan("The DICOM slices do not say where they lie.")
+        raise UnreadableScan(text("dicom.no_place"))
     return values
 
 
@@ -108,13 +108,13 @@ def _slots(heights: Vector) -> NDArray[np.int64]:
     gaps = np.diff(heights)
     usual = float(np.median(gaps))
     if gaps.min() < 1e-3:
-        raise UnreadableScan("Two DICOM slices lie at the same place.")
+        raise UnreadableScan(text("dicom.same_place"))
     steps = np.rint(gaps / usual).astype(np.int64)
     missing = int((steps - 1).sum())
     count = len(heights) + missing
     off = np.abs(gaps - steps * usual).max() > TOLERANCE * usual
     if off or steps.max() > 2 or missing > MISSING_SHARE * count:
-        raise UnreadableScan("A DICOM slice is missing, or the slices are unevenly spaced.")
+        raise UnreadableScan(text("dicom.slices_uneven"))
     return np.concatenate([[0], np.cumsum(steps)])
 
 
@@ -123,21 +123,15 @@ def _check_straight(off: Vector, normal: Vector, step: Vector, pixel_mm: float) 
     high = off @ normal
     aside = np.linalg.norm(off - np.outer(high, normal), axis=1)
     if np.abs(high).max() > TOLERANCE * abs(step @ normal) or aside.max() > pixel_mm:
-        raise UnreadableScan("The DICOM slices do not lie in one straight stack.")
+        raise UnreadableScan(text("dicom.not_straight"))
 
 
 def _missing(frames: list[Frame | None]) -> tuple[Note, ...]:
     gone = [str(number + 1) for number, frame in enumerate(frames) if frame is None]
     if not gone:
         return ()
-    slices, were, its = ("Slice", "is", "its") if len(gone) == 1 else ("Slices", "are", "their")
-    return (
-        Note(
-            "slices_missing",
-            f"{slices} {', '.join(gone)} of {len(frames)} {were} missing and {were} filled in from"
-            f" {its} neighbours: sizes are less sure.",
-        ),
-    )
+    slices = ", ".join(gone)
+    return (note("slices_missing", count=len(gone), slices=slices, total=len(frames)),)
 
 
 def _uneven(off: Vector, step: float) -> tuple[Note, ...]:
@@ -145,9 +139,4 @@ def _uneven(off: Vector, step: float) -> tuple[Note, ...]:
     largest = float(np.abs(off).max())
     if largest <= UNEVEN * abs(step):
         return ()
-    return (
-        Note(
-            "uneven_spacing",
-            f"The slices are unevenly spaced, by up to {largest:.1f} mm: sizes are less sure.",
-        ),
-    )
+    return (note("uneven_spacing", mm=largest),)

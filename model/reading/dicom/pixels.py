@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.frames import Frame, frames_of
 from model.volume import FloatArray
@@ -22,7 +23,6 @@ TOLD = (  # what the choice, the place and the brightness of a series follow fro
     *("DiffusionBValue", "ContrastBolusAgent", "ImagePositionPatient", "ImageOrientationPatient"),
     *("PixelSpacing", "SliceThickness", "RescaleSlope", "RescaleIntercept"),
 )
-DAMAGED = "The pixels of a DICOM slice are damaged or cut off."
 
 
 def stored_pixels(frames: Sequence[Frame]) -> list[FloatArray]:
@@ -57,7 +57,7 @@ def _unpacked(frames: list[Frame]) -> list[FloatArray]:
 def _grey(pixels: NDArray[Any], frame: Frame) -> FloatArray:
     grey = np.asarray(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, dtype=np.float32)
     if grey.shape != (int(frame.header.Rows), int(frame.header.Columns)):
-        raise UnreadableScan(DAMAGED)
+        raise UnreadableScan(text("dicom.damaged_pixels"))
     return grey
 
 
@@ -93,7 +93,7 @@ def rescaled(pixels: FloatArray, header: Dataset) -> FloatArray:
     slope = float(header.get("RescaleSlope", 1) or 1)
     values = pixels * slope + float(header.get("RescaleIntercept", 0) or 0)
     if not np.isfinite(values).all():
-        raise UnreadableScan("The pixels of a DICOM slice are not numbers.")
+        raise UnreadableScan(text("dicom.not_numbers"))
     return np.ascontiguousarray(values.T, dtype=np.float32)
 
 
@@ -105,5 +105,5 @@ def _source(frame: Frame) -> Path | Dataset:
 
 def _why_not(frame: Frame) -> str:
     if frame.syntax.is_transfer_syntax and frame.syntax.is_encapsulated:
-        return f"The pixels of a DICOM slice, packed as {frame.syntax.name}, cannot be unpacked."
-    return DAMAGED
+        return text("dicom.cannot_unpack", syntax=frame.syntax.name)
+    return text("dicom.damaged_pixels")

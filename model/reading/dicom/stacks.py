@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.frames import Frame, number_of, text_of
 from model.reading.dicom.geometry import Whereabouts, whereabouts
@@ -26,7 +27,7 @@ class ConflictingFiles(UnreadableScan):
     """Two files with one SOPInstanceUID and different pixels. names: theirs, for the report."""
 
     def __init__(self, names: tuple[str, str]) -> None:
-        super().__init__("Two DICOM files bear the same number but show different pictures.")
+        super().__init__(text("dicom.conflicting_files"))
         self.names = tuple(_readable(name) for name in names)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh, why_not
 from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom, number_of, text_of
@@ -13,21 +14,11 @@ from model.reading.dicom.pixels import rescaled, stored_pixels
 from model.reading.dicom.stacks import ConflictingFiles, Stack, stacks_of, unique_frames
 from model.reading.nifti import MAX_VOXELS
 from model.rules import RULES, FlairRules
-from model.volume import FloatArray, Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
+from model.volume import FloatArray, Kind, Scale, SeriesSeen, SourceSlice, Volume, note
 
-DAMAGED_HEADERS = "The headers of the DICOM files are damaged."
-NO_SCAN = "There is nothing here that gliowatch reads: no NIfTI, DICOM, PNG or JPEG."
-NO_PICTURES = "There are DICOM files here, but none of them holds pictures."
-SEQUENCE_UNKNOWN = Note("sequence_unknown", "The DICOM header does not say which sequence it is.")
-IN_PARTS = Note(
-    "series_in_parts",
-    "The series holds pictures of more than one size, direction or kind: the best part was taken.",
-)
-NO_FRAME = Note(
-    "no_frame_of_reference",
-    "The series names no study or frame of reference: no DICOM SEG can be made of it.",
-)
-NO_FLAIR = Note("no_flair", "None of the series says that it is a FLAIR: nothing was judged.")
+DAMAGED_HEADERS = "dicom.damaged_headers"
+NO_SCAN, NO_PICTURES = "dicom.no_scan", "dicom.no_pictures"
+NO_FLAIR = "no_flair"  # code of a note
 
 
 def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
@@ -42,16 +33,16 @@ def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom judges a value only when it is asked for
-        raise UnreadableScan(DAMAGED_HEADERS) from error
+        raise UnreadableScan(text(DAMAGED_HEADERS)) from error
 
 
 def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     frames = [frame for file in files for frame in frames_of(file)]
     passed_over = sum(not is_dicom(file) for file in files)
     if not frames:
-        raise UnreadableScan(NO_SCAN if passed_over == len(files) else NO_PICTURES)
+        raise UnreadableScan(text(NO_SCAN if passed_over == len(files) else NO_PICTURES))
     if len({text_of(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
-        raise UnreadableScan("The DICOM files are of more than one study: one study, one scan.")
+        raise UnreadableScan(text("dicom.several_studies"))
     candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
     chosen = in_order(candidates)
     volume, taken, failed = _first_volume(chosen or to_look_at(candidates))
@@ -59,15 +50,15 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     notes = volume.notes
     if not chosen:
         only = candidates[0].unfit if len(candidates) == 1 else None
-        return replace(volume, series=seen, unfit=only or NO_FLAIR)
+        return replace(volume, series=seen, unfit=only or note(NO_FLAIR))
     if passed_over:
-        notes += (_passed_over(passed_over),)
+        notes += (note("files_passed_over", count=passed_over),)
     if len(candidates) > 1:
-        notes += (_choice(len(candidates)),)
+        notes += (note("series_chosen", count=len(candidates)),)
     if sum(each.stack.series == taken.stack.series for each in candidates) > 1:
-        notes += (IN_PARTS,)
+        notes += (note("series_in_parts"),)
     if taken.sequence is Sequence.UNKNOWN:
-        notes += (SEQUENCE_UNKNOWN,)
+        notes += (note("sequence_unknown"),)
     return replace(volume, series=seen, notes=notes)
 
 
@@ -93,7 +84,7 @@ def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failu
             raise
         except Exception as problem:  # pydicom judges a value only when it is asked for
             is_told = isinstance(problem, UnreadableScan)
-            error = problem if is_told else UnreadableScan(DAMAGED_HEADERS)
+            error = problem if is_told else UnreadableScan(text(DAMAGED_HEADERS))
             tried.add(candidate.stack.series)
             errors.append(error)
             named = f" ({', '.join(error.names)})" if isinstance(error, ConflictingFiles) else ""
@@ -108,15 +99,15 @@ def _volume(stack: Stack) -> Volume:
         raise UnreadableScan(fault)
     placed = place(frames)
     if int(header.Rows) * int(header.Columns) * len(placed.frames) > MAX_VOXELS:
-        raise UnreadableScan("The DICOM series is too large for a head scan.")
+        raise UnreadableScan(text("dicom.too_large"))
     voxels = np.stack(_filled(_pixels(placed.frames)), axis=2)
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
         voxels = voxels.max() - voxels
     notes = placed.notes
     if twice := len(stack.frames) - len(frames):
-        notes += (Note("came_twice", f"{twice} of the DICOM pictures came twice."),)
+        notes += (note("came_twice", count=twice),)
     if not (text_of(header, "FrameOfReferenceUID") and text_of(header, "StudyInstanceUID")):
-        notes += (NO_FRAME,)
+        notes += (note("no_frame_of_reference"),)
     return Volume(
         voxels,
         placed.affine,
@@ -145,7 +136,7 @@ def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
         if pixels is None and below is not None and above is not None:
             pixels = np.asarray((below + above) / 2, dtype=np.float32)
         if pixels is None:
-            raise UnreadableScan("A DICOM slice is missing.")
+            raise UnreadableScan(text("dicom.slice_missing"))
         full.append(pixels)
     return full
 
@@ -156,22 +147,10 @@ def seen_as(candidate: Candidate, chosen: Candidate | None, failed: Failures) ->
     is_chosen = candidate is chosen
     number = number_of(header, "SeriesNumber")
     return SeriesSeen(
-        text_of(header, "SeriesDescription"),
-        None if number is None else int(number),
-        text_of(header, "Modality"),
-        len({frame.instance for frame in candidate.stack.frames}),
-        is_chosen,
-        "" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
+        description=text_of(header, "SeriesDescription"),
+        number=None if number is None else int(number),
+        modality=text_of(header, "Modality"),
+        slices=len({frame.instance for frame in candidate.stack.frames}),
+        chosen=is_chosen,
+        reason="" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
     )
-
-
-def _passed_over(count: int) -> Note:
-    files = "file is" if count == 1 else "files are"
-    return Note(
-        "files_passed_over",
-        f"{count} {files} empty or no DICOM: if one of them was a slice, it is missing.",
-    )
-
-
-def _choice(count: int) -> Note:
-    return Note("series_chosen", f"The FLAIR series was chosen among {count} by its header.")

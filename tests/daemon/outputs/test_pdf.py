@@ -12,8 +12,9 @@ from PIL import Image
 
 from daemon.index.database import open_records
 from daemon.index.people.patients import add_patient
+from daemon.outputs.catalogue import text as said
 from daemon.outputs.pdf import write_pdf
-from daemon.outputs.wording import NO_EARLIER, RESEARCH_USE, finding_sentence
+from daemon.outputs.wording import finding_sentence
 from daemon.report import Report
 from daemon.service import run_daemon
 from daemon.settings import Settings
@@ -87,12 +88,12 @@ def test_every_finding_has_its_page(folder: Path, report: Report) -> None:
     expected = [
         *("Lovelace, Ada", "P1", "1970-12-31", "Female", "2026-05-12 10:20", "accession A77"),
         *("t2_flair", "0123456789abcdef0123, revision 2", "0.90 x 0.90 x 5.50 mm"),
-        *("a-network, weights fedcba987654", RESEARCH_USE, finding_sentence(report)),
-        *report.sentences,
+        *("a-network, weights fedcba987654", said("report.research_use"), finding_sentence(report)),
+        *(note.message for note in report.quality),
     ]
     for words in expected:
         assert words in text, words
-    assert (NO_EARLIER in text) == (report.finding != "not_judged")
+    assert (said("report.no_earlier") in text) == (report.finding != "not_judged")
 
 
 def test_numbers_and_change(folder: Path) -> None:
@@ -101,7 +102,7 @@ def test_numbers_and_change(folder: Path) -> None:
     for words in ("Range 39.0 to 44.0 ml", "expected Dice 0.83", "1 41.24 ml 52 x 38 mm Right"):
         assert words in text, words
     assert "FLAIR change vs prior: 12 % larger." in text
-    assert NO_EARLIER not in text
+    assert said("report.no_earlier") not in text
 
 
 def test_more_than_fits_is_counted(folder: Path) -> None:

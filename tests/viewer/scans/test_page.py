@@ -1,8 +1,10 @@
 """The scan page: its numbers in every form that a report takes, and its files."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+from daemon.pipeline.slice_options import WINDOWS
 from tests.viewer.test_house import PNG, lesion, open_house
 
 ALL_FILES = {
@@ -69,6 +71,15 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         assert "256 x 256 x 1" in page
         assert "Not known" in page
         assert "1900 pixels, no scale" in await house.page("/")
+
+
+async def test_the_canvas_has_the_windows_that_our_own_slices_have(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        script = await house.page("/static/window_shares.js")
+        shares = json.loads(script.removeprefix("export const SHARES = ").rstrip(";\n"))
+        assert shares == {str(n): [each.black, each.white] for n, each in WINDOWS.items()}
+        assert "./window_shares.js" in await house.page("/static/windows.js")
+        assert str(WINDOWS[4].black) not in await house.page("/static/windows.js")
 
 
 async def test_a_slab_has_an_area(tmp_path: Path) -> None:
