@@ -151,7 +151,7 @@ def test_two_at_once_a_delete_with_undo_and_a_photo(browsing: Browsing) -> None:
             each.get_by_role("link", name="Ada Lovelace").click()
             each.get_by_role("button", name="Edit").click()
         other.get_by_label("Phone").fill("555")
-        page.get_by_label("Doctor in charge").fill("Dr. Who")
+        page.get_by_label("Attending physician").fill("Dr. Who")
         for each in (other, page):
             each.get_by_role("button", name="Save").click()
         expect(page.get_by_role("alert")).to_contain_text("Phone was \u201cempty\u201d")
@@ -160,10 +160,12 @@ def test_two_at_once_a_delete_with_undo_and_a_photo(browsing: Browsing) -> None:
         page.get_by_role("button", name="Save").click()
         home = page.url
         page.get_by_role("button", name="Delete").click()
-        page.get_by_label("Type the patient's ID").fill("P1")
+        page.get_by_label("Type the ID of the patient").fill("P1")
         page.get_by_role("button", name="Delete").click()
         other.goto(home)
-        expect(other.get_by_text("This patient was deleted; it can be undone")).to_be_visible()
+        expect(
+            other.get_by_text("This patient was deleted. The deletion can be undone")
+        ).to_be_visible()
         browsing.expect("410")
         expect(page.get_by_text("Ada Lovelace")).to_be_visible()
         browsing.check(page)
@@ -180,13 +182,13 @@ def test_two_at_once_a_delete_with_undo_and_a_photo(browsing: Browsing) -> None:
 
 def test_a_scan_of_nobody_is_given_and_taken_back(browsing: Browsing) -> None:
     with browsing.page("/patients/unassigned") as page:
-        expect(page.get_by_role("button", name="Give to this patient")).to_have_count(2)
+        expect(page.get_by_role("button", name="Assign to patient")).to_have_count(2)
         card = page.locator("article").first
         card.get_by_label("Patient ID").fill("P9")
-        card.get_by_role("button", name="Give to this patient").click()
-        expect(page.get_by_role("button", name="Give to this patient")).to_have_count(1)
+        card.get_by_role("button", name="Assign to patient").click()
+        expect(page.get_by_role("button", name="Assign to patient")).to_have_count(1)
         assert len(list((browsing.site.folder / "inbox" / "P9").glob("given-*/a.nii.gz"))) == 1
-        expect(page.get_by_text("Waits to be judged under this patient")).to_be_visible()
-        page.get_by_role("button", name="Take back").click()
-        expect(page.get_by_role("button", name="Give to this patient")).to_have_count(2)
-        expect(page.get_by_text("Taken back 2")).to_be_visible()
+        expect(page.get_by_text("Waiting to be analyzed under this patient")).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_role("button", name="Assign to patient")).to_have_count(2)
+        expect(page.get_by_text("Undone 2")).to_be_visible()

@@ -46,16 +46,16 @@ def send(page: Page, file: Path) -> None:
     """Send a file as a corrected mask."""
     form = page.locator("form[enctype]")
     if not form.is_visible():
-        page.get_by_text("Send a corrected mask").click()
+        page.get_by_text("Upload corrected segmentation").click()
     form.locator("[name=mask]").set_input_files(file)
-    form.get_by_role("button", name="Send the mask").click()
+    form.get_by_role("button", name="Upload mask").click()
 
 
 def reject(page: Page) -> None:
     """Fill in the form and send it; the reason is asked for as soon as it is needed."""
     assert not page.locator("[name=reason]").is_visible()
     page.get_by_role("radio", name="Reject").check()
-    page.get_by_label("Why it is rejected").select_option("border")
+    page.get_by_label("Reason for rejection").select_option("border")
     page.get_by_label("Comment").first.fill("<b>too wide</b>")
     page.get_by_role("button", name="Save review").click()
 
@@ -87,16 +87,16 @@ def two_review_at_once(browsing: Browsing, scan_id: str) -> None:
         second.evaluate("document.querySelector('[data-key=a]').click()")  # as its key does
         expect(second.get_by_role("button", name="Save review")).to_be_focused()
         second.keyboard.press("Enter")
-        expect(second.locator("h1")).to_have_text("Please look again")
-        expect(second.locator("main li")).to_contain_text("Ada <img src=x> said: Rejected: border")
+        expect(second.locator("h1")).to_have_text("Please check again")
+        expect(second.locator("main li")).to_contain_text("Ada <img src=x>: Rejected: wrong border")
         browsing.expect("409")
         browsing.check(second)
-        second.get_by_role("button", name="all the same").click()
+        second.get_by_role("button", name="anyway").click()
         said = second.locator(".statements li")
         expect(said).to_have_count(2)
         expect(said.first).to_contain_text("Accepted by 李")
-        second.get_by_role("link", name="Go on to the next").click()
-        expect(second.locator("#review")).to_contain_text("Nobody has reviewed this scan yet.")
+        second.get_by_role("link", name="Go to the next").click()
+        expect(second.locator("#review")).to_contain_text("Not reviewed.")
 
 
 def one_corrects(browsing: Browsing, scan_id: str) -> None:
@@ -109,9 +109,9 @@ def one_corrects(browsing: Browsing, scan_id: str) -> None:
         page.go_back()
         send(page, mask)
         sent = page.locator("#corrections")
-        expect(sent).to_contain_text("It became revision 2", timeout=WITHIN)
-        expect(sent).to_contain_text("Dice with the network's mask: 0.")
-        sent.get_by_role("link", name="Show it.").click()
+        expect(sent).to_contain_text("Saved as revision 2", timeout=WITHIN)
+        expect(sent).to_contain_text("Dice with the mask of the network: 0.")
+        sent.get_by_role("link", name="Show it").click()
         expect(page.locator("#review")).to_contain_text("The newest mask was corrected by Zoë")
         expect(page.locator(".statements li").first).to_contain_text("mask of revision 1")
         expect(page.locator("main")).to_contain_text("The mask was corrected by Zoë.")

@@ -164,7 +164,7 @@ def test_two_scans_scroll_together_by_place(
         page.wait_for_selector(SHOWN)
         page.keyboard.press("c")
         page.wait_for_selector(".prior " + SHOWN)
-        assert page.locator(".told").inner_text().startswith("Aligned")
+        assert page.locator(".told").inner_text().startswith("Registered")
         page.locator(".views > .view input.slice").fill("13")
         texts = page.locator(".where").all_inner_texts()
         assert [text.split(",")[0] for text in texts] == ["Slice 10 of 30", "Slice 13 of 36"]

@@ -20,9 +20,9 @@ def test_the_queue_moves_and_obeys(
     with chromium() as browser, served(folder, **environment) as site:
         browsing = Browsing(browser, site)
         with browsing.page("/system") as page:
-            expect(page.locator(".glance")).to_contain_text("Running; nothing waits; disk")
+            expect(page.locator(".glance")).to_contain_text("Running; queue empty; disk")
             page.get_by_role("button", name="Pause").click()
-            expect(page.locator(".glance")).to_contain_text("Paused: nothing new begins")
+            expect(page.locator(".glance")).to_contain_text("Paused: no new scan is started")
             for name in ("Q1", "Q2"):
                 (inbox / name).mkdir()
                 (inbox / name / "scan.nii.gz").write_bytes(name.encode())
@@ -35,11 +35,11 @@ def test_the_queue_moves_and_obeys(
             failed = page.get_by_role("region", name="Failed").locator("tbody tr")
             expect(failed).to_contain_text("It was cancelled.")
             browsing.check(page)
-            page.get_by_role("button", name="Go on").click()
+            page.get_by_role("button", name="Resume").click()
             expect(failed).to_have_count(2, timeout=15_000)
             expect(failed.filter(has_text="The file is not a NIfTI image")).to_have_count(1)
             page.get_by_role("button", name="Retry all").click()
-            expect(page.locator(".message").first).to_contain_text("To be tried again: 2.")
+            expect(page.locator(".message").first).to_contain_text("Queued for retry: 2.")
         with browsing.page("/system", "dark") as page:
             page.get_by_text("[viewer], ").click()
             expect(page.get_by_text("night_begins")).to_be_visible()

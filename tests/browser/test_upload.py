@@ -58,8 +58,8 @@ def test_a_folder_and_files_are_told_apart_sent_and_followed(
         study = page.locator(".card", has_text="MR, FLAIR")
         expect(study).to_contain_text("26 slices")
         picture_card = page.locator(".card", has_text="No scale")
-        picture_card.get_by_label("Pixel across").fill("0.9")
-        picture_card.get_by_label("Pixel down").fill("0.9")
+        picture_card.get_by_label("Pixel spacing, row").fill("0.9")
+        picture_card.get_by_label("Pixel spacing, column").fill("0.9")
         choice = page.locator("select[name=patient]")
         choice.select_option("new")
         expect(page.get_by_label("Patient ID")).to_be_visible()
@@ -74,14 +74,14 @@ def test_a_folder_and_files_are_told_apart_sent_and_followed(
             expect(page.locator(f"#sent .state.{state}")).to_have_count(1, timeout=90_000)
         rows.filter(has_text="slice_19").locator("td a").last.click()
         expect(page.locator("h1")).to_contain_text("mm")
-        assert "0.90 x 0.90 mm, entered by a person" in page.inner_text("main")
+        assert "0.90 × 0.90 mm, entered manually" in page.inner_text("main")
 
 
 def test_a_broken_file_can_be_tried_again_and_all_be_given_up(browsing: Browsing) -> None:
     with browsing.page("/upload") as page:
         page.route("**/files", lambda route: route.abort())
         page.evaluate(DROP, ["scan.nii", 4000])
-        expect(page.locator(".items li")).to_contain_text("The connection broke.")
+        expect(page.locator(".items li")).to_contain_text("The connection was lost.")
         page.unroute("**/files")
         browsing.expect("ERR_FAILED")
         page.get_by_role("button", name="Try again").click()

@@ -97,7 +97,7 @@ def test_it_works_by_keys_alone(browsing: Browsing) -> None:
             assert in_focus(page) == ids[place]
         page.keyboard.press("?")
         dialog = page.get_by_role("dialog")
-        for words in ("Next row", "Search by name", "Next scan that nobody has reviewed", "Enter"):
+        for words in ("Next row", "Search by name", "Next unreviewed scan", "Enter"):
             expect(dialog).to_contain_text(words)
         browsing.check(page)
         page.keyboard.press("j")

@@ -38,8 +38,23 @@ LETTERS = re.compile(r"[^\W\d_]{2,}")
 DATA = re.compile(
     "|".join(
         [
-            *(NAME, "Urse", "unassigned", "gliowatch", "unet-16", "fedcba987654", "0123456789ab", "LPS"),
-            *(r"/\S+", r"\S+\.(py|sqlite|toml)", r"[a-z]+(_[a-z0-9]+)+", r"\w+ \d[\w.+]*\.\d+", r"[0-9a-f]{64}"),
+            *(
+                NAME,
+                "Urse",
+                "unassigned",
+                "gliowatch",
+                "unet-16",
+                "fedcba987654",
+                "0123456789ab",
+                "LPS",
+            ),
+            *(
+                r"/\S+",
+                r"\S+\.(py|sqlite|toml)",
+                r"[a-z]+(_[a-z0-9]+)+",
+                r"\w+ \d[\w.+]*\.\d+",
+                r"[0-9a-f]{64}",
+            ),
         ]
     )
 )

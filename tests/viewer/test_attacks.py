@@ -172,7 +172,7 @@ async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
         path = "/api/v1/uploads" if api else "/upload"
         answer = await house.client.post(path, data=slowly(), headers=kind)
         assert answer.status == 408
-        assert "Nothing came for a minute" in await answer.text()
+        assert "Nothing arrived for a minute" in await answer.text()
         assert house.in_inbox() == []
 
 

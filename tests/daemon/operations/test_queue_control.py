@@ -27,5 +27,5 @@ async def test_begin_now(hospital: Settings) -> None:
 
 
 def test_the_command_line_has_it_too(hospital: Settings) -> None:
-    assert gliowatch(hospital, "queue", "now", "999").stdout.endswith("any longer: 0.\n")
+    assert gliowatch(hospital, "queue", "now", "999").stdout.endswith("further waiting: 0.\n")
     assert gliowatch(hospital, "queue", "now").returncode == 2

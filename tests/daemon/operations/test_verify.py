@@ -139,18 +139,18 @@ def test_what_people_change_in_the_queue(hospital: Settings) -> None:
     (inbox / "P").mkdir()
     (inbox / "P" / "bad.nii").write_bytes(b"no scan")
     picture(inbox / "Q" / "a.png", 3)
-    assert gliowatch(hospital, "queue", "pause").stdout == "The queue is paused.\n"
+    assert gliowatch(hospital, "queue", "pause").stdout == "Queue paused.\n"
     assert drain(inbox.parent).returncode == 1
     assert gliowatch(hospital, "queue", "list").stdout.splitlines() == [
         "1: P, nifti, waiting",
         "2: Q, image, waiting",
     ]
-    assert gliowatch(hospital, "queue", "urgent", "2").stdout == "Urgent now: 1.\n"
+    assert gliowatch(hospital, "queue", "urgent", "2").stdout == "Marked urgent: 1.\n"
     assert gliowatch(hospital, "queue", "cancel", "2").stdout == "Cancelled: 1.\n"
     assert gliowatch(hospital, "queue", "resume").returncode == 0
     assert drain(inbox.parent).returncode == 1
     assert reasons(hospital)["a.png"] == "It was cancelled."
-    assert gliowatch(hospital, "queue", "retry", "1", "2").stdout == "To be tried again: 2.\n"
+    assert gliowatch(hospital, "queue", "retry", "1", "2").stdout == "Queued for retry: 2.\n"
     assert left_in_inbox(hospital) == ["P/bad.nii", "Q/a.png"]
     assert reasons(hospital) == {}
     assert drain(inbox.parent).returncode == 1
@@ -178,7 +178,7 @@ def test_a_published_scan_is_judged_again_by_other_weights_only(
     settings = busy.daemon.inbox.parent / "settings.toml"
     settings.write_text(settings.read_text().replace("[model]\n", "[model]\nthreshold = 0.4\n"))
     said = gliowatch(busy, "queue", "reprocess", *names).stdout
-    assert said == f"To be judged again: {len(names)}.\n"
+    assert said == f"Queued for reprocessing: {len(names)}.\n"
     assert drain(busy.daemon.inbox.parent).returncode == 0
     found = published(busy).values()
     again = [report for report in found if report["model"]["threshold"] == 0.4]

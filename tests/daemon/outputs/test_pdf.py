@@ -87,7 +87,7 @@ def test_every_finding_has_its_page(folder: Path, report: Report) -> None:
     text = page_text(made(folder, report))
     expected = [
         *("Lovelace, Ada", "P1", "1970-12-31", "Female", "2026-05-12 10:20", "accession A77"),
-        *("t2_flair", "0123456789abcdef0123, revision 2", "0.90 x 0.90 x 5.50 mm"),
+        *("t2_flair", "0123456789abcdef0123, revision 2", "0.90 × 0.90 × 5.50 mm"),
         *("a-network, weights fedcba987654", said("report.research_use"), finding_sentence(report)),
         *(note.message for note in report.quality),
     ]
@@ -99,7 +99,7 @@ def test_every_finding_has_its_page(folder: Path, report: Report) -> None:
 def test_numbers_and_change(folder: Path) -> None:
     changed = REPORT.changed(change=CHANGE | {"words": "FLAIR change vs prior: 12 % larger."})
     text = page_text(made(folder, changed))
-    for words in ("Range 39.0 to 44.0 ml", "expected Dice 0.83", "1 41.24 ml 52 x 38 mm Right"):
+    for words in ("Range 39.0 to 44.0 ml", "expected Dice 0.83", "1 41.24 ml 52 × 38 mm Right"):
         assert words in text, words
     assert "FLAIR change vs prior: 12 % larger." in text
     assert said("report.no_earlier") not in text

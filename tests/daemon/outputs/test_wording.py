@@ -35,19 +35,19 @@ START = "FLAIR abnormality (whole tumor): 18.9 ml (14.0 to 34.0), one lesion on 
 @pytest.mark.parametrize(
     ("changed", "lesion", "sentence"),
     [
-        ({}, {}, f"{START}, frontal lobe 92 %, 41 x 29 mm; midline shifted 6 mm to the left."),
-        (NOT_SHIFTED, {}, f"{START}, frontal lobe 92 %, 41 x 29 mm."),
-        (NOT_SEEN, {"lobes": None}, f"{START}, 41 x 29 mm."),
-        (NOT_SEEN, {"lobes": {"deep": 60.0}}, f"{START}, deep grey matter 60 %, 41 x 29 mm."),
+        ({}, {}, f"{START}, frontal lobe 92 %, 41 × 29 mm; midline shifted 6 mm to the left."),
+        (NOT_SHIFTED, {}, f"{START}, frontal lobe 92 %, 41 × 29 mm."),
+        (NOT_SEEN, {"lobes": None}, f"{START}, 41 × 29 mm."),
+        (NOT_SEEN, {"lobes": {"deep": 60.0}}, f"{START}, deep grey matter 60 %, 41 × 29 mm."),
         (
             {"finding": "no_tumor", "lesions": []},
             {},
-            "No FLAIR abnormality was found, but the midline is shifted 6 mm to the left.",
+            "No FLAIR abnormality found, but the midline is shifted 6 mm to the left.",
         ),
         (
             {"finding": "no_tumor", "lesions": []} | NOT_SHIFTED,
             {},
-            "No FLAIR abnormality was found.",
+            "No FLAIR abnormality found.",
         ),
     ],
 )
@@ -62,19 +62,17 @@ def test_a_report_of_before_has_neither() -> None:
     old = {key: value for key, value in REPORT.items() if not key.startswith("midline")}
     lesion = {key: value for key, value in LESION.items() if "lobe" not in key}
     report = make_report(**old | {"lesions": [lesion]})
-    assert finding_sentence(report) == f"{START}, 41 x 29 mm."
+    assert finding_sentence(report) == f"{START}, 41 × 29 mm."
     assert main_lobe(report.lesions[0]) == midline_words(report) == ""
-    assert place_words(report.lesions[0]) == "lobe not determined; in front and at middle height"
+    assert place_words(report.lesions[0]) == "lobe not determined; anterior, mid craniocaudal"
 
 
 def test_the_place_tells_what_is_not_determined() -> None:
     undecided = LESION | {"lobes": None, "lobe_words": "lobe not determined"}
     crossing = {"crosses_midline": True, "across_midline_mm": 7.6}
     assert place_words(make_lesion(**undecided | crossing)) == (
-        "8 mm across the midline; lobe not determined; in front and at middle height"
+        "8 mm across the midline; lobe not determined; anterior, mid craniocaudal"
     )
-    assert midline_words(make_report(**REPORT)) == "Midline shift: 6 mm to the left"
-    assert (
-        midline_words(make_report(**REPORT | NOT_SHIFTED)) == "Midline shift: none of 3 mm or more"
-    )
-    assert midline_words(make_report(**REPORT | NOT_SEEN)) == "Midline shift: not determined"
+    assert midline_words(make_report(**REPORT)) == "6 mm to the left"
+    assert midline_words(make_report(**REPORT | NOT_SHIFTED)) == "< 3 mm"
+    assert midline_words(make_report(**REPORT | NOT_SEEN)) == "not determined"

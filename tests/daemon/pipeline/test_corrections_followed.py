@@ -31,7 +31,7 @@ def test_what_follows_is_compared_with_the_corrected_volume(
     grown = after["volume_ml"] - corrected["volume_ml"]
     assert after["change"]["volume_ml"] == pytest.approx(grown, abs=1e-3)
     assert after["change"]["measured_differently"] == ["corrected"]
-    assert "a person corrected one of the masks" in after["change"]["words"]
+    assert "one of the masks was corrected manually" in after["change"]["words"]
     folder = folder_of(hospital, corrected)
     seg = pydicom.dcmread(folder / f"{corrected['scan_id']}_seg.dcm")
     assert seg.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"

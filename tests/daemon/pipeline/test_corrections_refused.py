@@ -86,7 +86,7 @@ def text(path: Path) -> Path:
         (lambda path: save(block() * 0.7 + 0.1, path / "m.nii"), "0 and one other value"),
         (lambda path: save(block().astype(np.int16) * -1, path / "m.nii"), "one other value"),
         (with_hole, "0 and one other value"),
-        (lambda path: save(np.ones(SHAPE, np.uint8), path / "m.nii"), "all of it is marked"),
+        (lambda path: save(np.ones(SHAPE, np.uint8), path / "m.nii"), "every voxel is marked"),
         (lambda path: save(np.stack([block(), block()], 3), path / "m.nii"), "4 dimensions"),
         (cut, "cut off"),
         (bomb, "far more data"),
@@ -132,9 +132,9 @@ def test_a_picture_takes_a_png_of_its_size_and_no_colours(tmp_path: Path) -> Non
 def test_a_dicom_seg_is_only_taken_of_the_series_itself(volume: Volume, tmp_path: Path) -> None:
     files = tuple(sorted(p for p in (SAMPLES / "from-the-pacs").rglob("*") if p.is_file()))
     series = read(Scan(Kind.DICOM, files))
-    with pytest.raises(GliowatchError, match="only taken for a DICOM series"):
+    with pytest.raises(GliowatchError, match="for a DICOM series only"):
         read_corrected(files[0].with_suffix(".dcm"), volume)
-    with pytest.raises(GliowatchError, match="not a DICOM SEG"):
+    with pytest.raises(GliowatchError, match="cannot be read as a DICOM SEG"):
         read_seg(files[0], series)
     numbered = np.zeros(series.shape, np.int32)
     numbered[50:60, 80:90, 5:7], numbered[100:110, 80:90, 9] = 1, 2
@@ -144,8 +144,8 @@ def test_a_dicom_seg_is_only_taken_of_the_series_itself(volume: Volume, tmp_path
     seg.save_as(tmp_path / "seg.dcm")
     assert np.array_equal(read_corrected(tmp_path / "seg.dcm", series), numbered > 0)
     turned = replace(series, affine=series.affine @ np.diag([1, 1, 1.1, 1]))
-    with pytest.raises(GliowatchError, match="does not lie on the slices"):
+    with pytest.raises(GliowatchError, match="does not match the slices"):
         read_seg(tmp_path / "seg.dcm", turned)
     (tmp_path / "m.dcm").write_bytes(b"\0" * 400)
-    with pytest.raises(GliowatchError, match="not a DICOM SEG"):
+    with pytest.raises(GliowatchError, match="cannot be read as a DICOM SEG"):
         read_corrected(tmp_path / "m.dcm", series)

@@ -75,7 +75,7 @@ async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     async with house_of(settings) as house:
         for report in reports(settings):
             page = await house.page(f"/scans/{report['scan_id']}")
-            assert "The patient is in doubt" in page
+            assert "Patient identity conflict" in page
 
 
 def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Settings) -> None:

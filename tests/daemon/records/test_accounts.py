@@ -110,9 +110,9 @@ async def test_who_fails_again_and_again_waits_even_with_the_right_password(
             await log_in(records, passwords, "ada", "not the password", "::1")
         except LoginRefused as refused:
             last = str(refused)
-    with pytest.raises(LoginRefused, match="too many failed logins"):
+    with pytest.raises(LoginRefused, match="Too many failed logins"):
         await log_in(records, passwords, "ada", GOOD, "::2")
-    with pytest.raises(LoginRefused, match="too many failed logins"):
+    with pytest.raises(LoginRefused, match="Too many failed logins"):
         await log_in(records, passwords, "bob", GOOD, "::1")  # the address has to wait too
     assert last
     await records.change("UPDATE login_failures SET at = at - 120")

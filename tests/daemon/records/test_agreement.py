@@ -100,7 +100,7 @@ async def test_the_page_lists_the_worst_with_links_and_hostile_names_as_text(
     tmp_path: Path,
 ) -> None:
     async with open_house(tmp_path) as house:
-        assert "Nobody has reviewed a mask" in await house.page("/agreement")
+        assert "No mask of the network has been reviewed" in await house.page("/agreement")
         for number in range(3):
             await house.add_scan(f"P{number}", f"s{number}")
         records = house.app[RECORDS]
@@ -112,7 +112,7 @@ async def test_the_page_lists_the_worst_with_links_and_hostile_names_as_text(
         assert "3 masks were reviewed (accepted 0, corrected 2, rejected 1" in page
         assert "too few to tell how good the network is" in page
         assert page.index('href="/scans/s2"') < page.index('href="/scans/s1"')
-        assert "Dice 0.40, 41.2 ml became 30.0 ml" in page
-        assert "Border wrong" in page
+        assert "Dice 0.40, 41.2 ml corrected to 30.0 ml" in page
+        assert "Wrong border" in page
         assert "&lt;img onerror=x&gt;" in page
         assert "<img onerror" not in page

@@ -47,7 +47,7 @@ async def test_given_taken_back_and_given_anew(hospital: Settings) -> None:
         await until(lambda: "wrong" in by_patient(hospital) and not left_in_inbox(hospital))
         target = str(by_patient(hospital)["wrong"]["scan_id"])
         lists = await house.page("/patients/unassigned")
-        assert "Every scan belongs to a patient." in lists
+        assert "Every scan is assigned to a patient." in lists
         assert f'href="/scans/{target}"' in lists
         answer = await house.client.get(f"/scans/{scan_id}", allow_redirects=False)
         assert answer.headers["Location"] == f"/scans/{target}"
@@ -137,7 +137,7 @@ async def test_what_cannot_be_given(tmp_path: Path) -> None:
         gone, theirs = [await house.add_scan(*each) for each in (("unassigned", "x"), ("P1", "y"))]
         with pytest.raises(CannotBeGiven, match="no longer in the outbox"):
             await give(index, house.app[RECORDS], daemon, gone, patient, "N. Urse")
-        with pytest.raises(CannotBeGiven, match="a patient already"):
+        with pytest.raises(CannotBeGiven, match="already belongs to a patient"):
             await give(index, house.app[RECORDS], daemon, theirs, patient, "N. Urse")
         assert house.in_inbox() == []
         assert await assignments(house.app[RECORDS]) == []

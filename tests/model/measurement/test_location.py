@@ -193,6 +193,6 @@ def test_the_side_in_words(fields: dict[str, Any], words: str) -> None:
 
 def test_the_position_in_words() -> None:
     known = {"anterior_posterior": "anterior", "superior_inferior": "superior"}
-    assert position_words(make_lesion(**known)) == "in front and high up in the brain"
+    assert position_words(make_lesion(**known)) == "anterior, superior"
     assert position_words(make_lesion(anterior_posterior=None, superior_inferior=None)) == ""
     assert position_words(make_lesion()) == ""

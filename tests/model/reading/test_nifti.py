@@ -133,7 +133,7 @@ def test_a_few_missing_voxels_become_0_and_are_counted(tmp_path: Path) -> None:
     voxels[0, 0, :3], voxels[1, 1, 1] = np.nan, np.inf
     volume: Volume = read_nifti(with_data(tmp_path, voxels))
     assert codes(volume.notes) == ["missing_voxels"]
-    assert volume.notes[0].message == "Voxels without a value were taken as 0: 4."
+    assert volume.notes[0].message == "4 voxels without a value were set to 0."
     assert np.isfinite(volume.voxels).all()
     assert volume.voxels[1, 1, 1] == 0
     assert volume.voxels[2, 2, 2] == VOXELS[2, 2, 2]
@@ -156,7 +156,7 @@ def test_a_singular_affine_is_refused(tmp_path: Path) -> None:
     content = bytearray(write_nifti(tmp_path / "flat.nii", VOXELS, AFFINE).read_bytes())
     content[312:328] = content[280:296]  # srow_z = srow_x
     (tmp_path / "flat.nii").write_bytes(content)
-    assert "position of the voxels" in reason(tmp_path / "flat.nii")
+    assert "voxel position" in reason(tmp_path / "flat.nii")
 
 
 def test_the_description_is_kept(tmp_path: Path) -> None:

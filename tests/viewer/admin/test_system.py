@@ -12,6 +12,7 @@ from daemon.index.queue import failed, in_line
 from daemon.index.statistics import RECONCILE, beat, nights
 from daemon.operations import status
 from daemon.operations.queue_control import reprocess_older
+from daemon.outputs.wording import moment_words
 from model.network.network import load_network
 from model.weights_config import about_weights
 from tests.viewer.test_house import House, open_house
@@ -27,16 +28,17 @@ async def press(house: House, action: str, scan: object = "", **more: str) -> tu
 async def test_an_empty_index_and_a_daemon_that_stopped(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         page = await house.page("/system")
-        assert "Stopped and has never run: nothing is judged; nothing waits; disk" in page
-        assert "Nothing waits." in page
-        assert "Nothing failed." in page
+        assert "Stopped, has never run: nothing is analyzed; queue empty; disk" in page
+        assert "Queue empty." in page
+        assert "No failures." in page
         index = house.app[INDEX]
         await beat(index, RECONCILE)
-        assert "Running; nothing waits" in await house.page("/system/queue")
+        assert "Running; queue empty" in await house.page("/system/queue")
         await index.change("UPDATE heartbeats SET at = at - 3600")
         at = (await status.last_sign_of_life(index, 60)).at
-        words = at[:16].replace("T", " ")
-        assert f"Stopped since {words} (UTC): nothing is judged" in await house.page("/system")
+        assert f"Stopped since {moment_words(at)}: nothing is analyzed" in await house.page(
+            "/system"
+        )
 
 
 async def test_every_button_of_the_queue(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ async def test_every_button_of_the_queue(tmp_path: Path) -> None:
         waiting = [await house.add_waiting(f"<i>P{n}</i>", "a.nii") for n in range(2)]
         resting = await house.add_waiting("Q", "q.nii", rested=False)
         page = await house.page("/system")
-        assert "Running; 1 being judged, 2 waiting, 1 still arriving; time left not known" in page
+        assert "Running; 1 being analyzed, 2 waiting, 1 still arriving; time left not known" in page
         assert "&lt;i&gt;P1&lt;/i&gt;" in page
         assert "<i>P1" not in page
         assert "complete in 10 s if nothing changes" in page
@@ -55,10 +57,10 @@ async def test_every_button_of_the_queue(tmp_path: Path) -> None:
         order = [line.number for line in await in_line(index, 0)]
         assert order == [running.drop_id, waiting[1], waiting[0]]
         await press(house, "pause")
-        assert "Paused: nothing new begins" in await house.page("/system")
+        assert "Paused: no new scan is started" in await house.page("/system")
         assert await queue.claim_next(index) is None
         await press(house, "resume")
-        assert "The queue goes on." in await house.page("/system?done=resume&count=0")
+        assert "Queue resumed." in await house.page("/system?done=resume&count=0")
         await press(house, "now", resting)
         assert await queue.wanted_at_once(index) == {resting}
         await press(house, "cancel", waiting[0])
@@ -91,7 +93,7 @@ async def test_scans_of_older_weights_are_judged_again_once_confirmed(tmp_path: 
         for name in ("s1", "s2"):
             await house.add_scan(name, name)
         await house.add_scan("s3", "s3", model=used)
-        assert "2 scans were judged with other weights" in await house.page("/system")
+        assert "2 scans were analyzed with other weights" in await house.page("/system")
         status, text = await press(house, "reprocess_older", confirmed="3")
         assert status == 400
         assert "type the number of scans" in text
@@ -119,8 +121,8 @@ async def test_folders_settings_and_no_secret(tmp_path: Path) -> None:
         assert not any(name.startswith(".gliowatch-") for name in os.listdir(tmp_path / "inbox"))
         (tmp_path / "outbox").rmdir()
         page = await house.page("/system")
-        assert "The folder is not there, or does not answer." in page
-        assert "the outbox&#39;s disk does not answer" in page
+        assert "The folder does not exist or does not respond." in page
+        assert "the disk of the outbox does not respond" in page
 
 
 async def test_a_long_queue_has_pages(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ async def test_an_id_that_is_taken_keeps_what_was_typed(tmp_path: Path) -> None:
         key = await house.add_patient("P1", name="First")
         status, page = await house.post("/patients", {"patient_id": "P1", "name": "2nd"})
         assert status == 400
-        assert "There is a patient with this ID already." in page
+        assert "There is already a patient with this ID." in page
         assert 'value="2nd"' in page
         assert 'value="P1"' in page
         assert "First" in await house.page(f"/patients/{key}")
@@ -77,9 +77,9 @@ async def test_an_id_that_is_taken_keeps_what_was_typed(tmp_path: Path) -> None:
         ("birth_date", "31.12.1970", "Birth date must be a date"),
         ("birth_date", "19701231", "Birth date must be a date"),
         ("birth_date", "2024-02-30", "Birth date must be a date"),
-        ("birth_date", "2999-01-01", "Birth date lies in the future."),
-        ("birth_date", "0001-01-01", "Birth date lies more than 130 years back."),
-        ("diagnosis_date", "2999-01-01", "Date of diagnosis lies in the future."),
+        ("birth_date", "2999-01-01", "Birth date is in the future."),
+        ("birth_date", "0001-01-01", "Birth date is more than 130 years ago."),
+        ("diagnosis_date", "2999-01-01", "Date of diagnosis is in the future."),
         ("name", "x" * 201, "Name is longer than 200 characters."),
         ("symptoms", "x" * 4001, "Symptoms is longer than 4000 characters."),
         ("gender", "none of these", "Gender must be one of"),
@@ -100,13 +100,15 @@ async def test_a_form_that_is_far_too_large(tmp_path: Path) -> None:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = await house.client.post("/patients", data=BytesIO(b"x" * 2**21), headers=kind)
         assert answer.status == 413
-        assert "more than this form takes." in await answer.text()
+        assert "more than this form accepts." in await answer.text()
 
 
 async def test_the_first_glance_and_the_history_of_scans(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         key = await house.add_patient("P1", name="Ada", treatment_start="2024-03-01")
-        assert "No scan of this patient is done yet." in await house.page(f"/patients/{key}")
+        assert "No scan of this patient has been analyzed yet." in await house.page(
+            f"/patients/{key}"
+        )
         await house.add_scan("P2", "scan4")
         await house.add_scan("P1", "scan1")
         change = {"volume_ml": 6.2, "volume_percent": 18.0, "prior_scan_id": "scan1"}
@@ -117,8 +119,8 @@ async def test_the_first_glance_and_the_history_of_scans(tmp_path: Path) -> None
         undated = {"kind": "image", "sha256": "", "acquired_at": None}
         await house.add_scan("P1", "scan3", input=undated, volume_ml=None, area_px=90)
         page = await house.page(f"/patients/{key}")
-        glance = "3 scans, last 3 Feb 2026, 41.2 ml, left temporal, ▲ larger by 18 %"
-        assert f"{glance} since 6 May 2024." in page
+        glance = "3 scans, last 2026-02-03, 41.2 ml, left temporal, ▲ 18 % larger"
+        assert f"{glance} since 2024-05-06." in page
         assert "Not on the curve: a scan without a date (no volume)." in page
         assert 'data-event="Treatment" data-at="2024-03-01"' in page
         assert "?a=scan1&amp;b=scan2" in page

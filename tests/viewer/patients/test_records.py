@@ -62,7 +62,7 @@ async def test_what_the_scanner_told_is_marked_and_never_overwrites_people(tmp_p
         await fill_patient(records, "P1", told)
         page = await house.page(f"/patients/{key}")
         assert "as entered" in page
-        assert page.count("(from the scanner)") == 2
+        assert page.count("(DICOM)") == 2
         emptied = {"name": "as entered", "birth_date": "", "gender": "Male"}
         typed = emptied | await version(house, key)
         assert (await house.post(f"/patients/{key}", typed))[0] == 303
@@ -73,7 +73,7 @@ async def test_what_the_scanner_told_is_marked_and_never_overwrites_people(tmp_p
         other = await house.add_patient("P2")
         await fill_patient(records, "P2", {"name": "Doe,\0Jane\x1b[2J\n"})
         assert "Doe, Jane [2J</h1>" in await house.page(f"/patients/{other}")
-        assert (await house.page(f"/patients/{key}")).count("(from the scanner)") == 1
+        assert (await house.page(f"/patients/{key}")).count("(DICOM)") == 1
 
 
 async def test_deleted_is_hidden_everywhere_and_comes_back_whole(tmp_path: Path) -> None:
@@ -84,18 +84,20 @@ async def test_deleted_is_hidden_everywhere_and_comes_back_whole(tmp_path: Path)
         assert "retention is off" in await house.page(f"{where}/delete")
         status, page = await house.post(f"{where}/delete", {"typed_id": "p1"})
         assert status == 400
-        assert "nothing was deleted" in page
+        assert "Nothing was deleted" in page
         done = await house.post(f"{where}/delete", {"typed_id": " P1 "})
         assert done == (303, "/patients/deleted")
         for path in (where, f"{where}/edit", "/scans/scan1", "/scans/scan1/files/overlay.png"):
-            assert "This patient was deleted; it can be undone until" in await house.page(path, 410)
+            assert "This patient was deleted. The deletion can be undone until" in await house.page(
+                path, 410
+            )
         for path in ("/", "/patients", "/patients?order=last", "/upload", "/patients/unassigned"):
             page = await house.page(path)
             assert "Ada" not in page, path
             assert "scan1" not in page, path
         assert "No patient has this name" in await search(house, "ada")
         assert [scan async for scan in every_scan(house.app[INDEX])] == []  # none is exported
-        assert "was deleted; see" in (await house.post("/patients", {"patient_id": "P1"}))[1]
+        assert "was deleted. See" in (await house.post("/patients", {"patient_id": "P1"}))[1]
         assert "Ada" in await house.page("/patients/deleted")
         await house.come_in("D. Octor")
         assert await house.post(f"{where}/undelete", {}) == (303, where)
@@ -116,7 +118,7 @@ async def test_a_drop_brings_back_the_bare_entry_and_time_erases_the_rest(tmp_pa
         await come_again(house.app[INDEX], records, ["P2"])
         page = await house.page(where)
         assert "123" not in page
-        assert "A scan came since" in page
+        assert "A scan arrived since" in page
         typed = {"phone": "456"} | await version(house, key)
         assert (await house.post(where, typed))[0] == 303
         assert (await house.post(f"{where}/undelete", {}))[0] == 303

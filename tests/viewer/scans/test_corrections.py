@@ -52,23 +52,23 @@ async def test_a_mask_is_kept_on_record_and_queued_and_the_page_tells_what_becom
         assert kept(house) == [f"{hashlib.sha256(b'mask').hexdigest()}.nii.gz"]
         assert await queued(house) == [SCAN]
         page = await house.page(f"/scans/{SCAN}")
-        assert "Sent by Ada &lt;L&gt;" in page
+        assert "Uploaded by Ada &lt;L&gt;" in page
         assert "the &lt;rim&gt;" in page
-        assert "It waits to be measured." in page
+        assert "Waiting to be measured." in page
         assert 'hx-trigger="every 2s"' in page
         (correction,) = await corrections_of(house.app[RECORDS], SCAN)
         claim = await queue.claim_next(house.app[INDEX])
         assert claim is not None
         assert claim.drop.correction_key == correction.correction_key
-        assert "It is being measured." in await house.page(WAY)
+        assert "Being measured." in await house.page(WAY)
         await ledger.reject(house.app[INDEX], claim, "The mask is <empty>.")
         part = await house.page(WAY)
-        assert "Not taken. The mask is &lt;empty&gt;." in part
+        assert "Rejected: The mask is &lt;empty&gt;." in part
         assert "hx-trigger" not in part
         await note_made(house.app[RECORDS], made(scan, correction.correction_key))
         part = await house.page(f"{WAY}?revision=0")
-        assert "It became revision 2. Dice with the network&#39;s mask: 0.81." in part
-        assert "Show it." in part
+        assert "Saved as revision 2. Dice with the mask of the network: 0.81." in part
+        assert ">Show it<" in part
 
 
 def made(scan: ScanRow, key: str) -> Report:
@@ -110,15 +110,15 @@ async def test_an_outbox_that_is_away_is_told_and_not_made_anew(tmp_path: Path) 
         outbox.rename(tmp_path / "away")
         status, text = await send(house, RIGHT)
         assert status == 503
-        assert "full or away" in text
+        assert "full or not available" in text
         assert not outbox.exists()
 
 
 async def test_a_scan_that_was_not_judged_has_no_mask_to_correct(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", SCAN, finding="not_judged", lesions=[], volume_ml=None)
-        assert "Send a corrected mask" not in await house.page(f"/scans/{SCAN}")
+        assert "Upload corrected segmentation" not in await house.page(f"/scans/{SCAN}")
         status, text = await send(house, RIGHT)
         assert status == 400
-        assert "was not judged" in text
+        assert "was not analyzed" in text
         assert kept(house) == []

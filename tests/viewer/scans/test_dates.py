@@ -25,7 +25,7 @@ async def test_a_date_is_noted_with_who_and_when(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", "s1", input=UNDATED)
         page = await house.page("/scans/s1")
-        assert "The file does not say when it was acquired." in page
+        assert "The file does not give an acquisition date." in page
         await house.come_in("Ada <L>", Role.UPLOADER)
         sent = {"acquired_on": "2024-02-29", "entered_by": "somebody else"}
         assert await house.post("/scans/s1/date", sent) == (303, "/scans/s1")
@@ -36,7 +36,7 @@ async def test_a_date_is_noted_with_who_and_when(tmp_path: Path) -> None:
         page = await house.page("/scans/s1")
         assert 'value="2024-02-29"' in page
         assert "Entered by Ada &lt;L&gt;" in page
-        assert "the result that has it comes soon" in page
+        assert "the new result will be available soon" in page
         assert "Compared again" in await house.page("/")
         await house.come_in("Bob")
         await house.post("/scans/s1/date", {"acquired_on": ""})
@@ -73,7 +73,7 @@ async def test_a_date_of_the_file_itself_stays(tmp_path: Path) -> None:
         sent = {"acquired_on": "2024-01-01"}
         status, text = await house.post("/scans/s1/date", sent)
         assert status == 400
-        assert "The file itself says" in text
+        assert "The file itself gives" in text
 
 
 async def test_only_our_own_form_is_taken(tmp_path: Path) -> None:

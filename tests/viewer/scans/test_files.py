@@ -122,7 +122,7 @@ async def test_a_scan_whose_files_are_gone_says_so(tmp_path: Path) -> None:
         await house.page("/scans/gone/slices/1.png", 404)
         async with house.app[INDEX].transaction():
             await house.app[INDEX].change("UPDATE scans SET removed_at = '2026-11-01T10:00:00Z'")
-        assert "removed by retention, 2026-11-01 10:00" in await house.page("/scans/gone")
+        assert "removed by retention on 2026-11-01 10:00" in await house.page("/scans/gone")
 
 
 async def test_two_scans_of_one_patient_are_compared_and_none_of_another(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ async def test_two_scans_of_one_patient_are_compared_and_none_of_another(tmp_pat
         await house.add_scan("P2", "c")
         page = await house.page(f"/patients/{key}/compare?a=b&b=a")
         assert "&lt;img onerror=alert(1)&gt;" in page
-        assert "Not aligned" in page
+        assert "Not registered" in page
         assert "3.2 ml" in page
-        assert "were not compared with each other" in page
+        assert "have not been compared with each other" in page
         assert "Choose a scan" in await house.page(f"/patients/{key}/compare")
         assert "two different" in await house.page(f"/patients/{key}/compare?a=a&b=a")
         for query in ("a=a&b=c", "a=x&b=b"):

@@ -27,13 +27,13 @@ async def test_the_numbers(tmp_path: Path) -> None:
             "Born 1970-12-31, ",
             "FLAIR abnormality (whole tumor): 41.2 ml (39.0 to 44.0), one lesion",
             "on the patient&#39;s right",
-            "<td>41.24 ml</td><td>52 x 38 mm</td><td>Right</td>",
+            "<td>41.24 ml</td><td>52 × 38 mm</td><td>Right</td>",
             'lobe not determined</td><td class="jump">69</td><td>0.91</td>',
             "39.0 to 44.0 ml",
             "The file carries no date.",
             "unet-16, weights fedcba987654<",
-            "240 x 240 x 155",
-            "1.00 x 1.00 x 1.25 mm",
+            "240 × 240 × 155",
+            "1.00 × 1.00 × 1.25 mm",
             "LPS",
             "0123456789ab<",
             "segment 7.2",
@@ -67,8 +67,8 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
         await house.add_scan("P1", "s", input=given, lesions=[pixels], **changes)
         page = await house.page("/scans/s")
         assert "1900 pixels, no scale" in page
-        assert "61 x 40 pixels" in page
-        assert "256 x 256 x 1" in page
+        assert "61 × 40 pixels" in page
+        assert "256 × 256 × 1" in page
         assert "Not known" in page
         assert "1900 pixels, no scale" in await house.page("/")
 
@@ -92,19 +92,19 @@ async def test_a_slab_has_an_area(tmp_path: Path) -> None:
 async def test_no_tumor_and_not_judged(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", "none", finding="no_tumor", volume_ml=0.0, lesions=[])
-        assert "No FLAIR abnormality was found." in await house.page("/scans/none")
+        assert "No FLAIR abnormality found." in await house.page("/scans/none")
         note = [{"code": "colour", "message": "This is a colour photo."}]
         await house.add_scan(
             "P1", "photo", finding="not_judged", volume_ml=None, lesions=[], quality=note
         )
         page = await house.page("/scans/photo")
-        assert "Not judged. This is a colour photo." in page
+        assert "Not analyzed. This is a colour photo." in page
         assert "<dt>Volume</dt>" not in page
         assert "/scans/photo/files/overlay.png" in page
 
 
 async def test_the_same_scan_under_another_patient(tmp_path: Path) -> None:
-    sentence = "The same scan is filed under another patient as well."
+    sentence = "The same scan is also filed under another patient."
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", "same1")
         assert sentence not in await house.page("/scans/same1")

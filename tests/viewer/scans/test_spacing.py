@@ -73,7 +73,7 @@ async def test_a_picture_has_two_and_a_files_own_scale_stays(tmp_path: Path) -> 
         entered = await entered_spacing(house.app[RECORDS], "s1")
         assert entered is not None
         assert entered.spacing == Spacing(0.9, 0.8)
-        assert "Save size" not in await house.page("/scans/s2")
+        assert "Save spacing" not in await house.page("/scans/s2")
         status, text = await house.post("/scans/s2/spacing", SIZES)
         assert status == 400
-        assert "The file itself says" in text
+        assert "The file itself gives" in text

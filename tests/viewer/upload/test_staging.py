@@ -85,9 +85,9 @@ async def test_told_before_sending_then_sent_whole_with_what_was_entered(tmp_pat
         assert look_through(tmp_path / "inbox", RULES).drops == {}  # the daemon sees nothing yet
         assert count_held(tmp_path / "inbox") == len(slices) + 4
         page = await look(house, upload)
-        assert page.count("MR, FLAIR, 6 slices, 5 mm apart, 14 x 10 pixels") == 2  # folder, zip
-        assert "NIfTI volume, 208 x 256 x 26; 0.898 x 0.898 x 5.5 mm." in page
-        assert "Picture, 50 x 60 pixels. No scale: millimetres and volume not available." in page
+        assert page.count("MR, FLAIR, 6 slices, 5 mm apart, 14 × 10 pixels") == 2  # folder, zip
+        assert "NIfTI volume, 208 × 256 × 26; 0.898 × 0.898 × 5.5 mm." in page
+        assert "Picture, 50 × 60 pixels. No scale: millimetres and volume not available." in page
         assert "Not readable: The compressed file ends too early: it was cut off." in page
         assert "&lt;b&gt;.nii.gz" in page
         key = field(page, "across", "photo.png")
@@ -139,12 +139,12 @@ async def test_the_right_patient_is_proposed_and_a_wrong_one_doubted(tmp_path: P
         assert "Please check" not in page
         status, words = await house.post(f"/upload/held/{upload}/whose", {"patient": other})
         assert status == 200
-        assert "The DICOM header says ID P1, not P2." in words
-        assert "The DICOM header says Lovelace, Ada, not Bob &lt;i&gt;." in words
+        assert "The DICOM header gives the ID P1, not P2." in words
+        assert "The DICOM header gives the name Lovelace, Ada, not Bob &lt;i&gt;." in words
         form = {"patient": "new", "patient_id": "P1", "send": group(page, "6 files</strong>")}
         status, page = await house.post(f"/upload/held/{upload}/send", form)
         assert status == 400
-        assert "There is a patient with this ID already" in page
+        assert "There is already a patient with this ID" in page
         assert f'value="{known}" selected' in page
         assert await house.post(f"/upload/held/{upload}/cancel", {}) == (303, "/upload")
         assert house.in_inbox() == []
@@ -163,8 +163,8 @@ async def test_the_list_follows_what_was_sent(tmp_path: Path) -> None:
         await beat(index, RECONCILE)
         (number,) = await ledger.add_drops(index, [the_drop(inbox, "photo.png")])
         page = await house.page("/upload/sent")
-        assert "Resting until it is complete" in page
-        assert "Nothing is judged" not in page
+        assert "Waiting for transfer to finish" in page
+        assert "Nothing is analyzed" not in page
         await ledger.mark_rested(index, [number])
         assert ">Waiting<" in await house.page("/upload/sent")
         await cancel(index, [str(number)])

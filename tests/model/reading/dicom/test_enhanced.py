@@ -152,4 +152,4 @@ def test_frames_without_a_place_are_refused(tmp_path: Path) -> None:
         if number == 3:
             del frame.PlanePositionSequence
 
-    assert "where they lie" in reason(write_enhanced(tmp_path / "one", change=forget))
+    assert "do not give their position" in reason(write_enhanced(tmp_path / "one", change=forget))

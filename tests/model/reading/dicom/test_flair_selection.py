@@ -40,11 +40,11 @@ def add(folder: Path, name: str, change: Change | None = None, slices: int = 6) 
         ("FLAIR post gad", None, 6, "contrast"),
         ("FLAIR", with_tags(ContrastBolusAgent="Gadovist"), 6, "contrast"),
         ("FLAIR", None, 5, "fewer slices"),
-        ("FLAIR", with_tags(SeriesNumber="9"), 6, "another FLAIR"),
-        ("AX T1 FLAIR", with_tags(InversionTime="800"), 6, "no FLAIR"),
-        ("ep2d_diff", with_tags(DiffusionBValue=1000.0), 6, "no FLAIR"),
+        ("FLAIR", with_tags(SeriesNumber="9"), 6, "Another FLAIR"),
+        ("AX T1 FLAIR", with_tags(InversionTime="800"), 6, "not FLAIR"),
+        ("ep2d_diff", with_tags(DiffusionBValue=1000.0), 6, "not FLAIR"),
         ("scout", with_tags(Modality="CT"), 6, "CT"),
-        ("series 4", None, 6, "does not say"),
+        ("series 4", None, 6, "does not identify"),
     ],
 )
 def test_the_better_flair_is_judged_and_the_other_says_why_not(
@@ -106,7 +106,7 @@ def test_two_series_that_say_nothing_are_not_guessed(tmp_path: Path) -> None:
     volume = read_dicom(add(tmp_path, "series 4") + add(tmp_path, "series 5"))
     assert volume.unfit is not None
     assert volume.unfit.code == "no_flair"
-    assert all("does not say" in each.reason for each in volume.series)
+    assert all("does not identify" in each.reason for each in volume.series)
 
 
 def test_a_broken_flair_is_refused_and_a_fragment_of_it_is_not_taken(tmp_path: Path) -> None:

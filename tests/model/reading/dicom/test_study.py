@@ -102,7 +102,7 @@ def test_what_is_not_dicom_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "long.bin").write_bytes(bytes(2000))
     extra = (tmp_path / "LIESMICH.txt", tmp_path / "long.bin")
     assert np.array_equal(read_dicom((*extra, *files)).voxels, STORED)
-    assert reason(extra).startswith("There is nothing here that gliowatch reads")
+    assert reason(extra).startswith("No readable file here")
 
 
 def test_a_report_beside_the_images_is_passed_over(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_without_a_flair_nothing_is_guessed_and_all_is_listed(tmp_path: Path) ->
         ("t2 tse", False),
         ("t1 mprage", False),
     ]
-    assert all("no FLAIR" in each.reason for each in volume.series)
+    assert all("not FLAIR" in each.reason for each in volume.series)
 
 
 @pytest.mark.parametrize(
