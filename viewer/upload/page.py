@@ -163,7 +163,7 @@ async def take(request: web.Request) -> web.StreamResponse:
     upload.meter.announce(request.content_length)
     await refuse_when_full(request)
     if upload.held.count >= MOST_FILES:
-        raise web.HTTPConflict(text=f"An upload may hold {MOST_FILES} files at most.")
+        raise web.HTTPConflict(text=text("upload_fault.most_files", most=MOST_FILES))
     await receive_file(upload.held, unquote(name), request.content.read, upload.meter)
     return web.Response(status=204)
 

@@ -83,7 +83,7 @@ class Desk:
             self.forget(own[0])
             await asyncio.to_thread(own[0].held.cancel)
         if len(self.uploads) >= MOST_HELD:
-            raise NotHeld("Too many uploads wait to be sent: please try again in an hour.")
+            raise NotHeld(text("upload_fault.too_many_held"))
         held = await asyncio.to_thread(self.hold)
         upload = Upload(held, session, self.meter())
         self.uploads[held.name] = upload

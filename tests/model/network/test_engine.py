@@ -105,7 +105,7 @@ def test_weights_of_another_network_are_refused(
     else:
         tensors[name] = np.full_like(tensors[name], {"no number": np.nan, "variance": -1}[wrong])
     save_file(tensors, tmp_path / "w.safetensors", metadata=header)
-    with pytest.raises(WeightsError, match="not of this network"):
+    with pytest.raises(WeightsError, match="belongs to another network"):
         load_network(tmp_path / "w.safetensors")
 
 
