@@ -1,7 +1,7 @@
 """The sentences that people read, by key: data, so that another language is one more file.
 
-Each room keeps its own in `sentences/<language>/*.toml`, a table for each area; together they are
-one catalogue. A sentence that counts has the forms `one` and `other`; `{names}` in it are filled in.
+Each room keeps its own in `sentences/<language>/`, a table for each area; together they are one
+catalogue. A sentence that counts has the forms `one` and `other`; `{names}` in it are filled in.
 """
 
 import tomllib
