@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,14 @@ from daemon.index.people.reviews import Decision, add_review
 from daemon.outputs.catalogue import SENTENCES
 from daemon.outputs.report_builder import change_sentence
 from daemon.permissions import Right, Role
+from daemon.report_parts import Change
 from tests.viewer.test_house import House, lesion, open_house
 from viewer.sessions import RECORDS
 
 NAME, WHO = "Ada Lovelace", "N. Urse"
 CHANGE = {
     "prior_scan_id": "s1",
+    "prior_revision": 1,
     "prior_acquired_at": "2024-05-06T07:08:09",
     "days": 31.0,
     "volume_ml": 6.2,
@@ -29,6 +32,8 @@ CHANGE = {
     "measured_differently": ["spacing"],
     "new_lesions": None,
     "gone_lesions": None,
+    "registered": False,
+    "words": "",
 }
 LOW = {"code": "low_confidence", "message": "⟦from the report⟧"}
 SHOWN = ("aria-label", "title", "alt", "placeholder", "data-key-help", "aria-description")
@@ -110,10 +115,15 @@ async def fill(house: House) -> str:
     """Patients, scans, a review and what goes wrong; the key of a patient."""
     key = await house.add_patient("77", name=NAME, gender="Female", birth_date="1961-02-03")
     await house.add_scan("77", "s1", quality=[LOW])
-    told = CHANGE | {"words": change_sentence(CHANGE)}
+    change = Change.model_validate(CHANGE)
+    told = CHANGE | {"words": change_sentence(change)}
     lesions = [lesion(), lesion(id=2, side="left", crosses_midline=True, across_midline_mm=4.0)]
-    shift = {"midline_shift_score": 1.0, "midline_shift_mm": 1.0, "midline_shift_to": None}
-    nothing = {"finding": "not_judged", "volume_ml": None, "lesions": []}
+    shift: dict[str, Any] = {
+        "midline_shift_score": 1.0,
+        "midline_shift_mm": 1.0,
+        "midline_shift_to": None,
+    }
+    nothing: dict[str, Any] = {"finding": "not_judged", "volume_ml": None, "lesions": []}
     await house.add_scan("78", "s3", quality=[LOW], **nothing)
     await house.add_scan("unassigned", "s4", quality=[LOW])
     await house.add_scan("77", "s2", change=told, lesions=lesions, quality=[LOW], **shift)
