@@ -34,7 +34,7 @@ SplitFile = Annotated[Path | None, typer.Option(exists=True, help="JSON with lis
 
 
 class Quality(StrEnum):
-    """How thoroughly to judge."""
+    """How thoroughly to analyze."""
 
     FAST = "fast"
     BEST = "best"
@@ -125,14 +125,14 @@ def segment(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Judge scans at once, without inbox, index or settings."""
-    from daemon.commands.segment import print_judged, segment_once
-    from daemon.pipeline.worker_tasks import judging_rules
+    """Analyze scans at once, without inbox, index or settings."""
+    from daemon.commands.segment import print_analyzed, segment_once
+    from daemon.pipeline.worker_tasks import analysis_rules
     from daemon.settings import ModelSettings
 
     folder = out / ".extra" if explain else None
-    rules = judging_rules(ModelSettings(quality=quality.value), folder)
-    raise SystemExit(print_judged(segment_once(scans, out, patient, rules), json, typer.echo))
+    rules = analysis_rules(ModelSettings(quality=quality.value), folder)
+    raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
 
 
 @app.command(epilog=ending("gliowatch measure mask.nii.gz --scan scan.nii.gz"))

@@ -81,7 +81,7 @@ class DropKind(StrEnum):
     """What a drop is by its names.
 
     `loose` lies in the inbox itself. The last three have no files: a published scan is to be
-    judged anew, only compared anew with the patient's other scans, or measured anew by a mask
+    analyzed anew, only compared anew with the patient's other scans, or measured anew by a mask
     that a person corrected.
     """
 
@@ -113,11 +113,11 @@ class DroppedFile:
 
 @dataclass(frozen=True)
 class Drop:
-    """Files that belong together and are judged as one scan, or set aside as one.
+    """Files that belong together and are analyzed as one scan, or set aside as one.
 
     unit: path below the inbox of the file itself or, for DICOM, of the patient's folder; if
     that holds several studies, a zero byte and the study follow, in a form of our own. Of a
-    scan to judge again it is a zero byte and the scan_id, of one to compare two and the scan_id;
+    scan to analyze again it is a zero byte and the scan_id, of one to compare two and the scan_id;
     of a corrected mask three, the scan_id, one more and the correction's key.
     """
 
@@ -138,8 +138,8 @@ class Drop:
         return STUDY_MARK in self.unit and self.kind not in OF_PUBLISHED
 
     @property
-    def scan_to_judge(self) -> str:
-        """Of a published scan that is to be judged, compared or measured anew, the scan_id."""
+    def scan_to_analyze(self) -> str:
+        """Of a published scan that is to be analyzed, compared or measured anew, the scan_id."""
         return self.unit.lstrip(STUDY_MARK).split(STUDY_MARK)[0].decode()
 
     @property

@@ -10,7 +10,7 @@ class Right(StrEnum):
     UPLOAD = "upload"  # bring scans in, with a patient, a date or a spacing
     REVIEW = "review"  # say whether a mask is right, and correct it
     RECORD = "record"  # change what people enter about patients, delete and undo
-    QUEUE = "queue"  # pause, hurry, cancel, retry, judge again
+    QUEUE = "queue"  # pause, hurry, cancel, retry, analyze again
     EXPORT = "export"  # findings and the audit as tables
     ADMIN = "admin"  # accounts, tokens of others, the audit
 

@@ -41,7 +41,7 @@ ABOUT = (
 
 
 class Heading(Part):
-    """Whose scan it is, what was read, what judged it, and the answer in one word."""
+    """Whose scan it is, what was read, what analyzed it, and the answer in one word."""
 
     schema_name: Literal["gliowatch/report/1"] = Field(alias="schema")
     scan_id: ScanId

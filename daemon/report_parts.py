@@ -106,7 +106,7 @@ class StudyOfScan(Part):
 
 
 class SeriesOfStudy(Part):
-    """One series of a DICOM study, or a part of one, and why it was not judged."""
+    """One series of a DICOM study, or a part of one, and why it was not analyzed."""
 
     description: str
     number: int | None
@@ -139,7 +139,7 @@ class Input(Part):
 
 
 class Network(Part):
-    """What judged: the network, the hash of its weights, and the threshold."""
+    """What analyzed: the network, the hash of its weights, and the threshold."""
 
     name: str
     weights_sha256: str

@@ -25,14 +25,14 @@ class Point:
     report: Report
 
     @property
-    def judged(self) -> int:
+    def analyzed(self) -> int:
         """The revision whose mask this is: later ones have only compared it anew."""
         return judged_revision(self.report)
 
 
 @dataclass(frozen=True)
 class Past:
-    """What is known beside the files when a scan is judged.
+    """What is known beside the files when a scan is analyzed.
 
     points: the patient's other scans that may be compared; date_entered: the date that a person
     gave for this one, ISO 8601; spacing: the size of its pixels, if a person gave that.
@@ -44,7 +44,7 @@ class Past:
 
 
 def point_of(report: Report, folder: bytes) -> Point | None:
-    """A scan's place in time; None without a date or a volume, or where the patient is in doubt."""
+    """A scan's place in time; None without date or volume, or in an identity conflict."""
     at = date_of(report)
     is_known = report.volume_ml is not None and not report.has_note(IN_DOUBT)
     if at is None or not is_known or not _is_moment(at):
@@ -63,7 +63,7 @@ def wants_date(report: Report) -> bool:
 
 
 def spacing_in(report: Report) -> Spacing | None:
-    """The spacing with which a published scan was judged, if a person entered it."""
+    """The spacing with which a published scan was analyzed, if a person entered it."""
     numbers = report.spacing_entered
     return Spacing(*numbers) if numbers else None
 
@@ -106,7 +106,7 @@ def is_stale(report: Report, past: Past) -> bool:
         return True
     me = point_of(report, b"")
     prior = prior_of(me.at, past.points) if me else None
-    if _prior_in(report) != ((prior.scan_id, prior.judged, prior.at) if prior else None):
+    if _prior_in(report) != ((prior.scan_id, prior.analyzed, prior.at) if prior else None):
         return True
     curve = curve_of(me, past.points) if me else ()
     return bool(curve) and report.history != history_of(curve)

@@ -19,7 +19,7 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
-from daemon.intake.inbox_reconciler import Reconciler, Resting
+from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import watch
 from daemon.operations.backup import NightlyCopies, refuse_damaged
@@ -28,9 +28,9 @@ from daemon.operations.retention import Retention
 from daemon.operations.status import has_room, is_quiet
 from daemon.pipeline import scan_pipeline
 from daemon.pipeline.outbox import clear_staging
-from daemon.pipeline.running_scans import Job, RunningScans, Turns
+from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
-from daemon.pipeline.worker_tasks import judging_rules, warm_up
+from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
@@ -128,7 +128,7 @@ class Service:
         daemon = settings.daemon
         self._settings = settings
         self._index, self._records = index, records
-        self._resting = Resting(daemon.rest_seconds)
+        self._resting = Stability(daemon.rest_seconds)
         rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
         self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
         self._copies = NightlyCopies(
@@ -140,8 +140,8 @@ class Service:
         self._changed = asyncio.Event()
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, daemon.slots, self._owner, self._judge)
-        self._turns = Turns()
+        self._scans = RunningScans(index, daemon.slots, self._owner, self._analyze)
+        self._turns = KeyedLocks()
         self._has_room = True
 
     async def run(self, once: bool, stop: asyncio.Event) -> int:
@@ -168,7 +168,7 @@ class Service:
 
     async def _warm_up(self) -> None:
         """Load the network once; weights that cannot be used end the daemon before any scan."""
-        rules = judging_rules(self._settings.model)
+        rules = analysis_rules(self._settings.model)
         try:
             await self._scans.first_slot.run(self._settings.daemon.allowance, warm_up, rules)
         except WorkerFailed:
@@ -255,13 +255,13 @@ class Service:
         for task in waits - done:
             task.cancel()
 
-    async def _judge(self, queued: QueuedDrop, slot: Slot) -> None:
+    async def _analyze(self, queued: QueuedDrop, slot: Slot) -> None:
         job = Job(
             index=self._index,
             records=self._records,
             slot=slot,
             settings=self._settings,
-            rules=judging_rules(self._settings.model),
+            rules=analysis_rules(self._settings.model),
             queued=queued,
             turns=self._turns,
         )

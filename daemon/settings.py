@@ -88,7 +88,7 @@ _PATHS = ("inbox", "outbox", "index", "records", "copies")
 
 
 class ModelSettings(_Table):
-    """[model]: how a scan is judged."""
+    """[model]: how a scan is analyzed."""
 
     weights: str = ""
     threshold: float = Field(default=0.5, gt=0, lt=1)

@@ -43,7 +43,7 @@ def note(code: str, sentence: str = "", /, **values: object) -> Note:
 
 @dataclass(frozen=True)
 class SeriesSeen:
-    """One DICOM series of a study, or a part of one, and why it was not the one to judge."""
+    """One DICOM series of a study, or a part of one, and why it was not the one to analyze."""
 
     description: str
     number: int | None
@@ -78,7 +78,7 @@ class Volume:
         pixels seen in radiological convention; `scale` and `sides_known` say not to trust it.
     slice_axis: the voxel axis across which the slices were acquired (the thickest spacing;
         the axial one where the grid is isotropic).
-    unfit: set by a reader that knows that this is nothing to judge, such as a colour photo.
+    unfit: set by a reader that knows that this is nothing to analyze, such as a colour photo.
     series: of a DICOM study, all that was there, the chosen one among them.
     sources: of a DICOM series, where each slice along the third axis came from; None for one
         that was missing and filled in.
@@ -116,7 +116,7 @@ class Volume:
 
     @property
     def is_picture(self) -> bool:
-        """True for fewer than FEW slices: judged slice by slice, without a volume."""
+        """True for fewer than FEW slices: analyzed slice by slice, without a volume."""
         return self.shape[self.slice_axis] < FEW
 
     @cached_property

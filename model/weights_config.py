@@ -52,7 +52,7 @@ class UNetShape:
 SEED_SHAPE = UNetShape(inputs=1, width=64, levels=4)  # the well-known demo's
 
 
-class Seen(StrEnum):
+class InputClass(StrEnum):
     """An axial FLAIR of a head, or why it is none."""
 
     FLAIR = "flair"
@@ -100,12 +100,12 @@ def _name(content: bytes) -> str:
         return ""
 
 
-CLASSES = tuple(Seen)
+CLASSES = tuple(InputClass)
 
 
 @dataclass(frozen=True)
-class GateShape:
-    """What must be known to build the gate again: it travels with the weights."""
+class InputCheckShape:
+    """What must be known to build the input check again: it travels with the weights."""
 
     width: int = 16
 

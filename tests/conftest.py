@@ -94,16 +94,16 @@ def hospital_in(folder: Path, weights: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def judged_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A hospital whose samples are judged, made once for all processes; see `copy_hospital`."""
-    from tests.browser.chromium import judge_samples
+def analyzed_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hospital whose samples are analyzed, made once for all processes; see `copy_hospital`."""
+    from tests.browser.chromium import analyze_samples
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with (shared / "judged.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others wait
         if not (shared / "judged").exists():
-            judge_samples(shared / "judging")
+            analyze_samples(shared / "judging")
             (shared / "judging").rename(shared / "judged")
     return shared / "judged"
 

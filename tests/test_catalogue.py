@@ -256,7 +256,7 @@ KEYBOARD = {"Home", "Event", "Accept"}
 FOR_OTHERS = (
     "viewer/api/endpoints.py",
     "viewer/api/openapi.py",
-    "viewer/health.py",
+    "viewer/monitoring.py",
     "viewer/app.py",
 )
 

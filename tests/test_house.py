@@ -76,7 +76,7 @@ def test_the_wheel_ships_weights_pages_and_the_front_door(tmp_path: Path) -> Non
     assert not [name for name in names if name.startswith(("inbox", "outbox", "tests", "samples"))]
 
 
-def test_an_installed_wheel_judges_from_any_folder(tmp_path: Path) -> None:
+def test_an_installed_wheel_analyzes_from_any_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")

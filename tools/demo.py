@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from daemon.index.database import open_records
-from daemon.intake.inbox_scan import NameRules, look_through
+from daemon.intake.inbox_scan import NameRules, scan_inbox
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import finding_sentence
 from daemon.permissions import Role
@@ -93,7 +93,7 @@ def _tell(report: Report, seconds: float, link: str) -> None:
 
 
 def _count() -> int:
-    return len(look_through(SAMPLES, NameRules((), ())).drops)
+    return len(scan_inbox(SAMPLES, NameRules((), ())).drops)
 
 
 def _port() -> int:

@@ -120,8 +120,8 @@ FEWEST = 4
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A patient judged out of fold. probability: as the network gave it; head: where to look;
+class Analyzed:
+    """A patient analyzed out of fold. probability: as the network gave it; head: where to look;
     drawn: a person's mask; all of the same shape. fewest: voxels of a piece that is kept."""
 
     fold: int
@@ -131,7 +131,7 @@ class Judged:
     fewest: float = 1.0
 
 
-def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
+def fit(patients: Sequence[Analyzed], threshold: float) -> Certainty:
     """All numbers from these patients. Raises DatasetError when too few have a mask."""
     slope = _slope(patients)
     plain = Certainty(
@@ -158,7 +158,7 @@ def fit(patients: Sequence[Judged], threshold: float) -> Certainty:
     return Certainty(*(round(float(number), 5) for number in numbers))
 
 
-def check(patients: Sequence[Judged], threshold: float) -> list[Checked]:
+def check(patients: Sequence[Analyzed], threshold: float) -> list[Checked]:
     """Each fold by the numbers that were fitted on all others, in the order of `patients`."""
     fitted = {
         fold: fit([p for p in patients if p.fold != fold], threshold)
@@ -167,7 +167,7 @@ def check(patients: Sequence[Judged], threshold: float) -> list[Checked]:
     return [compare(patient, fitted[patient.fold], threshold) for patient in patients]
 
 
-def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
+def compare(patient: Analyzed, certainty: Certainty, threshold: float) -> Checked:
     """What the numbers say of a patient, beside the truth."""
     probability, mask = _mask(patient, certainty, threshold)
     trust = certainty.trust(mask.astype(np.uint8), probability)
@@ -175,13 +175,13 @@ def compare(patient: Judged, certainty: Certainty, threshold: float) -> Checked:
     return checked_by(score, trust, int(patient.drawn.sum()), int(mask.sum()))
 
 
-def _mask(patient: Judged, certainty: Certainty, threshold: float) -> tuple[FloatArray, Mask]:
+def _mask(patient: Analyzed, certainty: Certainty, threshold: float) -> tuple[FloatArray, Mask]:
     """Calibrated probabilities and the mask that a report would show."""
     probability = certainty.calibrated(patient.probability)
     return probability, without_specks(probability >= threshold, patient.fewest)
 
 
-def _slope(patients: Sequence[Judged]) -> float:
+def _slope(patients: Sequence[Analyzed]) -> float:
     """The slope of the logits that makes the drawn voxels most likely."""
     logits, drawn = [], []
     for number, patient in enumerate(patients):
@@ -201,7 +201,7 @@ def _slope(patients: Sequence[Judged]) -> float:
 
 
 def _row(
-    patient: Judged, certainty: Certainty, threshold: float
+    patient: Analyzed, certainty: Certainty, threshold: float
 ) -> tuple[float, float, float, float] | None:
     """Promised Dice, spread, reached Dice, log of drawn over found; None for an empty mask."""
     probability, mask = _mask(patient, certainty, threshold)

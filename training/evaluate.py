@@ -56,11 +56,11 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Evaluator:
     """How masks are made: as in a report, with the settings' threshold and smallest lesion.
 
     members: by patient, the number of the one network that did not learn from it; without it,
-    the networks judge together, as in a report.
+    the networks analyze together, as in a report.
     """
 
     network: Network
@@ -68,27 +68,27 @@ class Judge:
     members: Mapping[str, int] | None = None
 
     def network_for(self, patient: str) -> Network:
-        """Who judges a patient."""
+        """Who analyzes a patient."""
         return self.network.member(self.members[patient]) if self.members else self.network
 
 
 def evaluate(
-    cases: Iterable[Case], judge: Judge, advance: Callable[[], object] = lambda: None
+    cases: Iterable[Case], analyze: Evaluator, advance: Callable[[], object] = lambda: None
 ) -> list[CaseResult]:
     """Segment each case and compare. Raises UnreadableScan when a case cannot be read."""
     results = []
     for case in cases:
-        results.append(compare(case, *segment_case(case, judge)))
+        results.append(compare(case, *segment_case(case, analyze)))
         advance()
     return results
 
 
-def segment_case(case: Case, judge: Judge) -> tuple[Volume, Segmentation, float]:
+def segment_case(case: Case, analyze: Evaluator) -> tuple[Volume, Segmentation, float]:
     """A case's scan, its segmentation, and the seconds from reading to mask."""
     began = time.monotonic()
     volume = read_nifti(case.flair)
-    network = judge.network_for(case.patient)
-    found = segment(volume, prepare(volume, network.preparation), network, judge.rules)
+    network = analyze.network_for(case.patient)
+    found = segment(volume, prepare(volume, network.preparation), network, analyze.rules)
     return volume, found, time.monotonic() - began
 
 
@@ -250,8 +250,8 @@ def evaluate_visibly(
 ) -> None:
     """Compare with the drawn masks; a line a patient, then mean, median and worst.
 
-    out_of_fold_seed: the seed of training, to let each patient be judged by the one network that
-    did not learn from it; None lets all judge. files: where to write all figures as JSON, and
+    out_of_fold_seed: the seed of training, to let each patient be analyzed by the one network that
+    did not learn from it; None lets all analyze. files: where to write all figures as JSON, and
     the page as PNG.
     """
     try:
@@ -264,18 +264,18 @@ def evaluate_visibly(
     if out_of_fold_seed is not None:
         names = tuple(case.patient for case in cases)
         members = folds_of(names, out_of_fold_seed, network.splits)
-    judge = Judge(network, rules, members)
+    analyze = Evaluator(network, rules, members)
     with progress_bar(Console(stderr=True)) as bar:
         task = bar.add_task("evaluating", total=len(cases), note="")
-        results = evaluate(cases, judge, lambda: bar.advance(task))
-    content = summary(results, judge.network.sha256)
+        results = evaluate(cases, analyze, lambda: bar.advance(task))
+    content = summary(results, analyze.network.sha256)
     json_file, page_file = files
     if json_file:
         json_file.write_text(json.dumps(content, indent=1) + "\n")
     if page_file:
         score = {result.patient: result.dice for result in results}
         worst = sorted(cases, key=lambda case: score[case.patient])[:WORST]
-        again = [(case, *segment_case(case, judge)[:2], score[case.patient]) for case in worst]
+        again = [(case, *segment_case(case, analyze)[:2], score[case.patient]) for case in worst]
         save_page(content, [worst_slice(*each) for each in again], page_file)
     _print(content, say)
 

@@ -116,7 +116,7 @@ class SliceScores:
 
 
 def score_slices(predicted: Mask, drawn: Mask, axis: int) -> SliceScores:
-    """Judge slice by slice across `axis`; a slice empty in both masks has Dice 1."""
+    """Analyze slice by slice across `axis`; a slice empty in both masks has Dice 1."""
     ours, theirs = np.moveaxis(predicted, axis, 0), np.moveaxis(drawn, axis, 0)
     with_tumor: Mask = np.asarray(theirs.any(axis=(1, 2)))
     scores = [dice(a, b) for a, b in zip(ours, theirs, strict=True)]

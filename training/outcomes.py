@@ -16,8 +16,8 @@ import typer
 
 from model.errors import GliowatchError, UnreadableScan
 from model.geometry import dice
-from model.inference.analysis import judge
-from model.inference.input_check import Gate, load_gate
+from model.inference.analysis import analyze
+from model.inference.input_check import InputCheck, load_input_check
 from model.inference.segmentation import Rules
 from model.measurement.findings import Finding
 from model.network.network import Network, load_network
@@ -72,7 +72,9 @@ def scans_of(data: Path, name: str) -> list[Given]:
     ]
 
 
-def outcome(given: Given, network: Network, gate: Gate | None, rules: Rules) -> Outcome:
+def outcome(
+    given: Given, network: Network, input_check: InputCheck | None, rules: Rules
+) -> Outcome:
     """Analyze one scan as for a report."""
     try:
         volume = read(scan_at(given.scan))
@@ -85,7 +87,7 @@ def outcome(given: Given, network: Network, gate: Gate | None, rules: Rules) -> 
             confidence=None,
             codes=("unreadable",),
         )
-    analysis = judge(volume, network, rules, gate)
+    analysis = analyze(volume, network, rules, input_check)
     findings, score = analysis.findings, None
     if given.mask is not None:
         drawn = read(scan_at(given.mask)).voxels > 0
@@ -110,7 +112,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
         "scans": len(outcomes),
         "called_tumor": len(called),
         "called_tumor_1_ml": sum(each.volume_ml >= LARGE_ML for each in called),
-        "not_judged": sum(each.finding == Finding.NOT_JUDGED for each in outcomes),
+        "not_judged": sum(each.finding == Finding.NOT_ANALYZED for each in outcomes),
         "unreadable": sum(each.finding == "unreadable" for each in outcomes),
     }
     if scores:
@@ -127,13 +129,13 @@ def outcomes_of(
     names: Iterable[str],
     data: Path,
     network: Network,
-    gate: Gate | None,
+    input_check: InputCheck | None,
     say: Callable[[str], object],
 ) -> dict[str, Any]:
     """All figures of these sets, by their names."""
     content: dict[str, Any] = {}
     for name in names:
-        rows = [outcome(given, network, gate, Rules()) for given in scans_of(data, name)]
+        rows = [outcome(given, network, input_check, Rules()) for given in scans_of(data, name)]
         content[name] = summary(rows)
         say(name + ": " + json.dumps({k: v for k, v in content[name].items() if k != "outcomes"}))
     return content
@@ -150,8 +152,11 @@ def show(
 ) -> None:
     """One line a set: how its scans end."""
     try:
-        network, gate = load_network(weights), None if anyway else load_gate(LEAST_FLAIR)
-        content = outcomes_of(sets or SETS, data, network, gate, typer.echo)
+        network, input_check = (
+            load_network(weights),
+            None if anyway else load_input_check(LEAST_FLAIR),
+        )
+        content = outcomes_of(sets or SETS, data, network, input_check, typer.echo)
     except GliowatchError as error:
         typer.echo(f"training.outcomes: {error}", err=True)
         raise typer.Exit(2) from None

@@ -41,7 +41,7 @@ DRAWN, FOUND = "#ffd200", "#00b4ff"  # told apart by colour-blind readers, and b
 
 
 @dataclass(frozen=True)
-class Seen:
+class ShownCase:
     """One slice of a case: grey (rows, columns), and the drawn and found masks on it."""
 
     title: str
@@ -50,7 +50,7 @@ class Seen:
     found: Mask
 
 
-def worst_slice(case: Case, volume: Volume, found: Segmentation, dice: float) -> Seen:
+def worst_slice(case: Case, volume: Volume, found: Segmentation, dice: float) -> ShownCase:
     """The slice on which most voxels differ from what the person drew."""
     drawn: Mask = read_nifti(case.mask).voxels > 0
     mask = np.asarray(found.mask, dtype=bool)
@@ -58,7 +58,7 @@ def worst_slice(case: Case, volume: Volume, found: Segmentation, dice: float) ->
     differing = (drawn ^ mask).sum(axis=tuple({0, 1, 2} - {axis}))
     index = int(differing.argmax())
     grey = np.take(brightness(volume.voxels), index, axis).T
-    return Seen(
+    return ShownCase(
         f"{case.patient}: Dice {dice:.2f}, slice {index + 1}",
         grey,
         np.take(drawn, index, axis).T,
@@ -66,7 +66,7 @@ def worst_slice(case: Case, volume: Volume, found: Segmentation, dice: float) ->
     )
 
 
-def save_page(content: dict[str, Any], worst: list[Seen], path: Path) -> None:
+def save_page(content: dict[str, Any], worst: list[ShownCase], path: Path) -> None:
     """Write the page as PNG; `content` is what `training.evaluate.summary` gives."""
     figure = Figure(figsize=A4, layout="constrained")
     grid = figure.add_gridspec(4, 2, height_ratios=(1.1, 1, 1, 0.25))
@@ -109,7 +109,7 @@ def _draw_calibration(axes: Axes, content: dict[str, Any]) -> None:
     axes.legend(fontsize=7)
 
 
-def _draw_case(axes: Axes, seen: Seen) -> None:
+def _draw_case(axes: Axes, seen: ShownCase) -> None:
     axes.imshow(seen.grey, cmap="gray", vmax=float(np.percentile(seen.grey, 99.5)) or 1.0)
     for mask, colour, style in ((seen.drawn, DRAWN, "--"), (seen.found, FOUND, "-")):
         if mask.any():

@@ -1,8 +1,8 @@
 """From checkpoints to the weights that are shipped, with their certainty measured on folds.
 
-Each patient of `development` is judged by the one fold that did not learn from it; from these
+Each patient of `development` is analyzed by the one fold that did not learn from it; from these
 the probabilities are calibrated, and range and confidence fitted and checked. Either the five
-folds are written, as members that judge together, or another run that shall judge alone.
+folds are written, as members that analyze together, or another run that shall analyze alone.
 """
 
 import json
@@ -20,12 +20,12 @@ from model.network.network import Network, load_network
 from model.network.weights_file import MEMBERS
 from model.reading.nifti import read_nifti
 from training.checkpoints import header_of, save_weights, tensors_of
-from training.confidence_fit import Judged, check, fit, rates
+from training.confidence_fit import Analyzed, check, fit, rates
 from training.datasets import Case, DatasetError, find_cases, folds_of, read_split
 from training.loop import BEST, load_checkpoint
 
 THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
-FAST = 3  # members that judge in `fast`
+FAST = 3  # members that analyze in `fast`
 
 
 def ship(
@@ -33,7 +33,7 @@ def ship(
     split: Annotated[Path, typer.Option(exists=True, help="JSON with the list development")],
     out: Annotated[Path, typer.Option("-o", "--out", help="weights file to write")],
     runs: Annotated[list[Path], typer.Argument(exists=True, help="folders of folds 1 to 5")],
-    judge: Annotated[
+    analyze: Annotated[
         Path | None,
         typer.Option(exists=True, help="folder of the run that shall judge, instead of the folds"),
     ] = None,
@@ -42,7 +42,7 @@ def ship(
     """Measure the certainty on five folds, and write them, or one other run, with it."""
     try:
         saved = [load_checkpoint(run / BEST) for run in runs]
-        alone = load_checkpoint(judge / BEST) if judge else None
+        alone = load_checkpoint(analyze / BEST) if analyze else None
         content = _ship(find_cases(data), read_split(split), saved, alone, out)
     except GliowatchError as error:
         typer.echo(f"training.release: {error}", err=True)
@@ -56,7 +56,7 @@ def _ship(
     cases: dict[str, Case],
     lists: dict[str, tuple[str, ...]],
     saved: list[dict[str, Any]],
-    judge: dict[str, Any] | None,
+    analyze: dict[str, Any] | None,
     out: Path,
 ) -> dict[str, Any]:
     digests = tuple(each["split_sha256"] for each in saved)
@@ -69,11 +69,11 @@ def _ship(
     network = load_network(unmeasured)
     patients = []
     for name, number in sorted(members.items()):
-        patients.append(_judge(cases[name], network.member(number), number))
+        patients.append(_analyze(cases[name], network.member(number), number))
         typer.echo(f"fold {number + 1}: {name}")
     certainty = asdict(fit(patients, THRESHOLD))
-    if judge is not None:
-        tensors, header = tensors_of(judge), header_of(judge)
+    if analyze is not None:
+        tensors, header = tensors_of(analyze), header_of(analyze)
     save_weights(tensors, header | {"certainty": json.dumps(certainty)}, out)
     unmeasured.unlink()
     return {"certainty": certainty, **rates(check(patients, THRESHOLD))}
@@ -96,13 +96,13 @@ def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]
     return tensors, header | {MEMBERS: str(len(saved)), "fast": str(min(FAST, len(saved)))}
 
 
-def _judge(case: Case, network: Network, fold: int) -> Judged:
+def _analyze(case: Case, network: Network, fold: int) -> Analyzed:
     volume = read_nifti(case.flair)
     prepared = prepare(volume, network.preparation)
     probability = from_window(network.probabilities(prepared, best=False), prepared.grid)
     head = head_mask(brightness(volume.voxels))
     fewest = fewest_voxels(volume, SMALLEST_MM3)
-    return Judged(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
+    return Analyzed(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
 
 
 if __name__ == "__main__":

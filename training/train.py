@@ -31,7 +31,7 @@ from training.folds import read_folds
 from training.loop import BEST, LATEST, METRICS, Limits, Progress, Training, load_checkpoint
 from training.mixed_cache import build_mixed_cache
 from training.preparation import build_cache
-from training.recipes.input_check import GatePlan, gate_method
+from training.recipes.input_check import InputCheckPlan, input_check_method
 from training.recipes.mixed import mixed_fold
 from training.recipes.recipe import Method
 from training.recipes.seed_baseline import TEST_SHARE, VALIDATION_SHARE, seed_method
@@ -48,13 +48,13 @@ class Request:
     """What to train on, how, and where to.
 
     split_file: JSON with the list `development`, or with the lists `train` and `validation`;
-    without it all cases are split by patient. recipe: ours, the demo's, the gate's, or ours on
-    several sets. fold: instead of a share, put that fifth of the patients aside
-    (training/datasets.py; with the recipe `mixed` those of training/folds.py).
-    start: weights to go on from, gently, with `standard`; None draws new ones.
-    again: the folder of an ended run of `standard`, for another whole round; it may learn from
-    more patients than that one, and puts aside none that was learned from.
-    cache: the file of prepared scans, made if it is not there; None: one in the target.
+    without it all cases are split by patient. recipe: ours, the demo's, the input check's, or ours
+    on several sets. fold: instead of a share, put that fifth of the patients aside
+    (training/datasets.py; with the recipe `mixed` those of training/folds.py). start: weights to go
+    on from, gently, with `standard`; None draws new ones. again: the folder of an ended run of
+    `standard`, for another whole round; it may learn from more patients than that one, and puts
+    aside none that was learned from. cache: the file of prepared scans, made if it is not there;
+    None: one in the target.
     """
 
     data: Path
@@ -156,7 +156,7 @@ def _method(request: Request, plan: StandardPlan, split: Split, cache: Path) -> 
     if request.recipe == "seed":
         return seed_method(learned, validation, plan.seed)
     if request.recipe == "gate":
-        return gate_method(GatePlan(seed=plan.seed), learned, validation)
+        return input_check_method(InputCheckPlan(seed=plan.seed), learned, validation)
     return standard_method(plan, learned, validation)
 
 

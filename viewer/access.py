@@ -30,7 +30,7 @@ OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
-class Door:
+class RouteRule:
     """needs: the right to come in, None = anybody may; notes: the action, None = nothing."""
 
     needs: Right | None
@@ -48,19 +48,19 @@ class Door:
         return next((each for each in found if OPAQUE.fullmatch(each)), self.path)
 
 
-def doors_of(doors: tuple[Door, ...]) -> dict[tuple[str, str], Door]:
+def route_rules(doors: tuple[RouteRule, ...]) -> dict[tuple[str, str], RouteRule]:
     """The table of the guard, by method and address."""
     return {(door.route.method, door.path): door for door in doors}
 
 
-DOORS = web.AppKey("doors", dict[tuple[str, str], Door])
+ROUTE_RULES = web.AppKey("doors", dict[tuple[str, str], RouteRule])
 
 
 AGAIN_SECONDS = 600.0
 MOST_SEEN = 20_000
 
 
-class Seen:
+class ViewLog:
     """What was noted lately, by session and subject; the oldest is forgotten."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Seen:
         return is_new
 
 
-async def audited(request: web.Request, handler: Handler, door: Door) -> web.StreamResponse:
+async def audited(request: web.Request, handler: Handler, door: RouteRule) -> web.StreamResponse:
     """Handle the request and note it, as its door says."""
     if door.notes is None or SESSION not in request:
         return await handler(request)
@@ -95,14 +95,14 @@ async def audited(request: web.Request, handler: Handler, door: Door) -> web.Str
     return response
 
 
-async def _note_reading(request: web.Request, door: Door, action: Action) -> None:
-    seen = request.app[SEEN]
+async def _note_reading(request: web.Request, door: RouteRule, action: Action) -> None:
+    seen = request.app[VIEW_LOG]
     session, subject = request[SESSION].key, door.subject(request)
     if action is not Action.VIEW or seen.is_new(session, subject):
         await _note(request, door, action)
 
 
-async def _note(request: web.Request, door: Door, action: Action) -> None:
+async def _note(request: web.Request, door: RouteRule, action: Action) -> None:
     session, subject = request[SESSION], door.subject(request)
     by = f" by token {session.token_id}" if session.token_id else ""
     detail = "" if subject == door.path else door.path
@@ -111,7 +111,7 @@ async def _note(request: web.Request, door: Door, action: Action) -> None:
     await note(request.app[RECORDS], session.account, action, subject, words.strip())
 
 
-SEEN = web.AppKey("seen", Seen)
+VIEW_LOG = web.AppKey("seen", ViewLog)
 
 
 READING = frozenset({"GET", "HEAD"})
@@ -147,7 +147,7 @@ def _refuse_nobody(request: web.Request) -> web.StreamResponse:
     return login_page(request, 401)
 
 
-def _door(request: web.Request) -> Door | None:
+def _door(request: web.Request) -> RouteRule | None:
     """What stands in the table for this address; None for an address that there is not.
 
     Raises HTTPForbidden for one that was forgotten there.
@@ -156,7 +156,7 @@ def _door(request: web.Request) -> Door | None:
     if resource is None:
         return None
     method = "GET" if request.method == "HEAD" else request.method
-    door = request.app[DOORS].get((method, resource.canonical))
+    door = request.app[ROUTE_RULES].get((method, resource.canonical))
     if door is None:
         raise web.HTTPForbidden(text=text("fault.closed_page"))
     return door
@@ -173,7 +173,7 @@ async def _session(request: web.Request) -> Session | None:
     return request.app[SESSIONS].of(login) if login else None
 
 
-async def _check_right(request: web.Request, session: Session, door: Door) -> None:
+async def _check_right(request: web.Request, session: Session, door: RouteRule) -> None:
     if door.needs is not None and not may(session.role, door.needs):
         await note(
             request.app[RECORDS], session.account, Action.REFUSED, door.subject(request), door.path
@@ -189,7 +189,7 @@ def _no_right(role: Role, right: Right) -> str:
 
 
 def _from_our_pages(request: web.Request) -> bool:
-    """Judge by the headers that a browser sets and no page can change; absent ones say nothing."""
+    """Tell by the headers that a browser sets and no page can change; absent ones say nothing."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     return site == "same-origin" and (origin is None or urlsplit(origin).netloc == request.host)

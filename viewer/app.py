@@ -21,10 +21,10 @@ from daemon.outputs.wording import moment_words
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
-from viewer.access import DOORS, SEEN, Door, Seen, doors_of, guard
+from viewer.access import ROUTE_RULES, VIEW_LOG, RouteRule, ViewLog, guard, route_rules
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
-from viewer.routes import DOORWAYS
+from viewer.routes import ROUTES
 from viewer.scans.files import send_file
 from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
 from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
@@ -45,15 +45,15 @@ def make_app(settings: Settings) -> web.Application:
     """The application; it opens index and records when it starts and closes them at its end."""
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = settings
-    app[SESSIONS], app[SEEN], app[PASSWORDS] = Sessions(), Seen(), Passwords()
-    app[DOORS] = doors_of(DOORWAYS)
+    app[SESSIONS], app[VIEW_LOG], app[PASSWORDS] = Sessions(), ViewLog(), Passwords()
+    app[ROUTE_RULES] = route_rules(ROUTES)
     app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
     app.on_shutdown.append(end_streams)
-    app.add_routes([door.route for door in DOORWAYS])
+    app.add_routes([door.route for door in ROUTES])
     app.router.add_static("/static", HERE / "static")
-    app[DOORS]["GET", "/static"] = Door(None, web.get("/static", send_file))
+    app[ROUTE_RULES]["GET", "/static"] = RouteRule(None, web.get("/static", send_file))
     loader = jinja2.FileSystemLoader(HERE / "templates")
     pages = aiohttp_jinja2.setup(
         app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True

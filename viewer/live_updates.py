@@ -19,7 +19,7 @@ from aiohttp import web
 
 from daemon.index.database import change_marks
 from daemon.outputs.catalogue import text
-from viewer.health import is_daemon_alive
+from viewer.monitoring import is_daemon_alive
 from viewer.sessions import JOINED, SESSION
 
 MOST_KEPT = 200

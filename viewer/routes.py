@@ -4,7 +4,7 @@ from aiohttp import web
 
 from daemon.index.people.audit import Action
 from daemon.permissions import Right
-from viewer.access import Door
+from viewer.access import RouteRule
 from viewer.admin.accounts import (
     add_account,
     change_account,
@@ -18,10 +18,10 @@ from viewer.admin.agreement import show_agreement
 from viewer.admin.audit import send_audit, show_audit
 from viewer.admin.system import act, show_moving, show_system
 from viewer.api.endpoints import DOORS as API
-from viewer.health import healthz, send_metrics
 from viewer.live_updates import stream
 from viewer.login import enter, log_out, show_login, stay_active, take_login
 from viewer.lookups import search
+from viewer.monitoring import healthz, send_metrics
 from viewer.patients.assignments import give_scan, show_unassigned, take_scan_back
 from viewer.patients.deletion import delete_patient, show_delete, show_deleted, undo
 from viewer.patients.edit import add, change, show_edit, show_new
@@ -43,80 +43,80 @@ VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Ac
 SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/held/{upload}"
 
 OPEN = (
-    Door(None, web.get("/healthz", healthz)),
-    Door(None, web.get("/metrics", send_metrics)),  # has a token of its own
-    Door(None, web.get("/static/window_shares.js", send_windows)),
-    Door(None, web.get("/enter", enter)),
-    Door(None, web.get("/login", show_login)),
-    Door(None, web.post("/login", take_login)),
+    RouteRule(None, web.get("/healthz", healthz)),
+    RouteRule(None, web.get("/metrics", send_metrics)),  # has a token of its own
+    RouteRule(None, web.get("/static/window_shares.js", send_windows)),
+    RouteRule(None, web.get("/enter", enter)),
+    RouteRule(None, web.get("/login", show_login)),
+    RouteRule(None, web.post("/login", take_login)),
 )
 OWN = (
-    Door(Right.VIEW, web.post("/logout", log_out)),
-    Door(Right.VIEW, web.post("/activity", stay_active)),
-    Door(Right.VIEW, web.get("/account", show_account)),
-    Door(Right.VIEW, web.post("/account/password", change_password), CHANGE),
-    Door(Right.VIEW, web.post("/account/tokens", make_token), CHANGE),
-    Door(Right.VIEW, web.post("/account/tokens/{token_id}/revoke", revoke), CHANGE),
-    Door(Right.VIEW, web.get("/live", stream)),
-    Door(Right.VIEW, web.post("/searches", search)),
+    RouteRule(Right.VIEW, web.post("/logout", log_out)),
+    RouteRule(Right.VIEW, web.post("/activity", stay_active)),
+    RouteRule(Right.VIEW, web.get("/account", show_account)),
+    RouteRule(Right.VIEW, web.post("/account/password", change_password), CHANGE),
+    RouteRule(Right.VIEW, web.post("/account/tokens", make_token), CHANGE),
+    RouteRule(Right.VIEW, web.post("/account/tokens/{token_id}/revoke", revoke), CHANGE),
+    RouteRule(Right.VIEW, web.get("/live", stream)),
+    RouteRule(Right.VIEW, web.post("/searches", search)),
 )
 LISTS = (
-    Door(Right.VIEW, web.get("/", show_worklist), VIEW),
-    Door(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
-    Door(Right.VIEW, web.get("/next", show_next)),
-    Door(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
-    Door(Right.VIEW, web.get("/system", show_system), VIEW),
-    Door(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
-    Door(Right.QUEUE, web.post("/system", act), CHANGE),
+    RouteRule(Right.VIEW, web.get("/", show_worklist), VIEW),
+    RouteRule(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
+    RouteRule(Right.VIEW, web.get("/next", show_next)),
+    RouteRule(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
+    RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),
+    RouteRule(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
+    RouteRule(Right.QUEUE, web.post("/system", act), CHANGE),
 )
 PATIENTS = (
-    Door(Right.VIEW, web.get("/patients", show_patients), VIEW),
-    Door(Right.UPLOAD, web.post("/patients", add), CHANGE),
-    Door(Right.UPLOAD, web.get("/patients/new", show_new)),
-    Door(Right.VIEW, web.get("/patients/unassigned", show_unassigned), VIEW),
-    Door(Right.RECORD, web.post("/patients/unassigned", give_scan), CHANGE),
-    Door(Right.RECORD, web.post("/patients/unassigned/back", take_scan_back), CHANGE),
-    Door(Right.VIEW, web.get("/patients/deleted", show_deleted), VIEW),
-    Door(Right.VIEW, web.get(PATIENT, show_patient), VIEW),
-    Door(Right.RECORD, web.post(PATIENT, change), CHANGE),
-    Door(Right.RECORD, web.get(f"{PATIENT}/edit", show_edit), VIEW),
-    Door(Right.RECORD, web.get(f"{PATIENT}/photo", show_photo_form), VIEW),
-    Door(Right.RECORD, web.post(f"{PATIENT}/photo", take_photo), CHANGE),
-    Door(Right.RECORD, web.get(f"{PATIENT}/delete", show_delete), VIEW),
-    Door(Right.RECORD, web.post(f"{PATIENT}/delete", delete_patient), Action.DELETE),
-    Door(Right.RECORD, web.post(f"{PATIENT}/undelete", undo), CHANGE),
-    Door(Right.VIEW, web.get(f"{PATIENT}/photo.jpg", send_photo), VIEW),
-    Door(Right.VIEW, web.get(f"{PATIENT}/compare", show_compare), VIEW),
+    RouteRule(Right.VIEW, web.get("/patients", show_patients), VIEW),
+    RouteRule(Right.UPLOAD, web.post("/patients", add), CHANGE),
+    RouteRule(Right.UPLOAD, web.get("/patients/new", show_new)),
+    RouteRule(Right.VIEW, web.get("/patients/unassigned", show_unassigned), VIEW),
+    RouteRule(Right.RECORD, web.post("/patients/unassigned", give_scan), CHANGE),
+    RouteRule(Right.RECORD, web.post("/patients/unassigned/back", take_scan_back), CHANGE),
+    RouteRule(Right.VIEW, web.get("/patients/deleted", show_deleted), VIEW),
+    RouteRule(Right.VIEW, web.get(PATIENT, show_patient), VIEW),
+    RouteRule(Right.RECORD, web.post(PATIENT, change), CHANGE),
+    RouteRule(Right.RECORD, web.get(f"{PATIENT}/edit", show_edit), VIEW),
+    RouteRule(Right.RECORD, web.get(f"{PATIENT}/photo", show_photo_form), VIEW),
+    RouteRule(Right.RECORD, web.post(f"{PATIENT}/photo", take_photo), CHANGE),
+    RouteRule(Right.RECORD, web.get(f"{PATIENT}/delete", show_delete), VIEW),
+    RouteRule(Right.RECORD, web.post(f"{PATIENT}/delete", delete_patient), Action.DELETE),
+    RouteRule(Right.RECORD, web.post(f"{PATIENT}/undelete", undo), CHANGE),
+    RouteRule(Right.VIEW, web.get(f"{PATIENT}/photo.jpg", send_photo), VIEW),
+    RouteRule(Right.VIEW, web.get(f"{PATIENT}/compare", show_compare), VIEW),
 )
 SCANS = (
-    Door(Right.VIEW, web.get(SCAN, show_scan), VIEW),
-    Door(Right.VIEW, web.get(f"{SCAN}/newest", tell_newest)),
-    Door(Right.VIEW, web.get(f"{SCAN}/files/{{role}}", send_file), DOWNLOAD),
-    Door(Right.VIEW, web.get(f"{SCAN}/all.zip", send_zip), DOWNLOAD),
-    Door(Right.VIEW, web.get(f"{SCAN}/slices/{{number}}.png", send_slice), VIEW),
-    Door(Right.VIEW, web.get(f"{SCAN}/thumb.png", send_thumbnail), VIEW),
-    Door(Right.REVIEW, web.post(f"{SCAN}/reviews", review), REVIEW),
-    Door(Right.VIEW, web.get(f"{SCAN}/corrections", show_corrections), VIEW),
-    Door(Right.REVIEW, web.post(f"{SCAN}/corrections", take_correction), REVIEW),
-    Door(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
-    Door(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
+    RouteRule(Right.VIEW, web.get(SCAN, show_scan), VIEW),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/newest", tell_newest)),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/files/{{role}}", send_file), DOWNLOAD),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/all.zip", send_zip), DOWNLOAD),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/slices/{{number}}.png", send_slice), VIEW),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/thumb.png", send_thumbnail), VIEW),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/reviews", review), REVIEW),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/corrections", show_corrections), VIEW),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/corrections", take_correction), REVIEW),
+    RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
+    RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
 )
 UPLOADS = (
-    Door(Right.UPLOAD, web.get("/upload", show_upload), VIEW),
-    Door(Right.UPLOAD, web.post("/upload", take_upload), Action.UPLOAD),
-    Door(Right.UPLOAD, web.get("/upload/sent", show_sent), VIEW),
-    Door(Right.UPLOAD, web.post("/upload/held", begin)),
-    Door(Right.UPLOAD, web.put(f"{HELD}/files", take)),
-    Door(Right.UPLOAD, web.post(f"{HELD}/look", look)),
-    Door(Right.UPLOAD, web.post(f"{HELD}/whose", show_whose)),
-    Door(Right.UPLOAD, web.post(f"{HELD}/send", send), Action.UPLOAD),
-    Door(Right.UPLOAD, web.post(f"{HELD}/cancel", give_up)),
+    RouteRule(Right.UPLOAD, web.get("/upload", show_upload), VIEW),
+    RouteRule(Right.UPLOAD, web.post("/upload", take_upload), Action.UPLOAD),
+    RouteRule(Right.UPLOAD, web.get("/upload/sent", show_sent), VIEW),
+    RouteRule(Right.UPLOAD, web.post("/upload/held", begin)),
+    RouteRule(Right.UPLOAD, web.put(f"{HELD}/files", take)),
+    RouteRule(Right.UPLOAD, web.post(f"{HELD}/look", look)),
+    RouteRule(Right.UPLOAD, web.post(f"{HELD}/whose", show_whose)),
+    RouteRule(Right.UPLOAD, web.post(f"{HELD}/send", send), Action.UPLOAD),
+    RouteRule(Right.UPLOAD, web.post(f"{HELD}/cancel", give_up)),
 )
 ADMINISTRATION = (
-    Door(Right.ADMIN, web.get("/accounts", show_accounts), VIEW),
-    Door(Right.ADMIN, web.post("/accounts", add_account), CHANGE),
-    Door(Right.ADMIN, web.post("/accounts/{account_id}", change_account), CHANGE),
-    Door(Right.ADMIN, web.get("/audit", show_audit), VIEW),
-    Door(Right.ADMIN, web.get("/audit.csv", send_audit), Action.EXPORT),
+    RouteRule(Right.ADMIN, web.get("/accounts", show_accounts), VIEW),
+    RouteRule(Right.ADMIN, web.post("/accounts", add_account), CHANGE),
+    RouteRule(Right.ADMIN, web.post("/accounts/{account_id}", change_account), CHANGE),
+    RouteRule(Right.ADMIN, web.get("/audit", show_audit), VIEW),
+    RouteRule(Right.ADMIN, web.get("/audit.csv", send_audit), Action.EXPORT),
 )
-DOORWAYS = (*OPEN, *OWN, *LISTS, *PATIENTS, *SCANS, *UPLOADS, *ADMINISTRATION, *API)
+ROUTES = (*OPEN, *OWN, *LISTS, *PATIENTS, *SCANS, *UPLOADS, *ADMINISTRATION, *API)

@@ -9,7 +9,7 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from daemon.drops import file_name
-from daemon.intake.uploads import Held, NotHeld
+from daemon.intake.uploads import StagedUpload, UploadFault
 from daemon.outputs.catalogue import text
 from viewer.sessions import SESSION
 from viewer.templating import check_csrf
@@ -54,7 +54,7 @@ class Meter:
 
 
 async def receive(
-    request: web.Request, hold: Callable[[], Held], meter: Meter, folder_of: FolderOf
+    request: web.Request, hold: Callable[[], StagedUpload], meter: Meter, folder_of: FolderOf
 ) -> int:
     """Read the form: its csrf field first, then the patient, then the files; how many there were.
 
@@ -81,18 +81,18 @@ async def receive(
     return held.count
 
 
-async def _take_files(reader: MultipartReader, held: Held, meter: Meter) -> None:
+async def _take_files(reader: MultipartReader, held: StagedUpload, meter: Meter) -> None:
     """The rest of the form, without its fields in which no file was chosen."""
     while (part := await in_time(reader.next())) is not None:
         if isinstance(part, BodyPartReader) and part.filename:
             await receive_file(held, file_name(part.filename), part.read_chunk, meter)
 
 
-async def receive_file(held: Held, claimed_path: str, read: Read, meter: Meter) -> None:
+async def receive_file(held: StagedUpload, claimed_path: str, read: Read, meter: Meter) -> None:
     """Stream one file into an upload; after any failure nothing of it is left or counted."""
     try:
         stream, target = await asyncio.to_thread(held.open, claimed_path)
-    except NotHeld as error:
+    except UploadFault as error:
         raise web.HTTPConflict(text=str(error)) from None
     count = 0
     try:
@@ -102,7 +102,7 @@ async def receive_file(held: Held, claimed_path: str, read: Read, meter: Meter) 
                 meter.add(len(piece))
                 await asyncio.to_thread(held.write, stream, piece)
             await asyncio.to_thread(held.keep, stream, target)
-    except NotHeld as error:  # it was given up meanwhile
+    except UploadFault as error:  # it was given up meanwhile
         raise web.HTTPNotFound(text=str(error)) from None
     except BaseException:
         meter.take_back(count)

@@ -24,7 +24,7 @@ from daemon.outputs.wording import (
     side_words,
 )
 from daemon.pipeline.outbox import publish
-from daemon.pipeline.worker_tasks import JudgingRules, judge_into, receive
+from daemon.pipeline.worker_tasks import AnalysisRules, analyze_into, receive
 from daemon.report import MeasuredMask, Report
 from daemon.report_parts import Lesion, given_fields
 from model.errors import GliowatchError, UnreadableScan
@@ -34,7 +34,7 @@ Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Judged:
+class Analyzed:
     """What became of one SCAN: its report and folder, or the sentence that says why not."""
 
     name: str
@@ -91,13 +91,13 @@ def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = 
             say(f"{indent}{name}: {value}")
 
 
-def print_judged(judged: Iterable[Judged], as_json: bool, say: Say) -> int:
+def print_analyzed(analyzed: Iterable[Analyzed], as_json: bool, say: Say) -> int:
     """All scans of one command; 1 if any could not be read, else 0.
 
-    Why a scan could not be judged goes to standard error, so that it never mixes with JSON.
+    Why a scan could not be analyzed goes to standard error, so that it never mixes with JSON.
     """
     reports, failed = [], 0
-    for each in judged:
+    for each in analyzed:
         if each.report is None:
             failed = 1
             sys.stderr.write(f"gliowatch: {each.name}: {each.reason}\n")
@@ -118,9 +118,9 @@ def _say_report(report: Report, folder: Path | None, say: Say) -> None:
 
 
 def segment_once(
-    scans: list[Path], target: Path, patient_id: str, rules: JudgingRules
-) -> Iterator[Judged]:
-    """Judge each file, or folder of DICOM files, into `target/<scan_id>/`, one after the other.
+    scans: list[Path], target: Path, patient_id: str, rules: AnalysisRules
+) -> Iterator[Analyzed]:
+    """Analyze each file, or folder of DICOM files, into `target/<scan_id>/`, one after the other.
 
     The input is never touched. A folder of an earlier run with the same scan is replaced.
     """
@@ -128,30 +128,30 @@ def segment_once(
     target.mkdir(parents=True, exist_ok=True)
     for scan in scans:
         with tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging:
-            judged = _or_reason(scan.resolve(), target, patient_id, rules, Path(staging) / "scan")
-        yield judged
+            analyzed = _or_reason(scan.resolve(), target, patient_id, rules, Path(staging) / "scan")
+        yield analyzed
 
 
 def _or_reason(
-    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
-) -> Judged:
+    scan: Path, target: Path, patient_id: str, rules: AnalysisRules, staging: Path
+) -> Analyzed:
     try:
         with warnings.catch_warnings(action="ignore"):  # readers quote tags and file names
             return _segment(scan, target, patient_id, rules, staging)
     except GliowatchError as error:
-        return Judged(scan.name, None, None, str(error))
+        return Analyzed(scan.name, None, None, str(error))
 
 
 def _segment(
-    scan: Path, target: Path, patient_id: str, rules: JudgingRules, staging: Path
-) -> Judged:
+    scan: Path, target: Path, patient_id: str, rules: AnalysisRules, staging: Path
+) -> Analyzed:
     drop = as_drop(scan, patient_id)
     intake = receive(scan.parent, drop, staging)
-    report = judge_into(staging, patient_id, intake, rules)
+    report = analyze_into(staging, patient_id, intake, rules)
     folder = target / intake.scan_id
     shutil.rmtree(folder, ignore_errors=True)
     publish(staging, folder)
-    return Judged(scan.name, report, folder, None)
+    return Analyzed(scan.name, report, folder, None)
 
 
 def as_drop(scan: Path, patient_id: str) -> Drop:

@@ -217,7 +217,7 @@ class Condition(StrEnum):
 
 
 def condition_of(file: Path) -> Condition:
-    """Read the whole file and judge it, changing nothing in it.
+    """Read the whole file and analyze it, changing nothing in it.
 
     Raises DatabaseError if the system does not let it be read.
     """

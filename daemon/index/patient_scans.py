@@ -68,7 +68,8 @@ async def points_of(
 ) -> tuple[Point, ...]:
     """All scans of a patient that have a date and a volume, newest revisions only, but that one.
 
-    None of `unassigned`, nor while it is in doubt whose scans lie under the patient's folder.
+    None of `unassigned`, nor while it is in an identity conflict whose scans lie under the
+    patient's folder.
     """
     if patient_id == UNASSIGNED or await is_in_conflict(index, patient_id):
         return ()

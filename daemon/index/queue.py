@@ -138,8 +138,8 @@ async def cancel(index: Database, drop_ids: Iterable[int]) -> int:
         )
 
 
-async def judge_again(index: Database, scan_id: str, patient_id: str) -> bool:
-    """Queue a published scan for another judgement; False if it is queued already."""
+async def add_reprocessing(index: Database, scan_id: str, patient_id: str) -> bool:
+    """Queue a published scan for another analysis; False if it is queued already."""
     unit = STUDY_MARK + scan_id.encode()
     async with index.transaction():
         added = await index.row(
@@ -150,8 +150,8 @@ async def judge_again(index: Database, scan_id: str, patient_id: str) -> bool:
     return added is not None
 
 
-async def judge_older_again(index: Database, weights_sha256: str) -> int:
-    """Queue every scan whose newest revision other weights judged; how many were not queued yet."""
+async def add_reprocessing_of_older(index: Database, weights_sha256: str) -> int:
+    """Queue every scan of other weights; how many were not queued yet."""
     async with index.transaction():
         rows = await index.rows(
             "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at, scan_id)"
@@ -163,7 +163,7 @@ async def judge_older_again(index: Database, weights_sha256: str) -> int:
 
 
 async def count_older(index: Database, weights_sha256: str) -> int:
-    """How many scans other weights judged last, and still have their files."""
+    """How many scans other weights analyzed last, and still have their files."""
     row = await index.row(f"SELECT count(*) AS n FROM scans WHERE {_OLDER}", (weights_sha256,))
     return int(row["n"]) if row else 0
 
@@ -242,7 +242,7 @@ async def _each(index: Database, sql: str, drop_ids: Iterable[int], *values: str
 
 
 async def has_open_drop(index: Database, patient_id: str) -> bool:
-    """Whether files of a patient wait or are being judged."""
+    """Whether files of a patient wait or are being analyzed."""
     row = await index.row(
         "SELECT 1 FROM drops WHERE patient_id = ? AND state IN ('waiting', 'running')"
         " AND kind NOT IN ('again', 'compare')",

@@ -64,8 +64,8 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
     known = await index.row(
         "SELECT 1 FROM scans WHERE scan_id = ? AND revision = ?", (scan.scan_id, scan.revision)
     )
-    is_judged = (scan.report.judged_revision or scan.revision) == scan.revision
-    if known is None and is_judged:  # not one that was only compared anew
+    is_analyzed = (scan.report.judged_revision or scan.revision) == scan.revision
+    if known is None and is_analyzed:  # not one that was only compared anew
         await count_scan(index, scan.finding, scan.report.seconds.by_step())
     if scan.removed_at is None:  # what was removed and comes again begins anew
         await index.change(

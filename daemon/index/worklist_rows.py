@@ -118,7 +118,7 @@ class Row:
     brief: str | None
     folder: bytes | None
     is_first: bool
-    is_again: bool  # queued for another judgement
+    is_again: bool  # queued for another analysis
     filed_twice: bool
 
 

@@ -20,11 +20,11 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
-from daemon.intake.inbox_scan import Listing, NameRules, is_here, look_through
+from daemon.intake.inbox_scan import Listing, NameRules, is_here, scan_inbox
 from daemon.records.patients import come_again
 
 
-class Resting:
+class Stability:
     """Remembers since when each drop's files have been as they are now."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,14 +61,14 @@ class Reconciler:
     """Looks through one inbox; the only place where drops are found, rest and leave."""
 
     def __init__(
-        self, inbox: Path, rules: NameRules, resting: Resting, index: Database, records: Database
+        self, inbox: Path, rules: NameRules, resting: Stability, index: Database, records: Database
     ) -> None:
         self._inbox = inbox
         self._rules = rules
         self._resting = resting
         self._index, self._records = index, records
         self._unreadable = 0
-        self._temporary = Resting(STALE_SECONDS)
+        self._temporary = Stability(STALE_SECONDS)
         self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
         self.is_away = False
 
@@ -78,7 +78,7 @@ class Reconciler:
         if not await self._is_here():
             return True
         try:
-            listing = await asyncio.to_thread(look_through, self._inbox, self._rules)
+            listing = await asyncio.to_thread(scan_inbox, self._inbox, self._rules)
         except OSError:
             log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
             return True

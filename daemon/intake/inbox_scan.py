@@ -95,7 +95,7 @@ class _Entry:
     name: bytes
 
 
-def look_through(inbox: Path, rules: NameRules) -> Listing:
+def scan_inbox(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
     Below a patient's folder a NIfTI file, a picture or a zip is one drop, with the text files

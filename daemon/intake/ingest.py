@@ -1,6 +1,6 @@
 """Taking a drop in, inside the worker: its bytes are read once, hashed, and copied aside.
 
-What is judged is the copy, so a file that changes meanwhile cannot make the result lie.
+What is analyzed is the copy, so a file that changes meanwhile cannot make the result lie.
 """
 
 import hashlib
@@ -135,7 +135,7 @@ def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
 def _scan_of(
     drop: Drop, copies: list[Hashed], staging: Path
 ) -> tuple[Scan, list[str], frozenset[str]]:
-    """The scan to judge, the hashes of its image files, and of its DICOM pictures.
+    """The scan to analyze, the hashes of its image files, and of its DICOM pictures.
 
     An archive is unpacked first.
     """

@@ -64,7 +64,7 @@ def _below(folder: Path, moved: Path, path: Path) -> Path:
 
 
 def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
-    """What was published, to be judged anew: links to its files, and nothing dropped.
+    """What was published, to be analyzed anew: links to its files, and nothing dropped.
 
     Raises UnreadableScan when the files in the outbox are no longer what they were.
     """
@@ -102,7 +102,7 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
 
 
 def files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:
-    """The earlier files as they were judged: archives unpacked, of several studies this one."""
+    """The earlier files as they were analyzed: archives unpacked, of several studies this one."""
     files: list[Path] = []
     for number, path in enumerate(files_below(source)):
         if not is_archive(path.name):

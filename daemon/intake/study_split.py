@@ -46,7 +46,7 @@ def members_of(drop: Drop, members: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def members_of_study(uid: str | None, members: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Of an archive's unpacked members those that were judged as this study; None: all."""
+    """Of an archive's unpacked members those that were analyzed as this study; None: all."""
     return members if uid is None else _members(members, lambda study: study == uid)
 
 

@@ -1,6 +1,6 @@
 """What an upload holds, told before it is sent: inside a worker, from the headers of its files.
 
-The same functions tell drops, studies and series apart as when the scan is judged.
+The same functions tell drops, studies and series apart as when the scan is analyzed.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.patient_tags import Identity, named_in
-from model.reading.preview import Glance, glance_at
+from model.reading.preview import ScanPreview, preview_scan
 from model.rules import FlairRules
 from model.volume import Kind, Scan
 
 
 @dataclass(frozen=True)
-class Understood:
+class Preview:
     """One scan of an upload. key: opaque; group: the same for all of one zip file; label: what its
     file or folder is called.
 
@@ -34,12 +34,12 @@ class Understood:
     group: str
     drop: Drop
     label: str
-    glance: Glance | None
+    glance: ScanPreview | None
     fault: str = ""
     patients: tuple[Identity, ...] = ()
 
 
-def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, ...]:
+def preview(root: Path, drop: Drop, rules: FlairRules) -> tuple[Preview, ...]:
     """Each scan of a drop below `root`; one that cannot be read says so."""
     try:
         with tempfile.TemporaryDirectory(dir=root) as scratch:
@@ -48,14 +48,14 @@ def understand(root: Path, drop: Drop, rules: FlairRules) -> tuple[Understood, .
                 studies = part_by_study(root, drop, Path(scratch))
             return tuple(_one(root, study, rules, Path(scratch)) for study in studies)
     except (UnreadableScan, FilesChanged) as error:
-        return (not_understood(drop, str(error)),)
+        return (preview_failed(drop, str(error)),)
     except OSError:  # sent or given up meanwhile, or no room to unpack
-        return (not_understood(drop, text("intake.not_now")),)
+        return (preview_failed(drop, text("intake.not_now")),)
 
 
-def not_understood(drop: Drop, fault: str) -> Understood:
+def preview_failed(drop: Drop, fault: str) -> Preview:
     """A drop that cannot be read."""
-    return Understood(
+    return Preview(
         key=_key(drop.unit),
         group=_group(drop),
         drop=drop,
@@ -73,11 +73,11 @@ def content_of(root: Path, drop: Drop) -> str:
         return hash_content(digests)
 
 
-def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Understood:
+def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Preview:
     try:
         scan = scan_of(_paths(root, drop, scratch))
         patients = named_in(scan.files).identities if scan.kind is Kind.DICOM else ()
-        return Understood(
+        return Preview(
             key=_key(drop.unit),
             group=_group(drop),
             drop=drop,
@@ -86,17 +86,17 @@ def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Understood
             patients=patients,
         )
     except UnreadableScan as error:
-        return not_understood(drop, str(error))
+        return preview_failed(drop, str(error))
 
 
-def _glance(scan: Scan, rules: FlairRules) -> Glance:
+def _glance(scan: Scan, rules: FlairRules) -> ScanPreview:
     try:
-        return glance_at(scan, rules)
+        return preview_scan(scan, rules)
     except UnreadableScan:
         raise
     except MemoryError:
         raise UnreadableScan(text("intake.out_of_memory")) from None
-    except Exception as error:  # pydicom judges a value only when it is asked for
+    except Exception as error:  # pydicom analyzes a value only when it is asked for
         raise UnreadableScan(text("intake.damaged_headers")) from error
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from daemon.drops import file_name
 from daemon.durable_files import sync_folder, sync_tree
-from daemon.intake.inbox_scan import Listing, NameRules, look_through
+from daemon.intake.inbox_scan import Listing, NameRules, scan_inbox
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
@@ -35,11 +35,11 @@ LONGEST_FOLDER = 80  # bytes
 KEPT_SECONDS = 3600.0  # since something was last added
 
 
-class NotHeld(GliowatchError):
+class UploadFault(GliowatchError):
     """There is no such upload any more, or none can be added; the sentence says why."""
 
 
-class Held:
+class StagedUpload:
     """One upload that waits to be sent. name: opaque, and hard to guess."""
 
     def __init__(self, inbox: Path, name: str, rules: NameRules) -> None:
@@ -61,7 +61,7 @@ class Held:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise NotHeld(text("upload_fault.same_name")) from None
+            raise UploadFault(text("upload_fault.same_name")) from None
         stem, dot, ending = name.partition(".")
         target, number = folder / name, 1
         while target.exists() or (stream := _new_part(target)) is None:
@@ -90,7 +90,7 @@ class Held:
     def listing(self) -> Listing:
         """The drops that these files will be, with paths below `root`. Raises NotHeld."""
         self._touch()
-        return look_through(self.root, self._rules)
+        return scan_inbox(self.root, self._rules)
 
     def keep_only(self, paths: Container[bytes]) -> None:
         """Of its files, by their paths below `root`, only these are to be sent."""
@@ -107,7 +107,7 @@ class Held:
         """
         self._touch()
         if not any(names for _, _, names in os.walk(self.folder)):
-            raise NotHeld(text("upload_fault.nothing"))
+            raise UploadFault(text("upload_fault.nothing"))
         sync_tree(self.folder)
         place = Path(patient_id) / self.folder.name
         (self._inbox / patient_id).mkdir(exist_ok=True)  # never the inbox itself: it may be away
@@ -125,7 +125,7 @@ class Held:
         try:
             os.utime(self.root)
         except FileNotFoundError:
-            raise NotHeld(text("upload_fault.gone")) from None
+            raise UploadFault(text("upload_fault.gone")) from None
 
     def _safe(self, claimed_path: str) -> tuple[Path, str]:
         """Folder and name for a file: never hidden, never waited for, never elsewhere."""
@@ -145,15 +145,15 @@ def _new_part(target: Path) -> BinaryIO | None:
         return None
 
 
-def hold(inbox: Path, rules: NameRules) -> Held:
+def stage_upload(inbox: Path, rules: NameRules) -> StagedUpload:
     """A new upload. Raises OSError without an inbox."""
     (inbox / HOLDING).mkdir(exist_ok=True)
-    held = Held(inbox, secrets.token_hex(16), rules)
+    held = StagedUpload(inbox, secrets.token_hex(16), rules)
     held.root.mkdir()
     return held
 
 
-def clear_held(inbox: Path, kept_seconds: float = KEPT_SECONDS) -> None:
+def clear_staged(inbox: Path, kept_seconds: float = KEPT_SECONDS) -> None:
     """Take away the uploads that nobody has touched for so long; 0 = all, at a start."""
     oldest = time.time() - kept_seconds
     for folder in (inbox / HOLDING).glob("*"):
@@ -165,6 +165,6 @@ def clear_held(inbox: Path, kept_seconds: float = KEPT_SECONDS) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def count_held(inbox: Path) -> int:
+def count_staged(inbox: Path) -> int:
     """How many files wait to be sent."""
     return sum(len(names) for _, _, names in os.walk(inbox / HOLDING))

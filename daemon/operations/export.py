@@ -19,8 +19,8 @@ from daemon.index.people.tokens import kept_secret
 from daemon.index.scans import ScanRow, every_scan, revisions_of
 from daemon.outputs.scan_folder import save_mask, save_series
 from daemon.outputs.tables import COLUMNS, Hidden, Naming, Plain, rows_of
-from daemon.pipeline.prior_scan import judged_volume
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.prior_scan import analyzed_volume
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.records.reviews import decision_on
 from daemon.settings import DaemonSettings, Settings
 from model.errors import GliowatchError
@@ -75,7 +75,7 @@ def _write(scan: ScanRow, outbox: Path, case: Path, flair: FlairRules) -> bool:
             drawn = read_nifti(folder / f"{scan.scan_id}_seg.nii.gz")
             if _is_there(case, drawn):
                 return True
-            volume = judged_volume(scan.scan_id, scan.report, folder, Path(scratch), flair)
+            volume = analyzed_volume(scan.scan_id, scan.report, folder, Path(scratch), flair)
         except (GliowatchError, OSError):
             return False
         save_series(volume, partial / f"{case.name}_flair.nii.gz")
@@ -143,7 +143,7 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
 async def _export_masks(settings: Settings, deidentify: bool, masks: Path) -> tuple[int, int]:
     daemon = settings.daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
-        naming, flair = await _naming(records, deidentify), judging_rules(settings.model).flair
+        naming, flair = await _naming(records, deidentify), analysis_rules(settings.model).flair
         return await export_masks(
             index, records, outbox=daemon.outbox, target=masks, naming=naming, flair=flair
         )

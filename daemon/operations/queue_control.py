@@ -83,19 +83,19 @@ async def retry(index: Database, inbox: Path, names: Iterable[str]) -> int:
 
 
 async def reprocess(index: Database, names: Iterable[str]) -> int:
-    """Published scans are judged again, with the weights and settings of now; how many."""
+    """Published scans are analyzed again, with the weights and settings of now; how many."""
     count = 0
     for name in names:
         scan = await find_scan(index, name)
         if scan is None:
             raise UnknownScan(f"There is no published scan {name}.")
-        count += await queue.judge_again(index, scan.scan_id, scan.patient_id)
+        count += await queue.add_reprocessing(index, scan.scan_id, scan.patient_id)
     return count
 
 
 async def reprocess_older(index: Database, weights_sha256: str) -> int:
-    """Every scan that other weights judged is judged again; how many."""
-    return await queue.judge_older_again(index, weights_sha256)
+    """Every scan that other weights analyzed is analyzed again; how many."""
+    return await queue.add_reprocessing_of_older(index, weights_sha256)
 
 
 async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:

@@ -17,10 +17,10 @@ from daemon.index.scans import patient_ids, row_of_report
 from daemon.intake.cleanup import REASON, REJECTED
 from daemon.intake.inbox_scan import drop_kind, identify, keep_mark
 from daemon.intake.ingest import hash_file
-from daemon.operations.retention import REMOVED, look_through_removed
+from daemon.operations.retention import REMOVED, removed_results
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
-from daemon.pipeline.outbox import Published, look_through_outbox, source_files
+from daemon.pipeline.outbox import Published, published_results, source_files
 from daemon.report import Report
 from daemon.settings import DaemonSettings, Settings
 from daemon.single_instance import only_one
@@ -57,7 +57,7 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
     results = unreadable = aside = 0
     async with open_index(daemon.index) as index:
         await keep_mark(daemon.inbox, index)
-        for published in look_through_outbox(daemon.outbox):
+        for published in published_results(daemon.outbox):
             if published.report is None:
                 unreadable += 1
                 continue
@@ -75,7 +75,7 @@ async def rebuild(daemon: DaemonSettings) -> Rebuilt:
 async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
     """After a crash: results that lie in the outbox, and whose commit never came, or was lost."""
     known = await held_folders(index)
-    for published in await asyncio.to_thread(list, look_through_outbox(daemon.outbox)):
+    for published in await asyncio.to_thread(list, published_results(daemon.outbox)):
         if published.folder not in known and published.report is not None:
             folder = daemon.outbox / os.fsdecode(published.folder)
             await _enter_scan(index, folder, published.folder, published.report)
@@ -121,7 +121,7 @@ async def _enter_result(
 async def _enter_removed(index: Database, outbox: Path) -> None:
     """What retention has removed, unless the same scan came again and is there."""
     there = {scan_id for scan_id, _ in (await held_folders(index)).values()}
-    for gone in look_through_removed(outbox):
+    for gone in removed_results(outbox):
         if gone.report is not None and gone.report.scan_id not in there:
             written = _written_at(gone.report, outbox / REMOVED / os.fsdecode(gone.folder))
             scan = row_of_report(gone.report, gone.folder, written)

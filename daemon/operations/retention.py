@@ -16,7 +16,7 @@ from daemon.index.database import Database, now
 from daemon.index.inventory import held_folders
 from daemon.index.people.reviews import Decision
 from daemon.index.scans import ScanRow
-from daemon.pipeline.outbox import STAGING, Published, look_through_outbox, report_file, report_in
+from daemon.pipeline.outbox import STAGING, Published, published_results, report_file, report_in
 from daemon.records.corrections import remove_corrections
 from daemon.records.reviews import decision_on
 
@@ -50,9 +50,9 @@ def _keep(report: Path, folder: Path) -> None:
         sync_folder(place)
 
 
-def look_through_removed(outbox: Path) -> Iterator[Published]:
+def removed_results(outbox: Path) -> Iterator[Published]:
     """The results whose files were removed, as their reports tell; none whose folder is there."""
-    for gone in look_through_outbox(outbox / REMOVED):
+    for gone in published_results(outbox / REMOVED):
         if gone.report is not None and not (outbox / os.fsdecode(gone.folder)).exists():
             yield gone
 
@@ -140,6 +140,6 @@ class Retention:
     async def _note_removed(self) -> None:
         """A crash may have come between a folder's end and its note in the index."""
         known = await held_folders(self._index)
-        for gone in await asyncio.to_thread(list, look_through_removed(self._outbox)):
+        for gone in await asyncio.to_thread(list, removed_results(self._outbox)):
             if gone.folder in known:
                 await inventory.mark_removed(self._index, gone.folder, now())

@@ -14,12 +14,12 @@ from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
 from daemon.index.people.corrections import Correction, all_corrections
 from daemon.intake.cleanup import DUPLICATES, REASON, REJECTED
-from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, look_through
+from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, scan_inbox
 from daemon.intake.ingest import hash_file
-from daemon.intake.uploads import count_held
+from daemon.intake.uploads import count_staged
 from daemon.operations.backup import copies_in
-from daemon.operations.retention import REMOVED, look_through_removed
-from daemon.pipeline.outbox import look_through_outbox, scan_of, source_files
+from daemon.operations.retention import REMOVED, removed_results
+from daemon.pipeline.outbox import published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
 from daemon.settings import DaemonSettings, Settings
 
@@ -104,7 +104,7 @@ async def _compare(settings: Settings) -> Account:
         held, folders = await held_files(index), await held_folders(index)
         corrections = await all_corrections(records)
         away = bool(held) and await is_away(daemon.inbox, index)
-    listing = await asyncio.to_thread(look_through, daemon.inbox, rules)
+    listing = await asyncio.to_thread(scan_inbox, daemon.inbox, rules)
     differences = [
         *faults,
         *(Difference("audit_changed", "records", fault) for fault in audit),
@@ -114,7 +114,7 @@ async def _compare(settings: Settings) -> Account:
         *_of_aside(daemon.inbox, held),
         *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
     ]
-    not_sent = await asyncio.to_thread(count_held, daemon.inbox)
+    not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
     files = _counted(held, listing) | {"not_sent_yet": not_sent}
     return Account(files, tuple(sorted(set(differences))))
 
@@ -151,7 +151,7 @@ def _of_outbox(
     found: set[bytes] = set()
     kept: dict[str, set[str]] = {}
     differences = []
-    for published in look_through_outbox(outbox):
+    for published in published_results(outbox):
         place, known = readable(published.folder), folders.get(published.folder)
         found.add(published.folder)
         report = published.report
@@ -164,7 +164,7 @@ def _of_outbox(
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = scan_of(Path(os.fsdecode(published.folder)))
         kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
-    removed = {gone.folder for gone in look_through_removed(outbox)}
+    removed = {gone.folder for gone in removed_results(outbox)}
     for folder in folders.keys() - found - removed:
         differences.append(Difference("no_result", readable(folder), "It was published, but gone."))
     went = {scan_of(Path(os.fsdecode(folder))) for folder in removed}
@@ -195,7 +195,7 @@ def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Differe
 
     Those of a scan that retention removed went with it.
     """
-    went = {scan_of(Path(os.fsdecode(g.folder))) for g in look_through_outbox(outbox / REMOVED)}
+    went = {scan_of(Path(os.fsdecode(g.folder))) for g in published_results(outbox / REMOVED)}
     differences = []
     for each in corrections:
         path = file_of(outbox, each)

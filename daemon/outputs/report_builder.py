@@ -96,7 +96,7 @@ def slices_of(volume: Volume, mask: MaskArray | None) -> parts.Slices:
 
     axis: the voxel axis across that plane; reversed: whether pictures show the slices from the
     last to the first; areas_px: marked pixels of each slice in the file's order, null where
-    nothing was judged.
+    nothing was analyzed.
     """
     axis = volume.slice_axis
     target, direction = orientations.io_orientation(volume.affine)[axis]
@@ -240,28 +240,28 @@ def measurements(
 ) -> Measurements:
     """The sizes in a report: ml and mm, or mm2 for a few slices, or pixels for a picture.
 
-    Null where the scan cannot tell, or was not judged. lobes: None where no head could be fitted,
+    Null where the scan cannot tell, or was not analyzed. lobes: None where no head could be fitted,
     or the fit is not believed; the words then say so.
     """
-    judged = findings.finding is not Finding.NOT_JUDGED
-    has_volume = judged and scale is not Scale.UNKNOWN and not few_slices
+    analyzed = findings.finding is not Finding.NOT_ANALYZED
+    has_volume = analyzed and scale is not Scale.UNKNOWN and not few_slices
     shares = lobes.shares if lobes else (None,) * len(findings.lesions)
     lesions = zip(findings.lesions, shares, strict=True)
     return Measurements(
         volume_ml=round(findings.volume_ml, 4) if has_volume else None,
         volume_ml_range=_range(findings) if has_volume else None,
         confidence=None if findings.trust is None else round(findings.trust.confidence, 3),
-        volume_voxels=findings.voxels if judged else None,
+        volume_voxels=findings.voxels if analyzed else None,
         lesions=tuple(
             report_lesion(lesion, share, scale, few_slices, pixel_mm2) for lesion, share in lesions
         ),
         **_shift(findings.shift),
-        **_area(findings.voxels if judged else None, scale, few_slices, pixel_mm2),
+        **_area(findings.voxels if analyzed else None, scale, few_slices, pixel_mm2),
     )
 
 
 def _area(voxels: int | None, scale: Scale, few_slices: bool, pixel_mm2: float) -> dict[str, Any]:
-    """The area that stands in place of a volume; null where nothing was judged."""
+    """The area that stands in place of a volume; null where nothing was analyzed."""
     if scale is Scale.UNKNOWN:
         return {"area_px": voxels}
     if few_slices:

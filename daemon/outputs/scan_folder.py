@@ -74,7 +74,7 @@ def write_files(
 
 
 def write_views(volume: Volume, segmentation: Segmentation, report: Report, folder: Path) -> None:
-    """What a judged scan's report speaks of, as pictures: each lesion, and three planes."""
+    """What a analyzed scan's report speaks of, as pictures: each lesion, and three planes."""
     lesions = report.lesions
     save_lesions(volume, segmentation.mask, report, folder)
     if not volume.is_picture:

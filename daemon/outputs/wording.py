@@ -181,7 +181,7 @@ def moment_words(moment: str | None) -> str:
 
 
 def network_words(report: Report) -> str:
-    """Which network judged, with which weights; of a corrected mask, that it was so before."""
+    """Which network analyzed, with which weights; of a corrected mask, that it was so before."""
     used, mask = report.model, report.mask
     weights = (used.weights_sha256 or not_known())[:HASH_CHARACTERS]
     if mask:

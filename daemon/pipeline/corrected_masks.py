@@ -15,7 +15,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.report_builder import build_report, quality_note
 from daemon.outputs.scan_folder import write_files
 from daemon.outputs.wording import WHY_REVISED
-from daemon.pipeline.worker_tasks import JudgingRules, finish_scan, occasion_of
+from daemon.pipeline.worker_tasks import AnalysisRules, finish_scan, occasion_of
 from daemon.report import Report
 from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
 from daemon.scan_history import Past, judged_revision
@@ -61,7 +61,7 @@ def correct_into(
     corrected: Corrected,
     basis: Basis,
     newest: Report,
-    rules: JudgingRules,
+    rules: AnalysisRules,
     outbox: Path,
     past: Past,
     entered: Identity | None,

@@ -75,7 +75,7 @@ class Published:
     report: Report | None
 
 
-def look_through_outbox(outbox: Path) -> Iterator[Published]:
+def published_results(outbox: Path) -> Iterator[Published]:
     """Every patient's every folder, by name; hidden ones are our own workshop."""
     for patient in _folders(os.fsencode(outbox)):
         for name in _folders(os.path.join(os.fsencode(outbox), patient)):

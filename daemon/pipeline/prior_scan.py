@@ -44,12 +44,14 @@ log = logging.getLogger(__name__)
 DATED = "date_entered"  # code of a note
 GROWTH = "{scan_id}_growth.png"
 REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
-Seen = Callable[[], tuple[Volume, Marked]]  # a scan and its mask, read when they are asked for
+Remeasured = Callable[
+    [], tuple[Volume, Marked]
+]  # a scan and its mask, read when they are asked for
 
 
 def with_past(
     report: Report,
-    seen: Seen,
+    seen: Remeasured,
     staging: Path,
     outbox: Path | None,
     past: Past,
@@ -69,7 +71,7 @@ def with_past(
     if prior is not None:
         folder = outbox / os.fsdecode(prior.folder)
         found = _change(me, seen, prior, _published(prior, folder, staging, flair), rules)
-        change = change_since(found, prior.scan_id, prior.judged, prior.at)
+        change = change_since(found, prior.scan_id, prior.analyzed, prior.at)
     history = history_of(curve_of(me, past.points))
     if history:
         save_growth(history, staging / GROWTH.format(scan_id=me.scan_id))
@@ -120,8 +122,10 @@ def _dated(report: Report, entered: str | None) -> Report:
     return report.changed(date_entered=entered, quality=tuple(quality))
 
 
-def _change(me: Point, seen: Seen, prior: Point, seen_before: Seen, rules: ChangeRules) -> Change:
-    """Numbers always; the heads are brought into line only where lesions have to be matched."""
+def _change(
+    me: Point, seen: Remeasured, prior: Point, seen_before: Remeasured, rules: ChangeRules
+) -> Change:
+    """Numbers always; the heads are registered only where lesions have to be matched."""
     now = _look(seen, me.scan_id)
     before = _look(seen_before, prior.scan_id)
     registration = None
@@ -136,7 +140,7 @@ def _change(me: Point, seen: Seen, prior: Point, seen_before: Seen, rules: Chang
     )
 
 
-def _look(seen: Seen, scan_id: str) -> tuple[Volume, Marked] | None:
+def _look(seen: Remeasured, scan_id: str) -> tuple[Volume, Marked] | None:
     """None where the files cannot be read any more: then only numbers are compared."""
     try:
         return seen()
@@ -152,30 +156,30 @@ def _measured(report: Report, marked: Marked | None) -> Measured:
         volume_ml=report.volume_ml,
         longest_mm=max(longest, default=0.0),
         volume_range=report.volume_ml_range,
-        judged_by=(report.model.weights_sha256, report.model.threshold),
+        analyzed_by=(report.model.weights_sha256, report.model.threshold),
         declared=not report.has_note("units_unknown"),
         marked=marked,
         corrected=report.mask is not None,
     )
 
 
-def _published(point: Point, folder: Path, staging: Path, flair: FlairRules) -> Seen:
-    """A published scan as it was judged, and its mask."""
+def _published(point: Point, folder: Path, staging: Path, flair: FlairRules) -> Remeasured:
+    """A published scan as it was analyzed, and its mask."""
 
     def seen() -> tuple[Volume, Marked]:
         drawn = read_nifti(folder / f"{point.scan_id}_seg.nii.gz")
         mask = (drawn.voxels > 0).astype("uint8")
-        volume = judged_volume(point.scan_id, point.report, folder, staging, flair)
+        volume = analyzed_volume(point.scan_id, point.report, folder, staging, flair)
         is_entered = volume.file_affine is not None  # the mask lies on the file's own affine
         return volume, Marked(mask, volume.affine if is_entered else drawn.affine)
 
     return seen
 
 
-def judged_volume(
+def analyzed_volume(
     scan_id: str, report: Report, folder: Path, scratch: Path, flair: FlairRules
 ) -> Volume:
-    """The series that was judged: kept apart of DICOM, else read again from what was dropped.
+    """The series that was analyzed: kept apart of DICOM, else read again from what was dropped.
 
     folder: where it was published; an archive is unpacked in `scratch`. Raises GliowatchError.
     """

@@ -39,7 +39,7 @@ async def past_of(job: Job, scan_id: str, patient_folder: bytes) -> Past:
 
 async def compare_again(job: Job, staging: Path) -> State:
     """A published scan gets a revision if its date, or what it is compared with, has changed."""
-    scan = await find_scan(job.index, job.queued.drop.scan_to_judge)
+    scan = await find_scan(job.index, job.queued.drop.scan_to_analyze)
     if scan is None or not (job.settings.daemon.outbox / os.fsdecode(scan.folder)).is_dir():
         return await _nothing(job)
     past = await past_of(job, scan.scan_id, os.path.dirname(scan.folder))
@@ -89,7 +89,7 @@ async def correct(job: Job, staging: Path) -> State:
     correction = await find_correction(job.records, drop.correction_key)
     if correction is None:
         raise MaskError(text("correction.no_record"))
-    made = await revision_made_of(job.index, drop.scan_to_judge, drop.correction_key)
+    made = await revision_made_of(job.index, drop.scan_to_analyze, drop.correction_key)
     if made is None:
         made = await _corrected_revision(job, staging, correction)
     if made is None:

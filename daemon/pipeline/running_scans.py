@@ -20,7 +20,7 @@ from daemon.settings import Settings
 from model.reading.dicom.patient_tags import Identity
 
 
-class Turns:
+class KeyedLocks:
     """A lock for each key that somebody holds or waits for, and none for any other."""
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ class Job:
     records: Database
     slot: Slot
     settings: Settings
-    rules: worker_tasks.JudgingRules
+    rules: worker_tasks.AnalysisRules
     queued: QueuedDrop
-    turns: Turns
+    turns: KeyedLocks
 
     async def in_worker(
         self, function: Callable[Values, Result], *values: Values.args, **named: Values.kwargs
@@ -68,14 +68,14 @@ class Job:
 
 
 LOOK_SECONDS = 1.0  # between two looks for a wish to cancel, while something runs
-Judge = Callable[[QueuedDrop, Slot], Coroutine[Any, Any, None]]
+Analyzer = Callable[[QueuedDrop, Slot], Coroutine[Any, Any, None]]
 
 
 class RunningScans:
     """Slots, each with the drop that it works on."""
 
-    def __init__(self, index: Database, slots: int, owner: str, judge: Judge) -> None:
-        self._index, self._owner, self._judge = index, owner, judge
+    def __init__(self, index: Database, slots: int, owner: str, analyze: Analyzer) -> None:
+        self._index, self._owner, self._analyze = index, owner, analyze
         self._free = [Slot() for _ in range(slots)]
         self._at_work: dict[asyncio.Task[None], tuple[QueuedDrop, Slot]] = {}
         self._next_beat = 0.0
@@ -100,7 +100,7 @@ class RunningScans:
             if queued is None:
                 break
             slot = self._free.pop()  # that which worked last: its network is loaded
-            task = asyncio.create_task(self._judge(queued, slot))
+            task = asyncio.create_task(self._analyze(queued, slot))
             self._at_work[task] = (queued, slot)
             began = True
         return began

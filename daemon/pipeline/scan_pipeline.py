@@ -1,4 +1,4 @@
-"""The path of one drop: taken in, judged, published, entered; and the one place for its errors."""
+"""The path of one drop: taken in, analyzed, published, entered; the one place for its errors."""
 
 import logging
 import os
@@ -89,7 +89,7 @@ async def _by_kind(job: Job, staging: Path) -> State:
     if drop.kind is DropKind.LOOSE:
         return await _file_loose(job)
     if drop.kind is DropKind.AGAIN:
-        return await _judge_again(job, staging)
+        return await _reprocess(job, staging)
     if drop.kind is DropKind.COMPARE:
         return await compare_again(job, staging)
     if drop.kind is DropKind.CORRECT:
@@ -99,7 +99,7 @@ async def _by_kind(job: Job, staging: Path) -> State:
         studies = await job.in_worker(part_by_study, inbox, drop, staging)
         if len(studies) > 1:
             return await _split(job, studies)
-    return await _judge(job, staging)
+    return await _analyze(job, staging)
 
 
 async def _file_loose(job: Job) -> State:
@@ -118,7 +118,7 @@ async def _split(job: Job, studies: tuple[Drop, ...]) -> State:
     return State.DONE
 
 
-async def _judge(job: Job, staging: Path) -> State:
+async def _analyze(job: Job, staging: Path) -> State:
     drop = job.queued.drop
     outbox = job.settings.daemon.outbox
     intake: Intake = await job.in_worker(
@@ -134,12 +134,12 @@ async def _judge(job: Job, staging: Path) -> State:
             return await _known(job, intake, known)
         assert joined is not None, "what is joined to is known"
         intake = joined
-    return await _judge_intake(job, staging, intake, drop.patient_folder)
+    return await _analyze_intake(job, staging, intake, drop.patient_folder)
 
 
-async def _judge_again(job: Job, staging: Path) -> State:
-    """A published scan is judged anew, unless the same weights judged it in the same way."""
-    scan_id = job.queued.drop.scan_to_judge
+async def _reprocess(job: Job, staging: Path) -> State:
+    """A published scan is analyzed anew, unless the same weights analyzed it in the same way."""
+    scan_id = job.queued.drop.scan_to_analyze
     scan = await find_scan(job.index, scan_id)
     folder = job.settings.daemon.outbox / os.fsdecode(scan.folder) if scan else None
     if scan is None or folder is None or not folder.is_dir():
@@ -151,10 +151,10 @@ async def _judge_again(job: Job, staging: Path) -> State:
         return await _duplicate(job, scan_id)
     earlier = Earlier(scan_id, scan.revision, folder)
     intake = await job.in_worker(worker_tasks.receive_again, staging, earlier, scan.study_uid)
-    return await _judge_intake(job, staging, intake, os.path.dirname(scan.folder))
+    return await _analyze_intake(job, staging, intake, os.path.dirname(scan.folder))
 
 
-async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+async def _analyze_intake(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
     outbox = job.settings.daemon.outbox
     folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
     # one that lies there already: a crash came before the commit, or the index went
@@ -162,14 +162,14 @@ async def _judge_intake(job: Job, staging: Path, intake: Intake, patient_folder:
     if report is not None:
         return await _adopt(job, intake, folder, report)
     async with job.turns.of(intake.content_sha256, *intake.dicom_ids):
-        return await _judge_new(job, staging, intake, patient_folder)
+        return await _analyze_new(job, staging, intake, patient_folder)
 
 
-async def _judge_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
+async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
     outbox = job.settings.daemon.outbox
     folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
     report = await job.in_worker(
-        worker_tasks.judge_into,
+        worker_tasks.analyze_into,
         staging,
         job.queued.drop.patient_id,
         intake,

@@ -53,21 +53,19 @@ def _windowed(picture: Image.Image, window: tuple[float, float]) -> Image.Image:
 @lru_cache(maxsize=KEPT_SCANS)
 def _shown(folder: Path, inode: int) -> Display:
     """inode: of the folder, so that what was removed and came again is read again."""
-    from daemon.pipeline.prior_scan import (
-        judged_volume,  # only the process that draws needs the readers
-    )
+    from daemon.pipeline.prior_scan import analyzed_volume
     from model.rules import FlairRules
 
     report = report_in(folder)
     if report is None:
         raise NoSuchSlice(text("intake.no_slice_files"))
     with tempfile.TemporaryDirectory() as scratch:
-        volume = judged_volume(report.scan_id, report, folder, Path(scratch), FlairRules())
+        volume = analyzed_volume(report.scan_id, report, folder, Path(scratch), FlairRules())
     return display(volume, _mask(folder, report.scan_id, volume.shape), is_kept=True)
 
 
 def _mask(folder: Path, name: str, shape: tuple[int, int, int]) -> MaskArray | None:
-    """The mask on the volume's grid; None of a scan that was not judged."""
+    """The mask on the volume's grid; None of a scan that was not analyzed."""
     from model.reading.nifti import read_nifti
 
     if (drawn := folder / f"{name}_seg.nii.gz").exists():

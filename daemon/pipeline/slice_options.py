@@ -27,7 +27,7 @@ MARKS = ("outline", "fill", "none")
 
 
 @dataclass(frozen=True)
-class Look:
+class SliceOptions:
     """How a slice is to be drawn. index: from 0, in the order of its pictures; window: a key of
     WINDOWS; marks: one of MARKS; opacity: of a filled mask, 0 to 1."""
 
@@ -37,7 +37,7 @@ class Look:
     opacity: float = 0.4
 
 
-def draw(folder: Path, look: Look) -> bytes:
+def draw(folder: Path, look: SliceOptions) -> bytes:
     """A slice of the scan that was published in `folder`, as PNG. Raises GliowatchError."""
     from daemon.pipeline.slice_drawing import (
         draw_slice,  # only the process that draws needs numpy and the readers

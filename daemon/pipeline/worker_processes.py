@@ -25,19 +25,19 @@ PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class WorkerFailed(GliowatchError):
-    """The process that judged the scan died, or had to be ended."""
+    """The process that analyzed the scan died, or had to be ended."""
 
 
 class WorkerDied(WorkerFailed):
-    """The process that judged the scan died."""
+    """The process that analyzed the scan died."""
 
 
 class WorkerHung(WorkerFailed):
-    """The process that judged the scan took too long and was stopped."""
+    """The process that analyzed the scan took too long and was stopped."""
 
 
 class WorkerTooLarge(WorkerFailed):
-    """The process that judged the scan took too much memory and was stopped."""
+    """The process that analyzed the scan took too much memory and was stopped."""
 
 
 class Slot:

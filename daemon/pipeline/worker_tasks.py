@@ -15,13 +15,13 @@ from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
-from daemon.pipeline.prior_scan import Seen, compare_published, with_past
+from daemon.pipeline.prior_scan import Remeasured, compare_published, with_past
 from daemon.report import Report
 from daemon.report_parts import Network as NetworkUsed
 from daemon.report_parts import Seconds
 from daemon.scan_history import Past
 from daemon.settings import ModelSettings
-from model.inference.analysis import judge
+from model.inference.analysis import analyze
 from model.inference.segmentation import Rules, Segmentation
 from model.measurement.change import Marked
 from model.measurement.findings import Finding
@@ -32,7 +32,7 @@ from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
-    from model.inference.input_check import Gate
+    from model.inference.input_check import InputCheck
     from model.network.network import Network
 
 
@@ -40,11 +40,11 @@ NO_PAST = Past()
 
 
 @dataclass(frozen=True)
-class JudgingRules:
-    """How to judge, as plain values.
+class AnalysisRules:
+    """How to analyze, as plain values.
 
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
-    show, 0 to judge whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
+    show, 0 to analyze whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
     folder for a picture of where the network looked, None for no such picture; change: when two
     scans count as measured alike.
     """
@@ -61,9 +61,9 @@ class JudgingRules:
     change: ChangeRules = CHANGE_RULES
 
 
-def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingRules:
+def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
     """The [model] table as the plain values that a worker takes."""
-    return JudgingRules(
+    return AnalysisRules(
         weights=Path(model.weights) if model.weights else None,
         threshold=model.threshold,
         smallest_lesion_mm3=model.smallest_lesion_mm3,
@@ -82,9 +82,9 @@ def judging_rules(model: ModelSettings, explain: Path | None = None) -> JudgingR
     )
 
 
-def warm_up(rules: JudgingRules) -> str:
+def warm_up(rules: AnalysisRules) -> str:
     """Load the network, so that the first scan need not wait; the weights' SHA-256."""
-    _gate(rules.least_flair, rules.threads)
+    _input_check(rules.least_flair, rules.threads)
     return _network(rules.weights, rules.threads).sha256
 
 
@@ -105,21 +105,21 @@ def receive_late(staging: Path, intake: Intake, earlier: Earlier) -> Intake | No
 
 
 def receive_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
-    """A published scan as it was taken in, to be judged anew."""
+    """A published scan as it was taken in, to be analyzed anew."""
     return take_again(staging, earlier, study_uid)
 
 
-def judge_into(
+def analyze_into(
     staging: Path,
     patient_id: str,
     intake: Intake,
-    rules: JudgingRules,
+    rules: AnalysisRules,
     notes: tuple[Note, ...] = (),
     outbox: Path | None = None,
     past: Past = NO_PAST,
     entered: Identity | None = None,
 ) -> Report:
-    """Read, judge and write all files of a scan into `staging`, synced; its report.
+    """Read, analyze and write all files of a scan into `staging`, synced; its report.
 
     past: the patient's other scans, whose folders lie in `outbox`, to compare it with;
     entered: what people entered about the patient, for the page that names whose scan it is.
@@ -131,22 +131,22 @@ def judge_into(
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
-    judgement = judge(volume, network, how, _gate(rules.least_flair, rules.threads))
-    segmentation = judgement.segmentation
+    analysis = analyze(volume, network, how, _input_check(rules.least_flair, rules.threads))
+    segmentation = analysis.segmentation
     lobes = lobes_of(volume, segmentation.mask) if segmentation else None
-    judged = time.monotonic()
+    analyzed = time.monotonic()
     write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
-    if rules.explain and judgement.findings.finding is Finding.TUMOR:
+    if rules.explain and analysis.findings.finding is Finding.TUMOR:
         _explain(volume, network, rules.explain, intake.scan_id)
     seconds = Seconds(
         read=round(was_read - began, 3),
-        segment=round(judged - was_read, 3),
-        write=round(time.monotonic() - judged, 3),
+        segment=round(analyzed - was_read, 3),
+        write=round(time.monotonic() - analyzed, 3),
     )
     used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=rules.threshold)
     occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
     return finish_scan(
-        build_report(volume, judgement.findings, used, occasion, lobes),
+        build_report(volume, analysis.findings, used, occasion, lobes),
         volume=volume,
         segmentation=segmentation,
         staging=staging,
@@ -166,7 +166,7 @@ def finish_scan(
     intake: Intake,
     outbox: Path | None,
     past: Past,
-    rules: JudgingRules,
+    rules: AnalysisRules,
     entered: Identity | None,
 ) -> Report:
     """The report with what is known beyond the mask; it and what shows it is written, synced."""
@@ -203,7 +203,7 @@ def compare_into(
     report: Report,
     outbox: Path,
     past: Past,
-    rules: JudgingRules,
+    rules: AnalysisRules,
     entered: Identity | None,
 ) -> Report:
     """Write a revision that only dates and compares a published scan anew; its report."""
@@ -219,8 +219,8 @@ def compare_into(
     )
 
 
-def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Seen:
-    """What was just judged, for a comparison; nobody asks for it where nothing was."""
+def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Remeasured:
+    """What was just analyzed, for a comparison; nobody asks for it where nothing was."""
 
     def seen() -> tuple[Volume, Marked]:
         assert segmentation is not None, "what was not judged is compared with nothing"
@@ -299,7 +299,7 @@ def _network(weights: Path | None, threads: int) -> "Network":
 
 
 @lru_cache(maxsize=1)
-def _gate(least_flair: float, threads: int) -> "Gate | None":
-    from model.inference.input_check import load_gate  # the runtime, as for the network
+def _input_check(least_flair: float, threads: int) -> "InputCheck | None":
+    from model.inference.input_check import load_input_check  # the runtime, as for the network
 
-    return load_gate(least_flair, threads) if least_flair else None
+    return load_input_check(least_flair, threads) if least_flair else None

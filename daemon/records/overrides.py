@@ -11,7 +11,7 @@ from daemon.index.people.overrides import (
     entered_spacing,
     entered_spacings,
 )
-from daemon.index.queue import judge_again
+from daemon.index.queue import add_reprocessing
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
 from daemon.report import Report
@@ -40,7 +40,7 @@ async def enter_date(
 
 
 async def note_date(records: Database, scan_id: str, typed: str, who: str, today: date) -> None:
-    """Note the date of a scan that is still to be judged. Raises WrongDate."""
+    """Note the date of a scan that is still to be analyzed. Raises WrongDate."""
     await add_date(records, scan_id, checked_day(typed, today), who)
 
 
@@ -99,30 +99,30 @@ async def enter_spacing(
 ) -> None:
     """Note how large a published scan's pixels are (None = not known after all).
 
-    It is judged anew. The records come first: what a crash leaves undone, `queue_spaced` finds.
+    It is analyzed anew. The records come first: what a crash leaves undone, `queue_spaced` finds.
     Raises WrongSpacing where the file has a scale of its own.
     """
     if not wants_spacing(scan.report):
         raise WrongSpacing(text("override.has_spacing"))
     await add_spacing(records, scan.scan_id, spacing, who)
-    await judge_again(index, scan.scan_id, scan.patient_id)
+    await add_reprocessing(index, scan.scan_id, scan.patient_id)
 
 
 async def queue_spaced(index: Database, records: Database) -> None:
-    """At start: every scan whose newest revision was judged with another spacing."""
+    """At start: every scan whose newest revision was analyzed with another spacing."""
     for entered in await entered_spacings(records):
         await queue_if_spaced(index, records, entered.scan_id)
 
 
 async def queue_if_spaced(index: Database, records: Database, scan_id: str) -> None:
-    """Queue a scan if another spacing was entered than it was judged with: perhaps meanwhile."""
+    """Queue a scan if another spacing was entered than it was analyzed with: perhaps meanwhile."""
     scan = await find_scan(index, scan_id)
     if scan and not scan.removed_at and await is_spaced_anew(records, scan):
-        await judge_again(index, scan_id, scan.patient_id)
+        await add_reprocessing(index, scan_id, scan.patient_id)
 
 
 async def is_spaced_anew(records: Database, scan: ScanRow) -> bool:
-    """Whether a person entered another spacing than a published scan was judged with."""
+    """Whether a person entered another spacing than a published scan was analyzed with."""
     entered = await entered_spacing(records, scan.scan_id)
     if entered is None or not wants_spacing(scan.report):
         return False

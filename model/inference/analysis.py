@@ -1,4 +1,4 @@
-"""The whole judgement of one volume: may it be judged at all, then mask and measurements."""
+"""The whole analysis of one volume: may it be analyzed at all, then mask and measurements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,10 @@ from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
 from model.volume import FEW, Note, Scale, Volume, axial_axis, note
-from model.weights_config import STANDARD, Seen
+from model.weights_config import STANDARD, InputClass
 
 if TYPE_CHECKING:
-    from model.inference.input_check import Gate
+    from model.inference.input_check import InputCheck
     from model.network.network import Network
 
 
@@ -22,34 +22,36 @@ THICK_MM = 2.5  # slices this thick cannot be seen from another side
 THICK_RATIO = 2.0  # and in pixel sizes as well, where the unit of length is only assumed
 LOW_CONFIDENCE = 0.75  # expected Dice below which a mask is flagged
 REFUSALS = {
-    Seen.CONTRAST: "not_flair",
-    Seen.VIEW: "not_axial",
-    Seen.NO_HEAD: "no_head",
+    InputClass.CONTRAST: "not_flair",
+    InputClass.VIEW: "not_axial",
+    InputClass.NO_HEAD: "no_head",
 }
 DATE_UNKNOWN = "date_unknown"  # code of a note
 MANY, MOST_IN_ONE = 3, 0.75  # pieces, share: no drawn mask of 85 glioma patients is so scattered
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Analysis:
     """segmentation is None exactly when the finding is `not_judged`."""
 
     findings: Findings
     segmentation: Segmentation | None
 
 
-def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None") -> Judgement:
-    """Segment and measure a volume, unless it is nothing to judge.
+def analyze(
+    volume: Volume, network: "Network", rules: Rules, input_check: "InputCheck | None"
+) -> Analysis:
+    """Segment and measure a volume, unless it is nothing to analyze.
 
-    That is known to its reader, or seen from its shape, or by the gate; None lets all in.
+    That is known to its reader, or seen from its shape, or by the input check; None lets all in.
     """
     notes = _doubts(volume)
     unfit = volume.unfit or _nothing_to_see(volume)
     if unfit is not None:
         return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
-    seen = _seen(volume, prepared, network, gate)
-    if seen is not Seen.FLAIR:
+    seen = _seen(volume, prepared, network, input_check)
+    if seen is not InputClass.FLAIR:
         return _refused(note(REFUSALS[seen]), notes)
     if _is_off_axial(volume):
         notes += (note("turned_to_axial"),)
@@ -62,7 +64,7 @@ def judge(volume: Volume, network: "Network", rules: Rules, gate: "Gate | None")
     sizes = [lesion.voxels for lesion in findings.lesions]
     notes += (note("several_places"),) if is_scattered(sizes) else ()
     shift = midline_shift(volume, mask, plane)
-    return Judgement(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
+    return Analysis(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
 
 
 def is_scattered(sizes: Sequence[int]) -> bool:
@@ -70,12 +72,12 @@ def is_scattered(sizes: Sequence[int]) -> bool:
     return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
 
 
-def _refused(why: Note, notes: tuple[Note, ...]) -> Judgement:
-    return Judgement(Findings(Finding.NOT_JUDGED, (), (why, *notes)), None)
+def _refused(why: Note, notes: tuple[Note, ...]) -> Analysis:
+    return Analysis(Findings(Finding.NOT_ANALYZED, (), (why, *notes)), None)
 
 
 def _nothing_to_see(volume: Volume) -> Note | None:
-    """Why it cannot be judged, by its shape and voxels alone."""
+    """Why it cannot be analyzed, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return note("too_small")
     if volume.voxels.max() <= volume.levels.air:
@@ -98,10 +100,14 @@ def _is_thick(volume: Volume) -> bool:
     return tall and between > THICK_MM
 
 
-def _seen(volume: Volume, prepared: Prepared, network: "Network", gate: "Gate | None") -> Seen:
-    if gate is None:
-        return Seen.FLAIR
-    return gate.seen(prepared if network.preparation == STANDARD else prepare(volume, STANDARD))
+def _seen(
+    volume: Volume, prepared: Prepared, network: "Network", input_check: "InputCheck | None"
+) -> InputClass:
+    if input_check is None:
+        return InputClass.FLAIR
+    return input_check.seen(
+        prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
+    )
 
 
 def _doubts(volume: Volume) -> tuple[Note, ...]:

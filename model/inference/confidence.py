@@ -1,6 +1,6 @@
 """How far a mask can be trusted: honest probabilities, a range of the volume, and a confidence.
 
-All numbers were fitted on patients that the judging network had not learned from, and travel
+All numbers were fitted on patients that the analyzing network had not learned from, and travel
 with its weights (training/confidence_fit.py; rates in MODEL_CARD.md).
 """
 

@@ -1,4 +1,4 @@
-"""May this be judged at all? A small network looks whether it sees an axial FLAIR of a head.
+"""May this be analyzed at all? A small network looks whether it sees an axial FLAIR of a head.
 
 It learned to say no from imitations of other sequences, other views, and things that are no head
 (training/recipes/input_check.py); a scan's answer is the mean over slices from the middle of it.
@@ -18,7 +18,7 @@ from model.errors import WeightsError
 from model.inference.preprocessing import HEAD_SLICES, Prepared
 from model.network.network import Engine
 from model.network.weights_file import read_safetensors
-from model.weights_config import CLASSES, STANDARD, GateShape, Seen
+from model.weights_config import CLASSES, STANDARD, InputCheckShape, InputClass
 
 SHIPPED = "flair_gate.safetensors"
 LOOKED_AT = 12  # slices of a scan, at most
@@ -27,26 +27,26 @@ MIDDLE = (0.25, 0.85)  # of the slices with a head, from below: where a head loo
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A gate ready to look. least: the least share of FLAIR that lets a scan in."""
+class InputCheck:
+    """An input check ready to look. least: the least share of FLAIR that lets a scan in."""
 
-    shape: GateShape
+    shape: InputCheckShape
     engine: Engine
     least: float
 
-    def shares(self, prepared: Prepared) -> dict[Seen, float]:
+    def shares(self, prepared: Prepared) -> dict[InputClass, float]:
         """How much a scan looks like each of the classes: they sum to 1."""
         indices = middle_slices(prepared.head, prepared.step)
         if not indices.size:
-            return {seen: float(seen is Seen.NO_HEAD) for seen in CLASSES}
+            return {seen: float(seen is InputClass.NO_HEAD) for seen in CLASSES}
         logits = self.engine(prepared.slices[indices][:, None]).mean(0)
         return dict(zip(CLASSES, softmax(logits).tolist(), strict=True))
 
-    def seen(self, prepared: Prepared) -> Seen:
+    def seen(self, prepared: Prepared) -> InputClass:
         """FLAIR if that share is large enough, else what it looks like most of all others."""
         shares = self.shares(prepared)
-        if shares.pop(Seen.FLAIR) >= self.least:
-            return Seen.FLAIR
+        if shares.pop(InputClass.FLAIR) >= self.least:
+            return InputClass.FLAIR
         return max(shares, key=lambda seen: shares[seen])
 
 
@@ -66,26 +66,25 @@ def middle_slices(head: NDArray[np.bool_], step: int) -> NDArray[np.int64]:
     return chosen
 
 
-def load_gate(least: float, threads: int = 0) -> Gate:
-    """The gate shipped in this package. Raises WeightsError when its file is damaged.
+def load_input_check(least: float, threads: int = 0) -> InputCheck:
+    """The input check shipped in this package. Raises WeightsError when its file is damaged.
 
     threads: how many processor threads it may use; 0 = all, or OMP_NUM_THREADS.
     """
     with resources.as_file(resources.files("model.weights") / SHIPPED) as path:
-        return read_gate(path, least, threads)
+        return read_input_check(path, least, threads)
 
 
-def read_gate(path: Path, least: float, threads: int = 0) -> Gate:
-    """The gate in a safetensors file. Raises WeightsError when it is missing or damaged."""
-    from model.network.openvino_graphs import (
-        OpenVINOEngine,  # heavy: who trains needs none of it
-        gate_graph,
-    )
+def read_input_check(path: Path, least: float, threads: int = 0) -> InputCheck:
+    """The input check in a safetensors file. Raises WeightsError when it is missing or damaged."""
+    from model.network.openvino_graphs import OpenVINOEngine, input_check_graph
 
     try:
         header, tensors = read_safetensors(path)
-        shape = GateShape(**json.loads(header["shape"]))
-        graph = gate_graph(shape.width, len(CLASSES), tensors, STANDARD.rows, STANDARD.columns)
-        return Gate(shape, OpenVINOEngine(graph, threads), least)
+        shape = InputCheckShape(**json.loads(header["shape"]))
+        graph = input_check_graph(
+            shape.width, len(CLASSES), tensors, STANDARD.rows, STANDARD.columns
+        )
+        return InputCheck(shape, OpenVINOEngine(graph, threads), least)
     except Exception:  # the libraries raise many kinds on hostile bytes
         raise WeightsError(text("weights.gate")) from None

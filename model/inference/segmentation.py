@@ -45,22 +45,22 @@ class Segmentation:
 
 
 def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules) -> Segmentation:
-    """Judge all slices, put the result back on the volume's grid, and drop specks.
+    """Analyze all slices, put the result back on the volume's grid, and drop specks.
 
     prepared: the volume, by the network's own preparation.
 
     A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
     scale, one of fewer than SMALLEST_PIXELS pixels.
     """
-    judged = network.probabilities(prepared, rules.best)
-    return segmentation_of(volume, judged, prepared.grid, network.certainty, rules)
+    analyzed = network.probabilities(prepared, rules.best)
+    return segmentation_of(volume, analyzed, prepared.grid, network.certainty, rules)
 
 
 def segmentation_of(
-    volume: Volume, judged: FloatArray, grid: Grid, certainty: Certainty | None, rules: Rules
+    volume: Volume, analyzed: FloatArray, grid: Grid, certainty: Certainty | None, rules: Rules
 ) -> Segmentation:
     """What follows from the network's probabilities (n, rows, columns) on its own grid."""
-    probability = from_window(judged, grid)
+    probability = from_window(analyzed, grid)
     if certainty is not None:
         probability = certainty.calibrated(probability)
     fewest = fewest_voxels(volume, rules.smallest_mm3)

@@ -64,15 +64,15 @@ class Measured:
     """What a scan is compared by: its sizes, and how they were come by.
 
     volume_ml: of all lesions; longest_mm: the longest diameter of any lesion, 0 without one;
-    volume_range: ml, None where it is not known; judged_by: what two judgements must share;
+    volume_range: ml, None where it is not known; judged_by: what two analyses must share;
     declared: whether the file declares its mm; marked: None where the mask cannot be had;
-    corrected: whether a person drew the mask, whatever judged before.
+    corrected: whether a person drew the mask, whatever analyzed before.
     """
 
     volume_ml: float
     longest_mm: float
     volume_range: tuple[float, float] | None
-    judged_by: tuple[object, ...]
+    analyzed_by: tuple[object, ...]
     declared: bool
     marked: Marked | None
     corrected: bool = False
@@ -104,7 +104,7 @@ class Change:
 
     @property
     def registered(self) -> bool:
-        """Whether the two heads were brought into line."""
+        """Whether the two heads were registered."""
         return self.to_earlier is not None
 
     @property
@@ -170,7 +170,7 @@ def _differences(
             found.append("plane")
     if earlier.corrected != later.corrected:
         found.append("corrected")
-    elif not later.corrected and earlier.judged_by != later.judged_by:
+    elif not later.corrected and earlier.analyzed_by != later.analyzed_by:
         found.append("network")
     return tuple(found)
 

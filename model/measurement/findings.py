@@ -64,7 +64,7 @@ class Finding(StrEnum):
 
     TUMOR = "tumor"
     NO_TUMOR = "no_tumor"
-    NOT_JUDGED = "not_judged"
+    NOT_ANALYZED = "not_judged"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The trained network as a value: weights in, probabilities out, on this machine's best device.
 
 A weights file holds one network or several, its members, trained alike on different patients:
-the first few judge in `fast`, all of them in `best`, and their probabilities are averaged
+the first few analyze in `fast`, all of them in `best`, and their probabilities are averaged
 (Lakshminarayanan, Pritzel, Blundell: deep ensembles, NeurIPS 2017).
 """
 
@@ -32,7 +32,7 @@ class Engine(Protocol):
         """What the network says of each slice.
 
         images: float32 (b, inputs, rows, columns), any b. A U-Net answers with the tumor
-        probability, float32 (b, rows, columns) in [0, 1]; the gate with logits (b, classes).
+        probability, float32 (b, rows, columns) in [0, 1]; the input check with logits (b, classes).
         """
 
 
@@ -53,7 +53,7 @@ TOGETHER = 64  # slices that are handed to an engine at once, so that memory sta
 
 @dataclass(frozen=True, kw_only=True)
 class Network(Weights):
-    """What a weights file holds, ready to judge on a device: one engine a member."""
+    """What a weights file holds, ready to analyze on a device: one engine a member."""
 
     engines: tuple[Engine, ...]
     device: str
@@ -66,7 +66,7 @@ class Network(Weights):
     def probabilities(self, prepared: Prepared, best: bool) -> FloatArray:
         """Tumor probability on the network's grid: float32 (n, rows, columns) in [0, 1].
 
-        Slices without any head are skipped and get 0. With `best` every member judges, and the
+        Slices without any head are skipped and get 0. With `best` every member analyzes, and the
         mirrored picture too; all are averaged.
         """
         result = np.zeros_like(prepared.slices)
@@ -74,10 +74,12 @@ class Network(Weights):
         for start in range(0, len(busy), TOGETHER):
             indices = busy[start : start + TOGETHER]
             images = self.inputs(prepared, indices)
-            judged = self._judge(images, best)
+            analyzed = self._analyze(images, best)
             if best:
-                judged = (judged + self._judge(images[..., ::-1], best)[..., ::-1]) / np.float32(2)
-            result[indices] = judged
+                analyzed = (
+                    analyzed + self._analyze(images[..., ::-1], best)[..., ::-1]
+                ) / np.float32(2)
+            result[indices] = analyzed
         return result
 
     def inputs(self, prepared: Prepared, indices: NDArray[np.int64]) -> FloatArray:
@@ -86,10 +88,10 @@ class Network(Weights):
             return prepared.slices[indices][:, None]
         return with_neighbours(prepared.slices, indices, prepared.step)
 
-    def _judge(self, images: FloatArray, best: bool) -> FloatArray:
+    def _analyze(self, images: FloatArray, best: bool) -> FloatArray:
         engines = self.engines if best else self.engines[: self.fast]
-        judged: FloatArray = np.mean([engine(images) for engine in engines], axis=0)
-        return judged
+        analyzed: FloatArray = np.mean([engine(images) for engine in engines], axis=0)
+        return analyzed
 
 
 def load_network(weights: Path | None = None, device: str = "", threads: int = 0) -> Network:

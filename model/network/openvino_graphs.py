@@ -80,7 +80,7 @@ def unet_graph(shape: UNetShape, tensors: dict[str, FloatArray], rows: int, colu
     return openvino.Model([op.squeeze(op.sigmoid(logits), [1])], [images])
 
 
-def gate_graph(
+def input_check_graph(
     width: int, classes: int, tensors: dict[str, FloatArray], rows: int, columns: int
 ) -> Any:
     """(1, 1, rows, columns) -> logits (1, classes). Raises as `unet_graph` does."""
@@ -153,7 +153,7 @@ def _unfolded(x: Any, stem: int) -> Any:
 class OpenVINOEngine:
     """A graph, compiled for this processor; an `Engine` of `model.network.network`.
 
-    Each thread judges a slice alone, so a scan of few slices leaves no thread idle, and the
+    Each thread analyzes a slice alone, so a scan of few slices leaves no thread idle, and the
     numbers do not depend on how many threads there are.
     """
 

@@ -2,7 +2,7 @@
 
 Ronneberger, Fischer, Brox: U-Net, MICCAI 2015 (arXiv:1505.04597); batch normalisation after each
 convolution, and bilinear upsampling in place of the transposed convolution. This is the network in
-torch, which learns; what judges is model/network/openvino_graphs.py, which must stay the same
+torch, which learns; what analyzes is model/network/openvino_graphs.py, which must stay the same
 network.
 """
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from model.network.weights_file import Member
 from model.volume import FloatArray
-from model.weights_config import CLASSES, GateShape, UNetShape
+from model.weights_config import CLASSES, InputCheckShape, UNetShape
 
 
 class DoubleConv(nn.Sequential):
@@ -76,10 +76,10 @@ class UNet(nn.Module):
         return torch.sigmoid(self(x))
 
 
-class GateNet(nn.Module):
+class InputCheckNet(nn.Module):
     """(b, 1, h, w) float32 in [0, 1], as preprocessing makes it -> (b, 4) logits."""
 
-    def __init__(self, shape: GateShape) -> None:
+    def __init__(self, shape: InputCheckShape) -> None:
         super().__init__()
         self.shape = shape
         widths = [1, *(shape.width * factor for factor in (1, 2, 3, 4))]
@@ -106,19 +106,19 @@ class TorchEngine:
 
     def __call__(self, images: FloatArray) -> FloatArray:
         """Tumor probability of each slice: (b, inputs, rows, columns) -> (b, rows, columns)."""
-        parts = [self._judge(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+        parts = [self._analyze(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
         return np.concatenate(parts)
 
-    def _judge(self, images: FloatArray) -> FloatArray:
+    def _analyze(self, images: FloatArray) -> FloatArray:
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(images))
             batch = batch.to(self._device, memory_format=torch.channels_last)
-            judged: FloatArray = self._net.probability(batch)[:, 0].cpu().numpy()
-        return judged
+            analyzed: FloatArray = self._net.probability(batch)[:, 0].cpu().numpy()
+        return analyzed
 
 
 def filled(member: Member) -> UNet:
-    """The network in torch with all that it learned, ready to judge."""
+    """The network in torch with all that it learned, ready to analyze."""
     net = UNet(member.shape)
     fill(net, member.tensors)
     return net

@@ -33,7 +33,7 @@ class Member:
 class Weights:
     """What a weights file holds; `sha256` is that of the file.
 
-    fast: how many of the members judge when it must be quick; splits: SHA-256 of the split that
+    fast: how many of the members analyze when it must be quick; splits: SHA-256 of the split that
     each was trained on; certainty: how far their word can be trusted, None when that was not
     measured.
     """

@@ -30,7 +30,7 @@ def read_seg(path: Path, volume: Volume) -> MaskArray:
         return _read(path, volume)
     except (MaskError, MemoryError):
         raise
-    except Exception as error:  # highdicom and pydicom judge a value only when it is asked for
+    except Exception as error:  # highdicom and pydicom analyze a value only when it is asked for
         raise MaskError(text(NOT_SEG)) from error
 
 

@@ -1,4 +1,4 @@
-"""PNG and JPEG pictures: one grey slice without a scale, or a colour photo that is not judged."""
+"""PNG and JPEG pictures: one grey slice without a scale, or a colour photo that is not analyzed."""
 
 from pathlib import Path
 

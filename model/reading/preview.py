@@ -1,4 +1,4 @@
-"""What a scan is by its headers alone, to be told before it is judged; pixels of pictures only."""
+"""What a scan is by its headers alone, told before it is analyzed; pixels of pictures only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,11 @@ from model.volume import Kind, Scale, Scan, SeriesSeen, column_lengths, note
 
 
 @dataclass(frozen=True)
-class Glance:
+class ScanPreview:
     """One scan at a glance.
 
     shape: voxels along i, j, k; spacing_mm: between them, None where the file does not say it;
-    says_flair: whether a DICOM header says that it is a FLAIR; unfit: why it would not be judged,
+    says_flair: whether a DICOM header says that it is a FLAIR; unfit: why it would not be analyzed,
     as one sentence; series: of a DICOM study all that there are, with why not.
     """
 
@@ -35,7 +35,7 @@ class Glance:
     series: tuple[SeriesSeen, ...] = ()
 
 
-def glance_at(scan: Scan, rules: FlairRules) -> Glance:
+def preview_scan(scan: Scan, rules: FlairRules) -> ScanPreview:
     """Look at the headers of one scan. Raises UnreadableScan with the reason in one sentence."""
     match scan.kind:
         case Kind.NIFTI:
@@ -46,19 +46,19 @@ def glance_at(scan: Scan, rules: FlairRules) -> Glance:
             return _at_dicom(scan.files, rules)
 
 
-def _at_nifti(path: Path) -> Glance:
+def _at_nifti(path: Path) -> ScanPreview:
     grid = geometry_of(path)
     declared = grid.scale is Scale.DECLARED
-    return Glance(Kind.NIFTI, grid.shape, column_lengths(grid.affine) if declared else None)
+    return ScanPreview(Kind.NIFTI, grid.shape, column_lengths(grid.affine) if declared else None)
 
 
-def _at_picture(path: Path) -> Glance:
+def _at_picture(path: Path) -> ScanPreview:
     picture = read_picture(path)
     unfit = picture.unfit.message if picture.unfit else ""
-    return Glance(Kind.IMAGE, picture.shape, None, unfit=unfit)
+    return ScanPreview(Kind.IMAGE, picture.shape, None, unfit=unfit)
 
 
-def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
+def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> ScanPreview:
     frames = [frame for file in files for frame in frames_of(file)]
     if not frames:
         raise UnreadableScan(
@@ -69,7 +69,7 @@ def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> Glance:
     taken, placed, failed = _first_placed(chosen or to_look_at(candidates))
     header = taken.stack.header
     only = taken.unfit if len(candidates) == 1 else None
-    return Glance(
+    return ScanPreview(
         kind=Kind.DICOM,
         shape=(int(header.Columns), int(header.Rows), len(placed.frames)),
         spacing_mm=column_lengths(placed.affine),

@@ -151,8 +151,8 @@ class Browsing:
             self.wrongs.append(f"request to elsewhere: {request.url}")
 
 
-def judge_samples(folder: Path) -> None:
-    """Make `folder` a hospital whose samples are all judged, with the shipped network."""
+def analyze_samples(folder: Path) -> None:
+    """Make `folder` a hospital whose samples are all analyzed, with the shipped network."""
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "settings.toml", folder)
     shutil.copytree(ROOT / "samples" / "inbox", folder / "inbox")
@@ -168,7 +168,7 @@ def judge_samples(folder: Path) -> None:
 
 
 def copy_hospital(source: Path, target: Path) -> Path:
-    """A judged hospital of a test's own; the published files, which never change, are linked."""
+    """A analyzed hospital of a test's own; the published files, which never change, are linked."""
     shutil.copytree(source, target, copy_function=_link_or_copy)
     return target
 

@@ -70,7 +70,7 @@ def told(at: str | None, ml: float | None) -> dict[str, Any]:
 
 
 async def wait_no_more(house: House) -> None:
-    """The daemon of these tests judges nothing."""
+    """The daemon of these tests analyzes nothing."""
     await queue.pause(house.app[INDEX], True)
 
 

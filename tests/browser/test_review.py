@@ -19,9 +19,11 @@ WITHIN = 60_000  # ms, for a mask to be measured
 
 
 @pytest.fixture(scope="module")
-def browsing(judged_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsing]:
-    """A browser on the judged samples."""
-    folder = copy_hospital(judged_samples, tmp_path_factory.mktemp("site") / "hospital")
+def browsing(
+    analyzed_samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browsing]:
+    """A browser on the analyzed samples."""
+    folder = copy_hospital(analyzed_samples, tmp_path_factory.mktemp("site") / "hospital")
     with chromium() as browser, served(folder) as site:
         yield Browsing(browser, site)
 

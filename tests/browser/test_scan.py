@@ -1,4 +1,4 @@
-"""The scan's page in a real browser: what is seen lies where it was judged; reading, comparing."""
+"""The scan's page in a real browser: what is seen lies where it was found; reading, comparing."""
 
 import asyncio
 import io

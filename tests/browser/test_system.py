@@ -11,9 +11,9 @@ pytestmark = pytest.mark.long
 
 
 def test_the_queue_moves_and_obeys(
-    judged_samples: Path, tmp_path_factory: pytest.TempPathFactory
+    analyzed_samples: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = copy_hospital(judged_samples, tmp_path_factory.mktemp("site") / "hospital")
+    folder = copy_hospital(analyzed_samples, tmp_path_factory.mktemp("site") / "hospital")
     inbox = folder / "inbox"
     quick = {"REST_SECONDS": "0.5", "RECONCILE_SECONDS": "1"}
     environment = {f"GLIOWATCH_DAEMON__{name}": value for name, value in quick.items()}

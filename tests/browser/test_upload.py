@@ -23,9 +23,11 @@ DROP = """([name, size]) => {
 
 
 @pytest.fixture(scope="module")
-def browsing(judged_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsing]:
-    """A browser on the judged samples, whose daemon finds nothing but samples to judge."""
-    folder = copy_hospital(judged_samples, tmp_path_factory.mktemp("site") / "hospital")
+def browsing(
+    analyzed_samples: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browsing]:
+    """A browser on the analyzed samples, whose daemon finds nothing but samples to analyze."""
+    folder = copy_hospital(analyzed_samples, tmp_path_factory.mktemp("site") / "hospital")
     quick = {"REST_SECONDS": "0.5", "RECONCILE_SECONDS": "2"}
     environment = {f"GLIOWATCH_DAEMON__{name}": value for name, value in quick.items()}
     with (

@@ -125,12 +125,12 @@ async def test_the_loop_is_alive_while_a_scan_takes_long(
 ) -> None:
     begun = asyncio.Event()
 
-    async def judge_for_ever(job: Job) -> State:
+    async def analyze_for_ever(job: Job) -> State:
         begun.set()
         await asyncio.sleep(3600)
         return State.DONE
 
-    monkeypatch.setattr("daemon.pipeline.scan_pipeline.process", judge_for_ever)
+    monkeypatch.setattr("daemon.pipeline.scan_pipeline.process", analyze_for_ever)
     (hospital.daemon.inbox / "P").mkdir()
     shutil.copy(PICTURE, hospital.daemon.inbox / "P")
     async with running_daemon(hospital):

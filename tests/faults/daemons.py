@@ -117,7 +117,7 @@ class Daemon:
         """The spawned processes below the daemon: with `once`, its worker alone."""
         return list(_spawned(self.process.pid))
 
-    def judging(self) -> list[int]:
+    def analyzing(self) -> list[int]:
         """Its workers that have loaded the network's runtime, which the viewer never does."""
         return [pid for pid in self.workers() if b"libopenvino" in _read(f"/proc/{pid}/maps")]
 

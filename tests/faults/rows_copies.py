@@ -41,7 +41,7 @@ def slow_copies(folder: Path, weights: Path, scale: float) -> Outcome:
 
 
 def paused_copies(folder: Path, weights: Path, scale: float) -> Outcome:
-    """Row 3b: a copy that paused for longer than the rest time is judged once it is whole."""
+    """Row 3b: a copy that paused for longer than the rest time is analyzed once it is whole."""
     hospital = Hospital(folder, weights)
     with hospital.run() as daemon:
         hospital.warm_up()
@@ -120,7 +120,7 @@ def changes_meanwhile(folder: Path, weights: Path, scale: float) -> Outcome:
     hospital = Hospital(folder, weights)
     steps = (
         "daemon.pipeline.worker_tasks:receive",
-        "daemon.pipeline.worker_tasks:judge_into",
+        "daemon.pipeline.worker_tasks:analyze_into",
         "daemon.intake.cleanup:leave",
     )
     cases = [(step, change) for step in steps for change in (_overwrite, _append, _delete, _rename)]

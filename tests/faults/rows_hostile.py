@@ -14,7 +14,7 @@ from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.hospital import Hospital, until
 
-MOST_WORKER_MEMORY = 1200 << 20  # bytes; 890 MB were measured when torch still judged
+MOST_WORKER_MEMORY = 1200 << 20  # bytes; 890 MB were measured when torch still analyzed
 BOMB_BYTES = 3_000_000_000
 
 
@@ -194,12 +194,12 @@ def no_plain_files(folder: Path, weights: Path, scale: float) -> Outcome:
 
 
 def swapped_folder(folder: Path, weights: Path, scale: float) -> Outcome:
-    """Row 10b: while a scan is judged, its folder is moved away and a link put in its place."""
+    """Row 10b: while a scan is analyzed, its folder is moved away and a link put in its place."""
     hospital = Hospital(folder, weights)
     gate, secret = folder / "gate", folder / "moved"
     hospital.drop("P/x/a.png", scans.png(1))
     plan = {
-        "at": "daemon.pipeline.worker_tasks:judge_into",
+        "at": "daemon.pipeline.worker_tasks:analyze_into",
         "do": "pause",
         "nth": 1,
         "gate": str(gate),

@@ -118,12 +118,12 @@ def kills_of_workers(folder: Path, weights: Path, scale: float) -> Outcome:
 
 
 def poison_scans(folder: Path, weights: Path, scale: float) -> Outcome:
-    """Row 17: scans that hang, crash or exhaust the worker are rejected, and the rest is judged."""
+    """Row 17: scans that hang, crash or exhaust the worker are rejected; the rest is analyzed."""
     hospital = Hospital(folder, weights, extra="scan_timeout_seconds = 20.0\nattempts = 2")
     poisons = ("segfault", "memory", *(("hang",) if scale > 0.2 else ()))
-    judge = "daemon.pipeline.worker_tasks:judge_into"
+    analyze = "daemon.pipeline.worker_tasks:analyze_into"
     plan = tuple(
-        {"at": judge, "do": poison, "value": f"poison-{poison}", "where": "worker"}
+        {"at": analyze, "do": poison, "value": f"poison-{poison}", "where": "worker"}
         for poison in poisons
     )
     for number, poison in enumerate(poisons):

@@ -23,7 +23,7 @@ Row = Callable[[Path, Path, float], Outcome]
 def burst(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 14: many files while the daemon is frozen: after it, all are seen.
 
-    It does not wait for all of them to be judged: what the daemon has not come to must wait.
+    It does not wait for all of them to be analyzed: what the daemon has not come to must wait.
     """
     hospital = Hospital(folder, weights)
     count = max(2_000, round(50_000 * scale))
@@ -206,7 +206,7 @@ def _soak_one(
     path = hospital.drop(name, content)
     match chance.randrange(15):
         case 0:
-            for pid in daemon.judging():
+            for pid in daemon.analyzing():
                 os.kill(pid, signal.SIGKILL)
         case 1:
             hospital.drop(f"again/{name}", content)

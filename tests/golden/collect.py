@@ -76,14 +76,14 @@ def collect_shared(folder: Path) -> Items:
     _drop_unlike(hospital)
     items: Items = {"log of run --once": _once(hospital)}
     items |= _all_of(hospital)
-    judged = Hospital(folder / "judges all", environment=JUDGES_ALL)
-    _drop_unlike(judged)
-    _once(judged)
-    return items | {f"{name}, judged": item for name, item in _files(judged).items()}
+    analyzed = Hospital(folder / "judges all", environment=JUDGES_ALL)
+    _drop_unlike(analyzed)
+    _once(analyzed)
+    return items | {f"{name}, judged": item for name, item in _files(analyzed).items()}
 
 
 def _drop_unlike(hospital: Hospital) -> None:
-    """What is judged only where everything is: it is no axial FLAIR of a head."""
+    """What is analyzed only where everything is: it is no axial FLAIR of a head."""
     hospital.drop(SHARED / "dicom" / "nema_enhanced_t2", "NEMA")
     hospital.drop(SHARED / "pictures" / "s_brats2021_00005_1086_flair.png", "PICTURE")
 
@@ -125,7 +125,7 @@ def _all_of(hospital: Hospital) -> Items:
 
 
 def _a_scan(hospital: Hospital) -> str:
-    """The id of one judged scan: the last in the order of names."""
+    """The id of one analyzed scan: the last in the order of names."""
     return max(hospital.folder.glob("outbox/*/*/*_seg.*")).parent.name
 
 

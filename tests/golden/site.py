@@ -1,4 +1,4 @@
-"""A hospital in a folder: scans are dropped, judged and looked at, by commands and HTTP alone."""
+"""A hospital in a folder: scans are dropped, analyzed and looked at, by commands and HTTP alone."""
 
 import os
 import re

@@ -58,7 +58,7 @@ def stored_ways(folder: Path) -> dict[str, Given]:
 
 
 def others(folder: Path) -> dict[str, Given]:
-    """A picture, two scans to compare, and one that was judged twice, of a hostile name."""
+    """A picture, two scans to compare, and one that was analyzed twice, of a hostile name."""
     middle = HEAD.lesion.sum(axis=(0, 1)).argmax()
     grey = np.clip(HEAD.voxels[::-1, ::-1, middle].T, 0, 255).astype(np.uint8)
     Image.fromarray(grey).save(folder / "picture.png")

@@ -1,1 +1,1 @@
-"""A hospital of a million scans: made without judging anything, asked, and timed."""
+"""A hospital of a million scans: made without analyzing anything, asked, and timed."""

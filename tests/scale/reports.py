@@ -1,4 +1,4 @@
-"""Invented reports of scans, with what a judged scan's report says, 1 to 3 KB of JSON each."""
+"""Invented reports of scans, with what a analyzed scan's report says, 1 to 3 KB of JSON each."""
 
 import random
 from typing import Any

@@ -15,7 +15,7 @@ from training.datasets import Case, DatasetError
 LEARNED = tuple(f"p{number}" for number in range(20))
 
 
-def test_who_judges_neither_calibrates_nor_chooses() -> None:
+def test_who_analyzes_neither_calibrates_nor_chooses() -> None:
     calibrating, choosing = part(LEARNED, ("q1", "q2"), 7)
     assert (calibrating, choosing) == part(LEARNED[::-1], ("q2",), 7)  # the same each time
     assert {*calibrating, *choosing} == set(LEARNED)

@@ -22,7 +22,7 @@ from training.datasets import (
     read_split,
     split_by_patient,
 )
-from training.evaluate import Judge, evaluate, summary
+from training.evaluate import Evaluator, evaluate, summary
 from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
 from training.preparation import build_cache, prepare_case
 from training.recipes.seed_baseline import seed_method, tumor_slices
@@ -147,7 +147,7 @@ def test_evaluation_compares_on_the_scans_own_grid(tmp_path: Path, small_weights
     for seed, name in enumerate("ab"):
         write_case(tmp_path / "data", name, seed)
     network = load_network(small_weights)
-    nothing = Judge(network, Rules(0.999999, 0.0))
+    nothing = Evaluator(network, Rules(0.999999, 0.0))
     results = evaluate(find_cases(tmp_path / "data").values(), nothing)
     assert [(r.patient, r.dice, r.drawn_voxels) for r in results] == [
         ("a", 0.0, 200),
@@ -213,7 +213,7 @@ def test_the_seed_recipe_learns_from_tumor_slices_alone_and_resumes(tmp_path: Pa
     export_weights(tmp_path / "run" / BEST, tmp_path / "seed.safetensors")
     network = load_network(tmp_path / "seed.safetensors")
     assert network.preparation == SEED
-    results = evaluate(cases.values(), Judge(network, Rules(0.5, 0.0)))
+    results = evaluate(cases.values(), Evaluator(network, Rules(0.5, 0.0)))
     assert len(results) == 2
 
 

@@ -1,4 +1,4 @@
-"""Five folds, their weights in one file, evaluation out of fold, fine-tuning, the gate's recipe."""
+"""Five folds, weights in one file, evaluation out of fold, fine-tuning, the input check."""
 
 import json
 import subprocess
@@ -13,20 +13,28 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from model.errors import WeightsError
-from model.inference.input_check import read_gate
+from model.inference.input_check import read_input_check
 from model.inference.preprocessing import prepare
 from model.network.network import Network, load_network
-from model.network.unet import GateNet, UNet
+from model.network.unet import InputCheckNet, UNet
 from model.network.weights_file import Member
 from model.reading.nifti import read_nifti
-from model.weights_config import CLASSES, SEED, SEED_SHAPE, STANDARD, GateShape, Seen, UNetShape
+from model.weights_config import (
+    CLASSES,
+    SEED,
+    SEED_SHAPE,
+    STANDARD,
+    InputCheckShape,
+    InputClass,
+    UNetShape,
+)
 from tests.training.test_loop import write_case
 from training.datasets import FOLDS, DatasetError, find_cases, folds_of, split_by_fold
 from training.loop import BEST, Limits, load_checkpoint, save_checkpoint
 from training.preparation import prepare_case
-from training.recipes.drawn_tissues import draw_slice, flair_contrast, other_contrast
-from training.recipes.input_check import GatePlan, draw, gate_method
+from training.recipes.input_check import InputCheckPlan, draw, input_check_method
 from training.recipes.standard import StandardPlan, coarser, standard_method
+from training.recipes.synthetic_contrasts import draw_slice, flair_contrast, other_contrast
 from training.release import _ship
 from training.train import Request, Watch, train
 
@@ -135,13 +143,13 @@ def test_five_runs_become_one_file_with_its_certainty(shipped: Path, runs: list[
     assert 0 <= figures["covered"] <= 1
 
 
-def test_another_run_may_judge_with_what_the_folds_measured(
+def test_another_run_may_analyze_with_what_the_folds_measured(
     data: Path, runs: list[Path], tmp_path: Path
 ) -> None:
     saved = [load_checkpoint(run / BEST) for run in runs]
     wider = UNet(UNetShape(width=3, levels=3))
-    judge = saved[0] | {"model_state_dict": wider.state_dict(), "shape": wider.shape.as_dict()}
-    _ship(find_cases(data), {"development": PATIENTS}, saved, judge, tmp_path / "w.safetensors")
+    analyze = saved[0] | {"model_state_dict": wider.state_dict(), "shape": wider.shape.as_dict()}
+    _ship(find_cases(data), {"development": PATIENTS}, saved, analyze, tmp_path / "w.safetensors")
     network = load_network(tmp_path / "w.safetensors")
     assert [member.shape.width for member in network.members] == [3]
     assert network.certainty is not None
@@ -310,7 +318,7 @@ def test_levels_that_do_not_fit_are_refused_in_a_sentence() -> None:
         standard_method(replace(PLAN, levels=5, stem=2), [], [])
 
 
-def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -> None:
+def test_the_input_check_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -> None:
     cases = find_cases(data)
     patients = [prepare_case(cases[name]) for name in "ab"]
     images, classes = draw(patients, 12, (1, 2))
@@ -318,19 +326,19 @@ def test_the_gate_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -
     assert torch.equal(images, again)
     assert images.shape == (12, 1, STANDARD.rows, STANDARD.columns)
     assert 0 <= int(classes.min()) <= int(classes.max()) < len(CLASSES)
-    method = gate_method(GatePlan(steps=2, batch=4, check_every=2), patients, patients)
-    assert isinstance(method.build(), GateNet)
+    method = input_check_method(InputCheckPlan(steps=2, batch=4, check_every=2), patients, patients)
+    assert isinstance(method.build(), InputCheckNet)
     request = Request(data, tmp_path / "gate", None, 0.2, False, recipe="gate", fold=0)
 
-    plan = replace(GatePlan(), steps=2, batch=4, check_every=2)
+    plan = replace(InputCheckPlan(), steps=2, batch=4, check_every=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.train.GatePlan", lambda seed: plan)
         train(request, PLAN, Limits(), WATCH)
-    gate = read_gate(tmp_path / "gate" / "weights.safetensors", 0.5)
-    assert gate.shape == GateShape()
-    shares = gate.shares(prepare(read_nifti(data / "a" / "a_flair.nii.gz")))
+    input_check = read_input_check(tmp_path / "gate" / "weights.safetensors", 0.5)
+    assert input_check.shape == InputCheckShape()
+    shares = input_check.shares(prepare(read_nifti(data / "a" / "a_flair.nii.gz")))
     assert sum(shares.values()) == pytest.approx(1)
-    assert set(shares) == set(Seen)
+    assert set(shares) == set(InputClass)
 
 
 def test_drawn_slices_have_the_contrast_that_was_asked_for() -> None:

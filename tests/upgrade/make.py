@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 QUICK = {
     "GLIOWATCH_DAEMON__REST_SECONDS": "0.3",
     "GLIOWATCH_DAEMON__RECONCILE_SECONDS": "1",
-    "GLIOWATCH_MODEL__LEAST_FLAIR": "0",  # the scans are too small for the gate
+    "GLIOWATCH_MODEL__LEAST_FLAIR": "0",  # the scans are too small for the input check
     "GLIOWATCH_MODEL__THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }

@@ -10,7 +10,7 @@ from daemon.index.people.audit import Action, page_of_audit
 from daemon.permissions import RIGHTS, Role
 from daemon.records.accounts import link_for
 from tests.viewer.test_house import open_house, settings_in
-from viewer.access import DOORS
+from viewer.access import ROUTE_RULES
 from viewer.app import make_app
 from viewer.login import COOKIE, is_local
 from viewer.sessions import RECORDS
@@ -38,7 +38,7 @@ def _addresses(app: web.Application) -> dict[tuple[str, str], tuple[str, str]]:
 
 
 def _is_open(app: web.Application, method: str, pattern: str) -> bool:
-    door = app[DOORS].get(("GET" if method == "HEAD" else method, pattern))
+    door = app[ROUTE_RULES].get(("GET" if method == "HEAD" else method, pattern))
     return door is not None and door.needs is None
 
 
@@ -66,7 +66,7 @@ async def test_what_is_open_is_open_on_purpose(tmp_path: Path) -> None:
 async def test_every_route_has_a_door(tmp_path: Path) -> None:
     app = make_app(settings_in(tmp_path))
     for method, pattern in _addresses(app):
-        assert ("GET" if method == "HEAD" else method, pattern) in app[DOORS]
+        assert ("GET" if method == "HEAD" else method, pattern) in app[ROUTE_RULES]
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -75,7 +75,7 @@ async def test_each_role_gets_what_its_rights_allow_and_a_sentence_else(
 ) -> None:
     async with open_house(tmp_path, role=role) as house:
         for (method, pattern), (_, path) in _addresses(house.app).items():
-            needs = house.app[DOORS]["GET" if method == "HEAD" else method, pattern].needs
+            needs = house.app[ROUTE_RULES]["GET" if method == "HEAD" else method, pattern].needs
             if needs is None or pattern in ("/live", "/logout"):
                 continue
             answer = await house.client.request(method, path)

@@ -100,7 +100,7 @@ async def send_a_file(visitor: Visitor) -> None:
 
 
 async def the_end_of_all(visitor: Visitor) -> str:
-    """Wait until the scan is judged and the others failed; the scan_id."""
+    """Wait until the scan is analyzed and the others failed; the scan_id."""
     async with asyncio.timeout(60):
         while True:
             rows = (await visitor.api("GET", "worklist"))["rows"]

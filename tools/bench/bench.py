@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from daemon.logs import quiet_libraries
-from model.inference.input_check import load_gate
+from model.inference.input_check import load_input_check
 from model.network.network import Network, load_network
 from model.network.openvino_graphs import wanted_threads
 from model.volume import Volume
@@ -138,11 +138,11 @@ def bench_visibly(
     batch: so many copies of the last scan go through the real daemon; 0 for none.
     """
     quiet_libraries()
-    network, gate = load_network(device="cpu"), load_gate(0.0)
+    network, input_check = load_network(device="cpu"), load_input_check(0.0)
     content: dict[str, Any] = {"machine": _machine(), "scans": []}
     with tempfile.TemporaryDirectory(prefix=".gliowatch-bench-", dir=".") as here:
         for number, (name, path) in enumerate(_scans(scan, Path(here)).items()):
-            taken = bench_scan(path, Path(here) / f"files{number}", network, gate)
+            taken = bench_scan(path, Path(here) / f"files{number}", network, input_check)
             content["scans"].append({"scan": name, **_timed(taken, common)})
         if batch:
             content["batch"] = {"scan": name} | _through_daemon(taken, batch, Path(here))

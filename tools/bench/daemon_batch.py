@@ -48,7 +48,7 @@ class BenchDaemon:
         (self._folder / "inbox").mkdir(parents=True)
         (self._folder / "settings.toml").write_text(
             "[daemon]\nrest_seconds = 0\nreserve_gb = 0\n[viewer]\nport = 0\n"
-            "[model]\nleast_flair = 1e-9\n"  # the gate looks, and lets a made-up head in
+            "[model]\nleast_flair = 1e-9\n"  # the input check looks, and lets a made-up head in
         )
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
@@ -94,7 +94,7 @@ class BenchDaemon:
             time.sleep(every)
 
     def begin_watch(self) -> None:
-        """Look at memory from now on; called when a worker has judged its first scan."""
+        """Look at memory from now on; called when a worker has analyzed its first scan."""
         own = _children(self._process.pid)
         self._viewer = {pid for pid in own if RUNTIME not in _read(pid, "maps")}
         self._watcher.start()

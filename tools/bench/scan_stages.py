@@ -9,12 +9,12 @@ from daemon.durable_files import sync_tree
 from daemon.outputs.pdf import write_pdf
 from daemon.outputs.report_builder import Occasion, build_report, save_report
 from daemon.outputs.scan_folder import write_files, write_views
-from daemon.pipeline.worker_tasks import judging_rules, receive
+from daemon.pipeline.worker_tasks import analysis_rules, receive
 from daemon.report import Report
 from daemon.report_parts import Network as NetworkUsed
 from daemon.report_parts import Seconds
 from daemon.settings import ModelSettings
-from model.inference.input_check import Gate
+from model.inference.input_check import InputCheck
 from model.inference.preprocessing import Prepared, prepare
 from model.inference.segmentation import Rules, Segmentation, segmentation_of
 from model.measurement.findings import Findings, measure
@@ -33,15 +33,15 @@ LOBES, PDF, VIEWS = "lobes (atlas registration)", "report.pdf", "pictures of les
 
 @dataclass(frozen=True)
 class BenchScan:
-    """A scan that was judged once, so that each stage can run alone, again and again."""
+    """A scan that was analyzed once, so that each stage can run alone, again and again."""
 
     scan: Path
     folder: Path
     network: Network
-    gate: Gate
+    input_check: InputCheck
     volume: Volume
     prepared: Prepared
-    judged: FloatArray
+    analyzed: FloatArray
     found: Segmentation
     report: Report
 
@@ -52,7 +52,7 @@ class BenchScan:
 
     @property
     def busy(self) -> int:
-        """Slices that the network judges: those that show anything of a head."""
+        """Slices that the network analyzes: those that show anything of a head."""
         return int(self.prepared.head.any(axis=(1, 2)).sum())
 
     def counted(self) -> tuple[Row, ...]:
@@ -61,8 +61,8 @@ class BenchScan:
             Row("take in: hash, copy, sync", self._take_in),
             Row("read", lambda: read(scan_at(self.scan))),
             Row("prepare", self._prepare),
-            Row("gate", lambda: self.gate.seen(self.prepared)),
-            Row("mask", lambda: _mask(self.volume, self.judged, self.prepared, self.network)),
+            Row("gate", lambda: self.input_check.seen(self.prepared)),
+            Row("mask", lambda: _mask(self.volume, self.analyzed, self.prepared, self.network)),
             Row("findings", lambda: _findings(self.volume, self.found)),
             Row("files: mask, overlay, montage", self.write_files),
             Row("report.json", lambda: save_report(self.report, self._results / "report.json")),
@@ -111,27 +111,27 @@ class BenchScan:
         write_objects(self.volume, self.found, self.report, self.folder / "objects")
 
     def _segment(self) -> None:
-        rules = judging_rules(ModelSettings(least_flair=0))
-        (judged,) = segment_once([self.scan], self.folder / "whole", NAME, rules)
-        assert judged.report is not None, judged.reason
+        rules = analysis_rules(ModelSettings(least_flair=0))
+        (analyzed,) = segment_once([self.scan], self.folder / "whole", NAME, rules)
+        assert analyzed.report is not None, analyzed.reason
 
 
-def bench_scan(scan: Path, folder: Path, network: Network, gate: Gate) -> BenchScan:
-    """Judge a scan once; files go below `folder`. Raises UnreadableScan if it cannot be read."""
+def bench_scan(scan: Path, folder: Path, network: Network, input_check: InputCheck) -> BenchScan:
+    """Analyze a scan once; files go below `folder`. Raises UnreadableScan if it cannot be read."""
     (folder / "results").mkdir(parents=True)
     volume = read(scan_at(scan))
     prepared = prepare(volume, network.preparation)
-    judged = network.probabilities(prepared, best=False)
-    found = _mask(volume, judged, prepared, network)
+    analyzed = network.probabilities(prepared, best=False)
+    found = _mask(volume, analyzed, prepared, network)
     findings = replace(_findings(volume, found), trust=found.trust)
     return BenchScan(
         scan=scan,
         folder=folder,
         network=network,
-        gate=gate,
+        input_check=input_check,
         volume=volume,
         prepared=prepared,
-        judged=judged,
+        analyzed=analyzed,
         found=found,
         report=_report(volume, findings, network, found.threshold),
     )
@@ -143,8 +143,10 @@ def _report(volume: Volume, findings: Findings, network: Network, threshold: flo
     return build_report(volume, findings, used, occasion, lobes=None)
 
 
-def _mask(volume: Volume, judged: FloatArray, prepared: Prepared, network: Network) -> Segmentation:
-    return segmentation_of(volume, judged, prepared.grid, network.certainty, Rules())
+def _mask(
+    volume: Volume, analyzed: FloatArray, prepared: Prepared, network: Network
+) -> Segmentation:
+    return segmentation_of(volume, analyzed, prepared.grid, network.certainty, Rules())
 
 
 def _findings(volume: Volume, found: Segmentation) -> Findings:

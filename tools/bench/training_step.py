@@ -47,24 +47,24 @@ def rows_of(volume: Volume, network: Network, folder: Path) -> tuple[Row, ...]:
     chosen = slices[_middle(np.arange(len(slices)))]
     ours, theirs = filled(network.members[0]), UNet(SEED_SHAPE).eval()
     return (
-        Row(OURS, lambda: judge_one_by_one(ours, images), len(busy) / len(images)),
-        Row(COMMON, lambda: judge_commonly(theirs, chosen, folder), len(slices) / len(chosen)),
+        Row(OURS, lambda: infer_one_by_one(ours, images), len(busy) / len(images)),
+        Row(COMMON, lambda: infer_commonly(theirs, chosen, folder), len(slices) / len(chosen)),
     )
 
 
-def judge_one_by_one(net: UNet, images: FloatArray) -> list[FloatArray]:
+def infer_one_by_one(net: UNet, images: FloatArray) -> list[FloatArray]:
     """A slice after the other, (b, inputs, rows, columns), in torch's default layout."""
     with torch.inference_mode():
         return [net.probability(torch.from_numpy(image[None]))[0, 0].numpy() for image in images]
 
 
-def judge_commonly(net: UNet, slices: FloatArray, folder: Path) -> None:
+def infer_commonly(net: UNet, slices: FloatArray, folder: Path) -> None:
     """Slices (n, rows, columns) in [0, 1], one PNG of the mask each in `folder`."""
     for number, each in enumerate(slices):
         picture = Image.fromarray((255 * each).astype(np.uint8))
         small = np.asarray(picture.resize((SEED.columns, SEED.rows), Image.Resampling.BILINEAR))
-        (judged,) = judge_one_by_one(net, small[None, None].astype(np.float32) / np.float32(255))
-        whole = Image.fromarray(judged).resize(picture.size, Image.Resampling.BILINEAR)
+        (analyzed,) = infer_one_by_one(net, small[None, None].astype(np.float32) / np.float32(255))
+        whole = Image.fromarray(analyzed).resize(picture.size, Image.Resampling.BILINEAR)
         marked = np.asarray(whole) > 0.5
         Image.fromarray(marked.astype(np.uint8) * np.uint8(255)).save(folder / f"{number}.png")
 

@@ -9,7 +9,7 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from model.inference.analysis import judge
+from model.inference.analysis import analyze
 from model.inference.segmentation import Rules
 from model.measurement.findings import Findings
 from model.measurement.given_masks import measure_mask
@@ -119,9 +119,9 @@ def show(
 
 
 def row_of(name: str, scan: Path, mask: Path | None, network: Network) -> Row:
-    """Judge a scan as a report would, with the default rules, and measure its mask if any."""
+    """Analyze a scan as a report would, with the default rules, and measure its mask if any."""
     volume = read(scan_at(scan))
-    ours = judge(volume, network, Rules(), None).findings
+    ours = analyze(volume, network, Rules(), None).findings
     return Row(name, ours, None if mask is None else measure_mask(mask, volume).findings)
 
 

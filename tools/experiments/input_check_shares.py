@@ -11,7 +11,7 @@ import nibabel.orientations as orientations
 import numpy as np
 import typer
 
-from model.inference.input_check import load_gate
+from model.inference.input_check import load_input_check
 from model.inference.preprocessing import LPS, prepare
 from model.reading.read import read, scan_at
 from model.volume import Volume
@@ -24,12 +24,12 @@ def show(
     turned: Annotated[bool, typer.Option("--turned", help="of near-isotropic scans")] = False,
 ) -> None:
     """One line a scan: the share of each class, by the shipped gate."""
-    gate = load_gate(0.0)
+    input_check = load_input_check(0.0)
     for scan in scans:
         volume = read(scan_at(scan))
         shown = {plane: turn(volume, axes) for plane, axes in TURNS.items()}
         for plane, each in shown.items() if turned else [("as it is", volume)]:
-            shares = gate.shares(prepare(each))
+            shares = input_check.shares(prepare(each))
             words = "  ".join(f"{seen} {share:.2f}" for seen, share in shares.items())
             typer.echo(f"{scan.name}, {plane}: {words}")
 

@@ -3,7 +3,7 @@
 Jacob et al.: Quantization and training of neural networks for efficient integer-arithmetic-only
 inference, CVPR 2018, describes the arithmetic: https://arxiv.org/abs/1712.05877
 
-Patients that the network learned from calibrate, and choose a way; others judge the way chosen.
+Patients that the network learned from calibrate, and choose a way; others analyze the way chosen.
 """
 
 import importlib
@@ -34,20 +34,20 @@ from model.reading.nifti import read_nifti
 from model.volume import FloatArray
 from tools.bench.timing import Row, Timing, interleaved
 from training.datasets import Case, DatasetError, choose_cases, find_cases, split_by_patient
-from training.evaluate import Judge, evaluate, spread
+from training.evaluate import Evaluator, evaluate, spread
 from training.train import progress_bar
 
 CHOOSING_SHARE = 0.5  # of the patients that were learned from; the rest calibrate
 
 
 def part(
-    learned: Sequence[str], judging: Sequence[str], seed: int
+    learned: Sequence[str], analyzing: Sequence[str], seed: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The patients that calibrate, and those that choose among the ways; the same each time.
 
-    Raises DatasetError when one that judges was learned from, or too few were.
+    Raises DatasetError when one that analyzes was learned from, or too few were.
     """
-    if set(learned) & set(judging):
+    if set(learned) & set(analyzing):
         raise DatasetError("A patient that judges was learned from: take another list.")
     parted = split_by_patient(tuple(learned), CHOOSING_SHARE, seed)
     return parted.train, parted.validation
@@ -253,11 +253,11 @@ Scores = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Cases:
-    """calibrating, choosing: the network learned from them; judging: it did not."""
+    """calibrating, choosing: the network learned from them; analyzing: it did not."""
 
     calibrating: Sequence[Case]
     choosing: Sequence[Case]
-    judging: Sequence[Case]
+    analyzing: Sequence[Case]
 
 
 def weigh(
@@ -269,8 +269,8 @@ def weigh(
     chosen_by = {name: _scores(each, cases.choosing, advance) for name, each in networks.items()}
     verdicts = _verdicts(timings, cases.choosing, chosen_by)
     best = best_of(verdicts)
-    single, small = (_scores(networks[name], cases.judging, advance) for name in (SINGLE, best))
-    judged = _compared(cases.judging, single, small)
+    single, small = (_scores(networks[name], cases.analyzing, advance) for name in (SINGLE, best))
+    analyzed = _compared(cases.analyzing, single, small)
     return {
         "weights_sha256": network.sha256,
         "patients": {name: len(each) for name, each in vars(cases).items()},
@@ -278,8 +278,8 @@ def weigh(
         "timings": [asdict(each) for each in timings],
         "ways": {name: each.plain() for name, each in verdicts.items()},
         "chosen": best,
-        "judged": judged.figures(),
-        "verdict": Verdict(judged.lost, verdicts[best].speedup).plain(),
+        "judged": analyzed.figures(),
+        "verdict": Verdict(analyzed.lost, verdicts[best].speedup).plain(),
     }
 
 
@@ -298,18 +298,18 @@ def _int8_networks(
 def _timed(networks: dict[str, Network], cases: Sequence[Case], advance: Advance) -> list[Timing]:
     """Seconds of the model stage of these scans together, all networks in turn."""
     scans = [prepare(read_nifti(case.flair), networks[SINGLE].preparation) for case in cases]
-    rows = [Row(name, partial(_judge_all, each, scans)) for name, each in networks.items()]
+    rows = [Row(name, partial(_infer_all, each, scans)) for name, each in networks.items()]
     return interleaved(rows, ROUNDS, MOST_SECONDS, advance)
 
 
-def _judge_all(network: Network, scans: list[Prepared]) -> None:
+def _infer_all(network: Network, scans: list[Prepared]) -> None:
     for scan in scans:
         network.probabilities(scan, best=False)
 
 
 def _scores(network: Network, cases: Sequence[Case], advance: Advance) -> Scores:
     """Dice of whole volumes by patient, as `gliowatch evaluate` takes it."""
-    return tuple(each.dice for each in evaluate(cases, Judge(network, Rules()), advance))
+    return tuple(each.dice for each in evaluate(cases, Evaluator(network, Rules()), advance))
 
 
 def _verdicts(
@@ -344,7 +344,7 @@ def show(
     way: Annotated[str, typer.Option(help="this one alone, by its name in the table")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
 ) -> None:
-    """Tables (Markdown) of the ways and of the patients that judge the best one; the verdict."""
+    """Tables (Markdown) of the ways and of the patients that analyze the best one; the verdict."""
     try:
         check_installed()
         cases = _cases(data, split, learned, subset, elsewhere)
@@ -362,21 +362,21 @@ def show(
 
 
 def _cases(data: Path, split: Path, learned: str, subset: str, elsewhere: Path | None) -> Cases:
-    """Who calibrates, chooses and judges. Raises DatasetError when a list does not fit."""
+    """Who calibrates, chooses and analyzes. Raises DatasetError when a list does not fit."""
     cases = find_cases(data)
     known = {case.patient: case for case in choose_cases(cases, split, learned)}
     if elsewhere:
-        judging = list(find_cases(elsewhere).values())
+        analyzing = list(find_cases(elsewhere).values())
     else:
-        judging = choose_cases(cases, split, subset)
-    parts = part(tuple(known), [case.patient for case in judging], SEED)
+        analyzing = choose_cases(cases, split, subset)
+    parts = part(tuple(known), [case.patient for case in analyzing], SEED)
     calibrating, choosing = ([known[name] for name in each] for each in parts)
-    return Cases(calibrating, choosing, judging)
+    return Cases(calibrating, choosing, analyzing)
 
 
 def lines(content: dict[str, Any]) -> Iterator[str]:
     """Speed and choice by way, then Dice by patient, then the verdict in words."""
-    counts, judged = content["patients"], content["judged"]
+    counts, analyzed = content["patients"], content["judged"]
     yield "| way | ms, median (middle half) | times as fast | Dice minus that of fp32 |"
     yield "|---|---|---|---|"
     for row in content["timings"]:
@@ -388,11 +388,11 @@ def lines(content: dict[str, Any]) -> Iterator[str]:
     yield f"Chosen: {content['chosen']}, judged by {counts['judging']} patients:"
     yield "| patient | fp32 | int8 | difference |"
     yield "|---|---|---|---|"
-    for case in judged["cases"]:
+    for case in analyzed["cases"]:
         small, single = case["int8"], case[SINGLE]
         yield f"| {case['patient']} | {single:.4f} | {small:.4f} | {small - single:+.4f} |"
     for name in (SINGLE, "int8", "int8 minus fp32"):
-        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in judged[name].items())
+        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in analyzed[name].items())
     verdict = content["verdict"]
     yield Verdict(verdict["lost"], verdict["speedup"]).words()
 

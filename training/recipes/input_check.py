@@ -1,9 +1,9 @@
 """The recipe of the input check: teaches what is an axial FLAIR of a head, and what is not.
 
 No T1, T2 or spine can be had for training here, so they are imitated: other contrasts by remapping
-the brightness of a FLAIR (training/recipes/drawn_tissues.py draws more of them), other views by
-cutting the same heads along other planes, and no heads at all by noise, shapes and enlarged pieces.
-How far real ones are told from FLAIR is measured on real ones (MODEL_CARD.md).
+the brightness of a FLAIR (training/recipes/synthetic_contrasts.py draws more of them), other views
+by cutting the same heads along other planes, and no heads at all by noise, shapes and enlarged
+pieces. How far real ones are told from FLAIR is measured on real ones (MODEL_CARD.md).
 """
 
 from dataclasses import asdict, dataclass
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.intensity import WHITE
-from model.network.unet import GateNet
-from model.weights_config import CLASSES, STANDARD, GateShape, Seen
+from model.network.unet import InputCheckNet
+from model.weights_config import CLASSES, STANDARD, InputCheckShape, InputClass
 from training.augmentation.transforms import Picture, as_prepared, augment
 from training.cache import WHITE_LEVEL, CachedPatient
-from training.recipes.drawn_tissues import draw_slice, flair_contrast, other_contrast
 from training.recipes.recipe import Method, adamw, annealed
 from training.recipes.standard import STRIPPED_SHARE
+from training.recipes.synthetic_contrasts import draw_slice, flair_contrast, other_contrast
 
 STRIPPED = 0.4  # of the other views are shown without skull
 
@@ -165,13 +165,21 @@ def _placed(picture: Picture, shape: tuple[int, ...]) -> Picture:
     return made
 
 
-SHARES = {Seen.FLAIR: 0.4, Seen.CONTRAST: 0.26, Seen.VIEW: 0.17, Seen.NO_HEAD: 0.17}
-DRAWN = {Seen.FLAIR: 0.25, Seen.CONTRAST: 0.6}  # share of these that is drawn tissue by tissue
+SHARES = {
+    InputClass.FLAIR: 0.4,
+    InputClass.CONTRAST: 0.26,
+    InputClass.VIEW: 0.17,
+    InputClass.NO_HEAD: 0.17,
+}
+DRAWN = {
+    InputClass.FLAIR: 0.25,
+    InputClass.CONTRAST: 0.6,
+}  # share of these that is drawn tissue by tissue
 CHECKED = 256  # pictures of the validation patients
 
 
 @dataclass(frozen=True)
-class GatePlan:
+class InputCheckPlan:
     """The numbers of the recipe."""
 
     batch: int = 32
@@ -182,15 +190,15 @@ class GatePlan:
     check_every: int = 500
 
 
-def gate_method(
-    plan: GatePlan, train: list[CachedPatient], validation: list[CachedPatient]
+def input_check_method(
+    plan: InputCheckPlan, train: list[CachedPatient], validation: list[CachedPatient]
 ) -> Method:
     """The recipe for these patients, prepared as for the `standard` recipe."""
 
-    shape = GateShape()
+    shape = InputCheckShape()
     return Method(
         shape=shape,
-        build=partial(GateNet, shape),
+        build=partial(InputCheckNet, shape),
         preparation=STANDARD,
         batch=plan.batch,
         steps=plan.steps,
@@ -229,18 +237,20 @@ def accuracy(net: nn.Module, patients: list[CachedPatient]) -> float:
     return float((found == classes).float().mean())
 
 
-def _picture(seen: Seen, patients: list[CachedPatient], chance: np.random.Generator) -> Picture:
+def _picture(
+    seen: InputClass, patients: list[CachedPatient], chance: np.random.Generator
+) -> Picture:
     patient = patients[int(chance.integers(len(patients)))]
-    if seen is Seen.NO_HEAD:
+    if seen is InputClass.NO_HEAD:
         return no_head(patient, chance)
-    if seen is Seen.VIEW:
+    if seen is InputClass.VIEW:
         return other_view(patient, chance)
     k = middle_slice(patient, chance)
     if chance.random() < DRAWN[seen]:
-        contrast = flair_contrast if seen is Seen.FLAIR else other_contrast
+        contrast = flair_contrast if seen is InputClass.FLAIR else other_contrast
         return as_prepared(draw_slice(contrast(chance), chance))
     picture = patient.slices[k].astype(np.float32) / np.float32(WHITE_LEVEL)
-    if seen is Seen.CONTRAST:
+    if seen is InputClass.CONTRAST:
         picture = remapped(picture, patient.brain[k], chance)
     if chance.random() < STRIPPED_SHARE:
         return as_prepared(picture * patient.brain[k])

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from daemon.index.people.reviews import (
     CorrectedMask,
+    analyzed_by_month,
     corrected_masks,
-    judged_by_month,
     last_words,
     people,
     rejected_masks,
@@ -54,7 +54,7 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
     """`/agreement`: counts, Dice and volumes, all of them noted when they came, none made here."""
     records = request.app[RECORDS]
     words, corrected = await last_words(records), await corrected_masks(records)
-    judged = await judged_by_month(request.app[INDEX])
+    analyzed = await analyzed_by_month(request.app[INDEX])
     rejected = await rejected_masks(records, MOST_LISTED)
     months = reviews.by_month(words, corrected)
     networks = reviews.by_network(words, corrected)
@@ -64,7 +64,7 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
         "sentence": sentence(reviews.overall(words, corrected)),
         "few": FEW,
         "corrected": len(corrected),
-        "months": [(each, judged.get(each.name, 0)) for each in months],
+        "months": [(each, analyzed.get(each.name, 0)) for each in months],
         "networks": [replace(each, name=network_name(each.name)) for each in networks],
         "difference": difference_words(reviews.difference_of(corrected)),
         "worst": await _cases(

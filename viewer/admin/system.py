@@ -37,12 +37,12 @@ def state_sentence(now: Condition, weights: Weights | None) -> str:
 
 
 def is_well(now: Condition) -> bool:
-    """Whether the first sentence tells of nothing that keeps scans from being judged."""
+    """Whether the first sentence tells of nothing that keeps scans from being analyzed."""
     return now.sign.is_alive and not now.paused and not now.disk_low
 
 
 def model_words(weights: Weights | None) -> str:
-    """Which network judges."""
+    """Which network analyzes."""
     if weights is None:
         return text("system.model_part_unreadable")
     digest = weights.sha256[:HASH_CHARACTERS]
@@ -319,7 +319,7 @@ async def _pause(request: web.Request, paused: bool) -> int:
 
 
 async def _reprocess_older(request: web.Request, confirmed: str) -> int:
-    """All scans that other weights judged, once somebody has typed how many that are."""
+    """All scans that other weights analyzed, once somebody has typed how many that are."""
     weights = await weights_in_use(request.app[SETTINGS])
     if weights is None:
         raise web.HTTPConflict(text=text("system.weights_not_queued"))

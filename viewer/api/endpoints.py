@@ -7,7 +7,7 @@ from aiohttp import web
 
 from daemon.index.people.audit import Action
 from daemon.permissions import Right
-from viewer.access import Door
+from viewer.access import RouteRule
 from viewer.admin.system import LISTS
 from viewer.api import handlers, request_fields, response_fields
 from viewer.api.openapi import Asked, Operation, document
@@ -188,6 +188,6 @@ WORK = (
 )
 OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK)
 DOORS = tuple(
-    Door(each.needs, web.route(each.method, each.path, each.handler), each.notes)
+    RouteRule(each.needs, web.route(each.method, each.path, each.handler), each.notes)
     for each in OPERATIONS
 )

@@ -54,7 +54,7 @@ from viewer.patients.fields import entered, faults
 from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
 from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
-from viewer.scans.reviews import Seen, take_statement
+from viewer.scans.reviews import PageState, take_statement
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
 from viewer.upload.page import place_upload
 from viewer.uploads_streaming import FORM
@@ -200,7 +200,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
             removed_at=scan.removed_at,
             report=scan.report,
             reviews=reviews,
-            seen=Seen.of(revisions[0], reviews, corrections).token,
+            seen=PageState.of(revisions[0], reviews, corrections).token,
             files=[_link(request.path, scan.revision, role) for role in roles],
         )
     )

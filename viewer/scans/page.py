@@ -87,7 +87,7 @@ def lesion_line(report: Report, lesion: Lesion) -> LesionLine:
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """Pairs of a label and its words; none of a scan that was not judged."""
+    """Pairs of a label and its words; none of a scan that was not analyzed."""
     if report.finding == "not_judged":
         return []
     lesions = report.lesions

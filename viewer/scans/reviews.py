@@ -25,7 +25,7 @@ REASONS = words("reject_reason")
 
 
 @dataclass(frozen=True)
-class Seen:
+class PageState:
     """What a page showed when it was opened: the mask's revision, the last statement's number,
     and how many corrected masks there were. It stands in the form as `token`."""
 
@@ -39,13 +39,13 @@ class Seen:
         return f"{self.revision}.{self.review_id}.{self.corrections}"
 
     @classmethod
-    def of(cls, scan: ScanRow, reviews: list[Review], corrections: list[Correction]) -> "Seen":
+    def of(cls, scan: ScanRow, reviews: list[Review], corrections: list[Correction]) -> "PageState":
         """What a page shows that is made now; lists have the latest first."""
         last = reviews[0].review_id if reviews else 0
         return cls(judged_revision(scan.report), last, len(corrections))
 
     @classmethod
-    def read(cls, token: str) -> "Seen":
+    def read(cls, token: str) -> "PageState":
         """From a form; what is no token has seen nothing."""
         parts = token.split(".")
         is_told = len(parts) == 3 and all(part.isdecimal() and len(part) < 16 for part in parts)
@@ -63,14 +63,14 @@ class Statement:
     older: str
 
 
-def statement(review: Review, judged: int) -> Statement:
-    """A review in words, on a page whose mask is of revision `judged`."""
+def statement(review: Review, analyzed: int) -> Statement:
+    """A review in words, on a page whose mask is of revision `analyzed`."""
     reason = REASONS.get(review.reason, "")
     said = SAID[review.decision]
     if reason:
         said = text("review.reason_said", decision=said, reason=reason.lower())
     about = text("review.about_revision", revision=review.revision)
-    older = about if review.revision != judged else ""
+    older = about if review.revision != analyzed else ""
     return Statement(said, review.reviewer, moment_words(review.at), review.comment, older)
 
 
@@ -94,15 +94,15 @@ NEWS = {  # by whether it is about an older mask, and whether there is a comment
 
 
 def news_since(
-    seen: Seen, scan: ScanRow, reviews: list[Review], corrections: list[Correction]
+    seen: PageState, scan: ScanRow, reviews: list[Review], corrections: list[Correction]
 ) -> list[str]:
     """What has come since the page was opened, a sentence each."""
-    judged = judged_revision(scan.report)
-    is_new = judged != seen.revision
-    news = [text("review.new_revision", revision=judged)] if is_new else []
+    analyzed = judged_revision(scan.report)
+    is_new = analyzed != seen.revision
+    news = [text("review.new_revision", revision=analyzed)] if is_new else []
     for each in reviews:
         if each.review_id > seen.review_id:
-            said = statement(each, judged)
+            said = statement(each, analyzed)
             key = NEWS[bool(said.older), bool(said.comment)]
             told = {"by": said.by, "about": said.older, "comment": said.comment}
             news.append(text(key, said=said.said, **told))
@@ -118,14 +118,14 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     """What the review section of a scan's page shows."""
     reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
     corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
-    judged = judged_revision(scan.report)
+    analyzed = judged_revision(scan.report)
     revisions = await revisions_of(request.app[INDEX], scan.scan_id)
     return {
         "decisions": [(value, DECISIONS[value], key) for value, key in KEYS.items()],
         "reasons": REASONS,
-        "statements": [statement(review, judged) for review in reviews],
-        "seen": Seen.of(scan, reviews, corrections).token,
-        "judged_revision": judged,
+        "statements": [statement(review, analyzed) for review in reviews],
+        "seen": PageState.of(scan, reviews, corrections).token,
+        "judged_revision": analyzed,
         "was_saved": "saved" in request.query,
         "mask_words": mask_words(scan, revisions),
         **await correction_values(request, scan, corrections),
@@ -149,7 +149,7 @@ async def review(request: web.Request) -> web.StreamResponse:
 class Late:
     """A statement from what is old by now: what came since, in sentences, and what was said."""
 
-    now_seen: Seen
+    now_seen: PageState
     news: list[str]
     fields: dict[str, Any]
 
@@ -162,7 +162,7 @@ async def take_statement(
     about = await _asked_revision(request, scan, form.get("revision", ""))
     reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
     corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
-    now_seen, seen = Seen.of(scan, reviews, corrections), Seen.read(form.get("seen", ""))
+    now_seen, seen = PageState.of(scan, reviews, corrections), PageState.read(form.get("seen", ""))
     if seen != now_seen:
         fields = {"decision": decision, "reason": reason, "comment": comment}
         news = news_since(seen, scan, reviews, corrections)

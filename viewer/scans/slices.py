@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from PIL import Image
 
 from daemon.outputs.catalogue import text
-from daemon.pipeline.slice_options import MARKS, WINDOWS, Look, draw
+from daemon.pipeline.slice_options import MARKS, WINDOWS, SliceOptions, draw
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance
 from model.errors import NoSuchSlice
@@ -32,10 +32,10 @@ class Slices:
         self._slot = Slot()
         self._turn = asyncio.Lock()
         self._waiting = 0
-        self._kept: OrderedDict[tuple[Path, Look], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[Path, SliceOptions], bytes] = OrderedDict()
         self._bytes = 0
 
-    async def picture(self, folder: Path, look: Look) -> bytes:
+    async def picture(self, folder: Path, look: SliceOptions) -> bytes:
         """A slice as PNG. Raises GliowatchError, or HTTPServiceUnavailable if too many wait."""
         if self._waiting >= MOST_WAITING:
             raise web.HTTPServiceUnavailable(text=text("fault.many_slices"))
@@ -46,13 +46,13 @@ class Slices:
         finally:
             self._waiting -= 1
 
-    def _known(self, folder: Path, look: Look) -> bytes | None:
+    def _known(self, folder: Path, look: SliceOptions) -> bytes | None:
         content = self._kept.get((folder, look))
         if content is not None:
             self._kept.move_to_end((folder, look))
         return content
 
-    async def _draw(self, folder: Path, look: Look) -> bytes:
+    async def _draw(self, folder: Path, look: SliceOptions) -> bytes:
         content = await self._slot.run(self._allowance, draw, folder, look)
         self._kept[folder, look] = content
         self._bytes += len(content)
@@ -83,7 +83,7 @@ async def send_slice(request: web.Request) -> web.StreamResponse:
     if scan.removed_at or not await asyncio.to_thread(folder.is_dir):
         raise web.HTTPNotFound(text=text("fault.no_files"))
     try:
-        content = await request.app[SLICES].picture(folder, asked_look(request))
+        content = await request.app[SLICES].picture(folder, asked_options(request))
     except NoSuchSlice as error:
         raise web.HTTPNotFound(text=str(error)) from None
     except WorkerFailed:
@@ -91,11 +91,11 @@ async def send_slice(request: web.Request) -> web.StreamResponse:
     return web.Response(body=content, headers={hdrs.CONTENT_TYPE: "image/png"})
 
 
-def asked_look(request: web.Request) -> Look:
+def asked_options(request: web.Request) -> SliceOptions:
     """What the address asks for; HTTPNotFound for what no page of ours asks."""
     query = request.query
     try:
-        look = Look(
+        look = SliceOptions(
             int(request.match_info["number"]) - 1,
             int(query.get("window", "1")),
             query.get("marks", "outline"),

@@ -1,4 +1,4 @@
-// A scan in a canvas, drawn by NiiVue from the files that were judged, on the mask's own grid.
+// A scan in a canvas, drawn by NiiVue from the files that were analyzed, on the mask's own grid.
 
 import { COLORMAP, COLORS, SHADER } from "./outline.js";
 import { text } from "./sentences.js";
@@ -143,7 +143,7 @@ export class Volume {
   }
 }
 
-// Lay the scan on the mask's grid, which is the one that was judged: readers differ in which of a
+// Lay the scan on the mask's grid, which is the one that was analyzed: readers differ in which of a
 // file's two positions they believe, and in units. Without a mask only a plain file is shown.
 function layOver(volume, marks) {
   const { hdr } = volume;

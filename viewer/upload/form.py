@@ -14,16 +14,16 @@ from viewer.sessions import RECORDS, SESSION
 from viewer.upload.staging import Upload
 
 if TYPE_CHECKING:
-    from daemon.intake.upload_preview import Understood
+    from daemon.intake.upload_preview import Preview
     from model.reading.dicom.patient_tags import Identity
-    from model.reading.preview import Glance
+    from model.reading.preview import ScanPreview
     from model.volume import SeriesSeen
 
 
 MOST_SERIES = 12  # lines for one study
 
 
-def scan_words(scan: "Understood") -> str:
+def scan_words(scan: "Preview") -> str:
     """What a scan is, or that it cannot be read."""
     glance = scan.glance
     if glance is None:
@@ -39,13 +39,13 @@ def scan_words(scan: "Understood") -> str:
             return text("upload.dicom_words", about=_dicom(glance))
 
 
-def fault_words(scan: "Understood") -> str:
-    """Why it would be taken, but not judged; '' where nothing speaks against it."""
+def fault_words(scan: "Preview") -> str:
+    """Why it would be taken, but not analyzed; '' where nothing speaks against it."""
     unfit = scan.glance.unfit if scan.glance else ""
     return text("upload.unfit", reason=unfit) if unfit else ""
 
 
-def series_lines(scan: "Understood") -> tuple[str, ...]:
+def series_lines(scan: "Preview") -> tuple[str, ...]:
     """The series of a study, if there are several, and which one is taken."""
     series = scan.glance.series if scan.glance else ()
     if len(series) < 2:
@@ -62,7 +62,7 @@ def _series_line(each: "SeriesSeen") -> str:
     return text(key, description=description, slices=_slices(each.slices), reason=each.reason)
 
 
-def series_title(scan: "Understood") -> str:
+def series_title(scan: "Preview") -> str:
     """How many series a study has, and the one that is taken."""
     series = scan.glance.series if scan.glance else ()
     taken = [each.description or text("scan.no_description") for each in series if each.chosen]
@@ -70,7 +70,7 @@ def series_title(scan: "Understood") -> str:
     return text("upload.series_title", count=len(series), used=used)
 
 
-def _dicom(glance: "Glance") -> str:
+def _dicom(glance: "ScanPreview") -> str:
     columns, rows, slices = glance.shape
     kind = [glance.modality or "DICOM", *(["FLAIR"] if glance.says_flair else [])]
     spacing = glance.spacing_mm
@@ -83,7 +83,7 @@ def _dicom(glance: "Glance") -> str:
     return ", ".join(parts)
 
 
-def _voxel(glance: "Glance") -> str:
+def _voxel(glance: "ScanPreview") -> str:
     if glance.spacing_mm is None:
         return text("upload.no_unit")
     sides = {f"{mm:.3g}" for mm in glance.spacing_mm}
@@ -175,7 +175,7 @@ async def whose(request: web.Request, upload: Upload, choice: str, form: Form) -
     }
 
 
-def patients_named(scans: tuple["Understood", ...]) -> list["Identity"]:
+def patients_named(scans: tuple["Preview", ...]) -> list["Identity"]:
     """Every patient whom the DICOM headers of an upload name, by PatientID."""
     every = {each.patient_id: each for scan in scans for each in scan.patients}
     return [every[patient_id] for patient_id in sorted(every)]
@@ -200,7 +200,7 @@ def doubts(named: list["Identity"], patient: Patient | None, choice: str) -> lis
     return found
 
 
-def lines_of(scans: tuple["Understood", ...], send: set[str] | None) -> list[ScanLine]:
+def lines_of(scans: tuple["Preview", ...], send: set[str] | None) -> list[ScanLine]:
     """A line for each scan; what cannot be read is left out unless somebody says otherwise."""
     seen: set[str] = set()
     lines = []

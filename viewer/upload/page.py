@@ -12,10 +12,10 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED, State, readable
 from daemon.index.inventory import SentDrop, drops_of_upload
 from daemon.index.people.patients import Patient, find_patient
-from daemon.intake.uploads import NotHeld
+from daemon.intake.uploads import UploadFault
 from daemon.outputs.catalogue import text
-from viewer.health import stopped_sentence
 from viewer.lookups import known_patients
+from viewer.monitoring import stopped_sentence
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
 from viewer.templating import CSRF_HEADER, FINDINGS, STATES, check_csrf, render
 from viewer.upload.form import choices, form_of
@@ -148,7 +148,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     await refuse_without_inbox(request.app)
     try:
         upload = await request.app[DESK].begin(request[SESSION].key)
-    except NotHeld as error:
+    except UploadFault as error:
         raise web.HTTPTooManyRequests(text=str(error)) from None
     return web.json_response({"upload": upload.held.name})
 
@@ -174,7 +174,7 @@ async def look(request: web.Request) -> web.StreamResponse:
     upload = asked_upload(request)
     try:
         await request.app[DESK].look(upload)
-    except NotHeld as error:
+    except UploadFault as error:
         raise web.HTTPNotFound(text=str(error)) from None
     values = await form_of(request, upload, await request.post())
     return aiohttp_jinja2.render_template("upload_understood.html", request, values)

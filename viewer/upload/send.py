@@ -21,7 +21,7 @@ from daemon.index.people.patients import (
     find_patient,
     patients_by_id,
 )
-from daemon.intake.uploads import NotHeld
+from daemon.intake.uploads import UploadFault
 from daemon.outputs.catalogue import text
 from daemon.records.overrides import WrongDate, WrongSpacing, checked_day, note_date, spacing_of
 from model.errors import GliowatchError
@@ -34,7 +34,9 @@ from viewer.upload.page import asked_upload, page_with
 from viewer.upload.staging import DESK, Sent, Upload, refuse_without_inbox
 
 if TYPE_CHECKING:
-    from daemon.intake.upload_preview import Understood
+    from daemon.intake.upload_preview import Preview
+
+    pass
 
 
 LONGEST_ID = 200  # characters
@@ -56,7 +58,7 @@ class KnownPatient(GliowatchError):
 class Told:
     """What a person told of one scan: ISO 8601 date or '', spacing or None."""
 
-    scan: "Understood"
+    scan: "Preview"
     acquired_on: str
     spacing: Spacing | None
 
@@ -82,7 +84,7 @@ async def send(request: web.Request) -> web.StreamResponse:
     except KnownPatient as known:
         values = {**form, "patient": known.patient_key}
         return await _again(request, upload, values, chosen, str(known))
-    except (NotToBeSent, NotHeld, WrongDate, WrongSpacing) as error:
+    except (NotToBeSent, UploadFault, WrongDate, WrongSpacing) as error:
         return await _again(request, upload, form, chosen, str(error))
     raise web.HTTPSeeOther("/upload")
 
@@ -112,7 +114,7 @@ async def _send(
     desk.note_sent(request[SESSION].key, sent)
 
 
-def _told(scan: "Understood", form: MultiMapping[Any]) -> Told:
+def _told(scan: "Preview", form: MultiMapping[Any]) -> Told:
     """What was typed for a scan. Raises WrongDate, WrongSpacing."""
     glance = scan.glance
     assert glance is not None, "nothing is asked of what cannot be read"
@@ -130,7 +132,7 @@ def _told(scan: "Understood", form: MultiMapping[Any]) -> Told:
 async def _note(
     request: web.Request, upload: Upload, patient: Patient, told: Told, who: str
 ) -> None:
-    """Into the records before the scan comes: judged first, it has them already."""
+    """Into the records before the scan comes: analyzed first, it has them already."""
     if not (told.acquired_on or told.spacing):
         return
     content = await request.app[DESK].content_of(upload, told.scan.drop)
@@ -169,5 +171,5 @@ async def _made(request: web.Request, form: dict[str, str]) -> Patient:
     return patient
 
 
-def _files(scans: Iterable["Understood"]) -> set[bytes]:
+def _files(scans: Iterable["Preview"]) -> set[bytes]:
     return {file.path for scan in scans for file in scan.drop.files}

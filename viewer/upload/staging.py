@@ -10,7 +10,7 @@ from aiohttp import web
 
 from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
-from daemon.intake.uploads import Held, NotHeld, clear_held, hold
+from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage_upload
 from daemon.operations.status import has_room
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
@@ -20,7 +20,7 @@ from viewer.sessions import INDEX, SETTINGS
 from viewer.uploads_streaming import MEGABYTE, Meter
 
 if TYPE_CHECKING:
-    from daemon.intake.upload_preview import Understood
+    from daemon.intake.upload_preview import Preview
 
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
@@ -36,10 +36,10 @@ MOST_SENT = 20  # uploads that a person sees the state of
 class Upload:
     """One upload that somebody fills."""
 
-    held: Held
+    held: StagedUpload
     session: str
     meter: Meter
-    scans: tuple["Understood", ...] = ()
+    scans: tuple["Preview", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Desk:
         daemon = self.settings.daemon
         return NameRules(daemon.ignore_names, daemon.wait_suffixes)
 
-    def hold(self) -> Held:
+    def hold(self) -> StagedUpload:
         """An upload beside the inbox. Raises OSError without an inbox."""
-        return hold(self.settings.daemon.inbox, self.rules)
+        return stage_upload(self.settings.daemon.inbox, self.rules)
 
     def meter(self) -> Meter:
         """Counts the bytes of one upload."""
@@ -83,7 +83,7 @@ class Desk:
             self.forget(own[0])
             await asyncio.to_thread(own[0].held.cancel)
         if len(self.uploads) >= MOST_HELD:
-            raise NotHeld(text("upload_fault.too_many_held"))
+            raise UploadFault(text("upload_fault.too_many_held"))
         held = await asyncio.to_thread(self.hold)
         upload = Upload(held, session, self.meter())
         self.uploads[held.name] = upload
@@ -96,10 +96,10 @@ class Desk:
             raise web.HTTPNotFound(text=text("upload_fault.gone"))
         return upload
 
-    async def look(self, upload: Upload) -> tuple["Understood", ...]:
+    async def look(self, upload: Upload) -> tuple["Preview", ...]:
         """What an upload holds, told by a worker; kept until something else is added."""
         listing = await asyncio.to_thread(upload.held.listing)
-        found: list[Understood] = []
+        found: list[Preview] = []
         for drop in list(listing.drops.values())[:MOST_SCANS]:
             found += await self._look_at(upload.held, drop)
         upload.scans = tuple(found)
@@ -112,15 +112,15 @@ class Desk:
         async with self.turn:
             return await self.slot.run(LOOK, content_of, upload.held.root, drop)
 
-    async def _look_at(self, held: Held, drop: Drop) -> tuple["Understood", ...]:
-        from daemon.intake.upload_preview import not_understood, understand
+    async def _look_at(self, held: StagedUpload, drop: Drop) -> tuple["Preview", ...]:
+        from daemon.intake.upload_preview import preview, preview_failed
 
         try:
             async with self.turn:
                 flair = self.settings.model.flair_rules
-                return await self.slot.run(LOOK, understand, held.root, drop, flair)
+                return await self.slot.run(LOOK, preview, held.root, drop, flair)
         except WorkerFailed as error:
-            return (not_understood(drop, str(error)),)
+            return (preview_failed(drop, str(error)),)
 
     def forget(self, upload: Upload) -> None:
         """It was sent, or given up."""
@@ -138,7 +138,7 @@ async def keep_desk(app: web.Application) -> AsyncIterator[None]:
     """Clears what an earlier viewer held, then again and again what nobody touches any more."""
     desk = app[DESK] = Desk(app[SETTINGS])
     inbox = app[SETTINGS].daemon.inbox
-    await asyncio.to_thread(clear_held, inbox, 0.0)
+    await asyncio.to_thread(clear_staged, inbox, 0.0)
     async with in_background(_sweep(desk)):
         yield
     desk.slot.close()
@@ -151,7 +151,7 @@ async def refuse_without_inbox(app: web.Application) -> None:
 
 
 async def refuse_when_full(request: web.Request) -> None:
-    """What arrives must leave the disk the reserve that the daemon needs to judge at all."""
+    """What arrives must leave the disk the reserve that the daemon needs to analyze at all."""
     daemon = request.app[SETTINGS].daemon
     needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
     if not await asyncio.to_thread(has_room, daemon.inbox, needed):
@@ -161,7 +161,7 @@ async def refuse_when_full(request: web.Request) -> None:
 async def _sweep(desk: Desk) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(clear_held, desk.settings.daemon.inbox)
+        await asyncio.to_thread(clear_staged, desk.settings.daemon.inbox)
         for upload in list(desk.uploads.values()):
             if not upload.held.root.exists():
                 desk.forget(upload)

@@ -14,9 +14,9 @@ from daemon.index.worklist_rows import Situation, catch_up, row_of_scan, situati
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import SIDES as REPORTED
 from daemon.outputs.wording import moment_words
-from viewer.health import longest_silence
 from viewer.live_updates import LIVE, SHARED
 from viewer.lookups import recall
+from viewer.monitoring import longest_silence
 from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.templating import FINDINGS, night_since, night_words, render, stored
 from viewer.worklist.filter_and_sort import NUMBER, Address, arrival, asked_of, read_address

@@ -69,7 +69,7 @@ class Line:
 def line_of(row: Row) -> Line:
     """A row of the index as a line of the table.
 
-    Whoever was judged has a picture while the files are there: no disk is asked for each row.
+    Whoever was analyzed has a picture while the files are there: no disk is asked for each row.
     """
     brief = read_brief(row.brief) if row.brief else None
     return Line(
@@ -107,7 +107,7 @@ def _place(brief: Brief) -> str:
 
 
 def _change(row: Row, brief: Brief) -> Change | None:
-    """Against the patient's scan before; '' where nothing was judged."""
+    """Against the patient's scan before; '' where nothing was analyzed."""
     if brief.finding == "not_judged":
         return None
     change = brief.change
@@ -125,7 +125,7 @@ def _change(row: Row, brief: Brief) -> Change | None:
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
-    """The report's doubts; a later twin of another patient, and a judgement that failed."""
+    """The report's doubts; a later twin of another patient, and an analysis that failed."""
     is_new = row.filed_twice and not brief.has_note("filed_twice")
     twice = (text("note.filed_twice"),) if is_new else ()
     again = (text("worklist.again_failed", reason=row.reason),) if row.reason else ()

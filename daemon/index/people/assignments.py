@@ -156,7 +156,7 @@ async def shares_files(index: Database, scan_id: str) -> bool:
 
 
 async def _forget_identities(index: Database, patient_ids: Iterable[str]) -> None:
-    """PatientIDs that came under these by mistake must not put the right patient in doubt."""
+    """PatientIDs that came under these by mistake must not cause an identity conflict."""
     await index.change_many(
         "DELETE FROM identities WHERE patient_id = ?1 AND dicom_id IN"
         " (SELECT dicom_id FROM identities WHERE patient_id = ?2)",

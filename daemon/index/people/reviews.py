@@ -190,8 +190,8 @@ async def people(records: Database) -> list[PersonCount]:
     ]
 
 
-async def judged_by_month(index: Database) -> dict[str, int]:
-    """How many scans the network judged for the first time in each month."""
+async def analyzed_by_month(index: Database) -> dict[str, int]:
+    """How many scans the network analyzed for the first time in each month."""
     rows = await index.rows(
         "SELECT substr(published_at, 1, 7) AS month, count(*) AS n FROM scans"
         " WHERE revision = 1 AND finding != 'not_judged' GROUP BY 1"

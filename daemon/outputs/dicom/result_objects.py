@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from daemon.outputs.dicom.seg import build_seg
-from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin, read_origin
+from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin, read_origin
 from daemon.outputs.dicom.sr import build_sr
 from daemon.outputs.overlay import capture_pictures
 from daemon.outputs.slice_rendering import display
@@ -29,7 +29,10 @@ FEET = {"I": "F", "S": "H"}  # DICOM's letters for down and up
 
 
 def build_captures(
-    origin: Origin, pictures: list[Image.Image], directions: tuple[str, str], judgement: Judgement
+    origin: Origin,
+    pictures: list[Image.Image],
+    directions: tuple[str, str],
+    analysis: AnalysisRecord,
 ) -> Iterator[hd.sc.SCImage]:
     """One object a picture. directions: where the rows' and the columns' pixels run to, in RAS
     letters, such as ("L", "P")."""
@@ -41,9 +44,9 @@ def build_captures(
             photometric_interpretation=hd.PhotometricInterpretationValues.RGB,
             bits_allocated=8,
             coordinate_system=hd.CoordinateSystemNames.PATIENT,
-            series_instance_uid=judgement.uid("capture series"),
+            series_instance_uid=analysis.uid("capture series"),
             series_number=SERIES_NUMBER,
-            sop_instance_uid=judgement.uid("capture", number),
+            sop_instance_uid=analysis.uid("capture", number),
             instance_number=number,
             manufacturer=OURS,
             patient_orientation=(along, down),
@@ -82,7 +85,7 @@ def write_objects(
         )
     except OSError:
         raise
-    except Exception:  # highdicom judges the source's headers, and a result is worth more
+    except Exception:  # highdicom analyzes the source's headers, and a result is worth more
         shutil.rmtree(made)
         made.mkdir()
         return note("no_dicom_objects")
@@ -106,7 +109,7 @@ def _write_all(
 ) -> Note | None:
     """All objects; the reason where a SEG is missing though there is something to mark."""
     content = hashlib.sha256(segmentation.mask.tobytes()).hexdigest()
-    judgement = Judgement(
+    analysis = AnalysisRecord(
         scan_id=report.scan_id,
         revision=report.revision,
         model=report.model.name,
@@ -118,23 +121,23 @@ def _write_all(
     if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
         try:
             numbered = number_lesions(segmentation.mask, volume.affine)
-            seg = build_seg(origin, numbered, judgement)
+            seg = build_seg(origin, numbered, analysis)
             _save(seg, folder / f"{name}_seg.dcm")
         except OSError:
             raise
         except Exception:  # highdicom takes fewer forms of a series than we can read
             seg, doubt = None, note("no_dicom_seg")
-    _save(build_sr(origin, seg, report, judgement, before), folder / f"{name}_sr.dcm")
+    _save(build_sr(origin, seg, report, analysis, before), folder / f"{name}_sr.dcm")
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))
     (folder / f"{name}_overlay").mkdir()
-    for number, capture in enumerate(build_captures(origin, pictures, shown.directions, judgement)):
+    for number, capture in enumerate(build_captures(origin, pictures, shown.directions, analysis)):
         _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
     return doubt
 
 
 def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
-    """The SR of an earlier revision; none if it was not judged."""
+    """The SR of an earlier revision; none if it was not analyzed."""
     path = before / f"{scan_id}_sr.dcm" if before else None
     return pydicom.dcmread(path) if path and path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""The mask as DICOM SEG: BINARY, one segment a lesion, on the frames of the judged series."""
+"""The mask as DICOM SEG: BINARY, one segment a lesion, on the frames of the analyzed series."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin
+from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin
 from model.reading.dicom.frames import OURS
 
 NEOPLASM = codes.SCT.Neoplasm  # 108369006
@@ -20,51 +20,51 @@ KINDS = hd.seg.SegmentAlgorithmTypeValues
 
 
 def build_seg(
-    origin: Origin, numbered: NDArray[np.int32], judgement: Judgement
+    origin: Origin, numbered: NDArray[np.int32], analysis: AnalysisRecord
 ) -> hd.seg.Segmentation:
     """numbered: (columns, rows, slices), the number of the lesion or 0; not all 0.
 
     A slice that was missing from the series and filled in has no image to lie on: it is left out.
     """
     lesions = range(1, int(numbered.max()) + 1)
-    label = f"FLAIR abnormality {judgement.scan_id}"
+    label = f"FLAIR abnormality {analysis.scan_id}"
     return hd.seg.Segmentation(
         source_images=origin.present,
         pixel_array=_frames(origin, numbered),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[_described(number, judgement) for number in lesions],
-        series_instance_uid=judgement.uid("seg series"),
+        segment_descriptions=[_described(number, analysis) for number in lesions],
+        series_instance_uid=analysis.uid("seg series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=judgement.uid("seg"),
+        sop_instance_uid=analysis.uid("seg"),
         instance_number=1,
         content_label="TUMOR",
         content_description=label[:64],
         content_creator_name=f"{OURS}^",
         series_description=DESCRIPTION,
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **judgement.equipment,
+        **analysis.equipment,
     )
 
 
-def _algorithm_of(judgement: Judgement) -> Any:
+def _algorithm_of(analysis: AnalysisRecord) -> Any:
     """The network by name and version, as DICOM names an algorithm (PS3.3 10.16)."""
     return hd.AlgorithmIdentificationSequence(
-        name=judgement.model,
+        name=analysis.model,
         family=codes.cid7162.ArtificialIntelligence,
-        version=judgement.weights_sha256[:16],
+        version=analysis.weights_sha256[:16],
         source=OURS,
     )
 
 
-def _described(number: int, judgement: Judgement) -> hd.seg.SegmentDescription:
+def _described(number: int, analysis: AnalysisRecord) -> hd.seg.SegmentDescription:
     return hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=f"FLAIR abnormality {number} (whole tumor)",
         segmented_property_category=ABNORMAL,
         segmented_property_type=NEOPLASM,
-        algorithm_type=KINDS.SEMIAUTOMATIC if judgement.corrected else KINDS.AUTOMATIC,
-        algorithm_identification=_algorithm_of(judgement),
-        tracking_uid=judgement.uid("lesion", number),
+        algorithm_type=KINDS.SEMIAUTOMATIC if analysis.corrected else KINDS.AUTOMATIC,
+        algorithm_identification=_algorithm_of(analysis),
+        tracking_uid=analysis.uid("lesion", number),
         tracking_id=f"lesion {number}",
         anatomic_regions=[BRAIN],
         display_color=COLOUR,

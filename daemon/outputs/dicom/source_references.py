@@ -1,4 +1,4 @@
-"""What our DICOM objects take over from the judged series, and the numbers by which they go."""
+"""What our DICOM objects take over from the analyzed series, and the numbers by which they go."""
 
 import hashlib
 import uuid
@@ -33,7 +33,7 @@ SEXES = ("M", "F", "O", "")
 
 @dataclass(frozen=True)
 class Origin:
-    """The images that were judged, without pixels, in the order of the slices of their volume.
+    """The images that were analyzed, without pixels, in the order of the slices of their volume.
 
     present: one a slice that was there, or the one Enhanced file of them all; there: which slices
     of the volume these are; frames: their numbers in that file, from 0; None for classic images.
@@ -45,8 +45,8 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Which judgement an object belongs to; all its UIDs follow from this and the content.
+class AnalysisRecord:
+    """Which analysis an object belongs to; all its UIDs follow from this and the content.
 
     corrected: whether a person corrected the mask of the network.
     """
@@ -76,7 +76,7 @@ class Judgement:
 
 
 def read_origin(volume: Volume) -> Origin | None:
-    """The headers of the judged images; None where they name no study that objects could join."""
+    """The headers of the analyzed images; None where they name no study that objects could join."""
     files = {source.file: None for source in volume.sources if source}
     wanted = [*INHERITED, *DESCRIBING]
     headers = {
@@ -92,7 +92,7 @@ def read_origin(volume: Volume) -> Origin | None:
         _share_plane(first, present[0].frame)
         return Origin((first,), there, tuple(source.frame for source in present))
     images = [headers[source.file] for source in present]
-    for image in images:  # they were judged as one grid, whatever the last digits say
+    for image in images:  # they were analyzed as one grid, whatever the last digits say
         image.ImageOrientationPatient, image.PixelSpacing = (
             first.get("ImageOrientationPatient"),
             first.get("PixelSpacing"),

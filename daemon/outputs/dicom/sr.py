@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 
 from daemon.outputs.catalogue import text
 from daemon.outputs.dicom.seg import ABNORMAL, BRAIN, NEOPLASM
-from daemon.outputs.dicom.source_references import DESCRIPTION, Judgement, Origin
+from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin
 from daemon.outputs.wording import SMALLEST_SHARE
 from daemon.report import Report
 from daemon.report_parts import Lesion
@@ -33,17 +33,17 @@ def build_sr(
     origin: Origin,
     seg: hd.seg.Segmentation | None,
     report: Report,
-    judgement: Judgement,
+    analysis: AnalysisRecord,
     before: Dataset | None,
 ) -> sr.ComprehensiveSR:
     """Total volume, then of each lesion volume and diameters, on its segment where there is one.
 
     before: the SR of the revision that this one replaces; it is named as the predecessor.
     """
-    groups: list[Any] = [_total(report, judgement)]
-    groups += [_lesion(lesion, origin, seg, judgement) for lesion in report.lesions]
+    groups: list[Any] = [_total(report, analysis)]
+    groups += [_lesion(lesion, origin, seg, analysis) for lesion in report.lesions]
     content = sr.MeasurementReport(
-        observation_context=_who(judgement),
+        observation_context=_who(analysis),
         procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
@@ -51,9 +51,9 @@ def build_sr(
     return sr.ComprehensiveSR(
         evidence=[*origin.present, *([seg] if seg is not None else [])],
         content=content,
-        series_instance_uid=judgement.uid("sr series"),
+        series_instance_uid=analysis.uid("sr series"),
         series_number=SERIES_NUMBER,
-        sop_instance_uid=judgement.uid("sr"),
+        sop_instance_uid=analysis.uid("sr"),
         instance_number=1,
         manufacturer=OURS,
         is_complete=True,
@@ -64,13 +64,13 @@ def build_sr(
     )
 
 
-def _who(judgement: Judgement) -> sr.ObservationContext:
+def _who(analysis: AnalysisRecord) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
-        uid=judgement.uid("device"),
+        uid=analysis.uid("device"),
         name=f"{OURS}. {text('report.research_use')}",
         manufacturer_name=OURS,
-        model_name=judgement.model,
-        serial_number=judgement.weights_sha256[:16],
+        model_name=analysis.model,
+        serial_number=analysis.weights_sha256[:16],
     )
     return sr.ObservationContext(
         observer_device_context=sr.ObserverContext(
@@ -79,18 +79,18 @@ def _who(judgement: Judgement) -> sr.ObservationContext:
     )
 
 
-def _algorithm(judgement: Judgement) -> sr.AlgorithmIdentification:
-    return sr.AlgorithmIdentification(judgement.model, judgement.weights_sha256[:16])
+def _algorithm(analysis: AnalysisRecord) -> sr.AlgorithmIdentification:
+    return sr.AlgorithmIdentification(analysis.model, analysis.weights_sha256[:16])
 
 
-def _total(report: Report, judgement: Judgement) -> Any:
-    tracking = sr.TrackingIdentifier(judgement.uid("whole tumor"), "whole tumor")
+def _total(report: Report, analysis: AnalysisRecord) -> Any:
+    tracking = sr.TrackingIdentifier(analysis.uid("whole tumor"), "whole tumor")
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
         finding_type=NEOPLASM,
         finding_category=ABNORMAL,
         finding_sites=[sr.FindingSite(BRAIN)],
-        algorithm_id=_algorithm(judgement),
+        algorithm_id=_algorithm(analysis),
         measurements=_sizes({VOLUME: (report.volume_ml, ML)}),
     )
 
@@ -99,17 +99,17 @@ def _lesion(
     lesion: Lesion,
     origin: Origin,
     seg: hd.seg.Segmentation | None,
-    judgement: Judgement,
+    analysis: AnalysisRecord,
 ) -> Any:
     number = lesion.id
     what: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
-            judgement.uid("lesion", number), f"lesion {number}"
+            analysis.uid("lesion", number), f"lesion {number}"
         ),
         "finding_type": NEOPLASM,
         "finding_category": ABNORMAL,
         "finding_sites": _sites(lesion),
-        "algorithm_id": _algorithm(judgement),
+        "algorithm_id": _algorithm(analysis),
         "measurements": _sizes(
             {
                 VOLUME: (lesion.volume_ml, ML),

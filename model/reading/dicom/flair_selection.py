@@ -77,7 +77,7 @@ def has_contrast(header: Dataset, rules: FlairRules = RULES) -> bool:
 
 
 def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
-    """The reason not to judge a series that its header says is no FLAIR of a head, or None."""
+    """The reason not to analyze a series that its header says is no FLAIR of a head, or None."""
     part = text_of(header, "BodyPartExamined").upper()
     if OTHER_PARTS.search(part) and not HEAD.search(part):
         return note("not_head", "header_not_head")
@@ -151,7 +151,7 @@ WORSE = (  # why a FLAIR is not the one, by the first point in which the chosen 
 class Candidate:
     """A stack with what its header says.
 
-    unfit: why it can never be judged; rank: the smallest is the best of its sequence.
+    unfit: why it can never be analyzed; rank: the smallest is the best of its sequence.
     """
 
     stack: Stack
@@ -168,7 +168,7 @@ def weigh(stack: Stack, rules: FlairRules) -> Candidate:
 
 
 def in_order(candidates: list[Candidate]) -> list[Candidate]:
-    """Those that may be judged, the best first: FLAIR alone, or the one that does not say."""
+    """Those that may be analyzed, the best first: FLAIR alone, or the one that does not say."""
     open_ones = [each for each in candidates if each.unfit is None]
     flair = [each for each in open_ones if each.sequence is Sequence.FLAIR]
     if flair:

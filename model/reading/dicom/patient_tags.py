@@ -85,7 +85,7 @@ def _header(file: Path | BinaryIO, tags: tuple[str, ...]) -> Dataset:
     """Some tags of a file; none of one that is no DICOM, or too damaged to tell."""
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
-        for element in header:  # pydicom judges a value only when it is asked for
+        for element in header:  # pydicom analyzes a value only when it is asked for
             str(element.value)
         return header
     except Exception:  # any damage means the same here; who reads the pixels says what is wrong

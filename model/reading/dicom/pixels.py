@@ -62,7 +62,7 @@ def _grey(pixels: NDArray[Any], frame: Frame) -> FloatArray:
 
 
 def picture_digest(file: Path) -> str | None:
-    """SHA-256 of what a DICOM file shows: number, pixels however packed, and what judging reads.
+    """SHA-256 of what a DICOM file shows: number, pixels however packed, and what analyzing reads.
 
     Two exports of one image differ in bytes but not in this. "" for a file without pictures;
     None for one whose pixels cannot be unpacked: its bytes have to do.

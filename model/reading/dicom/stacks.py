@@ -1,7 +1,7 @@
 """DICOM frames sorted into stacks: the frames of one series that may make one volume.
 
 A series may hold several: echoes, directions, image types, repetitions (PS3.3 A.1.2.3 leaves
-that to the scanner). What a stack may be is judged elsewhere.
+that to the scanner). What a stack may be is analyzed elsewhere.
 """
 
 import os

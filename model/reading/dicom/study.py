@@ -32,7 +32,7 @@ def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
         return _read(files, rules)
     except (UnreadableScan, MemoryError):
         raise
-    except Exception as error:  # pydicom judges a value only when it is asked for
+    except Exception as error:  # pydicom analyzes a value only when it is asked for
         raise UnreadableScan(text(DAMAGED_HEADERS)) from error
 
 
@@ -63,7 +63,7 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
 
 
 def to_look_at(candidates: list[Candidate]) -> list[Candidate]:
-    """All of them, MR with most slices first: something to show when nothing is judged."""
+    """All of them, MR with most slices first: something to show when nothing is analyzed."""
     return sorted(candidates, key=lambda each: (each.unfit is not None, each.rank[-2]))
 
 
@@ -82,7 +82,7 @@ def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failu
             return _volume(candidate.stack), candidate, failed
         except MemoryError:
             raise
-        except Exception as problem:  # pydicom judges a value only when it is asked for
+        except Exception as problem:  # pydicom analyzes a value only when it is asked for
             is_told = isinstance(problem, UnreadableScan)
             error = problem if is_told else UnreadableScan(text(DAMAGED_HEADERS))
             tried.add(candidate.stack.series)

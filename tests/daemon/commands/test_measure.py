@@ -13,7 +13,7 @@ import pytest
 import gliowatch as front_door
 from daemon.commands.segment import segment_once
 from daemon.outputs.report_builder import DIAMETERS
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from tests.conftest import FRONTAL, SAMPLES
 
@@ -22,9 +22,9 @@ NO_UNIT = next((SAMPLES / "TCGA_HT_7616_19940813").iterdir())
 
 
 def segmented(scan: Path, target: Path) -> dict[str, Any]:
-    (judged,) = segment_once([scan], target, "P", judging_rules(ModelSettings()))
-    assert judged.report is not None, judged.reason
-    return judged.report.as_json()
+    (analyzed,) = segment_once([scan], target, "P", analysis_rules(ModelSettings()))
+    assert analyzed.report is not None, analyzed.reason
+    return analyzed.report.as_json()
 
 
 def measure(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -57,7 +57,7 @@ async def test_revisions_and_duplicates_are_no_rows_beside_the_scan(lists: Lists
     await lists.publish("s", revision=2, finding="no_tumor", lesions=[])  # late files
     await lists.drop("again.nii")
     await ledger.finish_duplicate(lists.index, await claimed(lists.index), "s")
-    assert await queue.judge_again(lists.index, "s", "P")
+    assert await queue.add_reprocessing(lists.index, "s", "P")
     (row,) = await lists.rows()
     finding = json.loads(row.brief or "{}")["finding"]
     assert (row.scan_id, finding, row.is_again) == ("s", "no_tumor", True)
@@ -77,7 +77,7 @@ async def test_what_is_taken_away_or_tried_again_leaves_the_list(lists: Lists) -
     assert await lists.rows() == []
 
 
-async def test_a_review_ends_the_need_for_one_until_it_is_judged_anew(lists: Lists) -> None:
+async def test_a_review_ends_the_need_for_one_until_it_is_analyzed_anew(lists: Lists) -> None:
     doubt = [{"code": "low_confidence", "message": "Low."}]
     await lists.publish("s", quality=doubt)
     assert await lists.states() == [("s", "review")]

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from daemon.drops import DropKind
-from daemon.intake.inbox_scan import NameRules, look_through
+from daemon.intake.inbox_scan import NameRules, scan_inbox
 from tests.conftest import deep_folder
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
@@ -19,7 +19,7 @@ def put(inbox: Path, *names: str) -> None:
 
 def test_each_nifti_picture_and_zip_is_a_drop_of_its_own(tmp_path: Path) -> None:
     put(tmp_path, "P/a.nii", "P/b.NII.GZ", "P/deep/er/c.png", "P/d.JPEG", "P/e.zip")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     assert {unit: drop.kind for unit, drop in drops.items()} == {
         b"P/a.nii": DropKind.NIFTI,
         b"P/b.NII.GZ": DropKind.NIFTI,
@@ -32,7 +32,7 @@ def test_each_nifti_picture_and_zip_is_a_drop_of_its_own(tmp_path: Path) -> None
 
 def test_other_files_of_one_patient_are_one_dicom_drop_at_any_depth(tmp_path: Path) -> None:
     put(tmp_path, "P/s/1", "P/s/2.dcm", "P/IM-0001", "P/t/u/v/1", "P/s/a.nii", "Q/1", "P/URGENT/1")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     assert {unit: len(drop.files) for unit, drop in drops.items()} == {
         b"P": 4,
         b"P/URGENT": 1,
@@ -45,7 +45,7 @@ def test_other_files_of_one_patient_are_one_dicom_drop_at_any_depth(tmp_path: Pa
 
 def test_text_files_travel_with_the_scan_of_their_name(tmp_path: Path) -> None:
     put(tmp_path, "P/a.nii.gz", "P/a.json", "P/b.png", "P/b.txt", "P/c.json", "P/s/1", "P/s/1.txt")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     found = {unit: [file.path for file in drop.files] for unit, drop in drops.items()}
     assert found == {
         b"P/a.nii.gz": [b"P/a.json", b"P/a.nii.gz"],
@@ -58,12 +58,12 @@ def test_text_files_travel_with_the_scan_of_their_name(tmp_path: Path) -> None:
 def test_a_thousand_nested_folders_are_looked_through(tmp_path: Path) -> None:
     with deep_folder(tmp_path / "P") as deep:
         (deep / "a.nii").write_bytes(b"x")
-        assert len(look_through(tmp_path, RULES).drops) == 1
+        assert len(scan_inbox(tmp_path, RULES).drops) == 1
 
 
 def test_loose_files_are_unassigned_or_wait_to_be_filed(tmp_path: Path) -> None:
     put(tmp_path, "a.nii", "b")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     assert drops[b"a.nii"].patient_id == "unassigned"
     assert drops[b"a.nii"].patient_folder == b"unassigned"
     assert drops[b"b"].kind is DropKind.LOOSE
@@ -71,7 +71,7 @@ def test_loose_files_are_unassigned_or_wait_to_be_filed(tmp_path: Path) -> None:
 
 def test_hidden_ignored_and_temporary_names_are_no_drops(tmp_path: Path) -> None:
     put(tmp_path, "P/.x.nii", ".rejected/P/a.nii", "P/Thumbs.db", "P/a.nii.part", "P/b.nii~")
-    listing = look_through(tmp_path, RULES)
+    listing = scan_inbox(tmp_path, RULES)
     assert listing.drops == {}
     assert list(listing.unfinished) == [b"P"]
     assert [file.path for file in listing.unfinished[b"P"]] == [b"P/a.nii.part", b"P/b.nii~"]
@@ -85,12 +85,12 @@ def test_links_pipes_and_links_to_folders_are_not_followed(tmp_path: Path) -> No
     (inbox / "P" / "link.nii").symlink_to(outside / "secret.nii")
     (inbox / "Q").symlink_to(outside)
     os.mkfifo(inbox / "P" / "pipe.nii")
-    assert list(look_through(inbox, RULES).drops) == [b"P/real.nii"]
+    assert list(scan_inbox(inbox, RULES).drops) == [b"P/real.nii"]
 
 
 def test_urgent_is_the_folder_right_below_the_patient(tmp_path: Path) -> None:
     put(tmp_path, "P/URGENT/a.nii", "P/x/URGENT/b.nii", "URGENT/c.nii")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     assert {unit: drop.urgent for unit, drop in drops.items()} == {
         b"P/URGENT/a.nii": True,
         b"P/x/URGENT/b.nii": False,
@@ -104,6 +104,6 @@ def test_names_that_are_not_utf8_are_kept_apart_and_shown(tmp_path: Path) -> Non
         os.mkdir(folder)
         with open(os.path.join(folder, b"a.nii"), "wb") as stream:
             stream.write(b"x")
-    drops = look_through(tmp_path, RULES).drops
+    drops = scan_inbox(tmp_path, RULES).drops
     assert sorted(drop.patient_id for drop in drops.values()) == ["P\\xe4", "P\\xe5"]
     assert drops[b"P\xe4/a.nii"].patient_folder == b"P\xe4"

@@ -1,7 +1,7 @@
 """A drop rests by the monotonic clock, from the last change of any of its files."""
 
 from daemon.drops import DroppedFile
-from daemon.intake.inbox_reconciler import Resting
+from daemon.intake.inbox_reconciler import Stability
 
 FILE = DroppedFile(b"P/a.nii", 10, 1, 1)
 
@@ -18,7 +18,7 @@ class Clock:
 
 def test_a_drop_has_rested_after_ten_quiet_seconds() -> None:
     clock = Clock()
-    resting = Resting(10, clock)
+    resting = Stability(10, clock)
     assert not resting.has_rested(b"u", (FILE,))
     clock.seconds = 9.9
     assert not resting.has_rested(b"u", (FILE,))
@@ -33,7 +33,7 @@ def test_growth_time_and_replacement_start_the_rest_anew() -> None:
         DroppedFile(b"P/a.nii", 10, 1, 2),
     ):
         clock = Clock()
-        resting = Resting(10, clock)
+        resting = Stability(10, clock)
         resting.has_rested(b"u", (FILE,))
         clock.seconds = 9
         assert not resting.has_rested(b"u", (changed,))
@@ -45,7 +45,7 @@ def test_growth_time_and_replacement_start_the_rest_anew() -> None:
 
 def test_one_more_slice_disturbs_the_whole_series() -> None:
     clock = Clock()
-    resting = Resting(10, clock)
+    resting = Stability(10, clock)
     resting.has_rested(b"u", (FILE,))
     clock.seconds = 20
     assert not resting.has_rested(b"u", (FILE, DroppedFile(b"P/b", 1, 1, 3)))
@@ -53,7 +53,7 @@ def test_one_more_slice_disturbs_the_whole_series() -> None:
 
 def test_drops_that_have_gone_are_forgotten() -> None:
     clock = Clock()
-    resting = Resting(10, clock)
+    resting = Stability(10, clock)
     resting.has_rested(b"u", (FILE,))
     resting.keep_only(set())
     clock.seconds = 20

@@ -17,8 +17,8 @@ from pydicom.uid import RLELossless
 from daemon.drops import Drop, DropKind
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index, open_records
-from daemon.intake.inbox_reconciler import Reconciler, Resting
-from daemon.intake.inbox_scan import NameRules, keep_mark, look_through
+from daemon.intake.inbox_reconciler import Reconciler, Stability
+from daemon.intake.inbox_scan import NameRules, keep_mark, scan_inbox
 from daemon.intake.study_split import part_by_study
 from daemon.settings import Settings
 from model.reading.dicom.study import read_dicom
@@ -52,7 +52,7 @@ async def reconciler(
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         await keep_mark(daemon.inbox, index)
         yield (
-            Reconciler(daemon.inbox, NameRules((), wait), Resting(0), index, records),
+            Reconciler(daemon.inbox, NameRules((), wait), Stability(0), index, records),
             index,
         )
 
@@ -140,7 +140,7 @@ async def test_a_part_that_waits_already_gives_way_to_a_new_split(hospital: Sett
     patient = hospital.daemon.inbox / "P"
     export(patient / "a", "1.2.1", "FLAIR", "1.2.1.1")
     export(patient / "b", "1.2.2", "FLAIR", "1.2.2.1", 1)
-    (drop,) = look_through(hospital.daemon.inbox, NameRules((), ())).drops.values()
+    (drop,) = scan_inbox(hospital.daemon.inbox, NameRules((), ())).drops.values()
     parts = part_by_study(hospital.daemon.inbox, drop, hospital.daemon.outbox)
     async with open_index(hospital.daemon.index) as index:
         await ledger.add_drops(index, parts[:1])
@@ -169,7 +169,7 @@ async def test_a_temporary_name_holds_back_its_patients_dicom_but_not_for_ever(
         assert claimed is not None
         assert claimed.drop.unit == b"P/URGENT"
         assert await queue.claim_next(index) is None
-        monkeypatch.setattr(inbox, "_temporary", Resting(0))
+        monkeypatch.setattr(inbox, "_temporary", Stability(0))
         await inbox.look()
         await inbox.look()
         assert inbox.unfinished == set()
@@ -213,7 +213,7 @@ def test_studies_are_told_by_their_headers_alone(tmp_path: Path) -> None:
     for number, path in enumerate(sorted((tmp_path / "P" / "other").iterdir())):
         path.rename(tmp_path / "P" / "mixed" / f"z{number}")
     (tmp_path / "P" / "text").write_text("no study")
-    (drop,) = look_through(tmp_path, NameRules((), ())).drops.values()
+    (drop,) = scan_inbox(tmp_path, NameRules((), ())).drops.values()
     parts = part_by_study(tmp_path, drop, tmp_path)
     assert [len(part.files) for part in parts] == [7, 6]  # the text goes with one of them
     assert {part.place for part in parts} == {b"P"}
@@ -246,7 +246,7 @@ def test_five_thousand_files_of_one_series_are_one_volume(tmp_path: Path) -> Non
     many = np.random.default_rng(1).integers(0, 999, (14, 10, 5000)).astype(np.uint16)
     (tmp_path / "P").mkdir()
     write_series(tmp_path / "P", many)
-    (drop,) = look_through(tmp_path, NameRules((), ())).drops.values()
+    (drop,) = scan_inbox(tmp_path, NameRules((), ())).drops.values()
     assert part_by_study(tmp_path, drop, tmp_path) == (drop,)
     volume = read_dicom(tuple(sorted((tmp_path / "P").iterdir())))
     assert np.array_equal(volume.voxels, many)

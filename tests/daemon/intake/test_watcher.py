@@ -1,4 +1,4 @@
-"""Watching by events and by polling: a drop sets the hint, and a daemon that polls judges it."""
+"""Watching by events and by polling: a drop sets the hint, and a daemon that polls analyzes it."""
 
 import asyncio
 import shutil
@@ -32,7 +32,7 @@ async def test_polling_asks_the_system_for_no_events(tmp_path: Path) -> None:
         assert not [kind for kind in kinds if "Inotify" in kind]
 
 
-async def test_a_daemon_that_polls_judges_what_is_dropped(hospital: Settings) -> None:
+async def test_a_daemon_that_polls_analyzes_what_is_dropped(hospital: Settings) -> None:
     file = hospital.daemon.inbox.parent / "settings.toml"
     file.write_text(file.read_text().replace("[daemon]\n", '[daemon]\nwatch = "polling"\n'))
     settings = load_settings(file)

@@ -18,7 +18,7 @@ from training.datasets import find_cases
 
 
 @pytest.fixture
-def judged(hospital: Settings) -> dict[str, str]:
+def analyzed(hospital: Settings) -> dict[str, str]:
     """A NIfTI, a DICOM study and a picture, published: scan_id by patient."""
     for patient in ("a-picture", "TCGA-FG-6692", "from-the-pacs"):
         shutil.copytree(SAMPLES / patient, hospital.daemon.inbox / patient)
@@ -35,24 +35,24 @@ def say(settings: Settings, scan_id: str, decision: Decision) -> None:
 
 
 def test_accepted_masks_are_cases_that_training_finds(
-    hospital: Settings, judged: dict[str, str], tmp_path: Path
+    hospital: Settings, analyzed: dict[str, str], tmp_path: Path
 ) -> None:
     target = tmp_path / "masks"
     done = gliowatch(hospital, "export", "--masks", str(target))
     assert "0 accepted masks" in done.stdout
-    say(hospital, judged["from-the-pacs"], Decision.ACCEPTED)
-    say(hospital, judged["TCGA-FG-6692"], Decision.REJECTED)
-    say(hospital, judged["a-picture"], Decision.ACCEPTED)
+    say(hospital, analyzed["from-the-pacs"], Decision.ACCEPTED)
+    say(hospital, analyzed["TCGA-FG-6692"], Decision.REJECTED)
+    say(hospital, analyzed["a-picture"], Decision.ACCEPTED)
     done = gliowatch(hospital, "export", "--masks", str(target), "--deidentify")
     assert "1 accepted masks" in done.stdout
     assert "1 more could not be written" in done.stdout
-    say(hospital, judged["TCGA-FG-6692"], Decision.ACCEPTED)
+    say(hospital, analyzed["TCGA-FG-6692"], Decision.ACCEPTED)
     done = gliowatch(hospital, "export", "--masks", str(target), "--deidentify")
     assert "2 accepted masks" in done.stdout
     cases = find_cases(target)
     assert len(cases) == 2
     for name, case in cases.items():
-        assert not any(patient in name for patient in judged)
+        assert not any(patient in name for patient in analyzed)
         scan, mask = read_nifti(case.flair), read_nifti(case.mask)
         assert scan.shape == mask.shape
         assert np.allclose(scan.affine, mask.affine)

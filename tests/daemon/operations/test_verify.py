@@ -168,7 +168,7 @@ def test_what_people_change_in_the_queue(hospital: Settings) -> None:
         assert said in refused.stderr
 
 
-def test_a_published_scan_is_judged_again_by_other_weights_only(
+def test_a_published_scan_is_analyzed_again_by_other_weights_only(
     busy: Settings, tmp_path: Path
 ) -> None:
     names = {str(report["scan_id"]) for report in reports(busy)}

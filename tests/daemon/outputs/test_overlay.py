@@ -156,10 +156,10 @@ WHOLE = {"overlay.png", "planes.png", "montage.png", "seg.nii.gz", "prob.nii.gz"
     ],
 )
 def test_every_kind_of_scan_gets_its_files(
-    tmp_path: Path, kind: Kind, judged: bool, expected: set[str]
+    tmp_path: Path, kind: Kind, analyzed: bool, expected: set[str]
 ) -> None:
     probability = RIGHT_FRONT.lesion.astype(np.float32)
-    segmentation = Segmentation(RIGHT_FRONT.lesion, probability, 0.5) if judged else None
+    segmentation = Segmentation(RIGHT_FRONT.lesion, probability, 0.5) if analyzed else None
     volume = RIGHT_FRONT.volume(kind=kind)
     write_files(volume, segmentation, tmp_path, "abc", True)
     if segmentation:

@@ -50,7 +50,7 @@ REPORT = make_report(
 NOTHING = REPORT.changed(
     finding="no_tumor", volume_ml=0.0, volume_ml_range=None, lesions=(), quality=()
 )
-NOT_JUDGED = NOTHING.changed(
+NOT_ANALYZED = NOTHING.changed(
     finding="not_judged",
     volume_ml=None,
     confidence=None,
@@ -82,7 +82,7 @@ def made(folder: Path, report: Report, who: Identity = ADA) -> Path:
     return folder / f"{report.scan_id}_report.pdf"
 
 
-@pytest.mark.parametrize("report", [REPORT, NOTHING, NOT_JUDGED])
+@pytest.mark.parametrize("report", [REPORT, NOTHING, NOT_ANALYZED])
 def test_every_finding_has_its_page(folder: Path, report: Report) -> None:
     text = page_text(made(folder, report))
     expected = [

@@ -1,4 +1,4 @@
-"""The numbers that a report gives: millimetres, a few slices, a picture, or nothing judged."""
+"""The numbers that a report gives: millimetres, a few slices, a picture, or nothing analyzed."""
 
 import json
 from pathlib import Path
@@ -134,9 +134,9 @@ def test_no_tumor_is_a_volume_of_zero() -> None:
     assert (report["finding"], report["volume_ml"], report["area_px"]) == ("no_tumor", None, 0)
 
 
-def test_what_was_not_judged_has_no_numbers() -> None:
+def test_what_was_not_analyzed_has_no_numbers() -> None:
     for volume in (PHANTOM.volume(), picture()[0]):
-        report = report_of(volume, Findings(Finding.NOT_JUDGED, (), volume.notes))
+        report = report_of(volume, Findings(Finding.NOT_ANALYZED, (), volume.notes))
         assert report["finding"] == "not_judged"
         assert (report["volume_ml"], report["volume_voxels"], report["lesions"]) == (None, None, [])
         assert report.get("area_px") is None

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from daemon.commands.segment import segment_once
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from tests.conftest import FRONTAL, REPORT_SCHEMA, SAMPLES, SHARED, check_report
 
 
 def report_of(scan: Path, target: Path) -> dict[str, Any]:
-    (judged,) = segment_once([scan], target, "P", judging_rules(ModelSettings()))
-    assert judged.report is not None, judged.reason
-    report = judged.report.as_json()
+    (analyzed,) = segment_once([scan], target, "P", analysis_rules(ModelSettings()))
+    assert analyzed.report is not None, analyzed.reason
+    report = analyzed.report.as_json()
     jsonschema.validate(report, REPORT_SCHEMA)
     return report
 
@@ -36,7 +36,7 @@ def test_a_picture_has_pixels_and_no_millimetres(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 7])
-def test_a_blank_scan_is_not_judged(tmp_path: Path, value: int) -> None:
+def test_a_blank_scan_is_not_analyzed(tmp_path: Path, value: int) -> None:
     image = nib.Nifti1Image(np.full((32, 32, 8), value, np.uint8), np.diag([1.0, 1.0, 5.0, 1.0]))
     nib.save(image, tmp_path / "blank.nii")
     report = report_of(tmp_path / "blank.nii", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Corrected masks for tests: a hospital whose scans are judged, and masks that people send."""
+"""Corrected masks for tests: a hospital whose scans are analyzed, and masks that people send."""
 
 import asyncio
 import json

@@ -37,7 +37,7 @@ ML = 5.0 / 1000  # of a voxel of the small scan
 
 
 @pytest.fixture(scope="module")
-def judged_once(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def analyzed_once(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A volume of P and a picture of Q, published."""
     hospital = hospital_in(tmp_path_factory.mktemp("judged"), small_weights)
     drop_volume(hospital.daemon.inbox, "P")
@@ -47,13 +47,13 @@ def judged_once(small_weights: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def hospital(judged_once: Path, tmp_path: Path) -> Settings:
+def hospital(analyzed_once: Path, tmp_path: Path) -> Settings:
     """The same, a test's own."""
-    return load_settings(copy_hospital(judged_once, tmp_path / "hospital") / "settings.toml")
+    return load_settings(copy_hospital(analyzed_once, tmp_path / "hospital") / "settings.toml")
 
 
 @pytest.fixture
-def judged(hospital: Settings) -> dict[str, str]:
+def analyzed(hospital: Settings) -> dict[str, str]:
     """The scan_id by patient."""
     return {str(report["patient_id"]): str(report["scan_id"]) for report in reports(hospital)}
 
@@ -63,19 +63,19 @@ def codes(report: dict[str, Any]) -> list[str]:
 
 
 def test_masks_become_revisions_with_the_persons_numbers_and_leave_as_cases(
-    hospital: Settings, judged: dict[str, str], tmp_path: Path
+    hospital: Settings, analyzed: dict[str, str], tmp_path: Path
 ) -> None:
-    first, before = newest(hospital, judged["P"])
+    first, before = newest(hospital, analyzed["P"])
     drawn = np.zeros((60, 64), np.uint8)
     drawn[10:20, 30:50] = 255
     Image.fromarray(drawn).save(tmp_path / "q.png")
-    send(hospital, judged["P"], save(block(), tmp_path / "p.nii.gz"), "Dr. <b>Ada</b>")
-    send(hospital, judged["P"], save(block(20, 25), tmp_path / "p2.nii.gz"), "Bob")
-    send(hospital, judged["P"], save(block() * 0, tmp_path / "empty.nii.gz"), "Eve")
-    send(hospital, judged["Q"], tmp_path / "q.png")
+    send(hospital, analyzed["P"], save(block(), tmp_path / "p.nii.gz"), "Dr. <b>Ada</b>")
+    send(hospital, analyzed["P"], save(block(20, 25), tmp_path / "p2.nii.gz"), "Bob")
+    send(hospital, analyzed["P"], save(block() * 0, tmp_path / "empty.nii.gz"), "Eve")
+    send(hospital, analyzed["Q"], tmp_path / "q.png")
     run(hospital, 1)  # the empty one, of which nobody said that there is no tumor
     assert published(hospital, "P") == ["", "-r2", "-r3"]
-    folder, report = newest(hospital, judged["P"])
+    folder, report = newest(hospital, analyzed["P"])
     assert np.array_equal(mask_in(folder), block(20, 25) > 0)
     assert report["volume_ml"] == pytest.approx(100 * ML)
     assert (report["volume_ml_range"], report["confidence"]) == (None, None)
@@ -87,7 +87,7 @@ def test_masks_become_revisions_with_the_persons_numbers_and_leave_as_cases(
     assert {"_overlay.png", "_report.pdf", "_planes.png", "_lesion1.png"} <= {
         path.name[20:] for path in folder.iterdir()
     }
-    picture = newest(hospital, judged["Q"])[1]
+    picture = newest(hospital, analyzed["Q"])[1]
     assert (picture["area_px"], picture["volume_ml"]) == (200, None)
     ada, bob, eve, _ = on_record(hospital)
     assert (ada["revision"], bob["revision"], eve["revision"]) == (2, 3, None)
@@ -100,12 +100,12 @@ def test_masks_become_revisions_with_the_persons_numbers_and_leave_as_cases(
     assert "1 accepted masks" in done.stdout  # P's newest; Q's is a picture
     (case,) = (tmp_path / "cases").iterdir()
     assert np.array_equal(mask_in(case), block(20, 25) > 0)
-    judge_again_on_top(hospital, judged["P"])
+    reprocess_on_top(hospital, analyzed["P"])
     gliowatch(hospital, "export", "--masks", str(tmp_path / "cases"))
     assert np.array_equal(mask_in(case), block(20, 25) > 0)  # nobody has looked at the newest
 
 
-def judge_again_on_top(hospital: Settings, scan_id: str) -> None:
+def reprocess_on_top(hospital: Settings, scan_id: str) -> None:
     """The network's new mask is the newest, and the corrected one stays in its revision."""
     assert gliowatch(hospital, "queue", "reprocess", scan_id).returncode == 0
     other = hospital.model.model_copy(update={"threshold": 0.4})
@@ -117,13 +117,13 @@ def judge_again_on_top(hospital: Settings, scan_id: str) -> None:
 
 
 def test_no_tumor_is_a_correction_and_the_same_mask_again_is_none(
-    hospital: Settings, judged: dict[str, str], tmp_path: Path
+    hospital: Settings, analyzed: dict[str, str], tmp_path: Path
 ) -> None:
     empty = save(block() * 0, tmp_path / "empty.nii.gz")
-    send(hospital, judged["P"], empty, empty=True)
-    send(hospital, judged["P"], empty, empty=True)
+    send(hospital, analyzed["P"], empty, empty=True)
+    send(hospital, analyzed["P"], empty, empty=True)
     run(hospital, 1)
-    report = newest(hospital, judged["P"])[1]
+    report = newest(hospital, analyzed["P"])[1]
     assert (report["finding"], report["volume_ml"], report["revision"]) == ("no_tumor", 0.0, 2)
     assert [row["refused"] is None for row in on_record(hospital)] == [True, False]
     assert "accept that one" in on_record(hospital)[1]["refused"]
@@ -167,12 +167,12 @@ def lose_commit(settings: Settings) -> None:
 
 
 def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
-    hospital: Settings, judged: dict[str, str], tmp_path: Path, start_daemon: Start
+    hospital: Settings, analyzed: dict[str, str], tmp_path: Path, start_daemon: Start
 ) -> None:
     mask = save(block(), tmp_path / "p.nii.gz")
-    keep(hospital, judged["P"], mask)  # and the crash came before it was on record: it is told of
+    keep(hospital, analyzed["P"], mask)  # and the crash came before it was on record: it is told of
     assert "unknown_correction" in gliowatch(hospital, "verify").stdout
-    send(hospital, judged["P"], mask)
+    send(hospital, analyzed["P"], mask)
     process = start_daemon(hospital.daemon.inbox.parent)
     staging = hospital.daemon.outbox / ".staging"
     wait_for(lambda: list(staging.glob("*/source/*")))

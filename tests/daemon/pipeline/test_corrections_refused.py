@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from daemon.outputs.dicom.seg import build_seg
-from daemon.outputs.dicom.source_references import Judgement, read_origin
+from daemon.outputs.dicom.source_references import AnalysisRecord, read_origin
 from model.errors import GliowatchError
 from model.reading.drawn_masks import read_corrected, read_seg
 from model.reading.images import read_picture
@@ -140,7 +140,7 @@ def test_a_dicom_seg_is_only_taken_of_the_series_itself(volume: Volume, tmp_path
     numbered[50:60, 80:90, 5:7], numbered[100:110, 80:90, 9] = 1, 2
     origin = read_origin(series)
     assert origin is not None
-    seg = build_seg(origin, numbered, Judgement("5ca0", 1, "by hand", "0" * 64, "1" * 64))
+    seg = build_seg(origin, numbered, AnalysisRecord("5ca0", 1, "by hand", "0" * 64, "1" * 64))
     seg.save_as(tmp_path / "seg.dcm")
     assert np.array_equal(read_corrected(tmp_path / "seg.dcm", series), numbered > 0)
     turned = replace(series, affine=series.affine @ np.diag([1, 1, 1.1, 1]))

@@ -40,7 +40,7 @@ def test_one_patient_under_two_folders_is_filed_and_flagged(hospital: Settings) 
     drop_study(inbox / "B" / "x", "1.2.22", PatientID="77")
     drop_study(inbox / "C" / "x", "1.2.333", PatientID="88")
     assert drain(inbox.parent).returncode == 0
-    flags = flagged(hospital)  # of two that came together, whichever is judged second
+    flags = flagged(hospital)  # of two that came together, whichever is analyzed second
     assert flags["A"] is not flags["B"]
     assert flags["C"] is False
 

@@ -100,7 +100,7 @@ def test_what_is_known_of_a_study_makes_no_revision(
     assert len(list((hospital.daemon.inbox / ".duplicates").rglob("*000*"))) == 6 + 4 + 3
 
 
-def test_a_late_flair_is_judged(hospital: Settings) -> None:
+def test_a_late_flair_is_analyzed(hospital: Settings) -> None:
     patient = hospital.daemon.inbox / "P"
     export(patient / "a", "1.2.1", "t1 mprage", "1.2.1.2", 7)
     run(hospital)

@@ -25,7 +25,7 @@ from tests.viewer.test_house import house_of
 HEADER_OF_1_TB = {"dim": [3, 32767, 32767, 1000, 1, 1, 1, 1]}
 
 
-async def test_a_dropped_scan_is_found_judged_and_shown(tmp_path: Path) -> None:
+async def test_a_dropped_scan_is_found_analyzed_and_shown(tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text("[daemon]\nrest_seconds = 0.3\n")
     settings = load_settings(tmp_path / "settings.toml")
     async with running_daemon(settings):
@@ -131,7 +131,7 @@ def test_the_same_scan_twice_is_one_scan_and_a_duplicate(hospital: Settings) -> 
     assert drain(inbox.parent).returncode == 0
     published = reports(hospital)
     assert sorted(str(r["patient_id"]) for r in published) == ["P", "Q"]
-    (aside,) = (inbox / ".duplicates" / "P").glob("*.png")  # the newer of the two is judged
+    (aside,) = (inbox / ".duplicates" / "P").glob("*.png")  # the newer of the two is analyzed
     assert aside.name in ("a.png", "b.png")
     flagged = [r for r in published if "filed_twice" in str(r["quality"])]
     assert len(flagged) == 1

@@ -1,4 +1,4 @@
-"""A patient's scans over time: late ones, judged again, dated by hand; what follows is revised."""
+"""A patient's scans over time: late, reprocessed, dated by hand; what follows is revised."""
 
 import asyncio
 import json
@@ -102,7 +102,7 @@ def folder_of(hospital: Settings, report: dict[str, Any]) -> Path:
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_follows_a_late_scan_and_one_that_is_judged_again(hospital: Settings) -> None:
+def test_what_follows_a_late_scan_and_one_that_is_analyzed_again(hospital: Settings) -> None:
     drop_dicom(hospital, "2024-03-01")
     run(hospital)
     drop_dicom(hospital, "2024-05-01")

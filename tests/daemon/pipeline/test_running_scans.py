@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.pipeline.running_scans import Turns
+from daemon.pipeline.running_scans import KeyedLocks
 from daemon.settings import Settings
 from model.errors import GliowatchError
-from model.inference.input_check import load_gate
+from model.inference.input_check import load_input_check
 from model.network.network import load_network
 from tests.conftest import SAMPLES, reports, running_daemon, until
 from tools.bench.daemon_batch import BenchDaemon, BenchStalled, bench_batch
@@ -23,7 +23,7 @@ PICTURE = next((SAMPLES / "a-picture").iterdir())
 
 
 async def test_of_one_scan_under_two_patients_the_second_says_so(hospital: Settings) -> None:
-    """Both are begun at once; the second is judged when the first is entered."""
+    """Both are begun at once; the second is analyzed when the first is entered."""
     assert hospital.daemon.slots == 2
     for patient in ("P", "Q"):
         shutil.copytree(SAMPLES / "a-picture", hospital.daemon.inbox / patient)
@@ -33,7 +33,7 @@ async def test_of_one_scan_under_two_patients_the_second_says_so(hospital: Setti
 
 
 async def test_turns_are_taken_by_key_and_locks_go_with_who_holds_them() -> None:
-    turns, ended = Turns(), []
+    turns, ended = KeyedLocks(), []
 
     async def work(key: str, name: str, seconds: float) -> None:
         async with turns.of(key):
@@ -52,7 +52,9 @@ def test_a_batch_goes_through_the_real_daemon(
 ) -> None:
     monkeypatch.setenv("GLIOWATCH_MODEL__WEIGHTS", str(small_weights))
     monkeypatch.setattr("tools.bench.daemon_batch.ONE_BY_ONE", 2)
-    taken = bench_scan(PICTURE, tmp_path / "files", load_network(small_weights), load_gate(0.0))
+    taken = bench_scan(
+        PICTURE, tmp_path / "files", load_network(small_weights), load_input_check(0.0)
+    )
     taken.write_files()
     told: list[int] = []
     found = bench_batch(taken, 4, tmp_path, told.append)

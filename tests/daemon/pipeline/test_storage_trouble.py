@@ -87,7 +87,7 @@ def test_a_leftover_of_a_copy_does_not_hold_up_the_night(hospital: Settings) -> 
     assert left_in_inbox(hospital) == ["B/series/1", "B/series/2.part"]
 
 
-def test_a_very_deep_folder_is_judged_and_stops_nobody(hospital: Settings) -> None:
+def test_a_very_deep_folder_is_analyzed_and_stops_nobody(hospital: Settings) -> None:
     with deep_folder(hospital.daemon.inbox / "A") as deep:
         (deep / "a.nii").write_bytes(b"no scan")
         drop(hospital, "B/b.png")

@@ -85,7 +85,7 @@ async def test_scans_go_on_when_the_worker_is_killed_again_and_again(hospital: S
 
 
 def _workers() -> list[int]:
-    """Processes that this one has spawned to judge scans."""
+    """Processes that this one has spawned to analyze scans."""
     found = []
     for name in os.listdir("/proc"):
         try:

@@ -1,4 +1,4 @@
-"""The size of pixels that a person enters: kept, judged with, and told in the report."""
+"""The size of pixels that a person enters: kept, analyzed with, and told in the report."""
 
 import asyncio
 import shutil
@@ -47,7 +47,7 @@ def test_a_spacing_scales_the_grid_and_never_goes_before_the_files_own(tmp_path:
 async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     hospital: Settings, tmp_path: Path
 ) -> None:
-    """A volume and a picture, judged, given sizes, judged anew; the mask keeps its file's grid."""
+    """A volume and a picture, given sizes, analyzed anew; the mask keeps its file's grid."""
     inbox, outbox = hospital.daemon.inbox, hospital.daemon.outbox
     (inbox / "A").mkdir()
     bare = _without_unit(tmp_path / "bare.nii.gz")

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from daemon.commands.segment import segment_once
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.inference.confidence import Certainty, promised_dice, spread
 from model.inference.preprocessing import prepare
@@ -18,12 +18,12 @@ from model.inference.segmentation import Rules, segment
 from model.network.network import load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL
-from training.confidence_fit import Checked, Judged, check, compare, fit, rates
+from training.confidence_fit import Analyzed, Checked, check, compare, fit, rates
 
 PLAIN = Certainty(1.0, 1.0, 0.0, -1.0, 1.0, 0.1, 2.0, 0.9, 0.5)
 
 
-def a_patient(seed: int, slope: float = 1.0, vague: float = 1.0) -> Judged:
+def a_patient(seed: int, slope: float = 1.0, vague: float = 1.0) -> Analyzed:
     """A ball whose border is vague; the drawn mask follows from honest probabilities, and the
     network's are those with their logits divided by `slope`."""
     chance = np.random.default_rng(seed)
@@ -33,7 +33,7 @@ def a_patient(seed: int, slope: float = 1.0, vague: float = 1.0) -> Judged:
     honest = 1 / (1 + np.exp(-logits))
     drawn = chance.random(far.shape) < honest
     shown = 1 / (1 + np.exp(-logits / slope))
-    return Judged(seed % 5, shown.astype(np.float32), np.ones(far.shape, bool), drawn)
+    return Analyzed(seed % 5, shown.astype(np.float32), np.ones(far.shape, bool), drawn)
 
 
 def test_calibration_moves_no_mask() -> None:
@@ -87,7 +87,7 @@ def test_masks_of_another_threshold_have_no_range(tmp_path: Path, small_weights:
 
 def test_an_empty_mask_counts_as_not_covered_and_not_sure() -> None:
     drawn = np.ones((4, 8, 8), bool)
-    missed = Judged(0, np.zeros(drawn.shape, np.float32), drawn, drawn)
+    missed = Analyzed(0, np.zeros(drawn.shape, np.float32), drawn, drawn)
     checked = compare(missed, PLAIN, 0.5)
     assert (checked.dice, checked.confidence, checked.covered) == (0, 0, False)
     assert rates([checked])["empty_masks"] == 1
@@ -149,9 +149,9 @@ def test_a_report_says_range_and_confidence(tmp_path: Path, small_weights: Path)
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     save_file(tensors, tmp_path / "sure.safetensors", metadata=header)
     model = ModelSettings(weights=str(tmp_path / "sure.safetensors"), least_flair=0)
-    (judged,) = segment_once([FRONTAL], tmp_path / "out", "P", judging_rules(model))
-    assert judged.report is not None, judged.reason
-    report = judged.report.as_json()
+    (analyzed,) = segment_once([FRONTAL], tmp_path / "out", "P", analysis_rules(model))
+    assert analyzed.report is not None, analyzed.reason
+    report = analyzed.report.as_json()
     low, high = report["volume_ml_range"]
     assert low <= report["volume_ml"] <= high
     assert 0 <= report["confidence"] <= 1

@@ -1,4 +1,4 @@
-"""The "no": what is no axial FLAIR of a head is not judged, and what is one is."""
+"""The "no": what is no axial FLAIR of a head is not analyzed, and what is one is."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from daemon.commands.segment import segment_once
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.errors import WeightsError
-from model.inference.input_check import load_gate, middle_slices, read_gate
+from model.inference.input_check import load_input_check, middle_slices, read_input_check
 from model.inference.preprocessing import prepare
 from model.reading.nifti import read_nifti
-from model.weights_config import Seen
+from model.weights_config import InputClass
 from tests.conftest import FRONTAL, SAMPLES
 from tools.experiments.input_check_shares import show, turn
-from training.recipes.drawn_tissues import Contrast, tissues
+from training.recipes.synthetic_contrasts import Contrast, tissues
 
 LEAST = ModelSettings().least_flair
 T1 = Contrast(fluid=0.3, white=1.0, grey=0.7, lesion=1.0)
@@ -29,10 +29,10 @@ FLAIR = Contrast(fluid=0.3, white=0.9, grey=1.1, lesion=1.0)
 
 
 def report_of(scan: Path, target: Path, least: float = LEAST) -> dict[str, object]:
-    rules = judging_rules(ModelSettings(least_flair=least))
-    (judged,) = segment_once([scan], target, "P", rules)
-    assert judged.report is not None, judged.reason
-    return judged.report.as_json()
+    rules = analysis_rules(ModelSettings(least_flair=least))
+    (analyzed,) = segment_once([scan], target, "P", rules)
+    assert analyzed.report is not None, analyzed.reason
+    return analyzed.report.as_json()
 
 
 def codes(report: dict[str, object]) -> list[str]:
@@ -62,21 +62,22 @@ def average_brain(contrast: Contrast) -> NDArray[np.float32]:
     "name", sorted(str(p.relative_to(SAMPLES)) for p in SAMPLES.rglob("*.nii.gz"))
 )
 def test_the_samples_are_let_in(name: str, tmp_path: Path) -> None:
-    shares = load_gate(LEAST).shares(prepare(read_nifti(SAMPLES / name)))
-    assert shares[Seen.FLAIR] > 0.8
+    shares = load_input_check(LEAST).shares(prepare(read_nifti(SAMPLES / name)))
+    assert shares[InputClass.FLAIR] > 0.8
 
 
 @pytest.mark.parametrize(
-    ("contrast", "seen"), [(T1, Seen.CONTRAST), (T2, Seen.CONTRAST), (FLAIR, Seen.FLAIR)]
+    ("contrast", "seen"),
+    [(T1, InputClass.CONTRAST), (T2, InputClass.CONTRAST), (FLAIR, InputClass.FLAIR)],
 )
 def test_the_same_brain_is_let_in_as_flair_alone(
-    contrast: Contrast, seen: Seen, tmp_path: Path
+    contrast: Contrast, seen: InputClass, tmp_path: Path
 ) -> None:
     volume = read_nifti(save(average_brain(contrast), (1.5, 1.5, 4.5), tmp_path / "brain.nii"))
-    assert load_gate(LEAST).seen(prepare(volume)) is seen
+    assert load_input_check(LEAST).seen(prepare(volume)) is seen
 
 
-def test_a_t2_is_not_judged_and_says_why(tmp_path: Path) -> None:
+def test_a_t2_is_not_analyzed_and_says_why(tmp_path: Path) -> None:
     report = report_of(
         save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii"), tmp_path / "o"
     )
@@ -87,14 +88,14 @@ def test_a_t2_is_not_judged_and_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spread", [30, 300])
-def test_noise_is_not_judged(spread: float, tmp_path: Path) -> None:
+def test_noise_is_not_analyzed(spread: float, tmp_path: Path) -> None:
     noise = np.abs(np.random.default_rng(2).normal(200, spread, (128, 128, 24)))
     report = report_of(save(noise, (1.5, 1.5, 5.0), tmp_path / "noise.nii"), tmp_path / "o")
     assert report["finding"] == "not_judged"
     assert codes(report)[0] == "no_head"
 
 
-def test_a_site_may_leave_the_gate_open(tmp_path: Path) -> None:
+def test_a_site_may_leave_the_input_check_open(tmp_path: Path) -> None:
     scan = save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii")
     assert report_of(scan, tmp_path / "o", least=0)["finding"] != "not_judged"
 
@@ -116,14 +117,14 @@ def thick(axis: int, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_thick_sagittal_and_coronal_stacks_are_not_judged(axis: int, tmp_path: Path) -> None:
+def test_thick_sagittal_and_coronal_stacks_are_not_analyzed(axis: int, tmp_path: Path) -> None:
     report = report_of(thick(axis, tmp_path / "thick.nii"), tmp_path / "o")
     assert report["finding"] == "not_judged"
     assert codes(report)[0] == "not_axial"
 
 
 @pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0)])
-def test_a_near_isotropic_flair_is_judged_in_whatever_plane_it_is_stored(
+def test_a_near_isotropic_flair_is_analyzed_in_whatever_plane_it_is_stored(
     order: tuple[int, ...], shared_data: Path, tmp_path: Path
 ) -> None:
     scan = nib.Nifti1Image.from_filename(
@@ -154,20 +155,20 @@ def test_the_middle_of_a_head_is_looked_at_and_never_too_much_of_it() -> None:
 
 
 def test_a_head_that_cannot_be_found_is_no_head() -> None:
-    gate = load_gate(LEAST)
+    input_check = load_input_check(LEAST)
     volume = read_nifti(FRONTAL)
     empty = prepare(replace(volume, voxels=np.zeros_like(volume.voxels)))
-    assert gate.seen(empty) is Seen.NO_HEAD
+    assert input_check.seen(empty) is InputClass.NO_HEAD
 
 
-def test_damaged_gate_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_damaged_input_check_weights_are_refused_in_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "gate.safetensors"
     path.write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="input check"):
-        read_gate(path, LEAST)
+        read_input_check(path, LEAST)
     save_file({"z": torch.zeros(1)}, path, metadata={"shape": '{"width": 16}'})
     with pytest.raises(WeightsError, match="input check"):
-        read_gate(path, LEAST)
+        read_input_check(path, LEAST)
 
 
 def test_the_shares_can_be_shown_as_they_are_and_turned(

@@ -132,7 +132,7 @@ def told(change: Change) -> str:
 def test_another_plane_network_or_scale_is_measured_differently() -> None:
     sagittal = GRID[[2, 0, 1, 3]]
     assert compare(sizes(1), sizes(1, affine=sagittal), 30, None, RULES).differs == ("plane",)
-    other = replace(sizes(1), judged_by=("b",))
+    other = replace(sizes(1), analyzed_by=("b",))
     assert compare(sizes(1), other, 30, None, RULES).differs == ("network",)
     undeclared = replace(sizes(1), declared=False)
     assert compare(undeclared, sizes(1), 30, None, RULES).differs == ("scale",)

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from model.errors import WeightsError
-from model.inference.input_check import load_gate
+from model.inference.input_check import load_input_check
 from model.inference.preprocessing import prepare
 from model.network.network import load_network
 from model.network.openvino_graphs import OpenVINOEngine, unet_graph
-from model.network.unet import GateNet, TorchEngine, UNet, fill
+from model.network.unet import InputCheckNet, TorchEngine, UNet, fill
 from model.network.weights_file import Member, read_safetensors, read_weights
 from model.reading.nifti import read_nifti
 from model.weights_config import SEED_SHAPE, UNetShape
 from tests.conftest import FRONTAL, ROOT, SAMPLES
 
 WEIGHTS = ROOT / "model" / "weights"
-MOST = 1e-4  # largest difference of a probability, or of the gate's logits
+MOST = 1e-4  # largest difference of a probability, or of the input check's logits
 SHAPES = {"folded": UNetShape(width=8, levels=4, stem=2), "the demo's": SEED_SHAPE}
 
 
@@ -46,7 +46,7 @@ def drawn(shape: UNetShape) -> Member:
     return Member(shape, {name: each.numpy() for name, each in net.state_dict().items()})
 
 
-def test_the_shipped_network_judges_as_it_learned(images: NDArray[np.float32]) -> None:
+def test_the_shipped_network_analyzes_as_it_learned(images: NDArray[np.float32]) -> None:
     network = load_network(device="cpu")
     ours, theirs = network.engines[0](images), TorchEngine(network.members[0], "cpu")(images)
     assert ours.shape == theirs.shape == (9, 160, 144)
@@ -55,7 +55,7 @@ def test_the_shipped_network_judges_as_it_learned(images: NDArray[np.float32]) -
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_networks_of_other_shapes_judge_as_they_learned(name: str) -> None:
+def test_networks_of_other_shapes_analyze_as_they_learned(name: str) -> None:
     shape = SHAPES[name]
     member = drawn(shape)
     pictures = np.random.default_rng(1).random((3, shape.inputs, 96, 64), np.float32)
@@ -65,22 +65,22 @@ def test_networks_of_other_shapes_judge_as_they_learned(name: str) -> None:
     assert np.abs(ours - theirs).max() <= MOST
 
 
-def test_the_shipped_gate_judges_as_it_learned(images: NDArray[np.float32]) -> None:
-    gate = load_gate(0.5)
-    net = GateNet(gate.shape)
+def test_the_shipped_input_check_analyzes_as_it_learned(images: NDArray[np.float32]) -> None:
+    input_check = load_input_check(0.5)
+    net = InputCheckNet(input_check.shape)
     fill(net, read_safetensors(WEIGHTS / "flair_gate.safetensors")[1])
     with torch.inference_mode():
         theirs = net(torch.from_numpy(images[:, :1])).numpy()
-    assert np.abs(gate.engine(images[:, :1]) - theirs).max() <= MOST
+    assert np.abs(input_check.engine(images[:, :1]) - theirs).max() <= MOST
 
 
 def test_networks_that_do_not_belong_together_differ(images: NDArray[np.float32]) -> None:
     member = read_weights(WEIGHTS / "flair_unet.safetensors").members[0]
-    judged = TorchEngine(member, "cpu")(images)
+    analyzed = TorchEngine(member, "cpu")(images)
     for name in ("encoder.0.0.weight", "decoder.3.1.running_mean", "head.bias"):
         changed = member.tensors | {name: member.tensors[name] * np.float32(1.02)}
         other = OpenVINOEngine(unet_graph(member.shape, changed, 160, 144))(images)
-        assert np.abs(other - judged).max() > MOST, name
+        assert np.abs(other - analyzed).max() > MOST, name
 
 
 def test_neither_threads_nor_company_change_an_answer(images: NDArray[np.float32]) -> None:

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from daemon.commands.segment import segment_once
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.network.gradcam import explain
 from model.network.network import load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL, SAMPLES
-from tools.experiments.heat import pointing
+from tools.experiments.gradcam_pointing import pointing
 
 REFERENCE = SAMPLES.parent / "reference" / "TCGA_CS_4944_20010208_seg.nii.gz"
 DRAWN = next((SAMPLES / "TCGA_CS_4944_20010208").iterdir())
@@ -53,14 +53,14 @@ def test_the_picture_lies_beside_the_results_on_request(tmp_path: Path, packed: 
         with zipfile.ZipFile(scan, "w") as archive:
             archive.write(FRONTAL, FRONTAL.name)
     out = tmp_path / "out"
-    (judged,) = segment_once([scan], out, "P", judging_rules(ModelSettings(), out / ".extra"))
-    assert judged.report is not None
-    assert judged.folder is not None
-    scan_id = judged.report.scan_id
+    (analyzed,) = segment_once([scan], out, "P", analysis_rules(ModelSettings(), out / ".extra"))
+    assert analyzed.report is not None
+    assert analyzed.folder is not None
+    scan_id = analyzed.report.scan_id
     picture = Image.open(out / ".extra" / scan_id / f"{scan_id}_explain.png")
     pixels = np.asarray(picture.convert("RGB")).astype(int)
     warm = pixels[..., 0] - pixels[..., 2] > 60
     rows, columns = np.nonzero(warm[: int(pixels.shape[0] * 0.9)])
     assert columns.mean() < pixels.shape[1] / 2  # the patient's right
     assert rows.mean() < pixels.shape[0] / 2  # in front
-    assert not list(judged.folder.glob("*explain*"))
+    assert not list(analyzed.folder.glob("*explain*"))

@@ -1,4 +1,4 @@
-"""Pictures as people upload them: grey ones read, colour photos are not judged, damage is told."""
+"""Pictures as people upload them: grey ones read, colour photos not analyzed, damage is told."""
 
 import io
 import struct
@@ -83,7 +83,7 @@ def test_a_picture_from_the_web_is_grey() -> None:
     assert volume.voxels.max() > 100
 
 
-def test_a_colour_photo_is_not_judged(tmp_path: Path) -> None:
+def test_a_colour_photo_is_not_analyzed(tmp_path: Path) -> None:
     photo = np.random.default_rng(5).integers(0, 256, (60, 60, 3)).astype(np.uint8)
     red = np.full_like(photo, (200, 30, 30))
     for content in (packed(photo), packed(photo, "JPEG"), packed(red)):
@@ -92,7 +92,7 @@ def test_a_colour_photo_is_not_judged(tmp_path: Path) -> None:
         assert volume.unfit.code == "colour_picture"
 
 
-def test_a_cmyk_photo_is_not_judged(tmp_path: Path) -> None:
+def test_a_cmyk_photo_is_not_analyzed(tmp_path: Path) -> None:
     photo = Image.new("CMYK", (60, 60), (0, 220, 180, 0))
     assert read_bytes(tmp_path, packed(photo, "JPEG")).unfit is not None
 

@@ -112,7 +112,7 @@ def test_more_than_one_volume_is_refused(tmp_path: Path, shape: tuple[int, ...])
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (40, 50, 1), (40, 1, 50), (1, 40, 50)])
-def test_one_slice_is_judged_like_a_picture(tmp_path: Path, shape: tuple[int, ...]) -> None:
+def test_one_slice_is_analyzed_like_a_picture(tmp_path: Path, shape: tuple[int, ...]) -> None:
     volume = read_nifti(with_data(tmp_path, np.ones(shape, np.int16)))
     assert volume.is_picture
     assert sorted(volume.shape) == [1, 40, 50]

@@ -84,7 +84,7 @@ async def test_what_is_no_action_or_not_ours_does_nothing(tmp_path: Path) -> Non
         assert "done=x" not in await house.page("/system?done=x&count=y&queue=-1&failed=%00")
 
 
-async def test_scans_of_older_weights_are_judged_again_once_confirmed(tmp_path: Path) -> None:
+async def test_scans_of_older_weights_are_analyzed_again_once_confirmed(tmp_path: Path) -> None:
     weights = about_weights()
     assert weights is not None
     used = {"name": weights.name, "weights_sha256": weights.sha256, "threshold": 0.5}
@@ -102,7 +102,7 @@ async def test_scans_of_older_weights_are_judged_again_once_confirmed(tmp_path: 
         done = await press(house, "reprocess_older", confirmed="2")
         assert done == (303, "/system?done=reprocess&count=1")  # s1 was queued already
         waiting = [queued.drop for queued in await ledger.open_drops(index)]
-        assert [(drop.kind, drop.scan_to_judge) for drop in waiting] == [
+        assert [(drop.kind, drop.scan_to_analyze) for drop in waiting] == [
             (DropKind.AGAIN, "s1"),
             (DropKind.AGAIN, "s2"),
         ]

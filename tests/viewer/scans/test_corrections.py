@@ -40,7 +40,7 @@ def kept(house: House) -> list[str]:
 
 async def queued(house: House) -> list[str]:
     drops = await ledger.open_drops(house.app[INDEX])
-    return [each.drop.scan_to_judge for each in drops if each.drop.kind is DropKind.CORRECT]
+    return [each.drop.scan_to_analyze for each in drops if each.drop.kind is DropKind.CORRECT]
 
 
 async def test_a_mask_is_kept_on_record_and_queued_and_the_page_tells_what_becomes_of_it(
@@ -114,7 +114,7 @@ async def test_an_outbox_that_is_away_is_told_and_not_made_anew(tmp_path: Path) 
         assert not outbox.exists()
 
 
-async def test_a_scan_that_was_not_judged_has_no_mask_to_correct(tmp_path: Path) -> None:
+async def test_a_scan_that_was_not_analyzed_has_no_mask_to_correct(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", SCAN, finding="not_judged", lesions=[], volume_ml=None)
         assert "Upload corrected segmentation" not in await house.page(f"/scans/{SCAN}")

@@ -18,7 +18,7 @@ UNDATED: dict[str, Any] = INPUT | {"acquired_at": None}
 
 async def waiting(house: House) -> list[str]:
     drops = await ledger.open_drops(house.app[INDEX])
-    return [each.drop.scan_to_judge for each in drops if each.drop.kind is DropKind.COMPARE]
+    return [each.drop.scan_to_analyze for each in drops if each.drop.kind is DropKind.COMPARE]
 
 
 async def test_a_date_is_noted_with_who_and_when(tmp_path: Path) -> None:

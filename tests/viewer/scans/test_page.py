@@ -89,7 +89,7 @@ async def test_a_slab_has_an_area(tmp_path: Path) -> None:
         assert "812 mm" in await house.page("/scans/s")
 
 
-async def test_no_tumor_and_not_judged(tmp_path: Path) -> None:
+async def test_no_tumor_and_not_analyzed(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.add_scan("P1", "none", finding="no_tumor", volume_ml=0.0, lesions=[])
         assert "No FLAIR abnormality found." in await house.page("/scans/none")

@@ -20,10 +20,10 @@ SIZES = {"across": "0.9", "down": "0,8", "between": "5.5"}
 
 async def again(house: House) -> list[str]:
     drops = await ledger.open_drops(house.app[INDEX])
-    return [each.drop.scan_to_judge for each in drops if each.drop.kind is DropKind.AGAIN]
+    return [each.drop.scan_to_analyze for each in drops if each.drop.kind is DropKind.AGAIN]
 
 
-async def test_it_is_noted_judged_anew_and_taken_back(tmp_path: Path) -> None:
+async def test_it_is_noted_analyzed_anew_and_taken_back(tmp_path: Path) -> None:
     async with open_house(tmp_path, who="Eve <i>") as house:
         await house.add_scan("P1", "s1", quality=BARE)
         assert await house.post("/scans/s1/spacing", SIZES) == (303, "/scans/s1")

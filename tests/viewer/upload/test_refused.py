@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.inbox_scan import look_through
-from daemon.intake.uploads import HOLDING, clear_held
+from daemon.intake.inbox_scan import scan_inbox
+from daemon.intake.uploads import HOLDING, clear_staged
 from daemon.operations.verify import verify
 from tests.viewer.api.test_api import token_of
 from tests.viewer.test_house import House, open_house
@@ -123,7 +123,7 @@ async def test_what_a_killed_viewer_leaves_holds_nothing_up_and_goes(
         await _until(house, 0)
         shutil.copytree(left, house.settings.daemon.inbox, dirs_exist_ok=True)
         assert [each.name for each in house.in_inbox()] == ["a.dcm", "b.dcm.part"]
-        listing = look_through(house.settings.daemon.inbox, RULES)
+        listing = scan_inbox(house.settings.daemon.inbox, RULES)
         assert (listing.drops, listing.unfinished) == ({}, {})
         assert (await verify(house.settings)).files["not_sent_yet"] == 2
     async with open_house(tmp_path) as house:
@@ -148,7 +148,7 @@ async def test_old_ones_go_and_fresh_ones_stay(tmp_path: Path) -> None:
         old, fresh = await begin(house), await begin(house)
         place = tmp_path / "inbox" / HOLDING
         os.utime(place / old, (1, 1))
-        clear_held(tmp_path / "inbox")
+        clear_staged(tmp_path / "inbox")
         assert [folder.name for folder in place.iterdir()] == [fresh]
         status, text = await put(house, old, "a.nii", b"1")
         assert status == 409

@@ -13,9 +13,9 @@ from daemon.index import ledger
 from daemon.index.people.overrides import entered_date, entered_spacing
 from daemon.index.people.patients import patients_by_id
 from daemon.index.statistics import RECONCILE, beat
-from daemon.intake.inbox_scan import NameRules, look_through
+from daemon.intake.inbox_scan import NameRules, scan_inbox
 from daemon.intake.ingest import take_in
-from daemon.intake.uploads import HOLDING, count_held
+from daemon.intake.uploads import HOLDING, count_staged
 from daemon.operations.queue_control import cancel
 from model.rules import Spacing
 from tests.conftest import FRONTAL
@@ -57,7 +57,7 @@ def group(page: str, label: str) -> str:
 
 
 def the_drop(inbox: Path, name: str) -> Drop:
-    drops = look_through(inbox, RULES).drops
+    drops = scan_inbox(inbox, RULES).drops
     return next(drop for unit, drop in drops.items() if unit.endswith(name.encode()))
 
 
@@ -82,8 +82,8 @@ async def test_told_before_sending_then_sent_whole_with_what_was_entered(tmp_pat
         await put(house, upload, "a/.b/../scan.nii.gz", FRONTAL.read_bytes())
         await put(house, upload, "<b>.nii.gz", FRONTAL.read_bytes()[:5000])
         await put(house, upload, "photo.png", a_picture(made / "photo.png"))
-        assert look_through(tmp_path / "inbox", RULES).drops == {}  # the daemon sees nothing yet
-        assert count_held(tmp_path / "inbox") == len(slices) + 4
+        assert scan_inbox(tmp_path / "inbox", RULES).drops == {}  # the daemon sees nothing yet
+        assert count_staged(tmp_path / "inbox") == len(slices) + 4
         page = await look(house, upload)
         assert page.count("MR, FLAIR, 6 slices, 5 mm apart, 14 × 10 pixels") == 2  # folder, zip
         assert "NIfTI volume, 208 × 256 × 26; 0.898 × 0.898 × 5.5 mm." in page

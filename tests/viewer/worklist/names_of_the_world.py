@@ -1,4 +1,4 @@
-"""A site with names of the world on its worklist, made without judging anything."""
+"""A site with names of the world on its worklist, made without analyzing anything."""
 
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +33,7 @@ def picture() -> bytes:
 
 
 async def publish(folder: Path, patient: str, scan_id: str, **changes: Any) -> None:
-    """A scan that was judged: its drop, its folder, its row; without a picture if not judged."""
+    """A finished scan: its drop, its folder, its row; without a picture if not analyzed."""
     async with open_index(folder / "index.sqlite") as index:
         path = f"{patient}/{scan_id}.nii.gz".encode()
         drop = Drop(path, patient, DropKind.NIFTI, True, (DroppedFile(path, 1, 1, 1),))

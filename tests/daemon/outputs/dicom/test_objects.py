@@ -17,9 +17,9 @@ from pydicom.sequence import Sequence
 
 from daemon.commands.segment import segment_once
 from daemon.outputs.dicom.result_objects import write_objects
-from daemon.outputs.dicom.source_references import Judgement
+from daemon.outputs.dicom.source_references import AnalysisRecord
 from daemon.outputs.overlay import OUTLINE
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.study import read_dicom
@@ -45,11 +45,11 @@ REPORT = make_report(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample study, judged."""
+    """The sample study, analyzed."""
     target = tmp_path_factory.mktemp("judged")
-    (judged,) = segment_once([STUDY], target, "P", judging_rules(ModelSettings()))
-    assert judged.folder is not None, judged.reason
-    return judged.folder
+    (analyzed,) = segment_once([STUDY], target, "P", analysis_rules(ModelSettings()))
+    assert analyzed.folder is not None, analyzed.reason
+    return analyzed.folder
 
 
 def all_objects(folder: Path) -> list[Path]:
@@ -99,14 +99,14 @@ def test_dciodvfy_finds_no_error_in_any_object(folder: Path) -> None:
 
 @pytest.mark.skipif(not BRAINIX.is_dir(), reason="../shared/data is not here")
 def test_invalid_values_of_a_real_source_are_not_handed_on(tmp_path: Path) -> None:
-    (judged,) = segment_once([BRAINIX], tmp_path, "P", judging_rules(ModelSettings()))
-    assert judged.folder is not None
-    source = pydicom.dcmread(next((judged.folder / "source").rglob("IM*")))
+    (analyzed,) = segment_once([BRAINIX], tmp_path, "P", analysis_rules(ModelSettings()))
+    assert analyzed.folder is not None
+    source = pydicom.dcmread(next((analyzed.folder / "source").rglob("IM*")))
     assert source.PatientSex == "0000"
-    for path in all_objects(judged.folder):
+    for path in all_objects(analyzed.folder):
         assert pydicom.dcmread(path).PatientSex == ""
         assert errors_of(path) == []
-    check_mask_given_back(judged.folder, tmp_path / "back")
+    check_mask_given_back(analyzed.folder, tmp_path / "back")
 
 
 def check_mask_given_back(folder: Path, target: Path) -> None:
@@ -204,7 +204,7 @@ def test_all_objects_join_the_study_of_the_source_and_say_research_use(folder: P
 
 
 def test_a_retry_gives_the_same_uids(folder: Path, tmp_path: Path) -> None:
-    (again,) = segment_once([STUDY], tmp_path, "P", judging_rules(ModelSettings()))
+    (again,) = segment_once([STUDY], tmp_path, "P", analysis_rules(ModelSettings()))
     assert again.folder is not None
     for one, other in zip(all_objects(folder), all_objects(again.folder), strict=True):
         first, second = pydicom.dcmread(one), pydicom.dcmread(other)
@@ -213,7 +213,7 @@ def test_a_retry_gives_the_same_uids(folder: Path, tmp_path: Path) -> None:
 
 
 def test_other_content_never_has_the_same_uid() -> None:
-    first = Judgement("scan", 1, "net", "weights", "content")
+    first = AnalysisRecord("scan", 1, "net", "weights", "content")
     others = [
         replace(first, scan_id="other"),
         replace(first, revision=2),

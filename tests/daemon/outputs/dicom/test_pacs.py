@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from daemon.commands.segment import segment_once
-from daemon.pipeline.worker_tasks import judging_rules
+from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from tests.conftest import SAMPLES
 from tests.programs import program
@@ -80,10 +80,10 @@ def store(port: int, files: list[Path]) -> None:
 
 def test_a_pacs_takes_lists_and_shows_our_objects(tmp_path: Path, pacs: tuple[str, int]) -> None:
     address, port = pacs
-    (judged,) = segment_once([STUDY], tmp_path / "out", "P", judging_rules(ModelSettings()))
-    assert judged.folder is not None, judged.reason
-    captures = sorted(judged.folder.glob("*_overlay/*.dcm"))
-    store(port, [*judged.folder.glob("*.dcm"), *captures])
+    (analyzed,) = segment_once([STUDY], tmp_path / "out", "P", analysis_rules(ModelSettings()))
+    assert analyzed.folder is not None, analyzed.reason
+    captures = sorted(analyzed.folder.glob("*_overlay/*.dcm"))
+    store(port, [*analyzed.folder.glob("*.dcm"), *captures])
     (study,) = ask(f"{address}/studies")
     series = [
         ask(f"{address}/series/{each}") for each in ask(f"{address}/studies/{study}")["Series"]

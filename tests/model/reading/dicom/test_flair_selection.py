@@ -1,4 +1,4 @@
-"""Which series of a study is judged, and what is said of the others."""
+"""Which series of a study is analyzed, and what is said of the others."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def add(folder: Path, name: str, change: Change | None = None, slices: int = 6) 
         ("series 4", None, 6, "does not identify"),
     ],
 )
-def test_the_better_flair_is_judged_and_the_other_says_why_not(
+def test_the_better_flair_is_analyzed_and_the_other_says_why_not(
     tmp_path: Path, name: str, change: Change | None, slices: int, why: str
 ) -> None:
     files = add(tmp_path, name, change, slices)

@@ -1,4 +1,4 @@
-"""Which sequence a DICOM header tells of, and when that is a reason not to judge."""
+"""Which sequence a DICOM header tells of, and when that is a reason not to analyze."""
 
 import pytest
 from pydicom.dataset import Dataset
@@ -48,7 +48,7 @@ def test_flair_is_told_by_numbers_or_name(tags: dict[str, object]) -> None:
         {"SeriesDescription": "localizer"},
     ],
 )
-def test_other_sequences_are_not_judged(tags: dict[str, object]) -> None:
+def test_other_sequences_are_not_analyzed(tags: dict[str, object]) -> None:
     assert sequence_of(header(**tags)) is Sequence.OTHER
     reason = why_unfit(header(**tags))
     assert reason is not None
@@ -64,12 +64,12 @@ def test_a_silent_header_leaves_it_open(tags: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("part", ["KNEE", "CSPINE", "ABDOMEN", "NECK"])
-def test_another_part_of_the_body_is_not_judged(part: str) -> None:
+def test_another_part_of_the_body_is_not_analyzed(part: str) -> None:
     reason = why_unfit(header(SeriesDescription="FLAIR", BodyPartExamined=part))
     assert reason is not None
     assert reason.code == "not_head"
 
 
 @pytest.mark.parametrize("part", ["HEAD", "BRAIN", "", "MR BRAIN", "HEADNECK", "ORBIT", "OTHER"])
-def test_the_head_is_judged(part: str) -> None:
+def test_the_head_is_analyzed(part: str) -> None:
     assert why_unfit(header(SeriesDescription="FLAIR", BodyPartExamined=part)) is None

@@ -141,7 +141,7 @@ def test_without_a_flair_nothing_is_guessed_and_all_is_listed(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("modality", "samples", "code"), [("CT", 1, "not_mr"), ("MR", 3, "colour_picture")]
 )
-def test_what_is_no_mr_image_is_not_judged(
+def test_what_is_no_mr_image_is_not_analyzed(
     tmp_path: Path, modality: str, samples: int, code: str
 ) -> None:
     def alter(number: int, image: Dataset) -> None:

@@ -14,7 +14,7 @@ from daemon.index import migrations
 from daemon.index.database import open_index, open_records
 from daemon.index.ledger import take_over
 from daemon.index.statistics import RECONCILE, beat, seconds_since, totals
-from daemon.intake.inbox_reconciler import Reconciler, Resting
+from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.settings import Settings, load_settings
 from tests.conftest import running_daemon, until
@@ -77,7 +77,7 @@ async def test_a_running_daemon_writes_its_looks_into_the_index(hospital: Settin
 
 
 async def test_an_inbox_that_is_away_is_no_look(hospital: Settings) -> None:
-    rules, resting = NameRules((), ()), Resting(1.0)
+    rules, resting = NameRules((), ()), Stability(1.0)
     async with (
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,
@@ -99,7 +99,7 @@ async def test_an_inbox_that_is_away_is_no_look(hospital: Settings) -> None:
 async def test_a_look_goes_on_where_its_time_cannot_be_written(
     hospital: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rules, resting = NameRules((), ()), Resting(1.0)
+    rules, resting = NameRules((), ()), Stability(1.0)
     async with (
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,

@@ -93,14 +93,14 @@ async def _metrics(index: Database, outbox: Path) -> list[Metric]:
     free = await asyncio.to_thread(_free_bytes, outbox)
     since_look = await seconds_since(index, RECONCILE)
     oldest = await oldest_waiting_seconds(index)
-    judged = await totals(index)
+    analyzed = await totals(index)
     return [
         _drops(await count_states(index)),
         _gauge("oldest_waiting_seconds", "Age of the oldest drop that waits; 0 if none.", oldest),
         _gauge("outbox_free_bytes", "Free bytes of the outbox's disk.", free),
         _gauge("reconcile_age_seconds", "Since the inbox was last looked through.", since_look),
-        _scans(judged),
-        _stages(judged),
+        _scans(analyzed),
+        _stages(analyzed),
     ]
 
 
@@ -126,19 +126,19 @@ def _drops(states: dict[State, int]) -> Metric:
     return metric
 
 
-def _scans(judged: list[Totals]) -> Metric:
+def _scans(analyzed: list[Totals]) -> Metric:
     about = "Published scans by finding, each revision counted."
     metric = CounterMetricFamily("gliowatch_scans", about, labels=["finding"])
-    for each in judged:
+    for each in analyzed:
         metric.add_metric([each.finding], each.scans)
     return metric
 
 
-def _stages(judged: list[Totals]) -> Metric:
+def _stages(analyzed: list[Totals]) -> Metric:
     about = "Seconds that published scans took, by stage."
     metric = SummaryMetricFamily("gliowatch_stage_seconds", about, labels=["stage"])
-    scans = sum(each.scans for each in judged)
+    scans = sum(each.scans for each in analyzed)
     for stage in STAGES:
-        seconds = sum(each.seconds[stage] for each in judged)
+        seconds = sum(each.seconds[stage] for each in analyzed)
         metric.add_metric([stage], count_value=scans, sum_value=seconds)
     return metric

@@ -1,4 +1,4 @@
-"""`python -m tools.experiments.heat SCAN...`: how often Grad-CAM points inside the drawn tumor.
+"""`python -m tools.experiments.gradcam_pointing SCAN...`: does Grad-CAM point at the tumor?
 
 Each scan has its mask beside it, `_seg` for `_flair`. On the explained slice: whether the
 hottest pixel lies in the tumor (the pointing game of Zhang et al., IJCV 2018), and how much of
