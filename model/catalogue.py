@@ -1,6 +1,6 @@
 """The sentences that people read, by key: data, so that another language is one more file.
 
-Each room keeps its own in `sentences/<language>.toml`, a table for each area; together they are one
+Each room keeps its own in `sentences/<language>/`, a table for each area; together they are one
 catalogue. A sentence that counts has the forms `one` and `other`; `{names}` in it are filled in.
 """
 
@@ -29,8 +29,8 @@ class Catalogue:
         """Every sentence as it stands in its file, by key."""
         if not self._sentences:
             for folder in self._folders:
-                file = folder / f"{self._language}.toml"
-                self._sentences |= _flat(tomllib.loads(file.read_text(encoding="utf-8")))
+                for file in sorted((folder / self._language).glob("*.toml")):
+                    self._sentences |= _flat(tomllib.loads(file.read_text(encoding="utf-8")))
         return self._sentences
 
     def use(self, sentences: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from daemon.outputs.catalogue import text
+from daemon.outputs.overlay import FONT
 from daemon.report_parts import HistoryEntry
 
 SIZE = (900, 520)
@@ -113,4 +114,4 @@ def _draw_dates(
 def _write(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, anchor: str
 ) -> None:
-    draw.text(place, text, INK, font=ImageFont.load_default(size), anchor=anchor)
+    draw.text(place, text, INK, font=ImageFont.truetype(FONT, size), anchor=anchor)

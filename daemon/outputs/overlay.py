@@ -47,7 +47,8 @@ OTHER = (255, 255, 255)  # outline of what the picture is not about
 RIM = (0, 0, 0)
 TEXT = (255, 255, 255)
 CAPTION = 26  # pixels a line
-CHARACTER = 7.5  # pixels that a letter of a caption is wide, at most
+CHARACTER = 8.0  # pixels that a letter of a caption is wide, at most
+FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"  # has the letters of most languages
 BARS = (100, 50, 20, 10, 5)  # mm of a scale bar, the longest that fits a third of the picture
 DASH = 9.0  # pixels
 STROKE, AROUND = 2, 4  # pixels: of the rim of letters, and of what is kept free for it
@@ -166,8 +167,8 @@ def _stamp(words: str, size: int, shift: Place) -> tuple[Image.Image, Image.Imag
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)  # unpacked anew each time
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONT, size)  # read anew each time
 
 
 OVERLAY_SIDE = 640

@@ -50,7 +50,7 @@ def place_words(lesion: Lesion) -> str:
     """Reach across the midline, lobes and position of a lesion, as far as they are known."""
     across = lesion.across_midline_mm if lesion.crosses_midline else None
     reach = "" if across is None else text("report.across", mm=across)
-    parts = (reach, lesion.lobe_words, position_words(lesion))
+    parts = (reach, lesion.lobe_words or text("lobe.unknown"), position_words(lesion))
     return "; ".join(part for part in parts if part)
 
 
