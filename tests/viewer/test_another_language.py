@@ -17,9 +17,8 @@ from tests.viewer.test_house import House, lesion, open_house
 from viewer.sessions import RECORDS
 
 NAME, WHO = "Ada Lovelace", "N. Urse"
-CHANGE = {
+CHANGE: dict[str, Any] = {
     "prior_scan_id": "s1",
-    "prior_revision": 1,
     "prior_acquired_at": "2024-05-06T07:08:09",
     "days": 31.0,
     "volume_ml": 6.2,
@@ -32,6 +31,7 @@ CHANGE = {
     "measured_differently": ["spacing"],
     "new_lesions": None,
     "gone_lesions": None,
+    "prior_revision": 1,
     "registered": False,
     "words": "",
 }
@@ -115,8 +115,7 @@ async def fill(house: House) -> str:
     """Patients, scans, a review and what goes wrong; the key of a patient."""
     key = await house.add_patient("77", name=NAME, gender="Female", birth_date="1961-02-03")
     await house.add_scan("77", "s1", quality=[LOW])
-    change = Change.model_validate(CHANGE)
-    told = CHANGE | {"words": change_sentence(change)}
+    told: dict[str, Any] = CHANGE | {"words": change_sentence(Change.model_validate(CHANGE))}
     lesions = [lesion(), lesion(id=2, side="left", crosses_midline=True, across_midline_mm=4.0)]
     shift: dict[str, Any] = {
         "midline_shift_score": 1.0,

@@ -147,7 +147,7 @@ WHOLE = {"overlay.png", "planes.png", "montage.png", "seg.nii.gz", "prob.nii.gz"
 
 
 @pytest.mark.parametrize(
-    ("kind", "judged", "expected"),
+    ("kind", "analyzed", "expected"),
     [
         (Kind.NIFTI, True, WHOLE),
         (Kind.NIFTI, False, {"overlay.png"}),

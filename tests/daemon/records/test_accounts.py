@@ -202,7 +202,7 @@ async def test_a_link_lets_in_once_and_not_for_long(records: Database) -> None:
     late = await add_link(records, number, 60)
     await records.change("UPDATE login_links SET ends_at = 0")
     for useless in (link, late, "", "guess"):
-        with pytest.raises(LoginRefused, match="lets in once"):
+        with pytest.raises(LoginRefused, match="works once"):
             await log_in_by_link(records, useless)
 
 

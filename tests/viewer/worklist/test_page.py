@@ -57,7 +57,7 @@ async def test_every_state_in_words(tmp_path: Path) -> None:
             ("1", "needs review"),
             ("1", "failed"),
             ("3", "waiting or running"),
-            ("1", "duplicates"),
+            ("1", "duplicate"),
         ]
         for link, count, _ in numbers:
             assert len(states(await house.page(link.replace("&amp;", "&")))) == int(count)
