@@ -164,7 +164,8 @@ def train(
         Path | None, typer.Option("--from", exists=True, help="fine-tune these weights")
     ] = None,
     again: Annotated[
-        Path | None, typer.Option(metavar="RUN", exists=True, help="a round after that ended run")
+        Path | None,
+        typer.Option(metavar="RUN", exists=True, help="continue training from a finished run"),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")

@@ -252,6 +252,8 @@ def test_scripts_hold_no_sentences(script: Path) -> None:
 
 
 KEYBOARD = {"Home", "Event", "Accept"}
+
+
 def _annotations(tree: ast.Module) -> Iterator[ast.AST]:
     """The types that a module names: of arguments, results and fields."""
     for each in ast.walk(tree):

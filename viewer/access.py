@@ -1,6 +1,6 @@
 """Who may come in: the right that an address needs, the guard before it, and the audit.
 
-What one session looks at again within ten minutes is noted once, so that a live page or the
+Repeated views within ten minutes are logged once, so that a live page or the
 pictures of a list do not fill the audit.
 
 A token stands for a session below `/api/` and nowhere else; there a session alone only reads.

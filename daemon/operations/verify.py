@@ -133,7 +133,7 @@ def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
     for each in held:
         if each.state in (State.WAITING, State.RUNNING) and not _is_there(inbox, each):
             place = readable(each.file.path)
-            yield Difference("not_in_inbox", place, "It waits, but is gone or changed.")
+            yield Difference("not_in_inbox", place, "It is waiting, but is gone or changed.")
 
 
 def _is_there(inbox: Path, held: HeldFile) -> bool:
@@ -158,9 +158,11 @@ def _of_outbox(
         if report is None:
             differences.append(Difference("damaged_result", place, "It has no report to read."))
         elif known is None:
-            differences.append(Difference("unknown_result", place, "The index knows it not."))
+            differences.append(Difference("unknown_result", place, "Not in the index."))
         elif known != (report.scan_id, report.revision):
-            differences.append(Difference("other_result", place, "Its report is of another."))
+            differences.append(
+                Difference("other_result", place, "Its report belongs to another scan.")
+            )
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = scan_of(Path(os.fsdecode(published.folder)))
         kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
@@ -175,7 +177,7 @@ def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Differ
     for each in held:
         if each.state is State.DONE and each.sha256 not in kept.get(each.scan_id or "", set()):
             place = readable(each.file.path)
-            yield Difference("not_in_source", place, "It is done, but no result keeps its bytes.")
+            yield Difference("not_in_source", place, "It is done, but no result holds it.")
 
 
 def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
@@ -187,7 +189,7 @@ def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
             yield Difference("not_aside", readable(each.aside), "It was set aside, but is gone.")
     for path in aside_files(inbox):
         if path not in known:
-            yield Difference("unknown_aside", readable(path), "Nobody knows who set it aside.")
+            yield Difference("unknown_aside", readable(path), "Unknown origin.")
 
 
 def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Difference]:
@@ -201,12 +203,12 @@ def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Differe
         path = file_of(outbox, each)
         whole = path.is_file() and hash_file(path) == each.sha256
         if not whole and each.scan_id not in went:
-            message = "A corrected mask is on record, but its file is gone or another."
+            message = "A corrected mask is on record, but its file is gone or changed."
             differences.append(Difference("no_correction", each.scan_id, message))
     known = {file_of(outbox, each) for each in corrections}
     for path in kept_files(outbox):
         if path not in known:
-            message = "Nobody is on record for this corrected mask: its upload was cut off."
+            message = "There is no record of this corrected mask: its upload was cut off."
             place = str(path.relative_to(outbox))
             differences.append(Difference("unknown_correction", place, message))
     return differences

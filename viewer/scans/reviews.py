@@ -135,7 +135,7 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
 async def review(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/reviews`: add a statement about the mask that was shown.
 
-    Where the page has become old meanwhile, what is new is shown first, to be confirmed.
+    If the page is stale, what has changed is shown first, to be confirmed.
     """
     form = await read_form(request)
     scan = await asked_scan(request)
