@@ -58,9 +58,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's work is done in this process, which has its libraries loaded already."""
 
     async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any
+        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
     ) -> Any:
-        return function(*values)
+        return function(*values, **named)
 
     monkeypatch.setattr(Slot, "run", run_here)
 
