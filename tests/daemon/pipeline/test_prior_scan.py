@@ -153,7 +153,7 @@ def test_a_rebuilt_index_compares_nothing_anew_and_a_doubt_ends_comparisons(
     run(hospital)
     assert priors(by_day(hospital)["2024-05"]) == ["2024-03 r1"]  # in their order: at once
     assert gliowatch(hospital, "verify", "--rebuild").returncode == 0
-    assert gliowatch(hospital, "queue", "list").stdout == "Nothing waits.\n"
+    assert gliowatch(hospital, "queue", "list").stdout == "Queue empty.\n"
     drop_dicom(hospital, "2024-07-01", "somebody else")
     run(hospital)
     found = by_day(hospital)
