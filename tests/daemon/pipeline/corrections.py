@@ -59,9 +59,9 @@ def run(settings: Settings, code: int = 0) -> None:
     """The daemon until all is done, its worker's work in this process, which has torch already."""
 
     async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any
+        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
     ) -> Any:
-        return function(*values)
+        return function(*values, **named)
 
     with patch.object(Slot, "run", run_here):
         assert asyncio.run(run_daemon(settings, True, asyncio.Event())) == code

@@ -58,9 +58,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's work is done in this process, which has its libraries loaded already."""
 
     async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any
+        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
     ) -> Any:
-        return function(*values)
+        return function(*values, **named)
 
     monkeypatch.setattr(Slot, "run", run_here)
 
@@ -153,7 +153,7 @@ def test_a_rebuilt_index_compares_nothing_anew_and_a_doubt_ends_comparisons(
     run(hospital)
     assert priors(by_day(hospital)["2024-05"]) == ["2024-03 r1"]  # in their order: at once
     assert gliowatch(hospital, "verify", "--rebuild").returncode == 0
-    assert gliowatch(hospital, "queue", "list").stdout == "Nothing waits.\n"
+    assert gliowatch(hospital, "queue", "list").stdout == "Queue empty.\n"
     drop_dicom(hospital, "2024-07-01", "somebody else")
     run(hospital)
     found = by_day(hospital)
