@@ -34,8 +34,8 @@ from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
+from daemon.safe_files import only_one, only_one_in
 from daemon.settings import Settings
-from daemon.single_instance import only_one, only_one_in
 
 log = logging.getLogger(__name__)
 

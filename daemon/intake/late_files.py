@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.drops import SOURCE
-from daemon.durable_files import link_file
 from daemon.intake.ingest import (
     UNPACKED,
     Earlier,
@@ -18,6 +17,7 @@ from daemon.intake.ingest import (
     pictures_of,
 )
 from daemon.intake.study_split import members_of_study
+from daemon.safe_files import link_file
 from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
 from model.reading.dicom.patient_tags import Named, named_in

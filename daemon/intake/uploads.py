@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daemon.drops import file_name
-from daemon.durable_files import sync_folder, sync_tree
 from daemon.intake.inbox_scan import Listing, NameRules, scan_inbox
 from daemon.outputs.catalogue import text
+from daemon.safe_files import sync_folder, sync_tree
 from model.errors import GliowatchError
 
 PART = ".part"

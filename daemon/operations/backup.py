@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.durable_files import sync_file, sync_folder
 from daemon.index.database import Condition, DatabaseError, condition_of, copy_into
+from daemon.safe_files import only_one, sync_file, sync_folder
 from daemon.settings import DaemonSettings
-from daemon.single_instance import only_one
 from model.errors import GliowatchError
 
 NAME = re.compile(r"records-(\d{8}T\d{6}Z)-(\d{6,})\.sqlite")

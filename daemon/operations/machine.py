@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.operations.contradictions import contradictions
+from daemon.safe_files import is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings_faults import Fault, Stops
-from daemon.single_instance import is_at_work
 
 GIGA = 1e9
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))

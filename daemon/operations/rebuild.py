@@ -22,8 +22,8 @@ from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import Published, published_results, source_files
 from daemon.report import Report
+from daemon.safe_files import only_one
 from daemon.settings import DaemonSettings, Settings
-from daemon.single_instance import only_one
 from model.reading.dicom.patient_tags import named_in
 
 log = logging.getLogger(__name__)

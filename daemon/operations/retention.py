@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.durable_files import bytes_below, link_file, sync_file, sync_folder
 from daemon.index import inventory
 from daemon.index.database import Database, now
 from daemon.index.inventory import held_folders
@@ -19,6 +18,7 @@ from daemon.index.scans import ScanRow
 from daemon.pipeline.outbox import STAGING, Published, published_results, report_file, report_in
 from daemon.records.corrections import remove_corrections
 from daemon.records.reviews import decision_on
+from daemon.safe_files import bytes_below, link_file, sync_file, sync_folder
 
 REMOVED = ".removed"
 

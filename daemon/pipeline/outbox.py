@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.drops import SOURCE
-from daemon.durable_files import sync_folder
 from daemon.report import Report, read_report
+from daemon.safe_files import sync_folder
 
 STAGING = ".staging"
 DAMAGED = ".damaged"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon.drops import SOURCE
-from daemon.durable_files import sync_tree
 from daemon.intake.ingest import Earlier, one_scan
 from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
@@ -17,6 +16,7 @@ from daemon.outputs.scan_folder import write_report
 from daemon.outputs.wording import WHY_REVISED
 from daemon.report import Report
 from daemon.report_parts import Seconds
+from daemon.safe_files import sync_tree
 from daemon.scan_history import (
     Past,
     Point,

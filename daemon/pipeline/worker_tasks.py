@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
-from daemon.durable_files import sync_tree
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
@@ -19,6 +18,7 @@ from daemon.pipeline.prior_scan import Remeasured, compare_published, with_past
 from daemon.report import Report
 from daemon.report_parts import Network as NetworkUsed
 from daemon.report_parts import Seconds
+from daemon.safe_files import sync_tree
 from daemon.scan_history import Past
 from daemon.settings import ModelSettings
 from model.inference.analysis import analyze

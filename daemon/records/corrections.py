@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.drops import State
-from daemon.durable_files import bytes_below, sync_folder
 from daemon.index.database import Database
 from daemon.index.people.corrections import (
     Correction,
@@ -26,6 +25,7 @@ from daemon.index.people.corrections import (
 )
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
+from daemon.safe_files import bytes_below, sync_folder
 from model.errors import GliowatchError
 
 CORRECTIONS = ".corrections"

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.drops import SOURCE, UNASSIGNED, Drop, hash_scan, readable
-from daemon.durable_files import sync_folder, sync_tree
 from daemon.index.database import Database
 from daemon.index.patient_scans import set_hidden
 from daemon.index.people import patient_deletion
@@ -34,6 +33,7 @@ from daemon.index.people.patient_deletion import deleted_ids, erase_due
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
+from daemon.safe_files import sync_folder, sync_tree
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 

@@ -332,7 +332,7 @@ def test_the_input_check_learns_to_tell_noise_from_a_head(data: Path, tmp_path: 
 
     plan = replace(InputCheckPlan(), steps=2, batch=4, check_every=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.train.GatePlan", lambda seed: plan)
+        patch.setattr("training.train.InputCheckPlan", lambda seed: plan)
         train(request, PLAN, Limits(), WATCH)
     input_check = read_input_check(tmp_path / "gate" / "weights.safetensors", 0.5)
     assert input_check.shape == InputCheckShape()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.commands.segment import as_drop, segment_once
-from daemon.durable_files import sync_tree
 from daemon.outputs.pdf import write_pdf
 from daemon.outputs.report_builder import Occasion, build_report, save_report
 from daemon.outputs.scan_folder import write_files, write_views
@@ -13,6 +12,7 @@ from daemon.pipeline.worker_tasks import analysis_rules, receive
 from daemon.report import Report
 from daemon.report_parts import Network as NetworkUsed
 from daemon.report_parts import Seconds
+from daemon.safe_files import sync_tree
 from daemon.settings import ModelSettings
 from model.inference.input_check import InputCheck
 from model.inference.preprocessing import Prepared, prepare

@@ -11,7 +11,7 @@ from daemon.index.database import Database
 from daemon.index.people.assignments import is_taken_back
 from daemon.index.scans import ScanRow, dated_before, find_scan
 from daemon.outputs.catalogue import text
-from daemon.pipeline.slice_options import WINDOWS
+from daemon.pipeline.window_presets import WINDOWS
 from daemon.report import Report
 from daemon.report_parts import Matrix
 from viewer.scans.files import IMAGE, Held

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from PIL import Image
 
 from daemon.outputs.catalogue import text
-from daemon.pipeline.slice_options import MARKS, WINDOWS, SliceOptions, draw
+from daemon.pipeline.window_presets import MARKS, WINDOWS, SliceOptions, draw
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance
 from model.errors import NoSuchSlice
@@ -109,7 +109,7 @@ def asked_options(request: web.Request) -> SliceOptions:
 
 
 async def send_windows(_: web.Request) -> web.StreamResponse:
-    """`/static/window_shares.js`: the presets for windows.js, from where our slices have them."""
+    """`/static/window_shares.js`: the presets of grey_windows.js and of our slices."""
     shares = {number: (window.black, window.white) for number, window in WINDOWS.items()}
     text = f"export const SHARES = {json.dumps(shares)};\n"
     return web.Response(text=text, content_type="text/javascript")

@@ -2,7 +2,7 @@
 
 import { COLORMAP, COLORS, SHADER } from "./outline.js";
 import { text } from "./sentences.js";
-import { brightnessOf, windowOf } from "./windows.js";
+import { brightnessOf, windowOf } from "./grey_windows.js";
 
 const OUTLINE_PIXELS = 2;
 const AXES = { axial: 2, coronal: 1, sagittal: 0 };

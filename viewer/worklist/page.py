@@ -20,7 +20,7 @@ from viewer.monitoring import longest_silence
 from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.templating import FINDINGS, night_since, night_words, render, stored
 from viewer.worklist.filter_and_sort import NUMBER, Address, arrival, asked_of, read_address
-from viewer.worklist.rows import FLAGS, SIDES, STATES, html_of, known_rows
+from viewer.worklist.rows import COLUMNS, FLAGS, SIDES, STATES, html_of, known_rows
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
@@ -75,11 +75,6 @@ def _obstacles(request: web.Request, found: Situation) -> Iterator[str]:
 PAGE = 50
 MOST_NEWS = 100
 FILTERED = ("failed", "review", "done", "duplicate")  # states that the list can be narrowed to
-COLUMNS = {
-    **{name: f"worklist.{name}" for name in ("patient", "date", "state", "finding", "volume")},
-    **{"side": "worklist.side", "change": "worklist.change", "flags": "worklist.flags_column"},
-    "reviewer": "worklist.review",
-}
 
 
 async def show_worklist(request: web.Request) -> web.StreamResponse:

@@ -26,6 +26,11 @@ from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS
 from viewer.templating import FINDINGS, clock_words, found_size
 
+COLUMNS = {
+    **{name: f"worklist.{name}" for name in ("patient", "date", "state", "finding", "volume")},
+    **{"side": "worklist.side", "change": "worklist.change", "flags": "worklist.flags_column"},
+    "reviewer": "worklist.review",
+}
 STATES = words("worklist_state")
 FLAGS = words("flag")
 SIDES = ("left", "right", "midline")

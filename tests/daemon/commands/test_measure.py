@@ -81,4 +81,4 @@ def test_the_right_frontal_tumor_is_called_so(
     assert lesion["crosses_midline"] is False
     mask = tmp_path / report["scan_id"] / f"{report['scan_id']}_seg.nii.gz"
     words = measure(capsys, str(mask), "--scan", str(FRONTAL))
-    assert "on the patient's right, in front and" in words
+    assert "on the patient's right, mid anterior-posterior" in words

@@ -9,8 +9,8 @@ import pytest
 from daemon.index.database import Condition, condition_of, open_records
 from daemon.index.people.patients import add_patient, list_patients
 from daemon.operations.backup import CopyError, copies_in, make_copy
+from daemon.safe_files import only_one
 from daemon.settings import Settings
-from daemon.single_instance import only_one
 from tests.conftest import drain
 
 PAGE = 4096  # bytes

@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from daemon import durable_files
+from daemon import safe_files
 from daemon.index.database import open_index, open_records
 from daemon.index.people.reviews import Decision, add_review
 from daemon.index.scans import find_scan
@@ -78,7 +78,7 @@ async def test_for_space_the_oldest_go_until_there_is_enough(
 ) -> None:
     for scan_id in published.values():
         await say(hospital, scan_id, Decision.REJECTED)
-    taken = durable_files.bytes_below(hospital.daemon.outbox)
+    taken = safe_files.bytes_below(hospital.daemon.outbox)
     assert await remove_old(hospital, gigabytes=(taken - 1) / 1e9) == 1
     assert folders(hospital) == {"B", "C"}
 

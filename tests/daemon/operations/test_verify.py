@@ -126,7 +126,7 @@ def test_a_damaged_index_is_made_again_at_the_start(busy: Settings) -> None:
 
 
 def test_rebuild_refuses_while_a_daemon_runs(hospital: Settings) -> None:
-    from daemon.single_instance import only_one
+    from daemon.safe_files import only_one
 
     with only_one(hospital.daemon.index):
         done = gliowatch(hospital, "verify", "--rebuild")

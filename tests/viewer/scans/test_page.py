@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from daemon.pipeline.slice_options import WINDOWS
+from daemon.pipeline.window_presets import WINDOWS
 from tests.viewer.test_house import PNG, lesion, open_house
 
 ALL_FILES = {
@@ -78,8 +78,8 @@ async def test_the_canvas_has_the_windows_that_our_own_slices_have(tmp_path: Pat
         script = await house.page("/static/window_shares.js")
         shares = json.loads(script.removeprefix("export const SHARES = ").rstrip(";\n"))
         assert shares == {str(n): [each.black, each.white] for n, each in WINDOWS.items()}
-        assert "./window_shares.js" in await house.page("/static/windows.js")
-        assert str(WINDOWS[4].black) not in await house.page("/static/windows.js")
+        assert "./window_shares.js" in await house.page("/static/grey_windows.js")
+        assert str(WINDOWS[4].black) not in await house.page("/static/grey_windows.js")
 
 
 async def test_a_slab_has_an_area(tmp_path: Path) -> None:

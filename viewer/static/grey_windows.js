@@ -1,6 +1,6 @@
 // Window presets: what of the head's brightness is black and what is white.
 
-import { SHARES } from "./window_shares.js"; // made by the viewer from daemon/pipeline/slice_options.py
+import { SHARES } from "./window_shares.js"; // made by the viewer from daemon/pipeline/window_presets.py
 
 const MOST = 200000; // voxels that are looked at
 const HEAD_LEVEL = 0.2; // of the bright end: above it is head, below it is air
