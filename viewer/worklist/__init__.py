@@ -1,1 +1,4 @@
-"""The worklist's page: rows in words, filters and order in its address, the counts above it."""
+"""The worklist's page: rows in words, filters and order in its address, the counts above it.
+
+A column is declared in `rows`; its value comes from the row of `daemon/index/worklist_rows`.
+"""
