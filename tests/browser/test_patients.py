@@ -101,7 +101,7 @@ def test_search_leads_to_the_patient_and_the_curve(browsing: Browsing) -> None:
             expect(page.get_by_text("1 patient found")).to_be_visible()
             assert "lovelace" not in page.url.lower()
             page.get_by_role("link", name="Ada Lovelace").click()
-            expect(page.locator(".glance")).to_contain_text("3 scans, last 12 May 2026, 21.4 ml")
+            expect(page.locator(".glance")).to_contain_text("3 scans, last 2026-05-12, 21.4 ml")
             expect(page.locator("#growth-chart canvas")).to_be_visible()
             assert drawn(page) > 500  # pixels: lines, ranges and words
             rows = page.locator("#growth-table tbody tr")
