@@ -1,6 +1,6 @@
 """The report, gliowatch/report/1: what was found on one scan. What cannot be known is null.
 
-The JSON Schema (`daemon/report.schema.json`, written by `python -m tools.report_schema`), the
+The JSON Schema (`daemon/report.schema.json`, written by `python -m tools.schemas`), the
 files of the outbox, the index and the API all follow from these types. No numpy: the viewer loads
 them. Fields may be added, never renamed.
 """

@@ -19,10 +19,9 @@ from model.intensity import brightness, head_mask
 from model.network.network import Network, load_network
 from model.network.weights_file import MEMBERS
 from model.reading.nifti import read_nifti
-from training.checkpoints import header_of, save_weights, tensors_of
 from training.confidence_fit import Analyzed, check, fit, rates
 from training.datasets import Case, DatasetError, find_cases, folds_of, read_split
-from training.loop import BEST, load_checkpoint
+from training.loop import BEST, header_of, load_checkpoint, save_weights, tensors_of
 
 THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
 FAST = 3  # members that analyze in `fast`

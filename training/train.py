@@ -17,7 +17,6 @@ from model.network.network import Network, load_network
 from model.network.unet import filled
 from model.weights_config import SEED, STANDARD, Preparation
 from training.cache import holds, load_cache
-from training.checkpoints import export_weights
 from training.datasets import (
     Case,
     DatasetError,
@@ -28,7 +27,16 @@ from training.datasets import (
     split_by_patient,
 )
 from training.folds import read_folds
-from training.loop import BEST, LATEST, METRICS, Limits, Progress, Training, load_checkpoint
+from training.loop import (
+    BEST,
+    LATEST,
+    METRICS,
+    Limits,
+    Progress,
+    Training,
+    export_weights,
+    load_checkpoint,
+)
 from training.mixed_cache import build_mixed_cache
 from training.preparation import build_cache
 from training.recipes.input_check import InputCheckPlan, input_check_method

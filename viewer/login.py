@@ -9,12 +9,12 @@ from daemon.index.people.accounts import (
     Limits,
     end_session,
     end_sessions_of,
+    find_bearer,
     note_failure,
     seconds_to_wait,
     sweep_sessions,
 )
 from daemon.index.people.audit import Action, note
-from daemon.index.people.tokens import find_bearer
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings

@@ -1,5 +1,5 @@
 -- Both databases as they are today, for people to read: nothing runs this file.
--- Made from the steps in `migrations/` by `python -m tools.schema_dump`; a test compares it.
+-- Made from the steps in `migrations/` by `python -m tools.schemas`; a test compares it.
 
 
 -- The index

@@ -17,7 +17,7 @@ from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.patient_tags import Identity, named_in
-from model.reading.preview import ScanPreview, preview_scan
+from model.reading.read import ScanPreview, preview_scan
 from model.rules import FlairRules
 from model.volume import Kind, Scan
 

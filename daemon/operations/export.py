@@ -14,8 +14,8 @@ import numpy as np
 
 from daemon.drops import folder_name
 from daemon.index.database import Database, open_index, open_records
+from daemon.index.people.accounts import kept_secret
 from daemon.index.people.reviews import Decision
-from daemon.index.people.tokens import kept_secret
 from daemon.index.scans import ScanRow, every_scan, revisions_of
 from daemon.outputs.scan_folder import save_mask, save_series
 from daemon.outputs.tables import COLUMNS, Hidden, Naming, Plain, rows_of

@@ -12,7 +12,8 @@ import pytest
 from daemon.report import read_brief, read_report
 from tests.conftest import REPORT_SCHEMA, ROOT
 from tests.phantoms.reports import CHANGE, LESION, MASK, make_report, report_json
-from tools.report_schema import FILE, schema_text
+from tools.schemas import REPORT_SCHEMA as SCHEMA_FILE
+from tools.schemas import schema_text
 
 ENDS = [[22.0, 30.0, 12.5], [54.0, 30.0, 12.5]]
 SERIES = {
@@ -189,7 +190,7 @@ def test_a_wrong_brief_is_refused() -> None:
 
 
 def test_the_schema_in_the_repository_is_that_of_the_types() -> None:
-    assert FILE.read_text("utf-8") == schema_text(), "run python -m tools.report_schema"
+    assert SCHEMA_FILE.read_text("utf-8") == schema_text(), "run python -m tools.schemas"
 
 
 def test_the_schema_asks_what_it_did_when_it_was_kept_by_hand() -> None:

@@ -14,8 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from daemon.index.database import open_index, open_records
-from daemon.index.people.accounts import add_account, begin_session, find_account
-from daemon.index.people.tokens import add_token
+from daemon.index.people.accounts import add_account, add_token, begin_session, find_account
 from daemon.index.statistics import RECONCILE, beat
 from daemon.permissions import Role
 from daemon.settings import Settings

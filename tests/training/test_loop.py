@@ -13,7 +13,6 @@ from model.inference.segmentation import Rules
 from model.network.network import load_network
 from model.weights_config import SEED, STANDARD
 from training.cache import CachedPatient, load_cache
-from training.checkpoints import export_weights
 from training.datasets import (
     DatasetError,
     Split,
@@ -23,7 +22,7 @@ from training.datasets import (
     split_by_patient,
 )
 from training.evaluate import Evaluator, evaluate, summary
-from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
+from training.loop import BEST, LATEST, Limits, Progress, Training, export_weights, load_checkpoint
 from training.preparation import build_cache, prepare_case
 from training.recipes.seed_baseline import seed_method, tumor_slices
 from training.recipes.standard import Batches, StandardPlan, standard_method
@@ -188,7 +187,7 @@ def test_training_from_a_cache_needs_torch_and_numpy_alone() -> None:
         "blocked = 'nibabel scipy PIL pydicom monai rich pydantic typer matplotlib'\n"
         "for name in blocked.split():\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.cache, training.checkpoints\n"
+        "import training.loop, training.cache, training.loop\n"
         "import training.recipes.standard, training.recipes.seed_baseline, training.recipes.mixed\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

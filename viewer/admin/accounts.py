@@ -8,12 +8,14 @@ from daemon.index.database import Database
 from daemon.index.people import accounts
 from daemon.index.people.accounts import (
     add_link,
+    add_token,
     begin_session,
     end_sessions_of,
     find_account,
+    revoke_token,
     set_password,
+    tokens_of,
 )
-from daemon.index.people.tokens import add_token, revoke_token, tokens_of
 from daemon.outputs.catalogue import text
 from daemon.permissions import RIGHTS, Right, Role, roles_up_to
 from daemon.records.accounts import AccountFault, WeakPassword, checked_name

@@ -16,7 +16,7 @@ from viewer.upload.staging import Upload
 if TYPE_CHECKING:
     from daemon.intake.upload_preview import Preview
     from model.reading.dicom.patient_tags import Identity
-    from model.reading.preview import ScanPreview
+    from model.reading.read import ScanPreview
     from model.volume import SeriesSeen
 
 

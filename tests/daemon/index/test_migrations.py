@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.index import migrations
 from tests.conftest import ROOT
-from tools.schema_dump import FILE, schema
+from tools.schemas import SCHEMA_SQL, schema
 
 FOLDER = ROOT / "daemon" / "index" / "migrations"
 RELEASED = Path(__file__).with_name("released_steps.sha256")
@@ -30,11 +30,11 @@ def test_steps_run_in_the_order_of_their_numbers() -> None:
 
 
 def test_the_schema_that_people_read_is_that_of_today() -> None:
-    assert (ROOT / FILE).read_text("utf-8") == schema(), "run python -m tools.schema_dump"
+    assert (ROOT / SCHEMA_SQL).read_text("utf-8") == schema(), "run python -m tools.schemas"
 
 
 def test_the_schema_that_people_read_is_whole() -> None:
-    text = (ROOT / FILE).read_text("utf-8")
+    text = (ROOT / SCHEMA_SQL).read_text("utf-8")
     with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(text)
         made = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}

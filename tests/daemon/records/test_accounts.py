@@ -17,14 +17,17 @@ from daemon.index.people import accounts
 from daemon.index.people.accounts import (
     Limits,
     add_link,
+    add_token,
     begin_session,
     end_session,
     end_sessions_of,
+    find_bearer,
     find_session,
+    revoke_token,
     sweep_sessions,
+    tokens_of,
 )
 from daemon.index.people.audit import Action, note, page_of_audit
-from daemon.index.people.tokens import add_token, find_bearer, revoke_token, tokens_of
 from daemon.operations.backup import make_copy
 from daemon.permissions import RIGHTS, Right, Role, may
 from daemon.records.accounts import (

@@ -8,10 +8,9 @@ from typing import Any
 
 from aiohttp import FormData
 
-from daemon.index.people.accounts import find_account
+from daemon.index.people.accounts import add_token, find_account
 from daemon.index.people.patients import ENTERED
 from daemon.index.people.reviews import reviews_of
-from daemon.index.people.tokens import add_token
 from daemon.permissions import Role
 from tests.viewer.test_house import House, open_house
 from viewer.api.endpoints import OPERATIONS

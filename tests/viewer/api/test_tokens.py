@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.index.people import accounts
-from daemon.index.people.accounts import FREE_FAILURES, find_account
+from daemon.index.people.accounts import FREE_FAILURES, find_account, revoke_token, tokens_of
 from daemon.index.people.audit import page_of_audit
-from daemon.index.people.tokens import revoke_token, tokens_of
 from daemon.permissions import Role
 from tests.viewer.api.test_api import ask, token_of
 from tests.viewer.test_house import open_house

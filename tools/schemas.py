@@ -1,29 +1,40 @@
-"""Writes `daemon/index/schema.sql`: both databases as all steps leave them, for a person to read.
+"""`python -m tools.schemas`: writes report.schema.json and schema.sql as the code makes them now.
 
-Run from the repository's folder after a step was added: `python -m tools.schema_dump`.
+Run from the repository's folder after the report's types changed or a step was added.
 """
 
 import asyncio
+import json
 import re
 import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from daemon import report
 from daemon.index.database import open_index, open_records
 
-FILE = Path("daemon") / "index" / "schema.sql"
+REPORT_SCHEMA = Path(report.__file__).with_name("report.schema.json")
+SCHEMA_SQL = Path("daemon") / "index" / "schema.sql"
+
+
+def schema_text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(report.report_schema(), indent=1) + "\n"
+
+
 HEAD = """\
 -- Both databases as they are today, for people to read: nothing runs this file.
--- Made from the steps in `migrations/` by `python -m tools.schema_dump`; a test compares it.
+-- Made from the steps in `migrations/` by `python -m tools.schemas`; a test compares it.
 """
 # Columns that were added later stand on one line with the last that was there, before its comment.
 ADDED = re.compile(r", (?=\w+ (?:TEXT|INTEGER|REAL|BLOB)\b)")
 
 
 def main() -> None:
-    """Write the file."""
-    FILE.write_text(schema(), "utf-8")
+    """Write both files."""
+    REPORT_SCHEMA.write_text(schema_text(), "utf-8")
+    SCHEMA_SQL.write_text(schema(), "utf-8")
 
 
 def schema() -> str:
