@@ -203,7 +203,7 @@ def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Differe
         path = file_of(outbox, each)
         whole = path.is_file() and hash_file(path) == each.sha256
         if not whole and each.scan_id not in went:
-            message = "A corrected mask is on record, but its file is gone or changed."
+            message = "A corrected mask is on record; its file is gone or changed."
             differences.append(Difference("no_correction", each.scan_id, message))
     known = {file_of(outbox, each) for each in corrections}
     for path in kept_files(outbox):
