@@ -55,7 +55,12 @@ async def seed(folder: Path) -> None:
 
 def told(at: str | None, ml: float | None) -> dict[str, Any]:
     """What a report says of a scan at this moment, of this volume."""
-    changed = {"volume_ml": 3.2, "volume_percent": 17.6, "prior_acquired_at": STORY[1][0]}
+    changed = {
+        "prior_scan_id": "scan1",
+        "volume_ml": 3.2,
+        "volume_percent": 17.6,
+        "prior_acquired_at": STORY[1][0],
+    }
     place = lesion(side="left", lobes={"temporal": 80.0}, lobe_words="temporal 80 %")
     flat = {"longest_diameter_mm": None, "longest_diameter_px": 30, "perpendicular_diameter_px": 9}
     return {
