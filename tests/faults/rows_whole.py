@@ -157,6 +157,14 @@ def inbox_away_while_filing(folder: Path, weights: Path, scale: float) -> Outcom
     return _inbox_away_at(hospital, plan, "inbox away while a loose file is filed")
 
 
+def _stays_drained(hospital: Hospital) -> bool:
+    """A loose file that is being filed has no name in the inbox for a moment: that is no end."""
+    if not hospital.is_drained():
+        return False
+    time.sleep(1)
+    return hospital.is_drained()
+
+
 def _inbox_away_at(hospital: Hospital, plan: dict[str, object], title: str) -> Outcome:
     gate, away = hospital.folder / "gate", hospital.folder / "away"
     with hospital.run(({**plan, "gate": str(gate)},)) as daemon:
@@ -170,7 +178,7 @@ def _inbox_away_at(hospital: Hospital, plan: dict[str, object], title: str) -> O
             hospital.inbox.rename(hospital.folder / "made")
         away.rename(hospital.inbox)
         hospital.check(daemon.process.poll() is None, f"the daemon ended: {daemon.said()}")
-        until(hospital.is_drained)
+        until(lambda: _stays_drained(hospital))
         if daemon.process.poll() is None:
             daemon.stop()
     return settle(hospital, title)

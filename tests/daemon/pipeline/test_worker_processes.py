@@ -71,6 +71,7 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
+@pytest.mark.long
 async def test_scans_go_on_when_the_worker_is_killed_again_and_again(hospital: Settings) -> None:
     async with running_daemon(hospital):
         for number in range(3):

@@ -33,6 +33,7 @@ def test_the_network_looked_at_the_tumor_that_a_person_drew() -> None:
     assert tumor[np.unravel_index(here.argmax(), here.shape)]
 
 
+@pytest.mark.long
 def test_it_points_inside_far_more_often_than_chance_on_scans_it_never_learned_from(
     shared_data: Path,
 ) -> None:
