@@ -108,9 +108,10 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
         origin["fold"] = str(request.fold)
     if known:
         start, origin["started_from"] = filled(known.members[0]), known.sha256
+    if known and request.recipe != "mixed":
         follow = fine_tuning if request.again is None else next_round
         learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
-        method = follow(start.shape, plan, learned, validation)
+        method = follow(known.members[0].shape, plan, learned, validation)
     else:
         method = _method(request, plan, split, cache)
     training = Training(
@@ -134,8 +135,8 @@ def _known(request: Request, split: Split) -> Network | None:
     if path is None:
         return None
     network = load_network(path)
-    if request.recipe != "standard" or network.preparation != STANDARD:
-        raise DatasetError("Only weights of the recipe standard can be fine-tuned, by it.")
+    if request.recipe not in ("standard", "mixed") or network.preparation != STANDARD:
+        raise DatasetError("Only weights of the recipes standard and mixed can be trained further.")
     return network
 
 
@@ -159,7 +160,8 @@ def _keep_split(split: Split, path: Path, resume: bool) -> None:
 
 def _method(request: Request, plan: StandardPlan, split: Split, cache: Path) -> Method:
     if request.recipe == "mixed" and request.fold is not None:
-        return mixed_fold(cache, request.fold, plan.seed)[1]
+        further = request.start is not None
+        return mixed_fold(cache, request.fold, plan.seed, further)[1]
     learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     if request.recipe == "seed":
         return seed_method(learned, validation, plan.seed)

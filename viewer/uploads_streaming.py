@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -90,10 +91,7 @@ async def _take_files(reader: MultipartReader, held: StagedUpload, meter: Meter)
 
 async def receive_file(held: StagedUpload, claimed_path: str, read: Read, meter: Meter) -> None:
     """Stream one file into an upload; after any failure nothing of it is left or counted."""
-    try:
-        stream, target = await asyncio.to_thread(held.open, claimed_path)
-    except UploadFault as error:
-        raise web.HTTPConflict(text=str(error)) from None
+    stream, target = await _open(held, claimed_path)
     count = 0
     try:
         with stream:
@@ -107,6 +105,22 @@ async def receive_file(held: StagedUpload, claimed_path: str, read: Read, meter:
     except BaseException:
         meter.take_back(count)
         await asyncio.to_thread(held.drop, target)
+        raise
+
+
+async def _open(held: StagedUpload, claimed_path: str) -> tuple[BinaryIO, Path]:
+    """What `StagedUpload.open` gives; a request that ends meanwhile leaves no open file."""
+    opening = asyncio.ensure_future(asyncio.to_thread(held.open, claimed_path))
+    try:
+        return await asyncio.shield(opening)
+    except UploadFault as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    except asyncio.CancelledError:
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            stream, target = opening.result()
+            stream.close()
+            held.drop(target)
         raise
 
 

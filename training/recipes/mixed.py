@@ -66,6 +66,10 @@ MIXED_PLAN = StandardPlan(
 )
 
 
+# For weights that know tumors with skull already: 72,000 slices, all of them fine.
+FURTHER_PLAN = replace(MIXED_PLAN, steps=9_000, rate=6e-4, coarse_share=0.0, check_every=1500)
+
+
 class MixedBatches:
     """Draws batches from heads of several kinds, and lesions to paint."""
 
@@ -141,8 +145,12 @@ def mixed_method(
     return replace(plain, draw=draw, figures=figures, bfloat16=True)
 
 
-def mixed_fold(cache: Path, fold: int, seed: int = MIXED_PLAN.seed) -> tuple[Split, Method]:
+def mixed_fold(
+    cache: Path, fold: int, seed: int = MIXED_PLAN.seed, further: bool = False
+) -> tuple[Split, Method]:
     """Who learns when that fold is put aside (0: nobody is), and the recipe for them.
+
+    further: the run goes on from trained weights of the same shape.
 
     Raises KeyError when a head is not in the cache.
     """
@@ -150,7 +158,7 @@ def mixed_fold(cache: Path, fold: int, seed: int = MIXED_PLAN.seed) -> tuple[Spl
     split = folds.split(fold)
     train, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     lesions = load_lesions(cache, folds.persons(fold))
-    plan = replace(MIXED_PLAN, seed=seed)
+    plan = replace(FURTHER_PLAN if further else MIXED_PLAN, seed=seed)
     return split, mixed_method(plan, MixedShares(), train, lesions, validation)
 
 
