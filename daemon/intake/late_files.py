@@ -15,6 +15,7 @@ from daemon.intake.ingest import (
     hash_file,
     one_scan,
     pictures_of,
+    scan_of,
 )
 from daemon.intake.study_split import members_of_study
 from daemon.safe_files import link_file
@@ -47,7 +48,7 @@ def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
     source.rename(place)
     old.rename(source)
     late = source / place.name
-    files = [_below(source, old, path) for path in before]
+    files = [_below(source, old, path) for path in scan_of(list(before), before).files]
     files += [_below(late, source, path) for path in intake.scan.files]
     return replace(
         intake,
@@ -70,7 +71,7 @@ def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake
     """
     link_tree(earlier.folder / SOURCE, staging / SOURCE)
     files = files_before(staging / SOURCE, staging, study_uid)
-    scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files])
+    scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files], files)
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
     content = hash_content(digests)
     return Intake(
@@ -101,17 +102,21 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
     shutil.copytree(folder, target, copy_function=link_file, ignore=ignore, dirs_exist_ok=True)
 
 
-def files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:
-    """The earlier files as they were analyzed: archives unpacked, of several studies this one."""
-    files: list[Path] = []
+def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Path, str]:
+    """The earlier files as they were analyzed, with their names below the source.
+
+    Archives are unpacked, and of several studies in one this one is taken.
+    """
+    files: dict[Path, str] = {}
     for number, path in enumerate(files_below(source)):
         if not is_archive(path.name):
-            files.append(path)
+            files[path] = str(path.relative_to(source))
             continue
         folder = staging / UNPACKED / f"earlier-{number}"
         folder.mkdir(parents=True)
-        files += members_of_study(study_uid, unpack(path, folder))
-    return tuple(files)
+        names = unpack(path, folder)
+        files |= {each: names[each] for each in members_of_study(study_uid, tuple(names))}
+    return files
 
 
 def _free_place(source: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ from daemon.drops import UNASSIGNED, QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.people.patients import patients_by_id
+from daemon.intake.resting import Filed
 from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.worker_processes import Result, Slot, Values
@@ -40,7 +41,7 @@ class Job:
     """A drop that is this worker's, the databases, the slot for its work, and the settings.
 
     turns: by content and PatientID, so that of two patients' same scans, or of one patient's scans
-    under two folders, the second knows of the first.
+    under two folders, the second knows of the first. filed: the files that lie under their patient.
     """
 
     index: Database
@@ -50,6 +51,7 @@ class Job:
     rules: worker_tasks.AnalysisRules
     queued: QueuedDrop
     turns: KeyedLocks
+    filed: Filed
 
     async def in_worker(
         self, function: Callable[Values, Result], *values: Values.args, **named: Values.kwargs

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
-from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State, folder_name
+from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State
 from daemon.index import ledger
 from daemon.index.database import now
 from daemon.index.patient_scans import is_in_conflict
@@ -21,6 +21,7 @@ from daemon.index.scans import (
 )
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.filing import patients_of
 from daemon.intake.ingest import Earlier, Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
@@ -87,7 +88,7 @@ async def _process(job: Job) -> State:
 async def _by_kind(job: Job, staging: Path) -> State:
     drop = job.queued.drop
     if drop.kind is DropKind.LOOSE:
-        return await _file_loose(job)
+        return await _file(job)
     if drop.kind is DropKind.AGAIN:
         return await _reprocess(job, staging)
     if drop.kind is DropKind.COMPARE:
@@ -102,12 +103,15 @@ async def _by_kind(job: Job, staging: Path) -> State:
     return await _analyze(job, staging)
 
 
-async def _file_loose(job: Job) -> State:
-    """A loose file goes into its patient's folder, where it is a new drop."""
-    inbox, file = job.settings.daemon.inbox, job.queued.drop.files[0]
-    patient = await job.in_worker(worker_tasks.patient_of_loose, inbox, file)
-    cleanup.file_loose(inbox, file, patient)
+async def _file(job: Job) -> State:
+    """Files go into their patients' folders, where they are a new drop."""
+    daemon, drop = job.settings.daemon, job.queued.drop
+    patients = await job.in_worker(patients_of, daemon.inbox, drop, daemon.folder)
+    for file, patient in patients.items():
+        cleanup.file_under(daemon.inbox, file, patient)
+    job.filed.add(drop.files)
     await ledger.withdraw(job.index, job.queued.drop_id)
+    log.info("filed", extra={"drop": job.queued.drop_id, "files": len(patients)})
     return State.DONE
 
 
@@ -174,7 +178,7 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
         job.queued.drop.patient_id,
         intake,
         job.rules,
-        notes=await _doubts(job, intake, os.fsdecode(patient_folder)),
+        notes=await _doubts(job, intake),
         outbox=outbox,
         past=await past_of(job, intake.scan_id, patient_folder),
         entered=await job.entered(),
@@ -215,15 +219,12 @@ async def _earlier(job: Job, intake: Intake) -> Earlier | None:
     return Earlier(scan.scan_id, scan.revision, folder) if is_there and is_same else None
 
 
-async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
+async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     """What the index knows against filing this scan under this patient: it is filed and flagged."""
     drop = job.queued.drop
     others = await patients_with_content(job.index, intake.content_sha256)
     notes: tuple[Note, ...] = (note("filed_twice"),) if others - {drop.patient_id} else ()
-    differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
-    must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
-    in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
-    if in_conflict or (must_agree and differs):
+    if await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids):
         notes += (note("identity_conflict"),)
     if intake.earlier is None:
         return notes

@@ -66,6 +66,14 @@ def study_of(file: Path | BinaryIO) -> str | None:
     return _study_uid(_header(file, ("StudyInstanceUID", "SeriesInstanceUID")))
 
 
+def patient_of(file: Path | BinaryIO) -> str | None:
+    """The PatientID of a DICOM file, '' where it is empty or blank; None for any other file."""
+    header = _header(file, ("SpecificCharacterSet", "PatientID", "StudyInstanceUID"))
+    if "PatientID" not in header and "StudyInstanceUID" not in header:
+        return None
+    return text_of(header, "PatientID").strip()
+
+
 def _study_uid(header: Dataset) -> str | None:
     is_whole = "SeriesInstanceUID" in header  # the tag that follows
     return text_of(header, "StudyInstanceUID").strip() or None if is_whole else None

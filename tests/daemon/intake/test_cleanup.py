@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
-from daemon.intake.cleanup import come_back, file_loose, leave
+from daemon.intake.cleanup import come_back, file_under, leave
 from daemon.intake.inbox_scan import identify
 
 
@@ -99,6 +99,6 @@ def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:
 
 def test_a_loose_file_never_lands_on_another(tmp_path: Path) -> None:
     dropped(tmp_path, "P/IM1", b"old")
-    file_loose(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
+    file_under(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
     assert (tmp_path / "P/IM1").read_bytes() == b"old"
     assert (tmp_path / "P/2-IM1").read_bytes() == b"new"

@@ -55,17 +55,6 @@ def test_two_patients_under_one_folder_are_filed_and_flagged(hospital: Settings)
     assert sorted(found) == [False, True]
 
 
-def test_a_folder_that_differs_is_a_conflict_only_if_the_site_says_so(hospital: Settings) -> None:
-    inbox = hospital.daemon.inbox
-    drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")
-    assert drain(inbox.parent).returncode == 0
-    drop_study(inbox / "88" / "x", "1.2.22", PatientID="88")
-    drop_study(inbox / "B" / "x", "1.2.333", PatientID="99")
-    done = drain(inbox.parent, GLIOWATCH_DAEMON__FOLDER_IS_PATIENT_ID="true")
-    assert done.returncode == 0
-    assert flagged(hospital) == {"A": False, "88": False, "B": True}
-
-
 async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")
