@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 UNASSIGNED = "unassigned"
 SOURCE = "source"  # below a scan in the outbox: the files that came
@@ -24,6 +24,15 @@ def folder_name(patient_id: str) -> str:
     if name.endswith((" ", "~")):
         name = name[:-1] + quote(name[-1], safe="").replace("~", "%7E")
     return name if 0 < len(name.encode()) <= MAX_NAME_BYTES else UNASSIGNED
+
+
+def shown_id(patient_id: str) -> str:
+    """A patient's ID for people and other programs: what `folder_name` encoded is decoded.
+
+    A folder that somebody named otherwise is shown as it is named.
+    """
+    plain = unquote(patient_id)
+    return plain if folder_name(plain) == patient_id else patient_id
 
 
 def file_name(claimed: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiosqlite
 
+from daemon.drops import shown_id
 from daemon.index.migrations import INDEX, RECORDS
 from model.errors import GliowatchError
 
@@ -118,6 +119,7 @@ async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
         ) as connection:
             connection.row_factory = aiosqlite.Row
             await connection.create_function("fold", 1, fold, deterministic=True)
+            await connection.create_function("shown_id", 1, shown_id, deterministic=True)
             database = Database(connection)
             await _prepare(connection, database, steps)
             yield database

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
-from daemon.index.patient_scans import add_identities, patients_named, queue_stale
+from daemon.index.patient_scans import add_identities, patients_named, queue_stale, replace_identity
 from daemon.index.scans import ScanRow, add_scan
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
@@ -112,21 +112,31 @@ async def finish(
     hashes: Mapping[bytes, str],
     dicom_ids: Iterable[str] = (),
     state: State = State.DONE,
+    corrected_id: str = "",
 ) -> None:
     """The scan is published: enter its findings and end its drop, in one transaction.
 
-    What is compared with it, or no longer should be, is queued in the same one.
+    What is compared with it, or no longer should be, is queued in the same one. corrected_id: the
+    PatientID that its pictures bore before.
     """
     known = frozenset(dicom_ids)
     async with index.transaction():
         await add_scan(index, scan)
+        if corrected_id:
+            await replace_identity(index, scan.patient_id, corrected_id)
         await add_identities(index, scan.patient_id, known)
         await _end(index, claim, state, scan.scan_id, None)
         await queue_stale(index, {scan.patient_id} | await patients_named(index, known))
-        await index.change_many(
-            "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
-            [(digest, claim.drop_id, path) for path, digest in hashes.items()],
-        )
+        await _note_hashes(index, claim, hashes)
+
+
+async def finish_beside(
+    index: Database, claim: QueuedDrop, scan_id: str, hashes: Mapping[bytes, str]
+) -> None:
+    """The drop's files are kept beside a scan, and make none; scan_id: of their own content."""
+    async with index.transaction():
+        await _end(index, claim, State.DONE, scan_id, None)
+        await _note_hashes(index, claim, hashes)
 
 
 async def take_over(index: Database, scan: ScanRow) -> None:
@@ -244,6 +254,13 @@ async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int
     )
     await _add_files(index, drop_id, drop.files)
     return drop_id
+
+
+async def _note_hashes(index: Database, claim: QueuedDrop, hashes: Mapping[bytes, str]) -> None:
+    await index.change_many(
+        "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
+        [(digest, claim.drop_id, path) for path, digest in hashes.items()],
+    )
 
 
 def _arrived(drop: Drop) -> int:

@@ -1,10 +1,12 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from daemon.drops import readable
 from daemon.index.database import Database
 from daemon.index.statistics import count_scan
 from daemon.report import Report, read_report
@@ -40,12 +42,12 @@ class ScanRow:
 
 
 def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
-    """A report as the index keeps it."""
+    """A report as the index keeps it: under the name of the patient's folder."""
     study = report.input.study
     return ScanRow(
         scan_id=report.scan_id,
         revision=report.revision,
-        patient_id=report.patient_id,
+        patient_id=readable(os.path.dirname(folder)),
         folder=folder,
         content_sha256=report.input.sha256,
         finding=report.finding,

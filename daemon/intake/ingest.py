@@ -17,7 +17,14 @@ from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
-from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
+from model.reading.dicom.patient_tags import (
+    Identity,
+    IdentityChange,
+    Named,
+    Study,
+    named_in,
+    study_of,
+)
 from model.reading.dicom.pixels import picture_digest
 from model.rules import kind_by_name
 from model.volume import Kind, Scan
@@ -44,8 +51,9 @@ class Intake:
 
     scan_id: opaque; hashes: SHA-256 of each dropped file by its path below the inbox;
     content_sha256: of the image files alone, whatever their names and order; named: whom and
-    which study DICOM files name; pictures: one hash of each DICOM picture; earlier: what this
-    joins and replaces, if it came late.
+    which study DICOM files name; pictures: one hash of each DICOM picture; has_none: the DICOM
+    objects have no picture for us (SR, SEG, our own results come back); earlier: what this joins
+    and replaces, if it came late; changes: what its pictures said otherwise before.
     """
 
     scan_id: str
@@ -54,12 +62,19 @@ class Intake:
     hashes: dict[bytes, str]
     named: Named = field(default_factory=Named)
     pictures: frozenset[str] = frozenset()
+    has_none: bool = False
     earlier: Earlier | None = None
+    changes: tuple[IdentityChange, ...] = ()
 
     @property
     def identities(self) -> tuple[Identity, ...]:
         """The patients whom its DICOM files name."""
         return self.named.identities
+
+    @property
+    def corrected_id(self) -> str:
+        """The PatientID that the same pictures bore before, '' where it has not changed."""
+        return next((each.before for each in self.changes if each.field == "patient_id"), "")
 
     @property
     def revision(self) -> int:
@@ -103,7 +118,14 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
         hashes=hashes,
         named=named,
         pictures=pictures,
+        has_none=scan.kind is Kind.DICOM and not pictures and _are_objects(scan.files),
     )
+
+
+def _are_objects(files: tuple[Path, ...]) -> bool:
+    """Whether the DICOM files among these, if any, are whole enough to name their study."""
+    dicom = [path for path in files if is_dicom(path)]
+    return bool(dicom) and all(study_of(path) is not None for path in dicom)
 
 
 def hash_content(digests: list[str]) -> str:

@@ -20,7 +20,7 @@ from daemon.intake.ingest import hash_file
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
-from daemon.pipeline.outbox import Published, published_results, source_files
+from daemon.pipeline.outbox import Published, published_results, revision_folder, source_files
 from daemon.report import Report
 from daemon.safe_files import only_one
 from daemon.settings import DaemonSettings, Settings
@@ -79,7 +79,7 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
         if published.folder not in known and published.report is not None:
             folder = daemon.outbox / os.fsdecode(published.folder)
             await _enter_scan(index, folder, published.folder, published.report)
-            await queue_all_stale(index, [published.report.patient_id])
+            await queue_all_stale(index, [readable(os.path.dirname(published.folder))])
             log.warning("entered_again", extra={"scan": published.report.scan_id})
 
 
@@ -108,7 +108,7 @@ async def _enter_result(
         kind = _kind(report, files)
         drop = EndedDrop(
             unit=unit,
-            patient_id=report.patient_id,
+            patient_id=readable(patient),
             kind=kind,
             state=State.DONE,
             scan_id=report.scan_id,
@@ -132,6 +132,8 @@ async def _enter_scan(index: Database, folder: Path, name: bytes, report: Report
     paths = source_files(folder) if report.input.kind == "dicom" else []
     named = await asyncio.to_thread(named_in, paths)
     dicom_ids = [identity.patient_id for identity in named.identities]
+    if folder.with_name(revision_folder(b"", report.scan_id, report.revision + 1).name).is_dir():
+        dicom_ids = []  # the next revision tells, perhaps with a correction
     await enter_scan(index, row_of_report(report, name, _written_at(report, folder)), dicom_ids)
 
 

@@ -19,7 +19,7 @@ from daemon.intake.ingest import hash_file
 from daemon.intake.uploads import count_staged
 from daemon.operations.backup import copies_in
 from daemon.operations.retention import REMOVED, removed_results
-from daemon.pipeline.outbox import published_results, scan_of, source_files
+from daemon.pipeline.outbox import files_beside, published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
 from daemon.settings import DaemonSettings, Settings
 
@@ -166,6 +166,8 @@ def _of_outbox(
         files = source_files(outbox / os.fsdecode(published.folder))
         scan_id = scan_of(Path(os.fsdecode(published.folder)))
         kept.setdefault(scan_id, set()).update(hash_file(path) for path in files)
+    for key, beside in files_beside(outbox).items():
+        kept.setdefault(key, set()).update(hash_file(path) for path in beside)
     removed = {gone.folder for gone in removed_results(outbox)}
     for folder in folders.keys() - found - removed:
         differences.append(Difference("no_result", readable(folder), "It was published, but gone."))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from daemon.drops import UNASSIGNED, QueuedDrop
+from daemon.drops import UNASSIGNED, QueuedDrop, shown_id
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.people.patients import patients_by_id
@@ -66,7 +66,7 @@ class Job:
         if patient_id == UNASSIGNED or patient_id not in found:
             return None
         known = found[patient_id]
-        return Identity(patient_id, known.name, known.birth_date, known.gender)
+        return Identity(shown_id(patient_id), known.name, known.birth_date, known.gender)
 
 
 LOOK_SECONDS = 1.0  # between two looks for a wish to cancel, while something runs

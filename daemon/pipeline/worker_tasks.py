@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.drops import SOURCE, Drop, readable
+from daemon.drops import SOURCE, Drop, readable, shown_id
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
@@ -252,7 +252,7 @@ def occasion_of(intake: Intake, patient_id: str, source: Path, seconds: Seconds)
     beside = [path for path in files if path not in read_too and not is_archive(path.name)]
     return Occasion(
         scan_id=intake.scan_id,
-        patient_id=patient_id,
+        patient_id=shown_id(patient_id),
         files=len(files),
         input_sha256=intake.content_sha256,
         seconds=seconds,

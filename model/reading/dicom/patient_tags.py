@@ -1,7 +1,7 @@
 """Whose study, and which, DICOM files say that it is: never for a log, a URL or a file name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +38,18 @@ class Study:
 
 
 @dataclass(frozen=True)
+class IdentityChange:
+    """What the same pictures said of patient or study before, and what they say now.
+
+    field: patient_id, accession, or a field of `Identity`.
+    """
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Named:
     """Whom and which studies some files name, in the order of PatientID and of the UID."""
 
@@ -59,6 +71,26 @@ def named_in(files: Iterable[Path]) -> Named:
         tuple(identities[patient_id] for patient_id in sorted(identities)),
         tuple(studies[uid] for uid in sorted(studies)),
     )
+
+
+def changes_between(before: Iterable[Path], now: Iterable[Path]) -> tuple[IdentityChange, ...]:
+    """What the files say now and said otherwise before; what they no longer say is none."""
+    old, new = _told_in(before), _told_in(now)
+    return tuple(
+        IdentityChange(name, old.get(name, ""), told)
+        for name, told in new.items()
+        if told and told != old.get(name, "")
+    )
+
+
+def _told_in(files: Iterable[Path]) -> dict[str, str]:
+    """What the first file that names a study says of it and of the patient."""
+    for file in files:
+        header = _header(file, TAGS)
+        if uid := _study_uid(header):
+            told = asdict(_identity(header, text_of(header, "PatientID").strip()))
+            return told | {"accession": _study(header, uid).accession}
+    return {}
 
 
 def study_of(file: Path | BinaryIO) -> str | None:

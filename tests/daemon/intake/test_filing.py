@@ -46,7 +46,7 @@ def test_by_study_the_patient_is_the_patient_id_however_many_folders(hospital: S
     send(inbox / "99" / "upload-1" / "x", "1.2.55555", "88")  # a person chose the patient
     done = drain(inbox.parent, GLIOWATCH_DAEMON__FOLDER="study")
     assert done.returncode == 0, done.stderr
-    assert [each[0] for each in patients(hospital)] == ["1%2F2", "77", "88", "99", "unassigned"]
+    assert [each[0] for each in patients(hospital)] == ["1/2", "77", "88", "99", "unassigned"]
     assert patients(hospital)[1] == ("77", 1, 2)
     assert left_in_inbox(hospital) == []
     folders = {path.name for path in inbox.iterdir() if not path.name.startswith(".")}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from daemon.drops import shown_id
 from daemon.index.database import fold
 from daemon.settings import Settings, load_settings
 from model.reading.dicom.patient_tags import Identity, named_in
@@ -89,6 +90,7 @@ def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Setti
             "Female",
         )
         records.create_function("fold", 1, fold)
+        records.create_function("shown_id", 1, shown_id)
         records.execute("UPDATE patients SET name = 'as entered', birth_date = ''")
     drop_study(inbox / "A" / "y", "1.2.22", PatientName="Other^Name", **told)
     assert drain(inbox.parent).returncode == 0
