@@ -115,7 +115,8 @@ def run(
 @app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))
 def segment(
     scans: Annotated[
-        list[Path], typer.Argument(metavar="SCAN...", exists=True, help="files, DICOM folders")
+        list[Path],
+        typer.Argument(metavar="SCAN...", exists=True, help="files, folders of one scan"),
     ],
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",

@@ -75,6 +75,8 @@ class Stability:
         """Forget drops that are no longer in the inbox, so that memory follows the inbox."""
         for unit in self._seen.keys() - units:
             del self._seen[unit]
+        if len(self._since) <= sum(len(files) for files, _ in self._seen.values()):
+            return
         there = {identity_of(file) for files, _ in self._seen.values() for file in files}
         for each in self._since.keys() - there:
             del self._since[each]

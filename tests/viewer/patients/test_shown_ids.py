@@ -44,6 +44,7 @@ async def test_an_id_is_shown_and_searched_as_it_is(hospital: Settings) -> None:
     assert drain(hospital.daemon.inbox.parent).returncode == 0
     found = {str(report["patient_id"]): str(report["scan_id"]) for report in reports(hospital)}
     assert found.keys() == {SLASHED, HARD}
+    assert len(reports(hospital)) == 2  # of six loose files each, none was analyzed before the rest
     (pdf,) = hospital.daemon.outbox.glob("12%2F34/*/*_report.pdf")
     assert SLASHED in page_text(pdf)
     table = (await asyncio.to_thread(gliowatch, hospital, "export")).stdout
