@@ -134,7 +134,8 @@ def export(
         bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
     ] = False,
     masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="write reviewed masks as a training set")
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="write reviewed masks as a training set"),
     ] = None,
     out: Annotated[
         Path | None,

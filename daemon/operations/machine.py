@@ -28,7 +28,8 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    for fault in [*contradictions(settings), *(_encryption(settings) if with_viewer else ())]:
+    found = [*contradictions(settings), *_weights(settings)]
+    for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
             raise SettingsError(fault.sentence)
 
@@ -111,7 +112,7 @@ def _weights(settings: Settings) -> Iterator[Fault]:
     weights = settings.model.weights
     if weights and not Path(weights).is_file():
         sentence = f'model.weights, {weights}, is not there; "" stands for the weights shipped.'
-        yield Fault(("model.weights",), sentence)
+        yield Fault(("model.weights",), sentence, Stops.RUN)
 
 
 def _encryption(settings: Settings) -> Iterator[Fault]:

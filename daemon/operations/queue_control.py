@@ -116,8 +116,9 @@ def run_queue_command(settings: Settings, action: str, names: list[str]) -> str:
     """Do what the command line asks; one line or more for the terminal. Raises UnknownScan."""
     needs_names = action in ("cancel", "retry", "reprocess", "urgent", "now")
     if needs_names != bool(names):
-        words = "Name the scans, by id or by number." if needs_names else "It takes no scans."
-        raise UnknownScan(words)
+        example = f"as in: gliowatch queue {action} 17."
+        words = f"Name the scans, by id or by number, {example}"
+        raise UnknownScan(words if needs_names else f"gliowatch queue {action} takes no scans.")
     return asyncio.run(_run(settings, action, names))
 
 
@@ -136,7 +137,10 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
             "retry": lambda: retry(index, settings.daemon.inbox, names),
             "reprocess": lambda: reprocess(index, names),
         }
-        return text(f"queue_said.{action}", count=await acts[action]())
+        count = await acts[action]()
+        if not count:
+            raise UnknownScan(text("queue_said.nothing", action=action, scans=", ".join(names)))
+        return text(f"queue_said.{action}", count=count)
 
 
 def _line(each: Queued) -> str:
