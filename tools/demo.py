@@ -102,7 +102,7 @@ def _start(port: int) -> "subprocess.Popen[bytes]":
         command,
         env=environment,
         stdout=subprocess.DEVNULL,
-        preexec_fn=partial(end_with, os.getpid()),  # noqa: PLW1509 - there are no threads here
+        preexec_fn=partial(end_with, os.getpid()),
     )
 
 

@@ -48,8 +48,9 @@ def usage_sentence(error: typer.TyperException) -> str:
 
 def _name(param: Any) -> str:
     """As a person types it: `--settings`, or the word of the help for an argument."""
-    options = [each for each in param.opts if each.startswith("-")]
-    return max(options, key=len) if options else (param.metavar or param.name.upper()).strip("[]")
+    options = [str(each) for each in param.opts if each.startswith("-")]
+    argument = str(param.metavar or param.name.upper()).strip("[]")
+    return max(options, key=len) if options else argument
 
 
 def _plain(message: str) -> str:

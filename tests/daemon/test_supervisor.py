@@ -103,7 +103,7 @@ async def test_a_viewer_that_ran_well_starts_again_without_a_long_pause(
     viewer = supervisor._Viewer(lambda settings: None, hospital)
     monkeypatch.setattr(viewer, "_start", Ended)
     monkeypatch.setattr(supervisor, "STEADY_SECONDS", steady_seconds)
-    monkeypatch.setattr(supervisor.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(asyncio.CancelledError):
         await viewer._keep()
     assert slept == pauses
