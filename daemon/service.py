@@ -140,7 +140,7 @@ class Service:
         self._changed = asyncio.Event()
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, daemon.slots, self._owner, self._analyze)
+        self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
 

@@ -63,6 +63,7 @@ class DaemonSettings(_Table):
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=2, ge=1, le=32)
+    confine_workers: bool = True
     reserve_gb: float = Field(default=2.0, ge=0)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
