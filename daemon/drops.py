@@ -1,7 +1,8 @@
 """What lies in the inbox, as values: a file's identity, the files of one drop, their safe names."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -100,15 +101,22 @@ OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE, DropKind.CORRECT)
 
 @dataclass(frozen=True, order=True)
 class DroppedFile:
-    """One file as it was seen: the same four values mean that nobody touched it since.
+    """One file as it was seen: the same five values mean that nobody touched it since.
 
-    path: below the inbox, as bytes, since names need not be UTF-8.
+    path: below the inbox, as bytes, since names need not be UTF-8. ctime_ns: when the system last
+    saw it change, which nobody can put back as `rsync -t` does the mtime; 0: not known.
     """
 
     path: bytes
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+
+    @property
+    def looks(self) -> tuple[bytes, int, int, int]:
+        """All but the ctime, which a rename or a new owner changes as well as new bytes do."""
+        return (self.path, self.size, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True)
@@ -170,3 +178,4 @@ class QueuedDrop:
     attempts: int
     reason: str | None = None
     token: int = 0  # of the claim: who holds an older one may not end the drop
+    hashes: Mapping[bytes, str] = field(default_factory=dict)  # SHA-256 of what was copied, by path

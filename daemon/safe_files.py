@@ -1,5 +1,6 @@
 """Files that must not be lost or shared: synced, linked, and one daemon for one index and inbox."""
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -31,6 +32,36 @@ def link_file(file: str, target: str) -> None:
         os.link(file, target, follow_symlinks=False)
     except OSError:
         shutil.copy2(file, target, follow_symlinks=False)
+
+
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # not in every libc
+_AT_FDCWD, _NOREPLACE = -100, 1
+_CANNOT = (errno.EINVAL, errno.ENOSYS)  # the kernel or the file system does not know NOREPLACE
+
+
+def rename_new(
+    source: bytes, target: bytes, of: int | None = None, into: int | None = None
+) -> None:
+    """Rename, but never onto a file that is there: then FileExistsError, whoever came first.
+
+    of, into: descriptors of the folders that the two names count from. Where a file system cannot
+    do it in one step, as NFS, the file has both names for a moment.
+    """
+    code = _rename_at_once(source, target, of, into)
+    if code in _CANNOT:
+        os.link(source, target, src_dir_fd=of, dst_dir_fd=into, follow_symlinks=False)
+        os.unlink(source, dir_fd=of)
+    elif code:
+        raise OSError(code, os.strerror(code))
+
+
+def _rename_at_once(source: bytes, target: bytes, of: int | None, into: int | None) -> int:
+    """0, or the errno that says why not."""
+    if _renameat2 is None:
+        return errno.ENOSYS
+    here, there = (_AT_FDCWD if folder is None else folder for folder in (of, into))
+    failed = _renameat2(here, source, there, target, _NOREPLACE)
+    return ctypes.get_errno() if failed else 0
 
 
 def sync_file(file: Path | str) -> None:

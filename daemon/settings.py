@@ -55,6 +55,7 @@ class DaemonSettings(_Table):
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     watch: Literal["events", "polling"] = "events"
+    remove_empty_folders: bool = False
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False

@@ -103,6 +103,7 @@ CREATE TABLE files (
     sha256 TEXT,
     in_inbox INTEGER NOT NULL DEFAULT 1,
     aside BLOB,
+    ctime_ns INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (drop_id, path)
 ) WITHOUT ROWID;
 

@@ -82,6 +82,15 @@ def folder_words(folder: Folder) -> str:
     return text("system.room", gb=folder.free_bytes / GIGABYTE, percent=share, state=state)
 
 
+def watching_words(daemon: DaemonSettings, is_unwatched: bool) -> str:
+    """How a drop is noticed, and what to do where the system refuses."""
+    if is_unwatched:
+        return text("system.unwatched", seconds=daemon.reconcile_seconds)
+    if daemon.polling_seconds:
+        return text("system.polled", seconds=daemon.polling_seconds)
+    return text("system.watched")
+
+
 def retention_words(daemon: DaemonSettings) -> str:
     """What is deleted and when."""
     rules = []
@@ -184,6 +193,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "weights": weights,
         "model": settings.model,
         "older": await count_older(index, weights.sha256) if weights else 0,
+        "watching": watching_words(daemon, bool(await queue.switch(index, "unwatched"))),
         "retention": retention_words(daemon),
         "settings": settings_lines(settings),
         "versions": await asyncio.to_thread(versions),

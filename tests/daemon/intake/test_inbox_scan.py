@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from daemon.drops import DropKind
-from daemon.intake.inbox_scan import NameRules, scan_inbox
+from daemon.intake import inbox_scan
+from daemon.intake.inbox_scan import InboxScanner, NameRules, scan_inbox
 from tests.conftest import deep_folder
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
@@ -107,3 +111,65 @@ def test_names_that_are_not_utf8_are_kept_apart_and_shown(tmp_path: Path) -> Non
     drops = scan_inbox(tmp_path, RULES).drops
     assert sorted(drop.patient_id for drop in drops.values()) == ["P\\xe4", "P\\xe5"]
     assert drops[b"P\xe4/a.nii"].patient_folder == b"P\xe4"
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The folders that are opened from now on, by their names."""
+    names: list[bytes] = []
+    really = os.scandir
+
+    def noted(path: bytes) -> Any:
+        names.append(os.path.basename(path))
+        return really(path)
+
+    monkeypatch.setattr(inbox_scan.os, "scandir", noted)
+    return names
+
+
+def test_a_folder_that_was_empty_and_is_unchanged_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("P", "Q"):
+        (tmp_path / name).mkdir()
+    scanner, now = InboxScanner(tmp_path, RULES), [0.0]
+    monkeypatch.setattr(inbox_scan.time, "monotonic", lambda: now[0])
+    names = opened(monkeypatch)
+    for moment, expected in ((0, b"PQ"), (1, b"PQ"), (2, b"PQ"), (3, b"")):
+        now[0] = moment
+        scanner.scan()
+        assert b"".join(names[1:]) == expected
+        names.clear()
+    old = (tmp_path / "P").stat()
+    (tmp_path / "P" / "a.nii").write_bytes(b"x")
+    os.utime(tmp_path / "P", ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t puts it back
+    assert list(scanner.scan().drops) == [b"P/a.nii"]
+    assert b"".join(names[1:]) == b"P"
+
+
+def test_over_a_network_every_folder_is_opened_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "P").mkdir()
+    scanner = InboxScanner(tmp_path, RULES, trusts_times=False)
+    monkeypatch.setattr(inbox_scan, "SURE_SECONDS", 0.0)
+    names = opened(monkeypatch)
+    for _ in range(4):
+        scanner.scan()
+    assert names.count(b"P") == 4
+
+
+def test_between_two_whole_scans_only_what_changed_or_holds_files_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("O", "P", "Q"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "P" / "a.nii").write_bytes(b"x")
+    scanner = InboxScanner(tmp_path, RULES)
+    scanner.scan()
+    (tmp_path / "Q" / "b.nii").write_bytes(b"x")
+    names = opened(monkeypatch)
+    assert list(scanner.scan([b"Q", b".rejected", b"gone"]).drops) == [b"P/a.nii", b"Q/b.nii"]
+    assert names == [b"P", b"Q"]
+    (tmp_path / "P" / "a.nii").unlink()
+    assert list(scanner.scan([]).drops) == [b"Q/b.nii"]
+    assert list(scanner.scan().drops) == [b"Q/b.nii"]
