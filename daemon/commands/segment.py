@@ -32,6 +32,7 @@ from daemon.report import MeasuredMask, Report
 from daemon.report_parts import Lesion, given_fields
 from model.errors import GliowatchError, UnreadableScan, WeightsError, naming
 from model.measurement import given_masks
+from model.reading.names import is_in_transfer, is_left_out
 from model.reading.read import read, scan_at
 
 Say = Callable[[str], object]
@@ -189,7 +190,7 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
         files = [scan]
         kind = drop_kind(os.fsencode(scan.name))
     else:
-        files = sorted(path for path in scan.rglob("*") if path.is_file() and not path.is_symlink())
+        files = _files_below(scan)
         kind = DropKind.DICOM
         if any(drop_kind(os.fsencode(file.name)) is not DropKind.DICOM for file in files):
             raise UnreadableScan("A folder is one DICOM scan; name other files themselves.")
@@ -197,6 +198,19 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
         raise UnreadableScan("The folder is empty.")
     dropped = tuple(_identify(scan.parent, file) for file in files)
     return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """All but links and what systems and tools make. Raises UnreadableScan for a running copy."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        below = path.relative_to(folder).as_posix()
+        if not path.is_file() or path.is_symlink() or is_left_out(below):
+            continue
+        if is_in_transfer(below):
+            raise UnreadableScan(text("measured.unfinished", name=below))
+        found.append(path)
+    return found
 
 
 def _identify(root: Path, file: Path) -> DroppedFile:

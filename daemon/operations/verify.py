@@ -46,6 +46,7 @@ INBOX_AWAY = (
     "The inbox is not the folder that the index knows: is it unmounted? If it was made anew on"
     " purpose, gliowatch verify --rebuild makes them agree."
 )
+MOST_NAMED = 20
 SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
 
 
@@ -60,10 +61,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Account:
-    """files: how many in each state, with those not seen yet or that wait by their names."""
+    """files: how many in each state, with those not seen yet or that wait by their names.
+
+    ignored: names in the inbox that are never looked at, since systems and tools make them.
+    """
 
     files: dict[str, int]
     differences: tuple[Difference, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], object]) -> int:
@@ -73,6 +78,12 @@ def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], objec
         say(json.dumps(asdict(account), indent=1))
     else:
         say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        if account.ignored:
+            more = len(account.ignored) - MOST_NAMED
+            names = "\n  ".join(
+                [*account.ignored[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+            )
+            say(f"ignored, as systems and tools make such names:\n  {names}")
         for each in account.differences:
             say(f"{each.code}: {each.place}: {each.message}")
         if not account.differences:
@@ -88,7 +99,7 @@ async def verify(settings: Settings) -> Account:
     await asyncio.sleep(SETTLE_SECONDS)
     again = await _compare(settings)
     lasting = set(account.differences) & set(again.differences)
-    return Account(again.files, tuple(sorted(lasting)))
+    return Account(again.files, tuple(sorted(lasting)), again.ignored)
 
 
 async def _compare(settings: Settings) -> Account:
@@ -116,7 +127,8 @@ async def _compare(settings: Settings) -> Account:
     ]
     not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
     files = _counted(held, listing) | {"not_sent_yet": not_sent}
-    return Account(files, tuple(sorted(set(differences))))
+    ignored = tuple(readable(path) for path in sorted(listing.ignored))
+    return Account(files, tuple(sorted(set(differences))), ignored)
 
 
 def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
@@ -125,7 +137,8 @@ def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
     unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
     temporary = sum(len(files) for files in listing.unfinished.values())
     told = {str(state): counts[state] for state in State}
-    return told | {"not_seen_yet": len(unseen), "temporary_names": temporary}
+    names = {"temporary_names": temporary, "ignored_names": len(listing.ignored)}
+    return told | {"not_seen_yet": len(unseen)} | names
 
 
 def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
