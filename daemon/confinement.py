@@ -211,7 +211,7 @@ def _fence_files(bounds: Bounds) -> None:
 def _program() -> Iterator[Path]:
     """Where the interpreter, its packages and our own lie."""
     yield from (Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("stdlib")))
-    house = Path(__file__).resolve().parents[2]
+    house = Path(__file__).resolve().parents[1]
     yield from (house / room for room in ("model", "daemon"))
 
 
