@@ -25,6 +25,7 @@ from daemon.intake.watcher import Changes, watch
 from daemon.operations.backup import NightlyCopies, refuse_damaged
 from daemon.operations.rebuild import enter_unknown, rebuild
 from daemon.operations.retention import Retention
+from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
 from daemon.pipeline import scan_pipeline
 from daemon.pipeline.outbox import clear_staging
@@ -143,6 +144,7 @@ class Service:
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
         self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
+        self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
         self._changes = Changes()
@@ -212,6 +214,7 @@ class Service:
         self._copies.look()
         self._retention.look()
         await self._upkeep.look()
+        await self._aside.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look(names)
         await settle(self._index, self._records)

@@ -65,12 +65,15 @@ def change_queue(
         list[str] | None,
         typer.Argument(metavar="[SCAN_ID...]", help="scan ids, or numbers that list shows"),
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="list rejected files and duplicates, with the reason")
+    ] = False,
     settings: SettingsFile = None,
 ) -> None:
     """List, pause, resume, cancel, retry, reprocess, hurry or begin now, beside the daemon."""
     from daemon.operations.queue_control import run_queue_command
 
-    typer.echo(run_queue_command(load(settings), action.value, scans or []))
+    typer.echo(run_queue_command(load(settings), action.value, scans or [], failed))
 
 
 class UserAction(StrEnum):

@@ -1,4 +1,4 @@
-"""What was set aside: duplicates and rejected files, with the reason; and transfers that stalled."""
+"""What was set aside, with the reason: duplicates and rejected files; and stalled transfers."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping

@@ -79,11 +79,11 @@ def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], objec
     else:
         say(", ".join(f"{name} {count}" for name, count in account.files.items()))
         if account.ignored:
-            more = len(account.ignored) - MOST_NAMED
-            names = "\n  ".join(
-                [*account.ignored[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
-            )
-            say(f"ignored, as systems and tools make such names:\n  {names}")
+            say("ignored, as systems and tools make such names:")
+            for name in account.ignored[:MOST_NAMED]:
+                say(f"  {name}")
+            if len(account.ignored) > MOST_NAMED:
+                say(f"  and {len(account.ignored) - MOST_NAMED} more")
         for each in account.differences:
             say(f"{each.code}: {each.place}: {each.message}")
         if not account.differences:

@@ -118,17 +118,3 @@ async def test_a_stalled_transfer_is_told_and_never_moved(hospital: Settings) ->
         await again.look()
         assert await set_aside.stalled(index) == {}
     assert moving.exists()
-
-
-def test_a_patient_with_such_an_id_is_filed_where_it_is_seen(hospital: Settings) -> None:
-    from pydicom import dcmread
-
-    inbox = hospital.daemon.inbox
-    for number, path in enumerate(sorted((SAMPLES / "from-the-pacs" / "study").iterdir())):
-        dataset = dcmread(path)
-        dataset.PatientID = "lost+found"
-        dataset.save_as(inbox / f"IM{number}")
-    assert drain(inbox.parent).returncode == 0
-    (report,) = reports(hospital)
-    assert report["input"]["kind"] == "dicom"  # type: ignore[index]
-    assert left_in_inbox(hospital) == []
