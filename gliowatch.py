@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
 
+UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 0750
 EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
 
 OutFolder = Annotated[
@@ -61,6 +62,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from model.errors import GliowatchError
 
+    os.umask(UMASK)
     try:
         words = sys.argv[1:] or ["--help"]
         raise SystemExit(app(words, prog_name="gliowatch", standalone_mode=False))

@@ -19,6 +19,7 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
+from daemon.intake.cleanup import DUPLICATES, REJECTED
 from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import Changes, watch
@@ -35,7 +36,7 @@ from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
-from daemon.safe_files import only_one, only_one_in
+from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -308,6 +309,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    aside = (daemon.inbox / os.fsdecode(name) for name in (REJECTED, DUPLICATES))
+    share_with(daemon.group, (daemon.outbox, *aside))
     with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)

@@ -50,6 +50,7 @@ class DaemonSettings(_Table):
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
     copies: Path = Path("copies")
+    group: str = ""
     records_copies: int = Field(default=14, ge=1)
     copy_hour: int = Field(default=2, ge=0, le=23)
     rest_seconds: float = Field(default=10.0, ge=0)

@@ -169,6 +169,8 @@ class InboxScanner:
                 empty[name] = times
                 continue
             part = _walk(self._root, name, self._rules)
+            if not part.holds_anything:
+                listing.ignored += part.listing.ignored
             if part.holds_anything:
                 parts[name] = part
             elif part.is_bare:

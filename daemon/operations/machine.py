@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.operations.contradictions import contradictions
-from daemon.safe_files import is_at_work
+from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings_faults import Fault, Stops
 
@@ -28,7 +28,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    found = [*contradictions(settings), *_weights(settings)]
+    found = [*contradictions(settings), *_weights(settings), *_group(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
             raise SettingsError(fault.sentence)
@@ -96,6 +96,19 @@ def _files(settings: Settings) -> Iterator[Fault]:
     elif not _can_write(daemon.copies):
         sentence = f"daemon.copies, {daemon.copies}, cannot be written by this user."
         yield Fault(("daemon.copies",), sentence)
+
+
+def _group(settings: Settings) -> Iterator[Fault]:
+    group = settings.daemon.group
+    if not group:
+        return
+    number = group_number(group)
+    if number is None:
+        sentence = f'daemon.group = "{group}" is not a group of this machine.'
+        yield Fault(("daemon.group",), sentence, Stops.RUN)
+    elif os.geteuid() and number not in (os.getegid(), *os.getgroups()):
+        sentence = f'daemon.group = "{group}" is not a group that this user is in.'
+        yield Fault(("daemon.group",), sentence, Stops.RUN)
 
 
 def _watching(settings: Settings) -> Iterator[Fault]:
@@ -209,6 +222,7 @@ def _can_write(path: Path) -> bool:
 RULES: tuple[Rule, ...] = (
     _folders,
     _files,
+    _group,
     _watching,
     _weights,
     _encryption,
