@@ -23,6 +23,7 @@ from daemon.outputs.catalogue import text
 from daemon.permissions import Right, Role, may
 from viewer.api.openapi import is_api
 from viewer.login import COOKIE, bearer_session, limits_of, login_page
+from viewer.request_forms import check_head
 from viewer.sessions import RECORDS, SESSION, SESSIONS, SETTINGS, Session
 
 IDS = ("scan_id", "patient_key", "account_id", "token_id")  # opaque, so they may be noted
@@ -122,6 +123,7 @@ BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask 
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler, or say who may."""
     door = _door(request)
+    check_head(request)
     session = await (bearer_session(request) if _has_token(request) else _session(request))
     if session is not None:
         request[SESSION] = session

@@ -7,6 +7,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp_jinja2
 import jinja2
@@ -35,6 +36,7 @@ from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
 SHUTDOWN_SECONDS = 5.0
+UNPACKING: dict[str, Any] = {"auto_decompress": False}  # packed bodies are refused by their head
 
 
 class ListenError(GliowatchError):
@@ -79,7 +81,9 @@ async def _serve(settings: Settings) -> None:
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
     # No access log: addresses hold the token once, and who looked at what is the audit's matter.
-    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, **UNPACKING
+    )
     try:
         await runner.setup()
         await _listen(runner, settings.viewer.host, settings.viewer.port, tls)

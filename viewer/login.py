@@ -18,8 +18,9 @@ from daemon.index.people.audit import Action, note
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
+from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
-from viewer.templating import read_form, render
+from viewer.templating import render
 
 
 def is_local(target: str) -> bool:
@@ -77,8 +78,8 @@ async def show_login(request: web.Request) -> web.StreamResponse:
 
 async def take_login(request: web.Request) -> web.StreamResponse:
     """`POST /login`: a new session, whatever cookie came with it, or the form again."""
-    posted = await request.post()
-    name, password, wanted = (str(posted.get(field, "")) for field in LOGIN_FIELDS)
+    posted = await read_fields(request)
+    name, password, wanted = (posted.get(field, "") for field in LOGIN_FIELDS)
     records, passwords = request.app[RECORDS], request.app[PASSWORDS]
     try:
         key = await log_in(records, passwords, name, password, peer_of(request))

@@ -158,7 +158,7 @@ async def test_guessing_a_password_is_made_slow_and_tells_nothing(tmp_path: Path
 async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: bool
 ) -> None:
-    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("viewer.request_forms.STALLED_SECONDS", 0.3)
     async with open_house(tmp_path) as house:
 
         async def slowly() -> AsyncIterator[bytes]:
@@ -180,7 +180,7 @@ async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
 async def test_other_files_that_stall_are_ended_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("viewer.request_forms.STALLED_SECONDS", 0.3)
     async with open_house(tmp_path) as house:
         patient = await house.add_patient("P1")
         await house.add_scan("P1", "scan1")

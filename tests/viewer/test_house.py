@@ -21,7 +21,7 @@ from daemon.permissions import Role
 from daemon.records.accounts import link_for
 from daemon.settings import Settings
 from tests.phantoms.reports import LESION, report_json
-from viewer.app import make_app
+from viewer.app import UNPACKING, make_app
 from viewer.sessions import INDEX, RECORDS
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -121,7 +121,7 @@ async def open_house(
     """Start a viewer in `folder`; with `enter`, come in by a link, as `who` in this role."""
     settings = settings_in(folder, **viewer)
     app = make_app(settings)
-    async with TestClient(TestServer(app)) as client:
+    async with _served(app) as client:
         house = House(client, app, settings)
         if enter:
             await house.come_in(who, role)
@@ -132,10 +132,18 @@ async def open_house(
 async def house_of(settings: Settings) -> AsyncIterator[House]:
     """A viewer over a hospital that there is, and a browser that has come in."""
     app = make_app(settings)
-    async with TestClient(TestServer(app)) as client:
+    async with _served(app) as client:
         house = House(client, app, settings)
         await house.come_in("N. Urse")
         yield house
+
+
+@asynccontextmanager
+async def _served(app: web.Application) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+    server = TestServer(app)
+    await server.start_server(**UNPACKING)
+    async with TestClient(server) as client:
+        yield client
 
 
 def settings_in(folder: Path, **viewer: Any) -> Settings:

@@ -20,8 +20,9 @@ from daemon.outputs.catalogue import text
 from daemon.permissions import RIGHTS, Right, Role, roles_up_to
 from daemon.records.accounts import AccountFault, WeakPassword, checked_name
 from viewer.login import set_cookie
+from viewer.request_forms import read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION
-from viewer.templating import LONGEST_NAME, read_form, render
+from viewer.templating import LONGEST_NAME, render
 
 LINK_SECONDS = 24 * 3600.0
 

@@ -24,8 +24,9 @@ from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
 from viewer.lookups import known_patients
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SESSION, SETTINGS
-from viewer.templating import STATES, read_form, render
+from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
 

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from daemon.index.people.audit import Action
 from daemon.permissions import Right
 from viewer.api.request_fields import JSON, Form, Problem
-from viewer.uploads_streaming import FORM as MULTIPART
+from viewer.request_forms import FORM as MULTIPART
 
 PROBLEM = "application/problem+json"
 KEPT = ("Allow", "Retry-After", "WWW-Authenticate")  # of an error's own headers

@@ -14,9 +14,10 @@ from daemon.outputs.wording import moment_words
 from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_scan, known_patients
+from viewer.request_forms import read_form
 from viewer.scans.corrections import correction_values
 from viewer.sessions import INDEX, RECORDS, signer
-from viewer.templating import read_form, render
+from viewer.templating import render
 
 KEYS = {Decision.ACCEPTED: "a", Decision.REJECTED: "r", Decision.NEEDS_CORRECTION: ""}
 DECISIONS, SAID = words("decide"), words("decision")
