@@ -87,7 +87,7 @@ def _tell(report: Report, seconds: float, link: str) -> None:
     print(f"\nFirst result after {seconds:.1f} s. {said}")
     print(f"Results: {DEMO / 'outbox'}")
     print(
-        f"Open this link in a browser: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",
+        f"Open this link in a browser and press Log in: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",
         flush=True,
     )
 

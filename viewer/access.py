@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from daemon.index.people.accounts import find_session
-from daemon.index.people.audit import Action, note
+from daemon.index.people.audit import Action, Told, begin_entry, end_entry, note, telling
+from daemon.index.people.logins import find_session
 from daemon.outputs.catalogue import text
 from daemon.permissions import Right, Role, may
 from viewer.api.openapi import is_api
@@ -32,11 +32,16 @@ OPAQUE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 @dataclass(frozen=True)
 class RouteRule:
-    """needs: the right to come in, None = anybody may; notes: the action, None = nothing."""
+    """needs: the right to come in, None = anybody may; notes: the action, None = nothing.
+
+    is_elsewhere: what it changes is in the index or on the disk, so that it has no transaction in
+    common with the audit.
+    """
 
     needs: Right | None
     route: web.RouteDef
     notes: Action | None = None
+    is_elsewhere: bool = False
 
     @property
     def path(self) -> str:
@@ -80,36 +85,69 @@ class ViewLog:
 
 
 async def audited(request: web.Request, handler: Handler, door: RouteRule) -> web.StreamResponse:
-    """Handle the request and note it, as its door says."""
+    """Handle the request and note it, as its door says; what cannot be noted is not done."""
     if door.notes is None or SESSION not in request:
         return await handler(request)
-    if request.method in ("GET", "HEAD"):
-        await _note_reading(request, door, door.notes)
+    told = _told(request, door, door.notes)
+    if request.method in READING:
+        seen, session = request.app[VIEW_LOG], request[SESSION].key
+        if told.action is not Action.VIEW or seen.is_new(session, told.subject):
+            await _note(request, told)
         return await handler(request)
+    if door.is_elsewhere:
+        return await _by_journal(request, handler, told)
+    with telling(told):
+        response = await _taken(request, handler)
+    if _is_done(response) and not told.is_noted:  # it was asked for, and changed nothing
+        await _note(request, told)
+    return _given(response)
+
+
+async def _by_journal(request: web.Request, handler: Handler, told: Told) -> web.StreamResponse:
+    """What changes the index or the disk is in the journal before, and in the audit after.
+
+    After a fault nobody knows whether it was done: it stays in the journal until the next start.
+    """
+    records = request.app[RECORDS]
+    number = await begin_entry(records, told)
     try:
-        response = await handler(request)
-    except web.HTTPRedirection:  # how a form that was taken ends
-        await _note(request, door, door.notes)
+        response = await _taken(request, handler)
+    except (web.HTTPException, ConnectionError):
+        await end_entry(records, number, is_done=False)
         raise
-    if response.status < 400:
-        await _note(request, door, door.notes)
+    await end_entry(records, number, _is_done(response))
+    return _given(response)
+
+
+async def _taken(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer, also where it is a redirect: that is how a form that was taken ends."""
+    try:
+        return await handler(request)
+    except web.HTTPRedirection as moved:
+        return moved
+
+
+def _given(response: web.StreamResponse) -> web.StreamResponse:
+    if isinstance(response, web.HTTPException):
+        raise response
     return response
 
 
-async def _note_reading(request: web.Request, door: RouteRule, action: Action) -> None:
-    seen = request.app[VIEW_LOG]
-    session, subject = request[SESSION].key, door.subject(request)
-    if action is not Action.VIEW or seen.is_new(session, subject):
-        await _note(request, door, action)
+def _is_done(response: web.StreamResponse) -> bool:
+    return response.status < 400
 
 
-async def _note(request: web.Request, door: RouteRule, action: Action) -> None:
+def _told(request: web.Request, door: RouteRule, action: Action) -> Told:
     session, subject = request[SESSION], door.subject(request)
     by = f" by token {session.token_id}" if session.token_id else ""
     detail = "" if subject == door.path else door.path
     role = request.match_info.get("role", "")  # which file: a fixed word of ours
     words = f"{detail} {role}".strip()[:150] + by
-    await note(request.app[RECORDS], session.account, action, subject, words.strip())
+    return Told(session.account, action, subject, words.strip())
+
+
+async def _note(request: web.Request, told: Told) -> None:
+    await note(request.app[RECORDS], told.account, told.action, told.subject, told.detail)
 
 
 VIEW_LOG = web.AppKey("seen", ViewLog)

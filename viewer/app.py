@@ -14,6 +14,7 @@ import jinja2
 from aiohttp import web
 
 from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.people.audit import settle_journal
 from daemon.logs import log_to_stderr
 from daemon.operations.contradictions import open_door
 from daemon.operations.machine import tls_context
@@ -111,6 +112,7 @@ async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         app[INDEX], app[RECORDS] = index, records
+        await settle_journal(records)
         async with open_joined(daemon.index, daemon.records) as joined:
             app[JOINED] = joined
             yield

@@ -5,16 +5,14 @@ from datetime import date
 
 from aiohttp import web
 
-from daemon.index.people.accounts import (
+from daemon.index.people.accounts import end_all_of, find_bearer
+from daemon.index.people.audit import Action, Told, note, telling
+from daemon.index.people.logins import (
     Limits,
+    count_attempt,
     end_session,
-    end_sessions_of,
-    find_bearer,
-    note_failure,
-    seconds_to_wait,
     sweep_sessions,
 )
-from daemon.index.people.audit import Action, note
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
@@ -88,28 +86,33 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     return await _come_in(request, key, wanted)
 
 
-async def enter(request: web.Request) -> web.StreamResponse:
-    """`GET /enter?token=…`: the link that lets in once; the redirect takes it out of the address.
+async def show_enter(request: web.Request) -> web.StreamResponse:
+    """`GET /enter?token=…`: a button. Who only looks at a link, as programs do, lets nobody in."""
+    asked = {name: request.query.get(name, "") for name in ("token", "next")}
+    return render(request, "enter.html", {"title": text("enter.title"), **asked})
 
-    A SameSite=Strict cookie survives it when the link is opened from a terminal or typed in,
-    since no other site began the request.
-    """
+
+async def enter(request: web.Request) -> web.StreamResponse:
+    """`POST /enter`: the link lets in once; the redirect takes it out of the address."""
+    posted = await read_fields(request)
+    records, peer = request.app[RECORDS], peer_of(request)
     try:
-        key = await log_in_by_link(request.app[RECORDS], request.query.get("token", ""))
+        key = await log_in_by_link(records, posted.get("token", ""), peer)
     except LoginRefused as error:
         raise web.HTTPForbidden(text=str(error)) from None
-    return await _come_in(request, key, request.query.get("next", "/"))
+    return await _come_in(request, key, posted.get("next", "/"))
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
     """`POST /logout`; with `everywhere`, out of all sessions of the account."""
     form = await read_form(request)
     session, records = request[SESSION], request.app[RECORDS]
-    if form.get("everywhere"):
-        await end_sessions_of(records, session.account_id)
-    else:
-        await end_session(records, request.cookies.get(COOKIE, ""))
-    await note(records, session.account, Action.LOGOUT, detail=form.get("everywhere", "")[:10])
+    detail = form.get("everywhere", "")[:10]
+    with telling(Told(session.account, Action.LOGOUT, detail=detail)):
+        if detail:
+            await end_all_of(records, session.account_id)
+        else:
+            await end_session(records, request.cookies.get(COOKIE, ""))
     answer = web.HTTPSeeOther("/login")
     answer.del_cookie(COOKIE, path="/")
     raise answer
@@ -156,12 +159,10 @@ async def bearer_session(request: web.Request) -> Session:
     bearer = await find_bearer(records, named, date.today()) if named.isascii() else None
     if bearer is not None:
         return request.app[SESSIONS].of_token(bearer)
-    subjects = (f"token address {peer_of(request)}",)
-    wait = await seconds_to_wait(records, subjects)
-    if wait > 0:
+    attempt = await count_attempt(records, (f"token address {peer_of(request)}",))
+    if attempt.wait > 0:
         raise web.HTTPTooManyRequests(
-            text=text("api.bad_tokens"), headers={"Retry-After": f"{wait + 1:.0f}"}
+            text=text("api.bad_tokens"), headers={"Retry-After": f"{attempt.wait + 1:.0f}"}
         )
-    await note_failure(records, subjects)
     await note(records, NOBODY, Action.LOGIN_REFUSED, detail="token")
     raise web.HTTPUnauthorized(text=text("api.bad_token"), headers={"WWW-Authenticate": "Bearer"})

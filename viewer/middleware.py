@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from daemon.outputs.catalogue import text
+from daemon.records.accounts import TooBusy
 from model.errors import GliowatchError
 from viewer.api.openapi import is_api, problem
 from viewer.templating import render
@@ -63,6 +64,8 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         if error.status < 400:
             raise
         return _fault_page(request, error.status, _sentence(error), error.headers)
+    except TooBusy as error:
+        return _fault_page(request, 503, str(error), {"Retry-After": "5"})
     except GliowatchError as error:
         return _fault_page(request, FAULT_STATUS, str(error))
     except ConnectionError:

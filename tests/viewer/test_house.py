@@ -39,7 +39,7 @@ class House:
     async def come_in(self, who: str, role: Role = Role.ADMIN) -> None:
         """Log in by a link, as this person, whose account is made if there is none."""
         secret = await link_for(self.app[RECORDS], who, role, 60)
-        await self.page(f"/enter?token={secret}")
+        assert (await self.client.post("/enter", data={"token": secret})).status == 200
         found = re.search(r'name="csrf" value="([^"]+)"', await self.page("/account"))
         assert found is not None
         self.csrf = found[1]

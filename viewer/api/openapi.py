@@ -80,7 +80,8 @@ class Operation:
     """One thing that a program may ask for, as the router, the guard and the document need it.
 
     body, answer: forms of JSON; files: content types that are sent in place of an answer, in parts
-    too if `is_ranged`; faults: statuses beside those that come everywhere.
+    too if `is_ranged`; is_elsewhere: as in a rule of the guard; faults: statuses beside those that
+    come everywhere.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Operation:
     answer: type[Form] | None = None
     files: tuple[str, ...] = ()
     is_ranged: bool = False
+    is_elsewhere: bool = False
     status: int = 200
     faults: tuple[int, ...] = ()
 
