@@ -9,6 +9,7 @@ What a page needs stands beside its address in `viewer/routes.py`; one that is n
 """
 
 import re
+import socket
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from daemon.index.people.logins import find_session
 from daemon.outputs.catalogue import text
 from daemon.permissions import Right, Role, may
 from viewer.api.openapi import is_api
-from viewer.login import COOKIE, bearer_session, limits_of, login_page
+from viewer.login import bearer_session, cookie_name, limits_of, login_page
 from viewer.request_forms import check_head
 from viewer.sessions import RECORDS, SESSION, SESSIONS, SETTINGS, Session
 
@@ -154,14 +155,17 @@ VIEW_LOG = web.AppKey("seen", ViewLog)
 
 
 READING = frozenset({"GET", "HEAD"})
+OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", socket.gethostname().lower()})
 BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
 
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler, or say who may."""
-    door = _door(request)
+    if not is_our_name(request):
+        raise web.HTTPMisdirectedRequest(text=text("fault.other_name"))
     check_head(request)
+    door = _door(request)
     session = await (bearer_session(request) if _has_token(request) else _session(request))
     if session is not None:
         request[SESSION] = session
@@ -203,7 +207,7 @@ def _door(request: web.Request) -> RouteRule | None:
 
 
 async def _session(request: web.Request) -> Session | None:
-    key = request.cookies.get(COOKIE, "")
+    key = request.cookies.get(cookie_name(request), "")
     if not key:
         return None
     limits = limits_of(request.app[SETTINGS].viewer)
@@ -226,6 +230,18 @@ async def _check_right(request: web.Request, session: Session, door: RouteRule) 
 def _no_right(role: Role, right: Right) -> str:
     key = "fault.no_right_review" if right is Right.REVIEW else "fault.no_right"
     return text(key, role=text(f"role.{role}"), right=text(f"right.{right}"))
+
+
+def is_our_name(request: web.Request) -> bool:
+    """Whether the browser asked for this machine: another site's name may be made to lead here."""
+    try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
+    viewer, place = request.app[SETTINGS].viewer, request.get_extra_info("sockname")
+    own = {*OWN_NAMES, viewer.host.lower(), *(each.lower() for each in viewer.host_names)}
+    asked = {str(place[0]).removeprefix("::ffff:")} if place else set[str]()
+    return name in own | asked
 
 
 def _from_our_pages(request: web.Request) -> bool:

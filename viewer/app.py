@@ -7,7 +7,6 @@ import signal
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp_jinja2
 import jinja2
@@ -24,6 +23,7 @@ from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 from viewer.access import ROUTE_RULES, VIEW_LOG, RouteRule, ViewLog, guard, route_rules
+from viewer.connections import Runner
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import ROUTES
@@ -37,7 +37,6 @@ from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
 SHUTDOWN_SECONDS = 5.0
-UNPACKING: dict[str, Any] = {"auto_decompress": False}  # packed bodies are refused by their head
 
 
 class ListenError(GliowatchError):
@@ -81,13 +80,11 @@ async def _serve(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
-    # No access log: addresses hold the token once, and who looked at what is the audit's matter.
-    runner = web.AppRunner(
-        make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, **UNPACKING
-    )
+    viewer = settings.viewer
+    runner = Runner(make_app(settings), viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
-        await _listen(runner, settings.viewer.host, settings.viewer.port, tls)
+        await _listen(runner, viewer.host, viewer.port, tls)
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -56,6 +56,14 @@ def _is_proxied(request: web.Request) -> bool:
 
 
 COOKIE = "gliowatch_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"  # browsers take it by TLS alone, and from no other host
+
+
+def cookie_name(request: web.Request) -> str:
+    """What the session's cookie is called on the line by which the browser came."""
+    return SECURE_COOKIE if is_secure(request) else COOKIE
+
+
 LOGIN_FIELDS = ("name", "password", "next")
 
 
@@ -112,9 +120,9 @@ async def log_out(request: web.Request) -> web.StreamResponse:
         if detail:
             await end_all_of(records, session.account_id)
         else:
-            await end_session(records, request.cookies.get(COOKIE, ""))
+            await end_session(records, request.cookies.get(cookie_name(request), ""))
     answer = web.HTTPSeeOther("/login")
-    answer.del_cookie(COOKIE, path="/")
+    answer.del_cookie(cookie_name(request), path="/", secure=is_secure(request))
     raise answer
 
 
@@ -126,7 +134,7 @@ async def stay_active(request: web.Request) -> web.StreamResponse:
 
 async def _come_in(request: web.Request, key: str, wanted: str) -> web.StreamResponse:
     records = request.app[RECORDS]
-    await end_session(records, request.cookies.get(COOKIE, ""))
+    await end_session(records, request.cookies.get(cookie_name(request), ""))
     await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
     answer = web.HTTPSeeOther(wanted if is_local(wanted) else "/")
     set_cookie(request, answer, key)
@@ -140,9 +148,8 @@ def limits_of(viewer: ViewerSettings) -> Limits:
 
 def set_cookie(request: web.Request, answer: web.StreamResponse, key: str) -> None:
     """Give the browser the key of its session."""
-    answer.set_cookie(
-        COOKIE, key, path="/", httponly=True, samesite="Strict", secure=is_secure(request)
-    )
+    name, is_tls = cookie_name(request), is_secure(request)
+    answer.set_cookie(name, key, path="/", httponly=True, samesite="Strict", secure=is_tls)
 
 
 SCHEME = "bearer"

@@ -21,7 +21,8 @@ from daemon.permissions import Role
 from daemon.records.accounts import link_for
 from daemon.settings import Settings
 from tests.phantoms.reports import LESION, report_json
-from viewer.app import UNPACKING, make_app
+from viewer.app import make_app
+from viewer.connections import Runner
 from viewer.sessions import INDEX, RECORDS
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -114,6 +115,13 @@ class House:
             await self.app[INDEX].change("DROP TABLE scans")
 
 
+class _Server(TestServer):
+    """Takes connections as the viewer does, but any number of them."""
+
+    async def _make_runner(self, **settings: Any) -> Runner:
+        return Runner(self.app, trusted=("127.0.0.1",), **settings)
+
+
 @asynccontextmanager
 async def open_house(
     folder: Path, enter: bool = True, role: Role = Role.ADMIN, who: str = "N. Urse", **viewer: Any
@@ -121,7 +129,7 @@ async def open_house(
     """Start a viewer in `folder`; with `enter`, come in by a link, as `who` in this role."""
     settings = settings_in(folder, **viewer)
     app = make_app(settings)
-    async with _served(app) as client:
+    async with TestClient(_Server(app)) as client:
         house = House(client, app, settings)
         if enter:
             await house.come_in(who, role)
@@ -132,18 +140,10 @@ async def open_house(
 async def house_of(settings: Settings) -> AsyncIterator[House]:
     """A viewer over a hospital that there is, and a browser that has come in."""
     app = make_app(settings)
-    async with _served(app) as client:
+    async with TestClient(_Server(app)) as client:
         house = House(client, app, settings)
         await house.come_in("N. Urse")
         yield house
-
-
-@asynccontextmanager
-async def _served(app: web.Application) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    server = TestServer(app)
-    await server.start_server(**UNPACKING)
-    async with TestClient(server) as client:
-        yield client
 
 
 def settings_in(folder: Path, **viewer: Any) -> Settings:

@@ -41,7 +41,7 @@ def problem(status: int, sentence: str, headers: Mapping[str, str]) -> web.Respo
 
 IN_PATH = re.compile(r"{(\w+)}")
 PLACE = "#/components/schemas/{model}"
-EVERYWHERE = (401, 403, 429, 500)
+EVERYWHERE = (401, 403, 421, 429, 500, 503)
 WITH_BODY = (400, 413, 415)
 FILE_STATES = {
     206: "The part that was asked for",
@@ -59,9 +59,10 @@ WHY = {
     410: "It was deleted, or taken back",
     413: "More than is taken",
     415: "Not sent in the right form",
-    429: "Too many wrong tokens from this address",
+    421: "Asked by a name that is none of this machine",
+    429: "Too many wrong tokens from this address, or too much at once by one account",
     500: "A fault of gliowatch",
-    503: "The inbox is not there",
+    503: "The inbox is not there, or a database is locked",
     507: "The disk of the inbox is full",
 }
 
