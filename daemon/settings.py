@@ -141,6 +141,7 @@ class ViewerSettings(_Table):
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     allow_plain_http: bool = False
     max_upload_mb: int = Field(default=2000, ge=1)
     night_begins: int = Field(default=18, ge=0, le=23)

@@ -120,10 +120,8 @@ def _tell(report: Report, seconds: float, link: str) -> None:
     said = f"{finding_sentence(report)} {text('report.research_use')}"
     print(f"\nFirst result after {seconds:.1f} s. {said}")
     print(f"Results: {DEMO / 'outbox'}")
-    print(
-        f"Open this link in a browser: it lets in once (Ctrl-C ends the demo):\n\n    {link}\n",
-        flush=True,
-    )
+    print("Open this link in a browser and press Log in. It lets in once; Ctrl-C ends the demo:")
+    print(f"\n    {link}\n", flush=True)
 
 
 def _count() -> int:

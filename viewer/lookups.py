@@ -13,8 +13,8 @@ from daemon.index.people.patients import Patient, ensure_patients, find_patient,
 from daemon.index.scans import ScanRow, find_scan, revisions_of
 from daemon.outputs.catalogue import text
 from viewer.patients.fields import day_words
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, RECORDS, SESSION, Session
-from viewer.templating import read_form
 
 
 async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> dict[str, Patient]:

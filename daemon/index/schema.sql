@@ -707,3 +707,12 @@ CREATE TRIGGER list_patient INSTEAD OF INSERT ON patients_to_list BEGIN
 END;
 
 CREATE VIRTUAL TABLE patient_grams USING fts5vocab (patient_names, 'instance');
+
+CREATE TABLE audit_journal (        -- of what is being done elsewhere; becomes entries of audit
+number INTEGER PRIMARY KEY AUTOINCREMENT,
+at TEXT NOT NULL,               -- when it was begun
+account TEXT NOT NULL,
+action TEXT NOT NULL,
+subject TEXT NOT NULL,
+detail TEXT NOT NULL
+);

@@ -31,9 +31,12 @@ def open_patiently(address: str) -> str:
     import time
 
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    page, _, sent = address.partition("?")
     for _ in range(200):
         try:
             with browser.open(address, timeout=10) as answer:
+                assert "Worklist" not in answer.read().decode()  # a button, and no more
+            with browser.open(page, sent.encode(), timeout=10) as answer:
                 return str(answer.read().decode())
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError):

@@ -27,8 +27,9 @@ from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SESSION, SETTINGS
-from viewer.templating import STATES, read_form, render
+from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
 MOST_HELD = 12  # uploads that wait to be sent, of everybody together
-MOST_FILES = 5000  # in one of them
 MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
