@@ -64,6 +64,25 @@ def read_each(scan: Scan, rules: FlairRules = RULES) -> Iterator[Volume]:
         raise UnreadableScan(text("reading.out_of_memory")) from None
 
 
+def read_again(scan: Scan, kept: Path, rules: FlairRules = RULES) -> Volume:
+    """The volume of which the file `kept` is a copy: not every study's best FLAIR was analyzed.
+
+    The best one where no such file was kept, or none is like it.
+    """
+    if not kept.exists():
+        return read(scan, rules)
+    known, best = read_nifti(kept), None
+    for volume in read_each(scan, rules):
+        best = best or volume
+        same_grid = volume.shape == known.shape and np.allclose(
+            volume.affine, known.affine, atol=SAME_MM
+        )
+        if same_grid and np.allclose(volume.voxels, known.voxels, rtol=SAME_GREY):
+            return volume
+    return best or read(scan, rules)
+
+
+SAME_MM, SAME_GREY = 0.01, 0.001  # of a series and its copy: mm, and share of a grey value
 NO_SCALE_CODES = ("no_scale", "units_unknown")  # what the reader says of a scan without a scale
 
 
