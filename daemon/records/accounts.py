@@ -23,6 +23,7 @@ from daemon.index.people.logins import (
     begin_session,
     count_attempt,
     forget_attempt,
+    note_failure,
     use_link,
 )
 from daemon.outputs.catalogue import text
@@ -257,6 +258,7 @@ async def prove(
         await forget_attempt(records, attempt, right=False)
         raise
     if not is_right:
+        await note_failure(records, attempt)
         found = await find_account(records, name)
         await note(records, found.name if found else NOBODY, Action.LOGIN_REFUSED)
         raise LoginRefused(text(wrong))
