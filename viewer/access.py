@@ -110,15 +110,17 @@ async def _by_journal(request: web.Request, handler: Handler, told: Told) -> web
     """What changes the index or the disk is in the journal before, and in the audit after.
 
     After a fault nobody knows whether it was done: it stays in the journal until the next start.
+    Where it changes the records too, as a patient who comes with an upload, the entry goes along.
     """
     records = request.app[RECORDS]
     number = await begin_entry(records, told)
     try:
-        response = await _taken(request, handler)
+        with telling(told):
+            response = await _taken(request, handler)
     except (web.HTTPException, ConnectionError):
         await end_entry(records, number, is_done=False)
         raise
-    await end_entry(records, number, _is_done(response))
+    await end_entry(records, number, _is_done(response) and not told.is_noted)
     return _given(response)
 
 

@@ -172,7 +172,7 @@ async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -
     if await accounts.find_account(records, name):
         raise AccountFault(text("account_fault.name_taken"))
     kept = await Passwords().hash(ask_password(), name)
-    with telling(Told(COMMAND_LINE, Action.CHANGE, "account", "added")):
+    with telling(Told(COMMAND_LINE, Action.CHANGE, f"account {name}", "added")):
         made = await accounts.add_account(
             records, name, wish.full_name or name, wish.role or Role.READER, kept
         )
