@@ -143,11 +143,13 @@ async def _run(settings: Settings, wish: Wish, ask_password: Callable[[], str]) 
             return "\n".join(_line(each) for each in await accounts.list_accounts(records)) or (
                 "There are no accounts: gliowatch users add NAME --role admin creates the first."
             )
+        if not wish.name:
+            raise AccountFault(text("account_fault.name_missing", action=wish.action))
         if wish.action == "add":
             return await _add(records, wish, ask_password)
         account = await accounts.find_account(records, wish.name)
         if account is None:
-            raise AccountFault(text("account_fault.no_account"))
+            raise AccountFault(text("account_fault.no_account", name=wish.name))
         return await _change(records, account, wish, ask_password)
 
 

@@ -283,4 +283,4 @@ def test_the_command_makes_changes_and_disables_accounts(
     assert users("enable", "eve")[0] == 0
     assert users("role", "eve", "--role", "reader")[0] == 0
     assert users("reset", "eve", typed="another long secret")[0] == 0
-    assert users("disable", "nobody") == (2, "gliowatch: There is no account of this name.\n")
+    assert users("disable", "nobody") == (2, "gliowatch: There is no account named nobody.\n")
