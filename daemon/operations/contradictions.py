@@ -100,6 +100,12 @@ def _encryption(settings: Settings) -> Iterator[Fault]:
                 " write addresses such as 10.0.0.5, not names or networks."
             )
             yield Fault(("viewer.trusted_proxies",), sentence)
+    if viewer.trusted_proxies and not viewer.host_names:
+        sentence = (
+            "viewer.trusted_proxies is set without viewer.host_names: browsers behind the proxy"
+            " ask by its name, and are refused unless that is listed there."
+        )
+        yield Fault(("viewer.trusted_proxies", "viewer.host_names"), sentence)
 
 
 def _audit(settings: Settings) -> Iterator[Fault]:

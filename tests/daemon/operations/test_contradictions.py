@@ -44,7 +44,14 @@ def settings_in(folder: Path, text: str = "") -> Settings:
         ('[viewer]\nhost = "0.0.0.0"', "viewer.host viewer.tls_certificate", "0.0.0.0", "viewer"),
         ('[viewer]\nmetrics_token = "x"', "viewer.metrics_token", "16 characters", "viewer"),
         ('[viewer]\ntls_key = "k"', "viewer.tls_key viewer.tls_certificate", "nothing is", ""),
-        ('[viewer]\ntrusted_proxies = ["a"]', "viewer.trusted_proxies", "not the address", ""),
+        (
+            '[viewer]\ntrusted_proxies = ["a"]\nhost_names = ["b"]',
+            *("viewer.trusted_proxies", "not the address", ""),
+        ),
+        (
+            '[viewer]\ntrusted_proxies = ["::1"]',
+            *("viewer.trusted_proxies viewer.host_names", "are refused unless", ""),
+        ),
         ("[viewer]\nidle_minutes = 721", "viewer.idle_minutes viewer.session_hours", "effect", ""),
         ('[daemon]\nquiet_hours = "07:00-07:00"', "daemon.quiet_hours", "no hour is quiet", ""),
         ('[daemon]\nwait_suffixes = [""]', "daemon.wait_suffixes", "no scan would start", ""),
@@ -74,7 +81,7 @@ def test_settings_that_contradict_each_other(
         '[daemon]\nquiet_hours = "22:00-06:00"',
         '[viewer]\nhost = "0.0.0.0"\nport = 0\nallow_plain_http = true',
         '[viewer]\nhost = "::1"\nport = 0',
-        '[viewer]\nhost = "0.0.0.0"\nport = 0\ntrusted_proxies = ["10.0.0.5"]',
+        '[viewer]\nhost = "0.0.0.0"\nport = 0\ntrusted_proxies = ["10.0.0.5"]\nhost_names = ["a"]',
         f"[viewer]\nport = 0\n{TOKEN}",
     ],
 )
