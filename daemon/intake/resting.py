@@ -52,7 +52,9 @@ class Stability:
         identities = [identity_of(file) for file in files]
         moments = [self._since.setdefault(each, now) for each in identities]
         gone = {identity_of(file) for file in before}.difference(identities)
-        return now if gone else max(moments, default=now)
+        seen = {file.path: file for file in before}
+        rewritten = any(seen.get(file.path, file) != file for file in files)
+        return now if gone or rewritten else max(moments, default=now)
 
     def closes_at(self, drop: Drop) -> float:
         """When a drop that was asked about has rested, by the clock, if nothing changes."""
