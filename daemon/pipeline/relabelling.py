@@ -21,7 +21,7 @@ from daemon.scan_history import judged_revision, spacing_in
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti import read_nifti
-from model.reading.read import read, with_spacing
+from model.reading.read import read_again, with_spacing
 from model.rules import FlairRules
 from model.volume import Note
 
@@ -77,7 +77,8 @@ def _with_objects(staging: Path, intake: Intake, report: Report, flair: FlairRul
 
     drawn = read_nifti(staging / f"{intake.scan_id}_seg.nii.gz")
     mask = (drawn.voxels > 0).astype(np.uint8)
-    volume = with_spacing(read(intake.scan, flair), spacing_in(report))
+    series = staging / f"{intake.scan_id}_flair.nii.gz"
+    volume = with_spacing(read_again(intake.scan, series, flair), spacing_in(report))
     segmentation = Segmentation(mask, mask.astype(np.float32), report.model.threshold)
     before = intake.earlier.folder if intake.earlier else None
     doubt = write_objects(volume, segmentation, report, staging, before)
