@@ -67,6 +67,7 @@ class DaemonSettings(_Table):
     reserve_gb: float = Field(default=2.0, ge=0)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
+    grace_days: float = Field(default=30.0, ge=0)
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property

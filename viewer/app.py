@@ -15,6 +15,7 @@ from aiohttp import web
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.logs import log_to_stderr
 from daemon.operations.contradictions import open_door
+from daemon.operations.lost_index import until_not_lost
 from daemon.operations.machine import tls_context
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
@@ -105,6 +106,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLConte
 
 async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
+    await until_not_lost(daemon)
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         app[INDEX], app[RECORDS] = index, records
         async with open_joined(daemon.index, daemon.records) as joined:

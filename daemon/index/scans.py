@@ -1,7 +1,7 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,24 +71,32 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
         await index.change(
             "DELETE FROM scans WHERE scan_id = ? AND removed_at IS NOT NULL", (scan.scan_id,)
         )
-    await index.change(
+    await insert_scans(index, [scan])
+
+
+async def insert_scans(index: Database, scans: Iterable[ScanRow]) -> None:
+    """The rows alone, without what else follows from a new scan; inside a transaction."""
+    await index.change_many(
         "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            scan.scan_id,
-            scan.revision,
-            scan.patient_id,
-            scan.folder,
-            scan.content_sha256,
-            scan.finding,
-            scan.volume_ml,
-            scan.acquired_at,
-            scan.published_at,
-            scan.report_json,
-            scan.study_uid,
-            scan.accession,
-            scan.study_date,
-            scan.removed_at,
-        ),
+        [
+            (
+                scan.scan_id,
+                scan.revision,
+                scan.patient_id,
+                scan.folder,
+                scan.content_sha256,
+                scan.finding,
+                scan.volume_ml,
+                scan.acquired_at,
+                scan.published_at,
+                scan.report_json,
+                scan.study_uid,
+                scan.accession,
+                scan.study_date,
+                scan.removed_at,
+            )
+            for scan in scans
+        ],
     )
 
 

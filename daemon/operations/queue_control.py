@@ -7,10 +7,11 @@ from pathlib import Path
 
 from daemon.drops import QueuedDrop
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index
+from daemon.index.database import Database
 from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.intake.cleanup import come_back
+from daemon.operations.lost_index import open_known_index
 from daemon.outputs.catalogue import text
 from daemon.settings import Settings
 from model.errors import GliowatchError
@@ -122,7 +123,7 @@ def run_queue_command(settings: Settings, action: str, names: list[str]) -> str:
 
 
 async def _run(settings: Settings, action: str, names: list[str]) -> str:
-    async with open_index(settings.daemon.index) as index:
+    async with open_known_index(settings.daemon) as index:
         if action in ("pause", "resume"):
             await queue.pause(index, action == "pause")
             return text(f"queue_said.{action}")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daemon.drops import State, readable
-from daemon.index.database import Database, newest_entry_of, open_index, open_records
+from daemon.index.database import Database, newest_entry_of, open_records
 from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
 from daemon.index.people.corrections import Correction, all_corrections
@@ -18,6 +18,7 @@ from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, scan
 from daemon.intake.ingest import hash_file
 from daemon.intake.uploads import count_staged
 from daemon.operations.backup import copies_in
+from daemon.operations.lost_index import open_known_index
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.pipeline.outbox import published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
@@ -94,7 +95,7 @@ async def verify(settings: Settings) -> Account:
 async def _compare(settings: Settings) -> Account:
     daemon = settings.daemon
     rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
-    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+    async with open_known_index(daemon) as index, open_records(daemon.records) as records:
         faults = [
             Difference("damaged_database", name, fault)
             for name, database in (("index", index), ("records", records))

@@ -76,16 +76,23 @@ class Published:
 
 
 def published_results(outbox: Path) -> Iterator[Published]:
+    """Every patient's every folder, by name, with its report."""
+    for folder in published_folders(outbox):
+        yield Published(folder, report_in(outbox / os.fsdecode(folder)))
+
+
+def published_folders(outbox: Path) -> Iterator[bytes]:
     """Every patient's every folder, by name; hidden ones are our own workshop."""
     for patient in _folders(os.fsencode(outbox)):
         for name in _folders(os.path.join(os.fsencode(outbox), patient)):
-            folder = os.path.join(patient, name)
-            yield Published(folder, report_in(outbox / os.fsdecode(folder)))
+            yield os.path.join(patient, name)
 
 
 def source_files(folder: Path) -> list[Path]:
     """The dropped files that a published folder keeps, by path."""
-    return sorted(path for path in (folder / SOURCE).rglob("*") if path.is_file())
+    walked = os.walk(folder / SOURCE)
+    paths = (Path(place, name) for place, _, names in walked for name in names)
+    return sorted(path for path in paths if path.is_file())
 
 
 def scan_of(folder: Path) -> str:

@@ -13,11 +13,13 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from daemon.index import queue
+from daemon.index.database import Database
 from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
 from daemon.index.statistics import Night
 from daemon.operations import queue_control, status
 from daemon.operations.queue_control import UnknownScan
+from daemon.operations.retention import DUE, HELD, IN_BIN
 from daemon.operations.status import Condition, Folder, versions
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
@@ -91,14 +93,24 @@ def watching_words(daemon: DaemonSettings, is_unwatched: bool) -> str:
     return text("system.watched")
 
 
-def retention_words(daemon: DaemonSettings) -> str:
-    """What is deleted and when."""
+async def retention_words(daemon: DaemonSettings, index: Database) -> str:
+    """What leaves the outbox and when, and how much that will be before it does."""
     rules = []
     if daemon.keep_days:
         rules.append(text("system.keep_days", days=daemon.keep_days))
     if daemon.keep_gb:
         rules.append(text("system.keep_gb", gb=daemon.keep_gb))
-    return "; ".join(rules) or text("system.keep_all")
+    if not rules:
+        return text("system.keep_all")
+    due, in_bin = await queue.switch(index, DUE), await queue.switch(index, IN_BIN)
+    rules += [
+        text("system.kept_in_bin", days=daemon.grace_days),
+        text("system.retention_due", count=due),
+        text("system.retention_in_bin", count=in_bin),
+    ]
+    if await queue.switch(index, HELD):
+        rules.append(text("system.retention_held"))
+    return "; ".join(rules)
 
 
 def settings_lines(settings: Settings) -> dict[str, list[tuple[str, str]]]:
@@ -194,7 +206,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "model": settings.model,
         "older": await count_older(index, weights.sha256) if weights else 0,
         "watching": watching_words(daemon, bool(await queue.switch(index, "unwatched"))),
-        "retention": retention_words(daemon),
+        "retention": await retention_words(daemon, index),
         "settings": settings_lines(settings),
         "versions": await asyncio.to_thread(versions),
         **await moving(request, weights),
