@@ -24,6 +24,7 @@ from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import Changes, watch
 from daemon.operations.backup import NightlyCopies, refuse_damaged
 from daemon.operations.clock import PlausibleClock
+from daemon.operations.full_check import NightlyCheck
 from daemon.operations.lost_index import IndexLost, file_mark, is_lost
 from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
 from daemon.operations.retention import Retention
@@ -157,6 +158,7 @@ class Service:
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
         self._retention = Retention(daemon, index, records, PlausibleClock(index))
+        self._check = NightlyCheck(daemon, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
         self._changes = Changes()
@@ -188,6 +190,7 @@ class Service:
             await self._scans.close()
             await self._copies.finish()
             await self._retention.finish()
+            await self._check.finish()
         return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
 
     async def _warm_up(self) -> None:
@@ -229,6 +232,7 @@ class Service:
             names = None
         self._copies.look()
         self._retention.look()
+        self._check.look()
         await self._upkeep.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look(names)

@@ -65,6 +65,7 @@ class DaemonSettings(_Table):
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=2, ge=1, le=32)
     reserve_gb: float = Field(default=2.0, ge=0)
+    check_share: float = Field(default=0.0, ge=0, le=1)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
     grace_days: float = Field(default=30.0, ge=0)

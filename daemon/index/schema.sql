@@ -448,6 +448,13 @@ CREATE INDEX worklist_flags_of_scan ON worklist_flags (scan_id);
 CREATE INDEX worklist_of_flag
     ON worklist_flags (code, urgency, growth_order, arrived_at, row_id);
 
+CREATE TABLE result_files (
+folder BLOB PRIMARY KEY,        -- below the outbox
+files TEXT NOT NULL,            -- JSON: size, time (ns) and SHA-256 of each file by its name
+is_late INTEGER NOT NULL DEFAULT 0,     -- 1: hashed by the first `verify --full`
+checked_at TEXT NOT NULL DEFAULT ''     -- when they were last read whole
+) WITHOUT ROWID;
+
 
 -- The records
 

@@ -7,7 +7,7 @@ import secrets
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -37,7 +37,8 @@ from daemon.intake.ingest import hash_file
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
-from daemon.pipeline.outbox import published_folders, report_in, source_files
+from daemon.outputs.manifest import KnownFile, from_column
+from daemon.pipeline.outbox import hashes_of, published_folders, report_in, source_files
 from daemon.report import Report
 from daemon.safe_files import only_one, sync_folder
 from daemon.settings import DaemonSettings, Settings
@@ -166,7 +167,8 @@ def _found(outbox: Path, name: bytes) -> FoundResult | None:
     if report is None:
         return None
     written, patient = _written_at(report, folder), os.path.dirname(name)
-    files = _sources(folder, patient, report)
+    hashes = hashes_of(folder)
+    files = _sources(folder, patient, report, from_column(hashes) if hashes else {})
     drop = None
     if files:
         drop = EndedDrop(
@@ -179,7 +181,7 @@ def _found(outbox: Path, name: bytes) -> FoundResult | None:
             ended_at=written,
             files=tuple(files),
         )
-    scan = row_of_report(report, name, written)
+    scan = row_of_report(report, name, written, hashes)
     is_analyzed = (report.judged_revision or report.revision) == report.revision
     seconds = report.seconds.by_step() if is_analyzed else None
     return FoundResult(scan, seconds, _dicom_ids(folder, report), drop)
@@ -192,7 +194,7 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
         folder = daemon.outbox / os.fsdecode(name)
         report = None if name in known else report_in(folder)
         if report is not None:
-            scan = row_of_report(report, name, _written_at(report, folder))
+            scan = row_of_report(report, name, _written_at(report, folder), hashes_of(folder))
             dicom_ids = await asyncio.to_thread(_dicom_ids, folder, report)
             await enter_scan(index, scan, dicom_ids)
             await queue_all_stale(index, [report.patient_id])
@@ -237,7 +239,9 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _sources(folder: Path, patient: bytes, report: Report) -> list[HeldFile]:
+def _sources(
+    folder: Path, patient: bytes, report: Report, hashes: Mapping[str, KnownFile]
+) -> list[HeldFile]:
     """The files that this revision brought; links to an earlier one's are of that one."""
     earlier = folder.with_name(_earlier_name(report))
     before = {path.stat().st_ino for path in source_files(earlier)} if earlier != folder else set()
@@ -248,12 +252,13 @@ def _sources(folder: Path, patient: bytes, report: Report) -> list[HeldFile]:
             continue
         name = os.path.join(patient, os.fsencode(path.relative_to(folder / "source")))
         file = identify(name, facts)
+        known = hashes.get(str(path.relative_to(folder)))
         held.append(
             HeldFile(
                 file=file,
                 state=State.DONE,
                 scan_id=report.scan_id,
-                sha256=hash_file(path),
+                sha256=known.sha256 if known else hash_file(path),
                 in_inbox=False,
                 aside=None,
             )

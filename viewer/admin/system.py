@@ -18,6 +18,7 @@ from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
 from daemon.index.statistics import Night
 from daemon.operations import queue_control, status
+from daemon.operations.full_check import DIFFER
 from daemon.operations.queue_control import UnknownScan
 from daemon.operations.retention import DUE, HELD, IN_BIN
 from daemon.operations.status import Condition, Folder, versions
@@ -82,6 +83,14 @@ def folder_words(folder: Folder) -> str:
     share = 100 * folder.free_bytes / max(1, folder.total_bytes)
     state = folder.fault or text("system.writable")
     return text("system.room", gb=folder.free_bytes / GIGABYTE, percent=share, state=state)
+
+
+def checked_words(daemon: DaemonSettings, differ: int) -> str:
+    """How results are compared with their hashes, and what was found."""
+    if not daemon.check_share:
+        return text("system.checked_never")
+    said = text("system.checked_share", percent=100 * daemon.check_share)
+    return f"{said} {text('system.results_differ', count=differ)}" if differ else said
 
 
 def watching_words(daemon: DaemonSettings, is_unwatched: bool) -> str:
@@ -205,6 +214,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "weights": weights,
         "model": settings.model,
         "older": await count_older(index, weights.sha256) if weights else 0,
+        "checked": checked_words(daemon, await queue.switch(index, DIFFER)),
         "watching": watching_words(daemon, bool(await queue.switch(index, "unwatched"))),
         "retention": await retention_words(daemon, index),
         "settings": settings_lines(settings),
