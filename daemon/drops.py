@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
+from model.reading.names import is_sidecar, is_transfer_folder
+
 UNASSIGNED = "unassigned"
 SOURCE = "source"  # below a scan in the outbox: the files that came
 DICOM = "dicom"  # below a scan in the outbox: what goes to the PACS, and nothing else
@@ -19,13 +21,18 @@ def folder_name(patient_id: str) -> str:
     """The patient's folder for a PatientID: unsafe characters percent-encoded, one to one.
 
     Letters and digits of any script stay; '/', '%', control characters and a leading dot do
-    not. Different ids never share a folder. An empty or overlong id gives `unassigned`.
+    not, nor what would make the folder one that is not looked into. Different ids never share a
+    folder. An empty or overlong id gives `unassigned`.
     """
     name = "".join(_safe(character) for character in patient_id)
     if name.startswith("."):
         name = "%2E" + name[1:]
     if name.endswith((" ", "~")):
-        name = name[:-1] + quote(name[-1], safe="").replace("~", "%7E")
+        name = name[:-1] + _encoded(name[-1])
+    if is_sidecar(name) or is_transfer_folder(name):
+        name = name[:-1] + _encoded(name[-1])
+    if is_sidecar(name):  # by its beginning
+        name = _encoded(name[0]) + name[1:]
     return name if 0 < len(name.encode()) <= MAX_NAME_BYTES else UNASSIGNED
 
 
@@ -44,6 +51,10 @@ def readable(name: bytes) -> str:
     So that no other name is shown alike, a backslash before an x is then shown as \\x5c.
     """
     return name.replace(b"\\x", b"\\x5cx").decode("utf-8", "backslashreplace")
+
+
+def _encoded(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
 
 
 def _safe(character: str) -> str:

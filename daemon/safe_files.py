@@ -3,9 +3,11 @@
 import ctypes
 import errno
 import fcntl
+import grp
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -86,6 +88,46 @@ def bytes_below(*folders: Path) -> int:
                 facts = os.lstat(os.path.join(place, name))
                 sizes[facts.st_ino] = facts.st_blocks * 512
     return sum(sizes.values())
+
+
+SHARED = 0o2750  # what is made in such a folder belongs to its group, at any depth
+
+
+def group_number(name: str) -> int | None:
+    """The number of a group, by its name or as a number; None if there is no such group."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def share_with(group: str, folders: Iterable[Path]) -> None:
+    """Folders that the group may read, with all that is made in them from now on.
+
+    '' changes nothing: then files belong to the group of the user. Raises GroupRefused.
+    """
+    number = group_number(group) if group else None
+    for folder in folders if group else ():
+        folder.mkdir(exist_ok=True)
+        facts = folder.stat()
+        if (facts.st_gid, stat.S_IMODE(facts.st_mode)) == (number, SHARED):
+            continue
+        try:
+            if number is None:
+                raise PermissionError
+            os.chown(folder, -1, number)
+            folder.chmod(SHARED)
+        except PermissionError:
+            raise GroupRefused(
+                f"daemon.group = {group}: this user cannot give {folder} to this group; the user"
+                " must own the folder and be in the group."
+            ) from None
+
+
+class GroupRefused(GliowatchError):
+    """The group of the settings is not there, or not one of this user's."""
 
 
 IN_INBOX = ".gliowatch.lock"

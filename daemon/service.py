@@ -19,15 +19,19 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
+from daemon.intake.cleanup import DUPLICATES, REJECTED
 from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import Changes, watch
+from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
 from daemon.operations.clock import PlausibleClock
 from daemon.operations.full_check import NightlyCheck
+from daemon.operations.live_copy import copied_live
 from daemon.operations.lost_index import IndexLost, file_mark, is_lost
 from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
 from daemon.operations.retention import Retention
+from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
 from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
@@ -38,7 +42,7 @@ from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
-from daemon.safe_files import only_one, only_one_in
+from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import DaemonSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -159,13 +163,14 @@ class Service:
         )
         self._retention = Retention(daemon, index, records, PlausibleClock(index))
         self._check = NightlyCheck(daemon, index)
+        self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
         self._changes = Changes()
         self._next_whole = 0.0  # when all of the inbox is looked through again
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, daemon.slots, self._owner, self._analyze)
+        self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
         self._index_mark = file_mark(daemon.index)
@@ -184,7 +189,8 @@ class Service:
             daemon = self._settings.daemon
             with watch(daemon.inbox, self._changes, daemon.polling_seconds):
                 self._notifier.ready()
-                await self._work(once, stop)
+                async with copied_live(daemon), audit_sent(daemon, self._index, self._records):
+                    await self._work(once, stop)
         finally:
             self._notifier.stopping()
             await self._scans.close()
@@ -234,6 +240,7 @@ class Service:
         self._retention.look()
         self._check.look()
         await self._upkeep.look()
+        await self._aside.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look(names)
         await settle(self._index, self._records)
@@ -327,6 +334,8 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    aside = (daemon.inbox / os.fsdecode(name) for name in (REJECTED, DUPLICATES))
+    share_with(daemon.group, (daemon.outbox, *aside))
     with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)

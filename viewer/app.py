@@ -13,6 +13,7 @@ import jinja2
 from aiohttp import web
 
 from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.people.audit import settle_journal
 from daemon.logs import log_to_stderr
 from daemon.operations.contradictions import open_door
 from daemon.operations.lost_index import until_not_lost
@@ -23,6 +24,7 @@ from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
 from viewer.access import ROUTE_RULES, VIEW_LOG, RouteRule, ViewLog, guard, route_rules
+from viewer.connections import Runner
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import ROUTES
@@ -79,11 +81,11 @@ async def _serve(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
-    # No access log: addresses hold the token once, and who looked at what is the audit's matter.
-    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    viewer = settings.viewer
+    runner = Runner(make_app(settings), viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
-        await _listen(runner, settings.viewer.host, settings.viewer.port, tls)
+        await _listen(runner, viewer.host, viewer.port, tls)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -109,6 +111,7 @@ async def _databases(app: web.Application) -> AsyncIterator[None]:
     await until_not_lost(daemon)
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         app[INDEX], app[RECORDS] = index, records
+        await settle_journal(records)
         async with open_joined(daemon.index, daemon.records) as joined:
             app[JOINED] = joined
             yield

@@ -8,8 +8,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from daemon.outputs.catalogue import text
+from daemon.records.accounts import TooBusy
 from model.errors import GliowatchError
 from viewer.api.openapi import is_api, problem
+from viewer.login import is_secure
 from viewer.templating import render
 
 # `data:` and `blob:` because the style sheet holds its small icons inline and NiiVue its font;
@@ -38,11 +40,14 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "gliowatch",
 }
+ONE_YEAR = "max-age=31536000"  # seconds for which a browser asks by TLS alone
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: runs before any response leaves, pictures and faults too."""
     response.headers.update(HEADERS)
+    if is_secure(request):
+        response.headers["Strict-Transport-Security"] = ONE_YEAR
     if request.path.startswith("/static/"):  # nobody's data; asked anew each time, sent if changed
         response.headers["Cache-Control"] = "no-cache"
 
@@ -63,6 +68,8 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         if error.status < 400:
             raise
         return _fault_page(request, error.status, _sentence(error), error.headers)
+    except TooBusy as error:
+        return _fault_page(request, 503, str(error), {"Retry-After": "5"})
     except GliowatchError as error:
         return _fault_page(request, FAULT_STATUS, str(error))
     except ConnectionError:

@@ -47,6 +47,21 @@ def come_back(inbox: Path, path: bytes, aside: bytes) -> None:
     _remove_empty(root, {os.path.dirname(aside)})
 
 
+def remove_aside(inbox: Path, place: bytes) -> None:
+    """Delete a file that was set aside, and its `.reason.txt`; no matter if it is gone already.
+
+    Raises OSError where the inbox is away.
+    """
+    root = os.fsencode(inbox)
+    os.stat(os.path.join(root, MARK.encode()))  # else all would seem to be gone
+    folder, name = os.path.split(place)
+    for each in (name, name + REASON):
+        gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with gone, open_folder(root, folder) as below:
+            os.unlink(each, dir_fd=below)
+    _remove_empty(root, {folder})
+
+
 def file_loose(inbox: Path, file: DroppedFile, patient: str) -> None:
     """Move a loose file into its patient's folder; never onto another file."""
     root = os.fsencode(inbox)

@@ -22,7 +22,7 @@ from daemon.drops import (
     State,
     readable,
 )
-from daemon.index import ledger
+from daemon.index import ledger, set_aside
 from daemon.index.database import Database
 from daemon.index.inventory import finished_patients, rejected_lately
 from daemon.index.people.patients import ensure_patients
@@ -90,6 +90,7 @@ class Reconciler:
         self._index, self._records = index, records
         self._unreadable = 0
         self._temporary = Stability(STALE_SECONDS)
+        self._stalled: dict[bytes, int] | None = None  # as the index has them; not asked yet
         self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
         self.is_away = False
 
@@ -116,7 +117,7 @@ class Reconciler:
         await self._put_back(listing.half_gone)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
-        self._find_unfinished(listing)
+        await self._tell_stalled(listing, self._find_unfinished(listing))
         # what ended while the folders were read may have been seen half gone: the next look tells
         settling = {place for unit, place in before.items() if unit not in known}
         await self._note([d for d in listing.drops.values() if d.place not in settling], known)
@@ -176,10 +177,11 @@ class Reconciler:
             await ledger.withdraw(self._index, queued.drop_id)
             log.info("withdrawn", extra={"drop": queued.drop_id})
 
-    def _find_unfinished(self, listing: Listing) -> None:
+    def _find_unfinished(self, listing: Listing) -> set[bytes]:
         """DICOM drops that wait for a temporary name, or a folder that could not be read.
 
-        A temporary name that has not changed for long was left behind: nobody waits for it.
+        A temporary name that has not changed for long was left behind: nobody waits for it. The
+        folders of these.
         """
         folders = listing.unfinished
         stale = {
@@ -191,6 +193,20 @@ class Reconciler:
         if unfinished != self.unfinished:
             log.info("unfinished", extra={"drops": len(unfinished)})
         self.unfinished = unfinished
+        return stale
+
+    async def _tell_stalled(self, listing: Listing, stale: set[bytes]) -> None:
+        """Transfers that have stalled are told on the System page, and never moved."""
+        if self._stalled is None:
+            self._stalled = await set_aside.stalled(self._index)
+        there = {f.path: f.mtime_ns for files in listing.unfinished.values() for f in files}
+        told = {path for path, mtime in self._stalled.items() if there.get(path) == mtime}
+        told |= {file.path for folder in stale for file in listing.unfinished[folder]}
+        stalled = {path: there[path] for path in told}
+        if stalled != self._stalled:
+            await set_aside.set_stalled(self._index, stalled)
+            log.warning("stalled", extra={"files": len(stalled)})
+        self._stalled = stalled
 
     async def _note(self, drops: list[Drop], known: dict[bytes, QueuedDrop]) -> None:
         """Enter what is new, and mark as ready what has rested: many at once in a transaction."""

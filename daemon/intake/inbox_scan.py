@@ -17,6 +17,7 @@ from pathlib import Path
 from daemon.drops import UNASSIGNED, URGENT, Drop, DropKind, DroppedFile, readable
 from daemon.index import ledger, queue
 from daemon.index.database import Database
+from model.reading.names import is_sidecar, is_transfer, is_transfer_folder
 from model.rules import Kind, is_archive, kind_by_name
 
 MARK = ".gliowatch"  # in the inbox, with a number that the index knows
@@ -56,23 +57,37 @@ def _read(inbox: Path) -> int | None:
 
 
 LEAVING = b".leaving-"  # before the name of a file that is on its way out
+OURS = (".gliowatch", ".leaving-", ".rejected", ".duplicates", ".uploading")
 COMPANIONS = (b".json", b".bval", b".bvec", b".txt")
 
 
 @dataclass(frozen=True)
 class NameRules:
-    """Which names are never scans, and which are of files that are still being copied."""
+    """Which names are never scans, and which are of files that are still being copied.
+
+    What systems and tools make is known (`model.reading.names`); a site adds names of its own.
+    """
 
     ignored: tuple[str, ...]
     waiting: tuple[str, ...]
 
     def is_ignored(self, name: bytes) -> bool:
-        """Dotfiles always, and the names of the settings."""
-        return name.startswith(b".") or os.fsdecode(name) in self.ignored
+        """Hidden names but those of transfers, what systems make, and the names of the settings."""
+        text = os.fsdecode(name)
+        if is_sidecar(text) or text in self.ignored:
+            return True
+        return text.startswith(".") and not (self.is_waiting(name) or is_transfer_folder(text))
 
     def is_waiting(self, name: bytes) -> bool:
         """Temporary names: the copier will rename the file when it is whole."""
-        return os.fsdecode(name).lower().endswith(self.waiting)
+        text = os.fsdecode(name)
+        if text.startswith(OURS) or is_sidecar(text):
+            return False
+        return is_transfer(text) or (text[0] != "." and text.lower().endswith(self.waiting))
+
+    def holds_transfers(self, folder: bytes) -> bool:
+        """Whether all that lies in a folder of this name is still being copied."""
+        return is_transfer_folder(os.fsdecode(folder))
 
 
 @dataclass
@@ -81,13 +96,14 @@ class Listing:
 
     unfinished: the temporary names in each folder that holds some; a folder that cannot be read
     stands there without any. unreadable: how many these are. half_gone: files on their way out,
-    where a crash may have left them.
+    where a crash may have left them. ignored: names that are not looked at.
     """
 
     drops: dict[bytes, Drop] = field(default_factory=dict)
     unfinished: dict[bytes, tuple[DroppedFile, ...]] = field(default_factory=dict)
     unreadable: int = 0
     half_gone: list[bytes] = field(default_factory=list)
+    ignored: list[bytes] = field(default_factory=list, compare=False)
 
 
 @dataclass(frozen=True)
@@ -154,6 +170,8 @@ class InboxScanner:
         for entry in _worth_a_look(changed, b"", self._rules, listing):
             name, times = entry.name, _times(entry)
             part = _walk(self._root, name, self._rules)
+            if not part.holds_anything:
+                listing.ignored += part.listing.ignored
             if part.holds_anything:
                 parts[name] = part
             elif part.is_bare and times is not None:
@@ -194,6 +212,7 @@ def _together(listing: Listing, parts: "Iterable[_Part]") -> Listing:
         entries += part.entries
         listing.unreadable += part.listing.unreadable
         listing.half_gone += part.listing.half_gone
+        listing.ignored += part.listing.ignored
         for folder, files in part.listing.unfinished.items():
             listing.unfinished[folder] = (*listing.unfinished.get(folder, ()), *files)
     owners = {_stem(entry): entry for entry in entries if _may_have_companions(entry)}
@@ -230,11 +249,12 @@ def _walk(root: bytes, top: bytes, rules: NameRules) -> _Part:
     except OSError:  # it has just gone
         return part
     if not stat.S_ISDIR(facts.st_mode):
-        _take(part, b"", top, facts, rules)
+        _take(part, b"", top, facts, rules.is_waiting(top))
         return part
-    folders = [top]
+    folders, arriving = [top], {top} if rules.holds_transfers(top) else set()
     while folders:
         folder = folders.pop()
+        is_arriving = folder in arriving
         below = []
         entries = _entries(root, folder, rules, part.listing)
         part.is_bare = folder == top and not entries and part.listing == Listing()
@@ -244,20 +264,23 @@ def _walk(root: bytes, top: bytes, rules: NameRules) -> _Part:
                 continue
             if stat.S_ISDIR(found.st_mode):
                 below.append(os.path.join(folder, entry.name))
+                if is_arriving or rules.holds_transfers(entry.name):
+                    arriving.add(below[-1])
             else:
-                _take(part, folder, entry.name, found, rules)
+                waits = is_arriving or rules.is_waiting(entry.name)
+                _take(part, folder, entry.name, found, waits)
         folders += reversed(below)
     return part
 
 
-def _take(part: _Part, folder: bytes, name: bytes, facts: os.stat_result, rules: NameRules) -> None:
-    """Note one name, if it is a regular file's."""
+def _take(part: _Part, folder: bytes, name: bytes, facts: os.stat_result, waits: bool) -> None:
+    """Note one name, if it is a regular file's. waits: it is still being copied."""
     if not stat.S_ISREG(facts.st_mode):
         return
     file = identify(os.path.join(folder, name), facts)
-    if rules.is_waiting(name):
-        waits = part.listing.unfinished.get(folder, ())
-        part.listing.unfinished[folder] = (*waits, file)
+    if waits:
+        others = part.listing.unfinished.get(folder, ())
+        part.listing.unfinished[folder] = (*others, file)
     else:
         part.entries.append(_Entry(file, folder, name))
 
@@ -283,7 +306,12 @@ def _worth_a_look(
     listing.half_gone += [
         os.path.join(folder, entry.name) for entry in every if entry.name.startswith(LEAVING)
     ]
-    entries = [entry for entry in every if not rules.is_ignored(entry.name)]
+    entries = []
+    for entry in every:
+        if not rules.is_ignored(entry.name):
+            entries.append(entry)
+        elif not os.fsdecode(entry.name).startswith(OURS):
+            listing.ignored.append(os.path.join(folder, entry.name))
     return sorted(entries, key=lambda entry: entry.name)
 
 

@@ -15,7 +15,7 @@ from daemon.intake.study_split import members_of
 from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
-from model.reading.dicom.frames import is_dicom
+from model.reading.dicom.files import is_dicom
 from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
 from model.reading.dicom.pixels import picture_digest
 from model.rules import kind_by_name
@@ -66,8 +66,9 @@ class Intake:
 
     @property
     def study(self) -> Study | None:
-        """The one study that its DICOM files name."""
-        return self.named.studies[0] if len(self.named.studies) == 1 else None
+        """The study of its DICOM files: the first by its digits, where they give several numbers
+        to one study."""
+        return self.named.studies[0] if self.named.studies else None
 
     @property
     def dicom_ids(self) -> frozenset[str]:

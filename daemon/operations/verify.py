@@ -1,6 +1,7 @@
 """`gliowatch verify`: every file ever dropped, compared with inbox, index, outbox and audit."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -10,16 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from daemon.drops import SOURCE, State, readable
+from daemon.drops import SOURCE, DroppedFile, State, readable
 from daemon.index.database import Database, newest_entry_of, open_records
 from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
 from daemon.index.people.corrections import Correction, all_corrections
 from daemon.index.result_files import result_files
 from daemon.intake.cleanup import DUPLICATES, REASON, REJECTED
-from daemon.intake.inbox_scan import LEAVING, Listing, NameRules, identify, is_away, scan_inbox
+from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, scan_inbox
 from daemon.intake.ingest import hash_file
-from daemon.intake.uploads import HOLDING, count_staged
+from daemon.intake.uploads import count_staged
 from daemon.operations.backup import copies_in
 from daemon.operations.full_check import check_all, told
 from daemon.operations.lost_index import open_known_index
@@ -52,7 +53,7 @@ INBOX_AWAY = (
     "The inbox is not the folder that the index knows: is it unmounted? If it was made anew on"
     " purpose, gliowatch verify --rebuild makes them agree."
 )
-OURS = (REJECTED, DUPLICATES, os.fsencode(HOLDING))  # in the inbox
+MOST_NAMED = 20
 SAY_SECONDS = 2.0  # between two lines that tell how far it is
 SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
 
@@ -68,10 +69,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Account:
-    """files: how many in each state, with those not seen yet or that wait by their names."""
+    """files: how many in each state, with those not seen yet or that wait by their names.
+
+    ignored: names in the inbox that are never looked at, since systems and tools make them.
+    """
 
     files: dict[str, int]
     differences: tuple[Difference, ...]
+    ignored: tuple[str, ...] = ()
     hashed_late: int = 0
 
 
@@ -84,6 +89,12 @@ def verify_visibly(
         say(json.dumps(asdict(account), indent=1))
     else:
         say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        if account.ignored:
+            say("ignored, as systems and tools make such names:")
+            for name in account.ignored[:MOST_NAMED]:
+                say(f"  {name}")
+            if len(account.ignored) > MOST_NAMED:
+                say(f"  and {len(account.ignored) - MOST_NAMED} more")
         for each in account.differences:
             say(f"{each.code}: {each.place}: {each.message}")
         if account.hashed_late:
@@ -105,7 +116,7 @@ async def verify(settings: Settings, full: bool = False) -> Account:
         await asyncio.sleep(SETTLE_SECONDS)
         account = await _compare(settings)
         lasting &= set(account.differences)
-    return Account(account.files, tuple(sorted(lasting | set(differ))), late)
+    return Account(account.files, tuple(sorted(lasting | set(differ))), account.ignored, late)
 
 
 async def _read_whole(daemon: DaemonSettings) -> tuple[list[Difference], int]:
@@ -147,9 +158,9 @@ async def _compare(settings: Settings) -> Account:
         *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
     ]
     not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
-    hidden = await asyncio.to_thread(count_hidden, daemon.inbox)
-    files = _counted(held, listing) | {"not_sent_yet": not_sent, "hidden_names": hidden}
-    return Account(files, tuple(sorted(set(differences))))
+    files = _counted(held, listing) | {"not_sent_yet": not_sent}
+    ignored = tuple(readable(path) for path in sorted(listing.ignored))
+    return Account(files, tuple(sorted(set(differences))), ignored)
 
 
 def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
@@ -158,7 +169,8 @@ def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
     unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
     temporary = sum(len(files) for files in listing.unfinished.values())
     told = {str(state): counts[state] for state in State}
-    return told | {"not_seen_yet": len(unseen), "temporary_names": temporary}
+    names = {"temporary_names": temporary, "ignored_names": len(listing.ignored)}
+    return told | {"not_seen_yet": len(unseen)} | names
 
 
 def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
@@ -220,23 +232,6 @@ def _of_outbox(
     return [*differences, *_of_done([each for each in held if each.scan_id not in went], kept)]
 
 
-def count_hidden(inbox: Path) -> int:
-    """Files whose name, or a folder's above them, begins with a dot: they are never drops.
-
-    Our own, which lie in the inbox itself, are left out.
-    """
-    root, found = os.fsencode(inbox), 0
-    for place, folders, names in os.walk(root):
-        if place == root:
-            folders[:] = [name for name in folders if name not in OURS]
-            names = [name for name in names if not name.startswith(b".gliowatch")]
-        below = os.path.relpath(place, root).split(b"/")
-        is_hidden = any(part.startswith(b".") and part != b"." for part in below)
-        own = [n for n in names if n.startswith(b".") and not n.startswith(LEAVING)]
-        found += len(names) if is_hidden else len(own)
-    return found
-
-
 def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Difference]:
     for each in held:
         if each.state is State.DONE and each.sha256 not in kept.get(each.scan_id or "", set()):
@@ -245,15 +240,33 @@ def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Differ
 
 
 def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
-    """What was set aside lies there, and nothing lies there that nobody set aside."""
+    """What was set aside lies there, and nothing lies there that nobody set aside.
+
+    A file that has left the inbox, and of which nobody noted where to, is known by itself: a crash
+    came between, or a very early version did not note it. The next run does.
+    """
     root = os.fsencode(inbox)
     known = {each.aside for each in held if each.aside}
+    left = {_looks(each.file) for each in held if _has_left_unnoted(each)}
     for each in held:
         if each.aside and not os.path.lexists(os.path.join(root, each.aside)):
             yield Difference("not_aside", readable(each.aside), "It was set aside, but is gone.")
     for path in aside_files(inbox):
-        if path not in known:
-            yield Difference("unknown_aside", readable(path), "Unknown origin.")
+        if path in known:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # it has just gone
+            if _looks(identify(path, os.lstat(os.path.join(root, path)))) not in left:
+                yield Difference("unknown_aside", readable(path), "Unknown origin.")
+
+
+def _has_left_unnoted(held: HeldFile) -> bool:
+    is_to_be_aside = held.state in (State.REJECTED, State.DUPLICATE)
+    return is_to_be_aside and held.in_inbox and held.aside is None
+
+
+def _looks(file: DroppedFile) -> tuple[int, int, int]:
+    """What tells a file wherever it lies."""
+    return file.inode, file.size, file.mtime_ns
 
 
 def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Difference]:

@@ -12,10 +12,12 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
+from daemon.drops import State
 from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
+from daemon.index.set_aside import count_set_aside
 from daemon.index.statistics import Night
 from daemon.operations import queue_control, status
 from daemon.operations.full_check import DIFFER
@@ -26,9 +28,11 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
+from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SESSION, SETTINGS
-from viewer.templating import STATES, read_form, render
+from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
 
@@ -109,17 +113,18 @@ async def retention_words(daemon: DaemonSettings, index: Database) -> str:
         rules.append(text("system.keep_days", days=daemon.keep_days))
     if daemon.keep_gb:
         rules.append(text("system.keep_gb", gb=daemon.keep_gb))
-    if not rules:
-        return text("system.keep_all")
-    due, in_bin = await queue.switch(index, DUE), await queue.switch(index, IN_BIN)
-    rules += [
-        text("system.kept_in_bin", days=daemon.grace_days),
-        text("system.retention_due", count=due),
-        text("system.retention_in_bin", count=in_bin),
-    ]
-    if await queue.switch(index, HELD):
-        rules.append(text("system.retention_held"))
-    return "; ".join(rules)
+    if daemon.keep_days or daemon.keep_gb:
+        due, in_bin = await queue.switch(index, DUE), await queue.switch(index, IN_BIN)
+        rules += [
+            text("system.kept_in_bin", days=daemon.grace_days),
+            text("system.retention_due", count=due),
+            text("system.retention_in_bin", count=in_bin),
+        ]
+        if await queue.switch(index, HELD):
+            rules.append(text("system.retention_held"))
+    if daemon.keep_aside_days:
+        rules.append(text("aside.rule", days=daemon.keep_aside_days))
+    return "; ".join(rules) or text("system.keep_all")
 
 
 def settings_lines(settings: Settings) -> dict[str, list[tuple[str, str]]]:
@@ -217,6 +222,10 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "checked": checked_words(daemon, await queue.switch(index, DIFFER)),
         "watching": watching_words(daemon, bool(await queue.switch(index, "unwatched"))),
         "retention": await retention_words(daemon, index),
+        "stalled": await stalled_names(request),
+        "duplicates": await duplicates(request, asked_page(request, "duplicates")),
+        "duplicate_count": await count_set_aside(index, State.DUPLICATE),
+        "duplicates_page": asked_page(request, "duplicates"),
         "settings": settings_lines(settings),
         "versions": await asyncio.to_thread(versions),
         **await moving(request, weights),
@@ -246,6 +255,7 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
         "paused": now.paused,
         "counts": now.counts,
         "pages": pages,
+        "failed_files": await failed_files(request, pages["failed"]),
         "page_length": queue.PAGE,
         "lists": {
             name: [_row(x, patients[x.patient_id], daemon.rest_seconds) for x in each]

@@ -16,18 +16,18 @@ from daemon.intake.uploads import UploadFault
 from daemon.outputs.catalogue import text
 from viewer.lookups import known_patients
 from viewer.monitoring import stopped_sentence
+from viewer.request_forms import CSRF_HEADER, check_csrf, read_fields, read_form
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
-from viewer.templating import CSRF_HEADER, FINDINGS, STATES, check_csrf, render
+from viewer.templating import FINDINGS, STATES, render
 from viewer.upload.form import choices, form_of
 from viewer.upload.staging import (
     DESK,
-    MOST_FILES,
     Sent,
     Upload,
     refuse_when_full,
     refuse_without_inbox,
 )
-from viewer.uploads_streaming import receive, receive_file
+from viewer.uploads_streaming import MOST_FILES, pieces, receive, receive_file
 
 
 async def show_upload(request: web.Request) -> web.StreamResponse:
@@ -164,7 +164,7 @@ async def take(request: web.Request) -> web.StreamResponse:
     await refuse_when_full(request)
     if upload.held.count >= MOST_FILES:
         raise web.HTTPConflict(text=text("upload_fault.most_files", most=MOST_FILES))
-    await receive_file(upload.held, unquote(name), request.content.read, upload.meter)
+    await receive_file(upload.held, unquote(name), pieces(request), upload.meter)
     return web.Response(status=204)
 
 
@@ -176,14 +176,13 @@ async def look(request: web.Request) -> web.StreamResponse:
         await request.app[DESK].look(upload)
     except UploadFault as error:
         raise web.HTTPNotFound(text=str(error)) from None
-    values = await form_of(request, upload, await request.post())
+    values = await form_of(request, upload, await read_fields(request))
     return aiohttp_jinja2.render_template("upload_understood.html", request, values)
 
 
 async def give_up(request: web.Request) -> web.StreamResponse:
     """`POST /upload/held/{upload}/cancel`: nothing of it is kept."""
-    form = await request.post()
-    check_csrf(request[SESSION], str(form.get("csrf", request.headers.get(CSRF_HEADER, ""))))
+    await read_form(request)
     upload = asked_upload(request)
     request.app[DESK].forget(upload)
     await asyncio.to_thread(upload.held.cancel)

@@ -4,10 +4,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from daemon.confinement import bounds_of_uploads
 from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
 from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage_upload
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
 MOST_HELD = 12  # uploads that wait to be sent, of everybody together
-MOST_FILES = 5000  # in one of them
 MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
@@ -59,8 +60,12 @@ class Desk:
     settings: Settings
     uploads: dict[str, Upload] = field(default_factory=dict)
     sent: dict[str, list[Sent]] = field(default_factory=dict)
-    slot: Slot = field(default_factory=Slot)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def slot(self) -> Slot:
+        """Where uploads are opened."""
+        return Slot(bounds_of_uploads(self.settings))
 
     @property
     def rules(self) -> NameRules:

@@ -82,6 +82,39 @@ def test_hidden_ignored_and_temporary_names_are_no_drops(tmp_path: Path) -> None
     assert [file.path for file in listing.unfinished[b"P"]] == [b"P/a.nii.part", b"P/b.nii~"]
 
 
+def test_folders_of_systems_and_tools_are_not_looked_into(tmp_path: Path) -> None:
+    for folder in ("@eaDir", "#recycle", "__MACOSX", "lost+found", ".git", "$RECYCLE.BIN"):
+        put(tmp_path, f"{folder}/a.nii", f"P/{folder}/b.jpg", f"P/s/{folder}/IM1")
+    put(tmp_path, "P/a.nii", "P/._a.nii", "P/s/DESKTOP.INI", "P/s/IM1")
+    listing = scan_inbox(tmp_path, RULES)
+    found = {unit: [file.path for file in drop.files] for unit, drop in listing.drops.items()}
+    assert found == {b"P/a.nii": [b"P/a.nii"], b"P": [b"P/s/IM1"]}
+    assert len(listing.ignored) == 3 * 6 + 2
+    assert listing.unfinished == {}
+
+
+def test_running_transfers_hold_up_the_dicom_of_their_folder(tmp_path: Path) -> None:
+    put(tmp_path, "P/IM1", "P/.IM2.aB3dE6", "Q/IM1", "Q/.~tmp~/IM2", "R/a.zip.download/a.zip")
+    put(tmp_path, "S.filepart/IM1", "T/IM1", "T/.hidden")
+    listing = scan_inbox(tmp_path, RULES)
+    assert set(listing.drops) == {b"P", b"Q", b"T"}
+    assert {folder: len(files) for folder, files in listing.unfinished.items()} == {
+        b"P": 1,
+        b"Q/.~tmp~": 1,
+        b"R/a.zip.download": 1,
+        b"S.filepart": 1,
+    }
+    assert listing.ignored == [b"T/.hidden"]
+
+
+def test_our_own_names_are_neither_ignored_nor_waited_for(tmp_path: Path) -> None:
+    put(tmp_path, ".gliowatch", ".gliowatch.lock", ".rejected/P/a", ".duplicates/P/a")
+    put(tmp_path, ".uploading/x/patient/a.nii", "P/.leaving-IM.aB3dE6")
+    listing = scan_inbox(tmp_path, RULES)
+    assert (listing.ignored, listing.unfinished, listing.drops) == ([], {}, {})
+    assert listing.half_gone == [b"P/.leaving-IM.aB3dE6"]
+
+
 def test_links_pipes_and_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     put(outside, "secret.nii")

@@ -98,6 +98,7 @@ def test_what_stops_gliowatch_is_told_first(tmp_path: Path) -> None:
         ('[daemon]\nindex = "outbox"', "daemon.index", "is a folder"),
         ('[daemon]\nrecords = "file/records.sqlite"', "daemon.records", "cannot be written"),
         ('[daemon]\ncopies = "file"', "daemon.copies", "is not a folder"),
+        ('[daemon]\ngroup = "no-such"', "daemon.group", "is not a group of this machine"),
         ('[model]\nweights = "gone"', "model.weights", "is not there"),
         ('[viewer]\nport = 0\ntls_certificate = "file"', "viewer.tls_certificate", "be read"),
         ('[viewer]\nhost = "192.0.2.1"\nallow_plain_http = true', "viewer.host", "no such address"),
