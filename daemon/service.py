@@ -25,16 +25,15 @@ from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import Changes, watch
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
-from daemon.operations.clock import PlausibleClock
 from daemon.operations.full_check import NightlyCheck
 from daemon.operations.live_copy import copied_live
-from daemon.operations.lost_index import IndexLost, file_mark, is_lost
 from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
-from daemon.operations.retention import Retention
+from daemon.operations.retention import PlausibleClock, Retention
 from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
 from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
+from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
 from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed

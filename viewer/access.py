@@ -11,7 +11,9 @@ What a page needs stands beside its address in `viewer/routes.py`; one that is n
 import re
 import socket
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -108,15 +110,17 @@ async def _by_journal(request: web.Request, handler: Handler, told: Told) -> web
     """What changes the index or the disk is in the journal before, and in the audit after.
 
     After a fault nobody knows whether it was done: it stays in the journal until the next start.
+    Where it changes the records too, as a patient who comes with an upload, the entry goes along.
     """
     records = request.app[RECORDS]
     number = await begin_entry(records, told)
     try:
-        response = await _taken(request, handler)
+        with telling(told):
+            response = await _taken(request, handler)
     except (web.HTTPException, ConnectionError):
         await end_entry(records, number, is_done=False)
         raise
-    await end_entry(records, number, _is_done(response))
+    await end_entry(records, number, _is_done(response) and not told.is_noted)
     return _given(response)
 
 
@@ -154,6 +158,34 @@ async def _note(request: web.Request, told: Told) -> None:
 VIEW_LOG = web.AppKey("seen", ViewLog)
 
 
+MOST_AT_ONCE = 40  # requests of one account that are being answered
+LASTING = "/live"  # has a limit of its own
+
+
+class AtOnce:
+    """How many requests of each account are being answered just now."""
+
+    def __init__(self) -> None:
+        self._by_account: Counter[int] = Counter()
+
+    @contextmanager
+    def one_more(self, account_id: int) -> Iterator[None]:
+        """HTTPTooManyRequests where one account asks for so much that others have to wait."""
+        if self._by_account[account_id] >= MOST_AT_ONCE:
+            raise web.HTTPTooManyRequests(
+                text=text("fault.many_requests"), headers={"Retry-After": "2"}
+            )
+        self._by_account[account_id] += 1
+        try:
+            yield
+        finally:
+            self._by_account[account_id] -= 1
+            self._by_account += Counter()  # without those at 0
+
+
+AT_ONCE = web.AppKey("at_once", AtOnce)
+
+
 READING = frozenset({"GET", "HEAD"})
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", socket.gethostname().lower()})
 BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
@@ -176,7 +208,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             await _check_right(request, session, door)
     if request.method not in READING and not _from_our_pages(request):
         raise web.HTTPForbidden(text=text("fault.other_site"))
-    return await audited(request, handler, door) if door else await handler(request)
+    if door is None:
+        return await handler(request)
+    if session is None or door.path == LASTING:
+        return await audited(request, handler, door)
+    with request.app[AT_ONCE].one_more(session.account_id):
+        return await audited(request, handler, door)
 
 
 def _has_token(request: web.Request) -> bool:

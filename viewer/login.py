@@ -11,6 +11,7 @@ from daemon.index.people.logins import (
     Limits,
     count_attempt,
     end_session,
+    find_session,
     sweep_sessions,
 )
 from daemon.outputs.catalogue import text
@@ -109,6 +110,15 @@ async def enter(request: web.Request) -> web.StreamResponse:
     except LoginRefused as error:
         raise web.HTTPForbidden(text=str(error)) from None
     return await _come_in(request, key, posted.get("next", "/"))
+
+
+async def is_open(request: web.Request) -> bool:
+    """Whether the session of a request that lasts has not ended meanwhile."""
+    key, limits = (
+        request.cookies.get(cookie_name(request), ""),
+        limits_of(request.app[SETTINGS].viewer),
+    )
+    return await find_session(request.app[RECORDS], key, limits, is_activity=False) is not None
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:

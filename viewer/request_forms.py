@@ -5,6 +5,7 @@ decodes with whatever codec the client names, and some take minutes for a megaby
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -25,7 +26,9 @@ MOST_PARTS = 20  # of a form that brings one file
 MOST_WORD = 200  # bytes: a form's short fields
 BODY_SECONDS = 30.0  # for a body that is read whole, of a megabyte at most
 STALLED_SECONDS = 60.0  # without a byte
+SLOWEST = 1000  # bytes a second, on average once it has lasted so long
 CHUNK = 1 << 18  # bytes
+FREE = 200  # bytes: what stands around a part
 Came = TypeVar("Came")
 
 
@@ -82,11 +85,25 @@ async def read_whole(request: web.Request) -> bytes:
             raise web.HTTPRequestTimeout(text=text("fault.slow_body")) from None
 
 
+class Pace:
+    """How fast a body comes; HTTPRequestTimeout for one that only drips."""
+
+    def __init__(self) -> None:
+        self._began, self._count = time.monotonic(), 0
+
+    def add(self, count: int) -> None:
+        """So many bytes more have come."""
+        self._count += count
+        lasted = time.monotonic() - self._began
+        if lasted > STALLED_SECONDS and self._count < SLOWEST * lasted:
+            raise web.HTTPRequestTimeout(text=text("upload.too_slow"))
+
+
 class FormReader:
     """The parts of a form with files, one after another. Raises web.HTTPException for damage."""
 
     def __init__(self, reader: MultipartReader, most_parts: int) -> None:
-        self._reader, self._left = reader, most_parts
+        self._reader, self._left, self._pace = reader, most_parts, Pace()
 
     @classmethod
     async def open(cls, request: web.Request, most_parts: int = MOST_PARTS) -> "FormReader":
@@ -107,11 +124,12 @@ class FormReader:
         self._left -= 1
         if self._left < 0:
             raise web.HTTPBadRequest(text=text("fault.damaged_form"))
+        self._pace.add(FREE)
         with damage_refused():
             part = await in_time(self._reader.next())
             if isinstance(part, MultipartReader):
                 raise ValueError("a form in a form")
-            return FormPart(part) if part is not None else None
+            return FormPart(part, self._pace) if part is not None else None
 
     async def word(self, name: str) -> str:
         """The next field, which must be the short one of this name; '' for any other."""
@@ -124,8 +142,8 @@ class FormReader:
 class FormPart:
     """One field of a form, or one file. filename: '' for a plain field."""
 
-    def __init__(self, part: BodyPartReader) -> None:
-        self._part = part
+    def __init__(self, part: BodyPartReader, pace: Pace) -> None:
+        self._part, self._pace = part, pace
         self.name, self.filename = part.name or "", part.filename or ""
 
     async def read(self, size: int) -> bytes:
@@ -136,6 +154,7 @@ class FormPart:
     async def pieces(self) -> AsyncIterator[bytes]:
         """What comes, for as long as it comes."""
         while piece := await in_time(self.read(CHUNK)):
+            self._pace.add(len(piece))
             yield piece
 
     async def value(self, most: int) -> bytes | None:

@@ -9,31 +9,45 @@ from aiohttp import web
 
 from daemon.drops import file_name
 from daemon.intake.uploads import StagedUpload, UploadFault
+from daemon.operations.status import has_room
 from daemon.outputs.catalogue import text
-from viewer.request_forms import CHUNK, FormReader, damage_refused, in_time
+from viewer.request_forms import CHUNK, FormReader, Pace, damage_refused, in_time
 
 FRAME = 1 << 16  # bytes: what a form adds around its files, at most
 MEGABYTE = 10**6
+LOOKED_EACH = 16 * MEGABYTE  # after so many bytes more the room is looked at again
 MOST_FILES = 5000  # in one upload
 FolderOf = Callable[[str], Awaitable[str]]
 
 
 class Meter:
-    """Counts the bytes of an upload, all its files together; HTTP 413 above its limit."""
+    """Counts the bytes of an upload, all its files together; HTTP 413 above its limit.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._count = 0
+    folder: where it is written; reserve: bytes that have to stay free there, HTTP 507 below them.
+    """
 
-    def add(self, count: int) -> None:
-        """Count what has arrived."""
+    def __init__(self, limit: int, folder: Path, reserve: float) -> None:
+        self._limit, self._folder, self._reserve = limit, folder, reserve
+        self._count, self._looked_at = 0, 0
+
+    async def add(self, count: int) -> None:
+        """Count what has arrived, and look now and then whether there is room for more."""
         self._count += count
         if self._count > self._limit:
             raise self.too_large()
+        if self._count - self._looked_at >= LOOKED_EACH:
+            self._looked_at = self._count
+            await self.refuse_when_full()
+
+    async def refuse_when_full(self, coming: int = 0) -> None:
+        """What arrives must leave the disk the reserve that the daemon needs to analyze at all."""
+        if not await asyncio.to_thread(has_room, self._folder, self._reserve + coming):
+            raise web.HTTPInsufficientStorage(text=text("upload.disk_full"))
 
     def take_back(self, count: int) -> None:
         """What arrived of a file that broke off was not kept."""
         self._count -= count
+        self._looked_at = min(self._looked_at, self._count)
 
     def announce(self, length: int | None) -> None:
         """Refuse at once what says itself that it is too large."""
@@ -86,7 +100,7 @@ async def receive_file(
         with stream:
             async for piece in coming:
                 count += len(piece)
-                meter.add(len(piece))
+                await meter.add(len(piece))
                 await asyncio.to_thread(held.write, stream, piece)
             await asyncio.to_thread(held.keep, stream, target)
     except UploadFault as error:  # it was given up meanwhile
@@ -116,5 +130,7 @@ async def _open(held: StagedUpload, claimed_path: str) -> tuple[BinaryIO, Path]:
 async def pieces(request: web.Request) -> AsyncIterator[bytes]:
     """A body that is one file, as it comes."""
     with damage_refused():
+        pace = Pace()
         while piece := await in_time(request.content.read(CHUNK)):
+            pace.add(len(piece))
             yield piece

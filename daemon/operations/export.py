@@ -17,9 +17,9 @@ from daemon.index.database import Database, open_records
 from daemon.index.people.accounts import kept_secret
 from daemon.index.people.reviews import Decision
 from daemon.index.scans import ScanRow, every_scan, revisions_of
-from daemon.operations.lost_index import open_known_index
 from daemon.outputs.scan_folder import save_mask, save_series
 from daemon.outputs.tables import COLUMNS, Hidden, Naming, Plain, rows_of
+from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.prior_scan import analyzed_volume
 from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.records.reviews import decision_on

@@ -13,8 +13,8 @@ from daemon.index.scans import find_scan
 from daemon.index.set_aside import find_set_aside
 from daemon.intake.cleanup import come_back
 from daemon.operations import set_aside
-from daemon.operations.lost_index import open_known_index
 from daemon.outputs.catalogue import text
+from daemon.pipeline.lost_index import open_known_index
 from daemon.settings import Settings
 from model.errors import GliowatchError
 

@@ -7,16 +7,18 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.index import inventory, queue
+from daemon.index import inventory
 from daemon.index.database import Database, now
 from daemon.index.inventory import held_folders
 from daemon.index.people.reviews import Decision
+from daemon.index.queue import set_switch, switch
 from daemon.index.scans import ScanRow
-from daemon.operations.clock import PlausibleClock
+from daemon.index.statistics import newest_time
 from daemon.pipeline.outbox import Published, published_results, report_file, report_in
 from daemon.records.corrections import move_corrections
 from daemon.records.reviews import decision_on
@@ -67,6 +69,51 @@ def removed_results(outbox: Path) -> Iterator[Published]:
     for gone in published_results(outbox / REMOVED):
         if gone.report is not None and not (outbox / os.fsdecode(gone.folder)).exists():
             yield gone
+
+
+KNOWN = "clock_known"  # Unix seconds, of the last time that was believed
+MOST_APART = 2 * 86400.0  # seconds from the last known time; a machine that was off waits as well
+STEADY_SECONDS = 86400.0  # for which a clock that jumped must go on evenly to be believed
+MOST_DRIFT = 600.0  # seconds between two clocks meanwhile
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    since: float
+    wall: float
+
+
+class PlausibleClock:
+    """Compares the clock with the last known time, or with the newest time in the index.
+
+    One that jumped is believed again after a day in which it went on evenly.
+    """
+
+    def __init__(
+        self,
+        index: Database,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._index, self._wall, self._steady = index, wall, steady
+        self._doubt: _Doubt | None = None
+
+    async def is_plausible(self) -> bool:
+        """Ask this before anything goes because of its age."""
+        now, known = self._wall(), float(await switch(self._index, KNOWN))
+        known = known or await newest_time(self._index) or now
+        if abs(now - known) > MOST_APART and not self._has_been_steady(now):
+            return False
+        self._doubt = None
+        await set_switch(self._index, KNOWN, int(now))
+        return True
+
+    def _has_been_steady(self, now: float) -> bool:
+        moment = self._steady()
+        doubt = self._doubt
+        if doubt is None or abs((now - doubt.wall) - (moment - doubt.since)) > MOST_DRIFT:
+            self._doubt = doubt = _Doubt(moment, now)
+        return moment - doubt.since >= STEADY_SECONDS
 
 
 log = logging.getLogger(__name__)
@@ -120,19 +167,19 @@ class Retention:
         """One round; how many scans went. Raises OSError."""
         await self._note_moved()
         is_plausible = await self._clock.is_plausible()
-        await queue.set_switch(self._index, HELD, int(not is_plausible))
+        await set_switch(self._index, HELD, int(not is_plausible))
         if not is_plausible:
             log.warning("clock_not_believed")
             return 0
         most = max(1, int(SHARE * await inventory.count_standing(self._index)))
-        said = await queue.switch(self._index, DUE)
+        said = await switch(self._index, DUE)
         due = await self._due()
         for scan in due[: min(most, said)]:
             await self._remove(scan)
         await asyncio.to_thread(self._empty_bin, most)
-        await queue.set_switch(self._index, DUE, max(0, len(due) - min(most, said)))
+        await set_switch(self._index, DUE, max(0, len(due) - min(most, said)))
         in_bin = len(await asyncio.to_thread(binned, self._outbox))
-        await queue.set_switch(self._index, IN_BIN, in_bin)
+        await set_switch(self._index, IN_BIN, in_bin)
         return min(most, said, len(due))
 
     async def _due(self) -> list[ScanRow]:

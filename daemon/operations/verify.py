@@ -23,9 +23,9 @@ from daemon.intake.ingest import hash_file
 from daemon.intake.uploads import count_staged
 from daemon.operations.backup import copies_in
 from daemon.operations.full_check import check_all, told
-from daemon.operations.lost_index import open_known_index
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.outputs.manifest import compare_files, from_column
+from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.outbox import published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
 from daemon.settings import DaemonSettings, Settings

@@ -23,6 +23,7 @@ from daemon.index.people.logins import (
     begin_session,
     count_attempt,
     forget_attempt,
+    note_failure,
     use_link,
 )
 from daemon.outputs.catalogue import text
@@ -173,7 +174,7 @@ async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -
     if await accounts.find_account(records, name):
         raise AccountFault(text("account_fault.name_taken"))
     kept = await Passwords().hash(ask_password(), name)
-    with telling(Told(COMMAND_LINE, Action.CHANGE, "account", "added")):
+    with telling(Told(COMMAND_LINE, Action.CHANGE, f"account {name}", "added")):
         made = await accounts.add_account(
             records, name, wish.full_name or name, wish.role or Role.READER, kept
         )
@@ -259,6 +260,7 @@ async def prove(
         await forget_attempt(records, attempt, right=False)
         raise
     if not is_right:
+        await note_failure(records, attempt)
         found = await find_account(records, name)
         await note(records, found.name if found else NOBODY, Action.LOGIN_REFUSED)
         raise LoginRefused(text(wrong))

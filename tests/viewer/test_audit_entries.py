@@ -56,6 +56,8 @@ async def changes_of(house: House) -> dict[str, dict[str, str]]:
     token = {"label": "a", "role": "reader", "ends_on": date.today().isoformat(), "old": RIGHT}
     return {
         "/scans/scan1/reviews": {"decision": "accepted", "revision": "1", "seen": "1.0.0"},
+        "/scans/scan1/date": {"acquired_on": "2024-01-02"},
+        "/scans/scan1/spacing": {"across": "1", "down": "1"},
         "/patients": {"patient_id": "P2"},
         f"/patients/{key}": {"version": "1", "name": "New"},
         f"/patients/{key}/delete": {"typed_id": "P1"},

@@ -71,8 +71,11 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
     scan = await asked_scan(request)
     if scan.finding == "not_judged":
         raise web.HTTPBadRequest(text=text("correction.no_mask"))
-    meter = Meter(request.app[SETTINGS].viewer.max_upload_mb * MEGABYTE)
+    settings = request.app[SETTINGS]
+    limit, reserve = settings.viewer.max_upload_mb * MEGABYTE, settings.daemon.reserve_gb * 1e9
+    meter = Meter(limit, settings.daemon.outbox, reserve)
     meter.announce(request.content_length)
+    await meter.refuse_when_full(request.content_length or 0)
     try:
         fields, file = await _receive(request, scan, meter)
     except WrongForm as error:
@@ -121,7 +124,7 @@ async def _keep(request: web.Request, scan: ScanRow, part: FormPart, meter: Mete
     upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename)
     try:
         async for piece in part.pieces():
-            meter.add(len(piece))
+            await meter.add(len(piece))
             await asyncio.to_thread(upload.write, piece)
         return await asyncio.to_thread(upload.keep)
     finally:

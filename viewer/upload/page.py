@@ -24,7 +24,6 @@ from viewer.upload.staging import (
     DESK,
     Sent,
     Upload,
-    refuse_when_full,
     refuse_without_inbox,
 )
 from viewer.uploads_streaming import MOST_FILES, pieces, receive, receive_file
@@ -47,7 +46,8 @@ async def place_upload(request: web.Request) -> int:
     """Stream the files of a multipart request into the inbox as one drop; how many they were."""
     desk = request.app[DESK]
     await refuse_without_inbox(request.app)
-    await refuse_when_full(request)
+    meter = desk.meter()
+    await meter.refuse_when_full(request.content_length or 0)
 
     async def folder_of(choice: str) -> str:
         """The patient's folder for the form's choice, which is a patient_key or `unassigned`."""
@@ -58,7 +58,7 @@ async def place_upload(request: web.Request) -> int:
             raise web.HTTPBadRequest(text=text("fault.no_patient"))
         return patient.patient_id
 
-    return await receive(request, desk.hold, desk.meter(), folder_of)
+    return await receive(request, desk.hold, meter, folder_of)
 
 
 async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
@@ -147,7 +147,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     _check(request)
     await refuse_without_inbox(request.app)
     try:
-        upload = await request.app[DESK].begin(request[SESSION].key)
+        upload = await request.app[DESK].begin(request[SESSION].key, request[SESSION].account_id)
     except UploadFault as error:
         raise web.HTTPTooManyRequests(text=str(error)) from None
     return web.json_response({"upload": upload.held.name})
@@ -161,7 +161,7 @@ async def take(request: web.Request) -> web.StreamResponse:
     if not name or len(name) > LONGEST_NAME:
         raise web.HTTPBadRequest(text=text("upload.bad_name"))
     upload.meter.announce(request.content_length)
-    await refuse_when_full(request)
+    await upload.meter.refuse_when_full(request.content_length or 0)
     if upload.held.count >= MOST_FILES:
         raise web.HTTPConflict(text=text("upload_fault.most_files", most=MOST_FILES))
     await receive_file(upload.held, unquote(name), pieces(request), upload.meter)

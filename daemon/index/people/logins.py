@@ -4,11 +4,12 @@ A session ends after `idle` seconds without a request, after `longest` in any ca
 account is disabled or gets a new password, and when its owner logs out, here or everywhere.
 """
 
+import contextlib
 import secrets
 import time
 from dataclasses import dataclass
 
-from daemon.index.database import Database
+from daemon.index.database import Database, Locked
 from daemon.index.people.accounts import (
     KEY_BYTES,
     Account,
@@ -136,11 +137,12 @@ async def find_session(
     if row is None:
         return None
     if is_activity and moment - row["seen"] > min(NOTE_SECONDS, limits.idle / 10):
-        async with records.transaction():
-            await records.change(
-                "UPDATE login_sessions SET seen = max(seen, ?) WHERE key_hash = ?",
-                (moment, row["key_hash"]),
-            )
+        with contextlib.suppress(Locked):  # it is noted with the next request
+            async with records.transaction():
+                await records.change(
+                    "UPDATE login_sessions SET seen = max(seen, ?) WHERE key_hash = ?",
+                    (moment, row["key_hash"]),
+                )
     who = (row["account_id"], row["name"], row["full_name"], Role(row["role"]))
     return LoginSession(row["key_hash"][:16], *who, row["csrf"])
 
@@ -207,6 +209,15 @@ async def count_attempt(records: Database, subjects: tuple[str, ...]) -> Attempt
                 [(subject, moment) for subject in subjects],
             )
     return attempt
+
+
+async def note_failure(records: Database, attempt: Attempt) -> None:
+    """It has failed only now: to look at a password takes time, and the wait counts from here."""
+    async with records.transaction():
+        await records.change_many(
+            "UPDATE login_failures SET at = ? WHERE subject = ? AND at = ?",
+            [(time.time(), subject, attempt.at) for subject in attempt.subjects],
+        )
 
 
 async def forget_attempt(records: Database, attempt: Attempt, right: bool) -> None:

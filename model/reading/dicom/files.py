@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import pydicom
 from pydicom.dataset import FileDataset
-from pydicom.filereader import read_file_meta_info
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -52,31 +51,31 @@ def read_header(
 ) -> FileDataset:
     """The elements of a file before its pixels, of these names alone if any are given.
 
-    defer_size: keep the pixels' place as well, and leave values of more bytes in the file. The
-    transfer syntax is always told. Raises InvalidDicomError for what does not begin as DICOM.
+    defer_size: keep the pixels' place as well, and leave values of more bytes in the file.
+    Raises InvalidDicomError for what does not begin as DICOM.
     """
-    header = pydicom.dcmread(
+    return pydicom.dcmread(
         file,
         stop_before_pixels=defer_size is None,
         defer_size=defer_size,
         specific_tags=None if tags is None else list(tags),
         force=is_bare(_start(file)),
     )
-    _tell_syntax(header)
-    return header
 
 
 def read_whole(file: Path) -> FileDataset:
-    """A file with its pixels, of which the transfer syntax is told."""
+    """A file with its pixels, which says how they are packed even if the file does not."""
     whole = pydicom.dcmread(file, force=is_bare(_start(file)))
-    _tell_syntax(whole)
+    if not whole.file_meta.get("TransferSyntaxUID"):
+        whole.file_meta.TransferSyntaxUID = seen_syntax(whole)
     return whole
 
 
-def names_its_packing(file: Path) -> bool:
-    """Whether it has a meta header from which a decoder learns how the pixels are packed."""
-    is_marked = _start(file)[128:132] == DICM
-    return is_marked and bool(read_file_meta_info(file).get("TransferSyntaxUID"))
+def seen_syntax(header: FileDataset) -> UID:
+    """How a data set whose file does not say it is encoded, as it was read."""
+    is_implicit, is_little = header.original_encoding
+    explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if is_implicit else explicit
 
 
 def _start(file: "str | PathLike[str] | BinaryIO") -> bytes:
@@ -87,11 +86,3 @@ def _start(file: "str | PathLike[str] | BinaryIO") -> bytes:
     start = file.read(BEGIN)
     file.seek(place)
     return start
-
-
-def _tell_syntax(header: FileDataset) -> None:
-    if header.file_meta.get("TransferSyntaxUID"):
-        return
-    is_implicit, is_little = header.original_encoding
-    syntax: UID = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
-    header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else syntax

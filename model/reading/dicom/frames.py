@@ -22,7 +22,7 @@ from pydicom.uid import UID
 
 from model.catalogue import text
 from model.errors import UnreadableScan
-from model.reading.dicom.files import is_dicom, read_header
+from model.reading.dicom.files import is_dicom, read_header, seen_syntax
 
 MAX_FRAMES = 20_000  # in one file
 DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
@@ -82,8 +82,9 @@ class Whereabouts:
 class Frame:
     """One picture of a file: `index` counts from 0; `header` is flat and holds no pixels.
 
-    syntax: the transfer syntax, which says how the pixels are packed; "" where none is named.
-    fault: why it can make no part of a volume, as one sentence; "" where nothing is wrong yet.
+    syntax: the transfer syntax, which says how the pixels are packed. fault: why it can make no
+    part of a volume, as one sentence; "" where nothing is wrong yet. bare: the file itself names
+    no transfer syntax.
     """
 
     file: Path
@@ -91,6 +92,7 @@ class Frame:
     header: Dataset
     syntax: UID
     fault: str = ""
+    bare: bool = False
 
     @property
     def instance(self) -> tuple[str, int]:
@@ -167,7 +169,8 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
     count = _count(header)
     if not 1 <= count <= MAX_FRAMES:
         count, fault = 1, text("dicom.frame_count")
-    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), fault)
+    named = header.file_meta.get("TransferSyntaxUID")
+    how = (UID(named) if named else seen_syntax(header), fault, not named)
     own = header.get("PerFrameFunctionalGroupsSequence") or []
     if count == 1 and not own:
         return (Frame(path, 0, header, *how),)

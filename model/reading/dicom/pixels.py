@@ -13,7 +13,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from model.catalogue import text
 from model.errors import UnreadableScan
-from model.reading.dicom.files import names_its_packing, read_whole
+from model.reading.dicom.files import read_whole
 from model.reading.dicom.frames import Frame, frames_of, is_known, number_of, unknown_packing
 from model.volume import FloatArray
 
@@ -160,8 +160,7 @@ def _source(frame: Frame) -> Path | Dataset:
     """What to unpack from: a deflated file is packed as a whole, and a bare data set names no
     packing, so each has to be read first."""
     is_deflated = frame.syntax == DeflatedExplicitVRLittleEndian
-    is_plain = names_its_packing(frame.file) and not is_deflated
-    return frame.file if is_plain else read_whole(frame.file)
+    return read_whole(frame.file) if frame.bare or is_deflated else frame.file
 
 
 def _why_not(frame: Frame) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from daemon.index.database import open_index
 from daemon.operations import rebuild as rebuilding
-from daemon.operations.lost_index import IndexLost, is_lost
 from daemon.operations.rebuild import rebuild, unfinished_file
+from daemon.pipeline.lost_index import IndexLost, is_lost
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from tests.conftest import drain, gliowatch, reports, until

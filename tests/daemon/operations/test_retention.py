@@ -14,8 +14,17 @@ from daemon.index.people.reviews import Decision, add_review
 from daemon.index.queue import switch
 from daemon.index.scans import find_scan
 from daemon.operations import retention
-from daemon.operations.clock import KNOWN, MOST_DRIFT, STEADY_SECONDS, PlausibleClock
-from daemon.operations.retention import DUE, HELD, IN_BIN, Retention, binned
+from daemon.operations.retention import (
+    DUE,
+    HELD,
+    IN_BIN,
+    KNOWN,
+    MOST_DRIFT,
+    STEADY_SECONDS,
+    PlausibleClock,
+    Retention,
+    binned,
+)
 from daemon.settings import Settings
 from tests.conftest import SAMPLES, drain, gliowatch, reports, running_daemon, until
 from viewer.admin.system import retention_words
