@@ -24,7 +24,13 @@ from daemon.intake.ingest import Earlier, Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
-from daemon.pipeline.outbox import publish, published_report, revision_folder, staging_folder
+from daemon.pipeline.outbox import (
+    hashes_of,
+    publish,
+    published_report,
+    revision_folder,
+    staging_folder,
+)
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
@@ -238,7 +244,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     other content is entered alone: the drop is tried again, and joins it.
     """
     if report.input.sha256 != intake.content_sha256:
-        scan = row_of_report(report, os.fsencode(folder), now())
+        scan = _row(job, folder, report)
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
         return State.WAITING
@@ -251,8 +257,12 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
 async def _enter(
     job: Job, intake: Intake, folder: Path, report: Report, state: State, event: str
 ) -> State:
-    scan = row_of_report(report, os.fsencode(folder), now())
-    return await _end(job, intake, scan, state, event)
+    return await _end(job, intake, _row(job, folder, report), state, event)
+
+
+def _row(job: Job, folder: Path, report: Report) -> ScanRow:
+    hashes = hashes_of(job.settings.daemon.outbox / folder)
+    return row_of_report(report, os.fsencode(folder), now(), hashes)
 
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
