@@ -7,9 +7,10 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
-from daemon.intake.dropped_files import check_unchanged, open_dropped
+from daemon.intake.dropped_files import FilesChanged, check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
 from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
@@ -123,14 +124,28 @@ def _name_in_source(drop: Drop, file: DroppedFile, number: int) -> bytes:
 def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
     """Copy one file and sync the copy; its SHA-256. A link is not followed."""
     with open_dropped(inbox, file) as stream, copy.open("xb") as target:
+        began = os.fstat(stream.fileno())
         digest = hashlib.sha256()
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             target.write(chunk)
-        check_unchanged(file, os.fstat(stream.fileno()))
+        _check_still(file, began, stream, digest.hexdigest())
         target.flush()
         os.fsync(target.fileno())
     return digest.hexdigest()
+
+
+def _check_still(file: DroppedFile, began: os.stat_result, stream: BinaryIO, digest: str) -> None:
+    """Raise FilesChanged if what was just copied changed meanwhile, its time put back or not."""
+    ended = os.fstat(stream.fileno())
+    check_unchanged(file, ended)
+    if ended.st_ctime_ns != began.st_ctime_ns:  # a new owner, perhaps, or a rewrite in place
+        again = hashlib.sha256()
+        stream.seek(0)
+        while chunk := stream.read(CHUNK):
+            again.update(chunk)
+        if again.hexdigest() != digest:
+            raise FilesChanged(text("intake.file_changed"))
 
 
 def _scan_of(

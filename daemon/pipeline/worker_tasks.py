@@ -13,6 +13,7 @@ from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
 from daemon.pipeline.prior_scan import Remeasured, compare_published, with_past
@@ -193,6 +194,7 @@ def finish_scan(
     )
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _whose(report.patient_id, intake, entered), staging)
+    write_manifest(report, staging)
     sync_tree(staging)
     return report
 
