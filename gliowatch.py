@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -123,6 +124,9 @@ def segment(
     explain: Annotated[
         bool, typer.Option("--explain", help="draw where the network looked, in DIR/.extra")
     ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="analyze what does not look like an axial FLAIR too")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Analyze scans at once, without inbox, index or settings."""
@@ -131,7 +135,7 @@ def segment(
     from daemon.settings import ModelSettings
 
     folder = out / ".extra" if explain else None
-    rules = analysis_rules(ModelSettings(quality=quality.value), folder)
+    rules = replace(analysis_rules(ModelSettings(quality=quality.value), folder), anyway=anyway)
     raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
 
 
