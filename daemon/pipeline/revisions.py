@@ -44,7 +44,8 @@ from model.reading.read import read_again, with_spacing
 from model.volume import MaskArray, note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone
-    *("low_confidence", "several_places", "no_dicom_objects", "no_dicom_seg", "corrected"),
+    *("low_confidence", "several_places", "white_matter_lesions", "corrected"),
+    *("no_dicom_objects", "no_dicom_seg"),
     *WHY_REVISED,
 )
 

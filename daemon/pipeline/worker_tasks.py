@@ -48,7 +48,7 @@ class AnalysisRules:
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
     show, 0 to analyze whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
     folder for a picture of where the network looked, None for no such picture; change: when two
-    scans count as measured alike.
+    scans count as measured alike; anyway: even what does not look like an axial FLAIR of a head.
     """
 
     weights: Path | None
@@ -61,6 +61,7 @@ class AnalysisRules:
     flair: FlairRules = RULES
     explain: Path | None = None
     change: ChangeRules = CHANGE_RULES
+    anyway: bool = False
 
 
 def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
@@ -136,7 +137,7 @@ def analyze_into(
     first = next(volumes)
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
-    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
+    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
     check = _input_check(rules.least_flair, rules.threads)
     volume, analysis = analyze_first(chain([first], volumes), network, how, check)
     segmentation = analysis.segmentation
