@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 from model.reading.names import is_sidecar, is_transfer_folder
 
 UNASSIGNED = "unassigned"
 SOURCE = "source"  # below a scan in the outbox: the files that came
+DICOM = "dicom"  # below a scan in the outbox: what goes to the PACS, and nothing else
 URGENT = b"URGENT"
 MAX_NAME_BYTES = 200
 _PLAIN = " !#$&'()+,;=@[]{}^~"
@@ -68,6 +70,11 @@ def _safe(character: str) -> str:
     if character.isalnum() or character in "-_." or character in _PLAIN:
         return character
     return quote(character, safe="", errors="replace")
+
+
+def objects_folder(folder: Path) -> Path:
+    """Where a result's DICOM objects lie; earlier versions wrote them beside the report."""
+    return folder / DICOM if (folder / DICOM).is_dir() else folder
 
 
 def hash_scan(patient_id: str, content_sha256: str) -> str:

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,12 +26,15 @@ from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
+from daemon.operations.full_check import NightlyCheck
 from daemon.operations.live_copy import copied_live
-from daemon.operations.rebuild import enter_unknown, rebuild
-from daemon.operations.retention import Retention
+from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
+from daemon.operations.retention import PlausibleClock, Retention
 from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
+from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
+from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
 from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
@@ -40,7 +43,7 @@ from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
 from daemon.safe_files import only_one, only_one_in, share_with
-from daemon.settings import Settings
+from daemon.settings import DaemonSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,16 @@ class Notifier:
     def ready(self) -> None:
         """The start is over: whatever was waiting for this service may begin."""
         self._send("READY=1")
+
+    def extend(self) -> None:
+        """The start, or the end, takes longer, and goes on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(EXTEND_SECONDS * 1e6)}")
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the index is that is being made again: systemctl status and the log tell it."""
+        self.extend()
+        self._send(f"STATUS=Making the index again: {done} of {total} results.")
+        log.info("rebuilding", extra={"results": done, "of": total})
 
     def alive(self) -> None:
         """The work goes on. Only for the work loop to say, since a timer would say it always."""
@@ -99,6 +112,7 @@ def _watchdog_seconds(environment: Mapping[str, str]) -> float:
     return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
 
 
+EXTEND_SECONDS = 60.0  # for which systemd waits after each sign of a long start
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
 LOOKING_SHARE = 4.0  # a look that took a second is followed by four without one
@@ -152,7 +166,8 @@ class Service:
         self._copies = NightlyCopies(
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
-        self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
+        self._retention = Retention(daemon, index, records, PlausibleClock(index))
+        self._check = NightlyCheck(daemon, index)
         self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
@@ -163,6 +178,7 @@ class Service:
         self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
+        self._index_mark = file_mark(daemon.index)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
@@ -185,6 +201,7 @@ class Service:
             await self._scans.close()
             await self._copies.finish()
             await self._retention.finish()
+            await self._check.finish()
         return 1 if self._tally.rejected or self._tally.stuck or await self._is_held() else 0
 
     async def _warm_up(self) -> None:
@@ -218,11 +235,15 @@ class Service:
 
         Between two looks through all of it, only what changed or holds files is looked into.
         """
+        if file_mark(self._settings.daemon.index) != self._index_mark:
+            log.error("index_replaced")
+            raise IndexLost(text("intake.index_replaced", index=self._settings.daemon.index))
         names = self._changes.take()
         if is_whole or self._inbox.is_away or time.monotonic() >= self._next_whole:
             names = None
         self._copies.look()
         self._retention.look()
+        self._check.look()
         await self._upkeep.look()
         await self._aside.look()
         began_at = time.monotonic()
@@ -324,14 +345,43 @@ async def open_service(settings: Settings, once: bool) -> AsyncIterator[Service]
     with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
-        if await asyncio.to_thread(is_damaged, daemon.index):
-            log.warning("index_damaged")
-            await rebuild(daemon)
-        async with open_index(daemon.index) as index, open_records(daemon.records) as records:
-            await keep_mark(daemon.inbox, index)
-            if was_cut_off:
-                await enter_unknown(daemon, index)
+        async with AsyncExitStack() as stack:
+            async with _start_extended() as notifier:
+                await _find_index(daemon, notifier)
+                index = await stack.enter_async_context(open_index(daemon.index))
+                records = await stack.enter_async_context(open_records(daemon.records))
+                await keep_mark(daemon.inbox, index)
+                if was_cut_off:
+                    await enter_unknown(daemon, index)
             yield Service(settings, index, records, once)
+
+
+async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:
+    """Make an index again that is damaged, or missing beside a full outbox."""
+    if await asyncio.to_thread(is_damaged, daemon.index):
+        log.warning("index_damaged")
+    elif await is_lost(daemon):
+        log.warning("index_lost")
+    else:
+        return clear_unfinished(daemon.index)
+    await rebuild(daemon, notifier.progress)
+
+
+@asynccontextmanager
+async def _start_extended() -> AsyncIterator[Notifier]:
+    """What comes before the service is ready may take hours: systemd is told to wait."""
+    notifier = Notifier(os.environ)
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(EXTEND_SECONDS / 4)
+            notifier.extend()
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield notifier
+    finally:
+        asking.cancel()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -71,8 +71,10 @@ class DaemonSettings(_Table):
     slots: int = Field(default=2, ge=1, le=32)
     confine_workers: bool = True
     reserve_gb: float = Field(default=2.0, ge=0)
+    check_share: float = Field(default=0.0, ge=0, le=1)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
+    grace_days: float = Field(default=30.0, ge=0)
     keep_aside_days: float = Field(default=0.0, ge=0)
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 

@@ -19,6 +19,7 @@ from daemon.operations.contradictions import open_door
 from daemon.operations.machine import tls_context
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
+from daemon.pipeline.lost_index import until_not_lost
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
@@ -118,6 +119,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLConte
 
 async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
+    await until_not_lost(daemon)
     async with (
         open_index(daemon.index) as index,
         open_records(daemon.records, LOCKED_SECONDS, reads_apart=True) as records,

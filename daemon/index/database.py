@@ -19,6 +19,7 @@ import aiosqlite
 from daemon.drops import shown_id
 from daemon.index.migrations import INDEX, RECORDS
 from daemon.outputs.catalogue import text
+from daemon.safe_files import sync_file
 from model.errors import GliowatchError
 
 LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text
@@ -139,9 +140,18 @@ def _locks_told() -> Iterator[None]:
 
 @asynccontextmanager
 async def open_index(path: Path) -> AsyncIterator[Database]:
-    """The index: queue and findings, derived from inbox and outbox."""
+    """The index: queue and findings, derived from inbox and outbox. Made where it is not there."""
     async with _open(path, INDEX) as database:
         yield database
+
+
+@asynccontextmanager
+async def open_unfinished(path: Path) -> AsyncIterator[Database]:
+    """An index that is being made again: nothing waits for the disk until all of it is there."""
+    async with _open(path, INDEX) as database:
+        await database.change("PRAGMA synchronous = OFF")
+        yield database
+    await asyncio.to_thread(sync_file, path)
 
 
 @asynccontextmanager

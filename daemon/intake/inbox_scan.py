@@ -160,20 +160,21 @@ class InboxScanner:
         now, parts = time.monotonic(), {}
         empty: dict[bytes, int] = {}
         perhaps: dict[bytes, tuple[int, float]] = {}
-        for entry in _entries(self._root, b"", self._rules, listing):
-            facts = _facts(entry)
-            if facts is None:
-                continue
-            name, times = entry.name, hash((facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns))
-            if self._empty.get(name) == times and self._trusts_times:
-                empty[name] = times
-                continue
+        changed = []
+        for entry in os.scandir(self._root):
+            known = self._empty.get(entry.name) if self._trusts_times else None
+            if known is not None and known == _times(entry):
+                empty[entry.name] = known
+            else:
+                changed.append(entry)
+        for entry in _worth_a_look(changed, b"", self._rules, listing):
+            name, times = entry.name, _times(entry)
             part = _walk(self._root, name, self._rules)
             if not part.holds_anything:
                 listing.ignored += part.listing.ignored
             if part.holds_anything:
                 parts[name] = part
-            elif part.is_bare:
+            elif part.is_bare and times is not None:
                 seen = self._perhaps.get(name, (0, now))
                 if seen[0] == times and now - seen[1] >= SURE_SECONDS:
                     empty[name] = times
@@ -258,16 +259,16 @@ def _walk(root: bytes, top: bytes, rules: NameRules) -> _Part:
         entries = _entries(root, folder, rules, part.listing)
         part.is_bare = folder == top and not entries and part.listing == Listing()
         for entry in entries:
-            facts = _facts(entry)
-            if facts is None:
+            found = _facts(entry)
+            if found is None:
                 continue
-            if stat.S_ISDIR(facts.st_mode):
+            if stat.S_ISDIR(found.st_mode):
                 below.append(os.path.join(folder, entry.name))
                 if is_arriving or rules.holds_transfers(entry.name):
                     arriving.add(below[-1])
             else:
                 waits = is_arriving or rules.is_waiting(entry.name)
-                _take(part, folder, entry.name, facts, waits)
+                _take(part, folder, entry.name, found, waits)
         folders += reversed(below)
     return part
 
@@ -296,6 +297,12 @@ def _entries(
         listing.unreadable += 1  # it just went away, may not be read, or lies too deep
         listing.unfinished.setdefault(folder, ())
         return []
+    return _worth_a_look(every, folder, rules, listing)
+
+
+def _worth_a_look(
+    every: "list[os.DirEntry[bytes]]", folder: bytes, rules: NameRules, listing: Listing
+) -> "list[os.DirEntry[bytes]]":
     listing.half_gone += [
         os.path.join(folder, entry.name) for entry in every if entry.name.startswith(LEAVING)
     ]
@@ -306,6 +313,12 @@ def _entries(
         elif not os.fsdecode(entry.name).startswith(OURS):
             listing.ignored.append(os.path.join(folder, entry.name))
     return sorted(entries, key=lambda entry: entry.name)
+
+
+def _times(entry: "os.DirEntry[bytes]") -> int | None:
+    """One number that is another one once something came into the folder or left it."""
+    facts = _facts(entry)
+    return facts and hash((facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns))
 
 
 def _facts(entry: "os.DirEntry[bytes]") -> os.stat_result | None:

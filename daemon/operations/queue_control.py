@@ -7,13 +7,14 @@ from pathlib import Path
 
 from daemon.drops import QueuedDrop, State, shown_id
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index
+from daemon.index.database import Database
 from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.index.set_aside import find_set_aside
 from daemon.intake.cleanup import come_back
 from daemon.operations import set_aside
 from daemon.outputs.catalogue import text
+from daemon.pipeline.lost_index import open_known_index
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
@@ -136,7 +137,7 @@ def run_queue_command(
 
 
 async def _run(settings: Settings, action: str, names: list[str]) -> str:
-    async with open_index(settings.daemon.index) as index:
+    async with open_known_index(settings.daemon) as index:
         if action in ("pause", "resume"):
             await queue.pause(index, action == "pause")
             return text(f"queue_said.{action}")

@@ -11,6 +11,7 @@ import numpy as np
 from daemon.drops import SOURCE
 from daemon.intake.ingest import UNPACKED, Intake
 from daemon.intake.late_files import link_tree
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import quality_note
 from daemon.outputs.scan_folder import write_report
 from daemon.outputs.wording import WHY_REVISED
@@ -65,6 +66,7 @@ def relabel_into(
         revised = _with_objects(staging, intake, revised, flair)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(revised, patient, staging)
+    write_manifest(revised, staging)
     sync_tree(staging)
     return revised
 

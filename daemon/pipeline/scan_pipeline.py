@@ -27,6 +27,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import CORRECTED
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.outbox import (
+    hashes_of,
     keep_beside,
     publish,
     published_report,
@@ -289,7 +290,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     """
     is_uncorrected = bool(intake.changes) and not report.has_note(CORRECTED)
     if report.input.sha256 != intake.content_sha256 or is_uncorrected:
-        scan = row_of_report(report, os.fsencode(folder), now())
+        scan = _row(job, folder, report)
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
         return State.WAITING
@@ -302,8 +303,12 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
 async def _enter(
     job: Job, intake: Intake, folder: Path, report: Report, state: State, event: str
 ) -> State:
-    scan = row_of_report(report, os.fsencode(folder), now())
-    return await _end(job, intake, scan, state, event)
+    return await _end(job, intake, _row(job, folder, report), state, event)
+
+
+def _row(job: Job, folder: Path, report: Report) -> ScanRow:
+    hashes = hashes_of(job.settings.daemon.outbox / folder)
+    return row_of_report(report, os.fsencode(folder), now(), hashes)
 
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:

@@ -13,6 +13,7 @@ from daemon.drops import SOURCE, Drop, readable, shown_id
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
 from daemon.pipeline.prior_scan import Remeasured, compare_published, with_past
@@ -48,7 +49,7 @@ class AnalysisRules:
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
     show, 0 to analyze whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
     folder for a picture of where the network looked, None for no such picture; change: when two
-    scans count as measured alike.
+    scans count as measured alike; anyway: even what does not look like an axial FLAIR of a head.
     """
 
     weights: Path | None
@@ -61,6 +62,7 @@ class AnalysisRules:
     flair: FlairRules = RULES
     explain: Path | None = None
     change: ChangeRules = CHANGE_RULES
+    anyway: bool = False
 
 
 def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
@@ -130,7 +132,7 @@ def analyze_into(
     first = next(volumes)
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
-    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
+    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
     check = _input_check(rules.least_flair, rules.threads)
     volume, analysis = analyze_first(chain([first], volumes), network, how, check)
     segmentation = analysis.segmentation
@@ -188,6 +190,7 @@ def finish_scan(
     )
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _whose(report.patient_id, intake, entered), staging)
+    write_manifest(report, staging)
     sync_tree(staging)
     return report
 
