@@ -8,8 +8,9 @@ from pathlib import Path
 
 from daemon.index import set_aside
 from daemon.index.database import open_index, open_records
-from daemon.intake.inbox_reconciler import Reconciler, Stability
+from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark
+from daemon.intake.resting import Stability
 from daemon.intake.uploads import stage_upload
 from daemon.settings import Settings
 from tests.conftest import SAMPLES, drain, gliowatch, left_in_inbox, reports
@@ -103,7 +104,7 @@ async def test_a_stalled_transfer_is_told_and_never_moved(hospital: Settings) ->
     ):
         await keep_mark(inbox, index)
         looks = Reconciler(inbox, NameRules((), ()), Stability(0), index, records)
-        looks._temporary = Stability(3600, lambda: now)
+        looks._temporary = Stability(3600, clock=lambda: now)
         await looks.look()
         assert await set_aside.stalled(index) == {}
         now = 3601
