@@ -1,6 +1,6 @@
 """How bright air, head and tissue are, where the head is, and how a network takes the grey values.
 
-seen by.
+Before all else: which values are no signal at all, and whether it is a scan or a mask.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,77 @@ def sampled(voxels: FloatArray) -> FloatArray:
     """Some of the voxels, evenly spread in the order of their indices: float32 (n,)."""
     chosen = np.arange(0, voxels.size, max(1, voxels.size // SAMPLED))
     return voxels[np.unravel_index(chosen, voxels.shape)]  # never a copy of all in another order
+
+
+FEWEST = 16  # distinct values of a scan; with fewer nothing tells padding from a label
+FAR = 4.0  # times the reach of a scan's values: so far beyond them lies no tissue and no air
+BELOW_NOTHING = 0.1  # of the reach: so far below 0 no ringing brings a signal that has no sign
+COMMON = 0.01  # of all voxels: so many of one value are no chance
+STANDARD = 0.05  # by how much mean and deviation of a z-scored scan may miss 0 and 1
+SHADES, SHOWN = 64, 0.001  # steps from dark to bright; share of the voxels that makes one count
+FEW_SHADES = 8  # a scan has 15 or more, a mask of some labels up to 5
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between floor and ceiling lie air and tissue. Padding is beyond, and is set to `dark`; so is
+    what else lies below, and what lies above is set to the ceiling."""
+
+    floor: np.float32
+    ceiling: np.float32
+    dark: np.float32
+    hot_is_padding: bool
+
+    def settle(self, voxels: FloatArray) -> FloatArray:
+        """The voxels, all within the range: the same array where they are."""
+        if voxels.min() >= self.floor and voxels.max() <= self.ceiling:
+            return voxels
+        above = self.dark if self.hot_is_padding else self.ceiling
+        settled: FloatArray = np.where(voxels > self.ceiling, above, voxels)
+        settled[settled < self.floor] = self.dark
+        return settled
+
+
+def range_of(stack: FloatArray) -> Range:
+    """What is a scan's own among its values: padding, and a hot or cold voxel, are not.
+
+    Each distinct value counts once, so that no padding can outweigh the picture. Magnitudes are
+    never below 0: there a common darkest value below it is padding, and no signal is 0.
+    """
+    values, counts = np.unique(sampled(stack), return_counts=True)
+    if values.size < FEWEST:
+        return Range(np.float32(-np.inf), np.float32(np.inf), values[0], False)
+    low, high = np.percentile(values.astype(np.float64), (5, 95))
+    reach = high - low
+    floor, ceiling = low - FAR * reach, high + FAR * reach
+    inside = (values >= floor) & (values <= ceiling)
+    bulk = np.repeat(values[inside], counts[inside]).astype(np.float64)
+    is_hot = counts[values > ceiling].sum() >= COMMON * counts.sum()
+    if not floor <= 0 or low < -STANDARD * reach or _is_standard(bulk):
+        dark = background(bulk.astype(np.float32))
+    else:
+        dark = np.float32(0)
+        floor = max(floor, -BELOW_NOTHING * reach)
+        first = int(np.searchsorted(values, floor))
+        if values[first] < 0 and counts[first] >= COMMON * counts.sum():
+            floor = float(np.nextafter(values[first], np.float32(0)))
+    return Range(np.float32(floor), np.float32(ceiling), dark, bool(is_hot))
+
+
+def _is_standard(values: NDArray[np.float64]) -> bool:
+    """Whether a scan was brought to mean 0 and deviation 1: below 0 is then no padding."""
+    return abs(float(values.mean())) < STANDARD and abs(float(values.std()) - 1) < STANDARD
+
+
+def is_mask(stack: FloatArray) -> bool:
+    """Whether a picture has but a few shades, or nearly one: labels, or a tumor's probability."""
+    values, counts = np.unique(sampled(stack), return_counts=True)
+    low, high = np.percentile(values.astype(np.float64), (5, 95))
+    if low == high:
+        return True
+    shades = np.clip((values - low) / (high - low), 0, 1) * (SHADES - 1)
+    shares = np.bincount(shades.round().astype(int), counts, SHADES) / counts.sum()
+    return int((shares >= SHOWN).sum()) <= FEW_SHADES
 
 
 def background(ordered: FloatArray) -> np.float32:

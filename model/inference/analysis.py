@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from model.inference.preprocessing import Prepared, prepare
 from model.inference.segmentation import Rules, Segmentation, segment
+from model.intensity import is_mask
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
-from model.volume import FEW, Note, Scale, Volume, axial_axis, note
+from model.volume import FEW, Note, Scale, Volume, axial_axis, axial_stack, note
 from model.weights_config import STANDARD, InputClass
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _nothing_to_see(volume: Volume) -> Note | None:
         return note("too_small")
     if volume.voxels.max() <= volume.levels.air:
         return note("blank")
+    if is_mask(axial_stack(volume.voxels, volume.affine)):
+        return note("mask")
     if _is_off_axial(volume) and _is_thick(volume):
         return note("not_axial", "thick_not_axial")
     return None
