@@ -28,6 +28,11 @@ def kind_by_name(name: str) -> Kind:
     return Kind.DICOM
 
 
+def is_pair(name: str, other: str) -> bool:
+    """Whether two names are those of a header and of its voxels."""
+    return other.lower() in (other_half(name.lower()) or ())
+
+
 def other_half(name: str) -> tuple[str, ...] | None:
     """Names that the other file of a `.hdr` and `.img` pair may have; None if it is of none."""
     lower = name.lower()

@@ -29,6 +29,7 @@ from daemon.report import MeasuredMask, Report
 from daemon.report_parts import Lesion, given_fields
 from model.errors import GliowatchError, UnreadableScan
 from model.measurement import given_masks
+from model.reading.read import scan_at
 
 Say = Callable[[str], object]
 
@@ -159,7 +160,7 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
     if not scan.exists():
         raise UnreadableScan("There is no such file or folder.")
     if scan.is_file():
-        files = [scan]
+        files = list(scan_at(scan).files)
         kind = drop_kind(os.fsencode(scan.name))
     else:
         files = sorted(path for path in scan.rglob("*") if path.is_file() and not path.is_symlink())

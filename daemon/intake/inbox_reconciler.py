@@ -20,7 +20,7 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
-from daemon.intake.inbox_scan import Listing, NameRules, is_here, scan_inbox
+from daemon.intake.inbox_scan import Listing, NameRules, is_half, is_here, scan_inbox
 from daemon.records.patients import come_again
 
 
@@ -139,17 +139,18 @@ class Reconciler:
             log.info("withdrawn", extra={"drop": queued.drop_id})
 
     def _find_unfinished(self, listing: Listing) -> None:
-        """DICOM drops that wait for a temporary name, or a folder that could not be read.
+        """DICOM drops that wait for a temporary name, or a folder that could not be read; a header
+        that waits for its voxels, or these for it.
 
-        A temporary name that has not changed for long was left behind: nobody waits for it.
+        What has not changed for long was left behind: nobody waits for it.
         """
-        folders = listing.unfinished
-        stale = {
-            f for f, files in folders.items() if files and self._temporary.has_rested(f, files)
-        }
-        self._temporary.keep_only(set(folders))
-        drops = listing.drops.values()
+        folders, drops = listing.unfinished, listing.drops.values()
+        halves = {drop.unit: drop.files for drop in drops if is_half(drop)}
+        awaited = {f: files for f, files in (folders | halves).items() if files}
+        stale = {f for f, files in awaited.items() if self._temporary.has_rested(f, files)}
+        self._temporary.keep_only(set(awaited))
         unfinished = {drop.unit for drop in drops if _waits_for(drop, folders.keys() - stale)}
+        unfinished |= halves.keys() - stale
         if unfinished != self.unfinished:
             log.info("unfinished", extra={"drops": len(unfinished)})
         self.unfinished = unfinished

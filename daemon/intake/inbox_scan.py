@@ -15,7 +15,7 @@ from pathlib import Path
 from daemon.drops import UNASSIGNED, URGENT, Drop, DropKind, DroppedFile, readable
 from daemon.index import ledger, queue
 from daemon.index.database import Database
-from model.rules import Kind, is_archive, kind_by_name
+from model.rules import NIFTI_HEADER_SUFFIXES, Kind, is_archive, kind_by_name, other_half
 
 MARK = ".gliowatch"  # in the inbox, with a number that the index knows
 SWITCH = "inbox"
@@ -98,18 +98,23 @@ class _Entry:
 def scan_inbox(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
-    Below a patient's folder a NIfTI file, a picture or a zip is one drop, with the text files
-    of its name beside it (`scan.json` of `scan.nii.gz`); all other files, at any depth, are one
-    drop, taken for DICOM: the worker, which opens them, tells its studies apart. A file that
-    lies in the inbox itself belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop
-    of its own.
+    Below a patient's folder a NIfTI file or pair, a picture or a zip is one drop, with the text
+    files of its name beside it (`scan.json` of `scan.nii.gz`); all other files, at any depth,
+    are one drop, taken for DICOM: the worker, which opens them, tells its studies apart. A file
+    that lies in the inbox itself belongs to `unassigned`, or, if it may be DICOM, is a `loose`
+    drop of its own.
     """
     listing = Listing()
     entries = list(_walk(os.fsencode(inbox), rules, listing))
-    owners = {_stem(entry): entry for entry in entries if _may_have_companions(entry)}
+    headers = {_stem(entry): entry for entry in entries if _is_header(entry.name)}
+    owners = {_stem(entry): entry for entry in entries if _may_have_companions(entry)} | headers
     members: dict[bytes, list[_Entry]] = {}
     for entry in entries:
-        owner = owners.get(_stem(entry), entry) if _is_companion(entry) else entry
+        owner = entry
+        if _is_companion(entry):
+            owner = owners.get(_stem(entry), entry)
+        elif _is_of_pair(entry.name) and not _is_header(entry.name):
+            owner = headers.get(_stem(entry), entry)
         members.setdefault(_unit(owner), []).append(entry)
     for unit, group in members.items():
         main = next((entry for entry in group if _unit(entry) == unit), group[0])
@@ -125,6 +130,19 @@ def drop_kind(name: bytes) -> DropKind:
         return DropKind.ZIP
     kinds = {Kind.NIFTI: DropKind.NIFTI, Kind.IMAGE: DropKind.IMAGE, Kind.DICOM: DropKind.DICOM}
     return kinds[kind_by_name(text)]
+
+
+def is_half(drop: Drop) -> bool:
+    """Whether a drop is one file of a `.hdr` and `.img` pair, and the other has not come."""
+    return sum(_is_of_pair(os.path.basename(file.path)) for file in drop.files) == 1
+
+
+def _is_of_pair(name: bytes) -> bool:
+    return other_half(os.fsdecode(name)) is not None
+
+
+def _is_header(name: bytes) -> bool:
+    return os.fsdecode(name).lower().endswith(NIFTI_HEADER_SUFFIXES)
 
 
 def identify(path: bytes, facts: os.stat_result) -> DroppedFile:

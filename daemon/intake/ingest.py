@@ -17,7 +17,7 @@ from model.reading.archive import unpack
 from model.reading.dicom.frames import is_dicom
 from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
 from model.reading.dicom.pixels import picture_digest
-from model.rules import kind_by_name
+from model.rules import is_pair, kind_by_name
 from model.volume import Kind, Scan
 
 CHUNK = 1 << 20
@@ -160,21 +160,22 @@ def one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
     """
     scan = scan_of([path for path, _ in files])
     if scan.kind is not Kind.DICOM:
-        return scan, [digest for path, digest in files if path == scan.files[0]], frozenset()
+        return scan, [digest for path, digest in files if path in scan.files], frozenset()
     dicom = [each for each in files if is_dicom(each[0])]
     told = pictures_of(dicom)
     return scan, sorted(told) or [digest for _, digest in dicom or files], told
 
 
 def scan_of(files: list[Path]) -> Scan:
-    """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
+    """One NIfTI file or pair, or one picture, or else all DICOM files, without companions.
 
     Files that are no DICOM are given on beside it: the reader says what they mean. Raises
     UnreadableScan where there are several scans.
     """
     single = [path for path in files if kind_by_name(path.name) is not Kind.DICOM]
-    if len(single) == 1 and not any(is_dicom(path) for path in files):
-        return Scan(kind_by_name(single[0].name), (single[0],))
+    is_one = len(single) == 1 or (len(single) == 2 and is_pair(*(path.name for path in single)))
+    if is_one and not any(is_dicom(path) for path in files):
+        return Scan(kind_by_name(single[0].name), tuple(sorted(single)))
     if single:
         raise UnreadableScan(text("intake.several_scans"))
     return Scan(Kind.DICOM, tuple(files))

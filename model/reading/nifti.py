@@ -275,7 +275,9 @@ def _scaled(stored: NDArray[np.generic], slope: float, intercept: float) -> Floa
 
 def _is_too_coarse(stored: NDArray[np.generic], low: np.float32, high: np.float32) -> bool:
     """Whether 32 bits hold no more of what differs: the values lie too far from 0, or too near."""
-    finest = FINEST * float(np.spacing(np.maximum(abs(low), abs(high))))
+    kind = np.finfo(np.float32)
+    furthest = max(abs(float(low)), abs(float(high)))
+    finest = FINEST * max(furthest * float(kind.eps), float(kind.smallest_subnormal))
     is_coarse = float(high) - float(low) < finest
     return is_coarse and bool(stored.min() != stored.max())
 
