@@ -64,7 +64,7 @@ def range_of(stack: FloatArray) -> Range:
     """
     values, counts = np.unique(sampled(stack).astype(np.float64), return_counts=True)
     if values.size < FEWEST:
-        return Range(-HUGEST, HUGEST, np.float32(values[0]), False, _factor(values))
+        return Range(-HUGEST, HUGEST, np.float32(0), False, _factor(values))
     low, high = np.percentile(values, (5, 95))
     reach = high - low
     floor, ceiling = low - FAR * reach, high + FAR * reach

@@ -81,10 +81,11 @@ def _nothing_to_see(volume: Volume) -> Note | None:
     """Why it cannot be analyzed, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return note("too_small")
-    if volume.voxels.max() <= volume.levels.air:
-        return note("blank")
-    if is_mask(axial_stack(volume.voxels, volume.affine)):
+    low, high = volume.voxels.min(), volume.voxels.max()
+    if low < high and is_mask(axial_stack(volume.voxels, volume.affine)):
         return note("mask")
+    if high <= volume.levels.air:
+        return note("blank")
     if _is_off_axial(volume) and _is_thick(volume):
         return note("not_axial", "thick_not_axial")
     return None

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.intensity import HUGEST, range_of
 from model.reading.nifti_grid import MARK_BYTES, Geometry, geometry, lengths
 from model.rules import NIFTI_HEADER_SUFFIXES, other_half
-from model.volume import FloatArray, Kind, Note, Volume, note
+from model.volume import FloatArray, Kind, Note, Volume, axial_stack, note
 
 MAX_VOXELS = 150_000_000  # 512 x 512 x 570: 0.6 GB as float32
 MAX_EXTENSION_BYTES = 2_000_000_000  # passed over, not kept
@@ -56,7 +57,7 @@ def read_nifti(*files: Path) -> Volume:
     with _data_in(files) as (header, data):
         grid = geometry(header)
         content = data.read_voxels()
-    voxels, notes = _voxels(header, content, grid.shape)
+    voxels, notes = _voxels(header, content, grid)
     return Volume(
         voxels,
         grid.affine,
@@ -233,13 +234,13 @@ class _Data:
 
 
 def _voxels(
-    header: nib.Nifti1Header, content: bytes, shape: tuple[int, int, int]
+    header: nib.Nifti1Header, content: bytes, grid: Geometry
 ) -> tuple[FloatArray, tuple[Note, ...]]:
     """The scaled values, finite everywhere, and what is doubtful of them."""
     kind = header.get_data_dtype()
     if kind.fields is not None or kind.kind == "c":
         raise UnreadableScan(text("nifti.not_grey"))
-    stored = np.frombuffer(content, kind).reshape(shape, order="F")
+    stored = np.frombuffer(content, kind).reshape(grid.shape, order="F")
     slope, intercept = _scaling(header)
     voxels = _scaled(stored, slope, intercept)
     notes: tuple[Note, ...] = (note("negative_slope"),) if slope < 0 else ()
@@ -250,7 +251,8 @@ def _voxels(
             raise UnreadableScan(text("nifti.no_values"))
         ends = voxels[finite].min(), voxels[finite].max()
         notes += (note("missing_voxels", count=voxels.size - int(finite.sum())),)
-        voxels = np.where(finite, voxels, np.minimum(ends[0], np.float32(0)))
+        voxels = np.where(finite, voxels, -HUGEST)
+        voxels[~finite] = range_of(axial_stack(voxels, grid.affine)).dark
     if _is_too_coarse(stored, *ends):
         raise UnreadableScan(text("nifti.bad_scaling"))
     return voxels, notes
