@@ -46,7 +46,7 @@ async def export_masks(
     there already with the same mask is not written again.
     """
     written = left_out = 0
-    async for scan in every_scan(index):
+    async for scan in every_scan(index, naming.patient):
         accepted = await _accepted(index, records, scan.scan_id)
         if accepted is None:
             continue
@@ -98,6 +98,10 @@ def _is_there(case: Path, drawn: Volume) -> bool:
 Write = Callable[[str], object]
 
 
+class ExportError(GliowatchError):
+    """The table cannot be written where it was asked for."""
+
+
 def export(
     settings: Settings,
     deidentify: bool,
@@ -119,6 +123,8 @@ def export(
     if out is None:
         asyncio.run(_export(settings.daemon, deidentify, sys.stdout.write))
         return
+    if not out.parent.is_dir():
+        raise ExportError(f"-o {out}: there is no folder {out.parent}.")
     partial = out.with_name(f".{out.name}.part")
     with open(partial, "w", encoding="utf-8", newline="") as stream:
         partial.chmod(0o600)  # patients are in it
@@ -132,7 +138,7 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
     table.writeheader()
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         naming = await _naming(records, deidentify)
-        async for scan in every_scan(index):
+        async for scan in every_scan(index, naming.patient):
             for row in rows_of(scan.report, naming):
                 table.writerow(row)
             write(line.getvalue())
