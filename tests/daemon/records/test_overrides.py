@@ -80,7 +80,8 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     area = picture.report.area_mm2 or 0
     assert abs(area - (picture.report.volume_voxels or 0) * 0.72) < 0.01
     assert picture.report.has_note("spacing_entered")
-    mask: Any = nib.loadsave.load(outbox / "A" / f"{volume.scan_id}-r2" / f"{volume.scan_id}_seg.nii.gz")
+    revised = outbox / "A" / f"{volume.scan_id}-r2"
+    mask: Any = nib.loadsave.load(revised / f"{volume.scan_id}_seg.nii.gz")
     dropped: Any = nib.loadsave.load(bare)
     assert np.array_equal(mask.affine, dropped.affine)
     async with (
