@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from model.inference.preprocessing import Prepared, prepare
+from model.inference.completeness import why_incomplete
+from model.inference.preprocessing import prepare
 from model.inference.segmentation import Rules, Segmentation, segment
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
@@ -50,9 +51,12 @@ def analyze(
     if unfit is not None:
         return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
-    seen = _seen(volume, prepared, network, input_check)
+    standard = prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
+    seen = input_check.seen(standard) if input_check else InputClass.FLAIR
     if seen is not InputClass.FLAIR:
         return _refused(note(REFUSALS[seen]), notes)
+    if (missing := why_incomplete(volume, standard)) is not None:
+        notes += (missing,)
     if _is_off_axial(volume):
         notes += (note("turned_to_axial"),)
     segmentation = segment(volume, prepared, network, rules)
@@ -98,16 +102,6 @@ def _is_thick(volume: Volume) -> bool:
         return True
     tall = volume.scale is Scale.DECLARED or between > THICK_RATIO * sorted(volume.spacing)[1]
     return tall and between > THICK_MM
-
-
-def _seen(
-    volume: Volume, prepared: Prepared, network: "Network", input_check: "InputCheck | None"
-) -> InputClass:
-    if input_check is None:
-        return InputClass.FLAIR
-    return input_check.seen(
-        prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
-    )
 
 
 def _doubts(volume: Volume) -> tuple[Note, ...]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.reading.dicom.completeness import why_incomplete
 from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh, why_not
 from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom, number_of, text_of
 from model.reading.dicom.geometry import place
@@ -51,6 +52,9 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
     if not chosen:
         only = candidates[0].unfit if len(candidates) == 1 else None
         return replace(volume, series=seen, unfit=only or note(NO_FLAIR))
+    objects = len(files) - passed_over - len({frame.file for frame in frames})
+    if (missing := why_incomplete(taken.stack.frames, frames, objects)) is not None:
+        notes += (missing,)
     if passed_over:
         notes += (note("files_passed_over", count=passed_over),)
     if len(candidates) > 1:
