@@ -22,7 +22,9 @@ from daemon.index.scans import patient_ids
 from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.watcher import watch
+from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
+from daemon.operations.live_copy import copied_live
 from daemon.operations.rebuild import enter_unknown, rebuild
 from daemon.operations.retention import Retention
 from daemon.operations.status import has_room, is_quiet
@@ -140,7 +142,7 @@ class Service:
         self._changed = asyncio.Event()
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, daemon.slots, self._owner, self._analyze)
+        self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
 
@@ -158,7 +160,8 @@ class Service:
             daemon = self._settings.daemon
             with watch(daemon.inbox, self._changed, daemon.polling_seconds):
                 self._notifier.ready()
-                await self._work(once, stop)
+                async with copied_live(daemon), audit_sent(daemon, self._index, self._records):
+                    await self._work(once, stop)
         finally:
             self._notifier.stopping()
             await self._scans.close()

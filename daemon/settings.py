@@ -3,9 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -51,7 +51,10 @@ class DaemonSettings(_Table):
     records: Path = Path("records.sqlite")
     copies: Path = Path("copies")
     records_copies: int = Field(default=14, ge=1)
+    live_copy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     copy_hour: int = Field(default=2, ge=0, le=23)
+    audit_syslog: str = Field(default="", pattern=r"^((tls|tcp)://[^\s/:]+:\d{1,5})?$")
+    audit_syslog_ca: str = ""
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     watch: Literal["events", "polling"] = "events"
@@ -63,6 +66,7 @@ class DaemonSettings(_Table):
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=2, ge=1, le=32)
+    confine_workers: bool = True
     reserve_gb: float = Field(default=2.0, ge=0)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
@@ -81,7 +85,10 @@ class DaemonSettings(_Table):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
         paths = {name: folder / getattr(self, name) for name in _PATHS}
-        return self.model_copy(update=paths)
+        if self.live_copy is not None:
+            paths["live_copy"] = folder / self.live_copy
+        authority = str(folder / self.audit_syslog_ca) if self.audit_syslog_ca else ""
+        return self.model_copy(update={**paths, "audit_syslog_ca": authority})
 
 
 _PATHS = ("inbox", "outbox", "index", "records", "copies")

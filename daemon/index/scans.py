@@ -1,7 +1,7 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -187,14 +187,19 @@ async def revisions_of(index: Database, scan_id: str) -> list[ScanRow]:
     return [scan_of_row(row) for row in rows]
 
 
-async def every_scan(index: Database) -> AsyncIterator[ScanRow]:
-    """Every scan by patient and date; what is published meanwhile may be left out."""
+async def every_scan(
+    index: Database, patient_name: Callable[[str], str] = str
+) -> AsyncIterator[ScanRow]:
+    """Every scan by patient and date; what is published meanwhile may be left out.
+
+    patient_name: what patients are ordered by, so that their order does not tell who they are.
+    """
     rows = await index.rows(
         "SELECT DISTINCT scan_id, patient_id, acquired_at FROM shown_scans s WHERE revision ="
         " (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id)"
-        " ORDER BY patient_id, acquired_at, scan_id"
+        " ORDER BY acquired_at, scan_id"
     )
-    for row in rows:
+    for row in sorted(rows, key=lambda row: patient_name(row["patient_id"])):
         scan = await find_scan(index, row["scan_id"])
         if scan is not None:
             yield scan

@@ -6,6 +6,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from daemon.settings import Settings, ViewerSettings
 from daemon.settings_faults import Fault, Stops
@@ -94,6 +95,16 @@ def _encryption(settings: Settings) -> Iterator[Fault]:
             yield Fault(("viewer.trusted_proxies",), sentence)
 
 
+def _audit(settings: Settings) -> Iterator[Fault]:
+    place = urlsplit(settings.daemon.audit_syslog)
+    if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
+        sentence = (
+            f"daemon.audit_syslog, {settings.daemon.audit_syslog}, would send the audit log"
+            " unencrypted to another machine: write tls:// instead of tcp://."
+        )
+        yield Fault(("daemon.audit_syslog",), sentence, Stops.RUN)
+
+
 def _metrics(settings: Settings) -> Iterator[Fault]:
     if 0 < len(settings.viewer.metrics_token.get_secret_value()) < SHORTEST_TOKEN:
         sentence = f"viewer.metrics_token must have {SHORTEST_TOKEN} characters or more."
@@ -162,6 +173,8 @@ def _paths(settings: Settings) -> dict[str, Path]:
         f"daemon.{name}": str(getattr(daemon, name))
         for name in ("inbox", "outbox", "index", "records", "copies")
     }
+    named["daemon.live_copy"] = str(daemon.live_copy or "")
+    named["daemon.audit_syslog_ca"] = daemon.audit_syslog_ca
     named["model.weights"] = model.weights
     named["viewer.tls_certificate"], named["viewer.tls_key"] = (
         viewer.tls_certificate,
@@ -183,6 +196,7 @@ RULES: tuple[Rule, ...] = (
     _kept_out_of_the_inbox,
     _two_databases,
     _encryption,
+    _audit,
     _metrics,
     _sessions,
     _quiet_hours,

@@ -45,7 +45,7 @@ async def export_masks(
     there already with the same mask is not written again.
     """
     written = left_out = 0
-    async for scan in every_scan(index):
+    async for scan in every_scan(index, naming.patient):
         accepted = await _accepted(index, records, scan.scan_id)
         if accepted is None:
             continue
@@ -131,7 +131,7 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
     table.writeheader()
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         naming = await _naming(records, deidentify)
-        async for scan in every_scan(index):
+        async for scan in every_scan(index, naming.patient):
             for row in rows_of(scan.report, naming):
                 table.writerow(row)
             write(line.getvalue())

@@ -5,12 +5,13 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from daemon.confinement import protection
 from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.statistics import RECONCILE, Night, nights, seconds_since
@@ -37,6 +38,7 @@ def about(settings: Settings) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in (*PACKAGES, *OPTIONAL)},
         "device": network.device,
+        "workers_kept_from": asdict(protection()),
         "model": {"name": network.name, "weights_sha256": network.sha256},
         "settings": settings.model_dump(mode="json"),
     }

@@ -69,8 +69,9 @@ class House:
         return answer.status, answer.headers.get("Location", await answer.text())
 
     def in_inbox(self) -> list[Path]:
-        """Every file of the inbox."""
-        return sorted(p for p in self.settings.daemon.inbox.rglob("*") if p.is_file())
+        """Every file of the inbox, while others come and go."""
+        places = os.walk(self.settings.daemon.inbox)
+        return sorted(Path(place) / name for place, _, names in places for name in names)
 
     async def add_waiting(self, patient_id: str, name: str, rested: bool = True) -> int:
         """A drop that waits; its drop_id."""

@@ -4,10 +4,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from daemon.confinement import bounds_of_uploads
 from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
 from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage_upload
@@ -59,8 +61,12 @@ class Desk:
     settings: Settings
     uploads: dict[str, Upload] = field(default_factory=dict)
     sent: dict[str, list[Sent]] = field(default_factory=dict)
-    slot: Slot = field(default_factory=Slot)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def slot(self) -> Slot:
+        """Where uploads are opened."""
+        return Slot(bounds_of_uploads(self.settings))
 
     @property
     def rules(self) -> NameRules:
