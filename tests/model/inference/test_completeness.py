@@ -1,5 +1,7 @@
 """Heads that are whole, cut off or too low; phantoms of known size, and real scans."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,11 +37,10 @@ ALL = slice(None)
 
 
 @pytest.mark.parametrize("scale", [Scale.DECLARED, Scale.ASSUMED])
-def test_a_whole_head_has_no_flag_in_any_storage_order(scale: Scale) -> None:
+def test_whole_and_half_are_told_apart_in_any_storage_order(scale: Scale) -> None:
     for order in ORDERS[::7]:
         stored = HEAD.stored(order)
         assert seen(stored.volume(scale=scale)) is None
-        cut = stored.volume(voxels=stored.voxels, scale=scale)
         upright = np.abs(stored.affine[2, :3]).argmax()
         low = [ALL, ALL, ALL]
         points_up = stored.affine[2, upright] > 0
@@ -90,8 +91,8 @@ def test_the_sample_is_whole_and_its_upper_half_is_not() -> None:
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.parent.name)
-def test_real_heads_are_whole_and_their_halves_are_not(path: object, shared_data: object) -> None:
-    volume = read(scan_at(path))  # type: ignore[arg-type]
+def test_real_heads_are_whole_and_their_halves_are_not(path: Path, shared_data: Path) -> None:
+    volume = read(scan_at(path))
     by_words = dict(zip(ways((50,)), why_of_all(volume, (50,)), strict=True))
     assert [words for words, found in by_words.items() if found] == [
         "50 % from above",
@@ -99,7 +100,7 @@ def test_real_heads_are_whole_and_their_halves_are_not(path: object, shared_data
     ]
 
 
-def test_the_half_study_of_the_case_is_flagged(shared_data: object) -> None:
-    found = seen(read(scan_at(SHARED / "cases" / "c01-half-study")))
+def test_the_half_study_of_the_case_is_flagged(shared_data: Path) -> None:
+    found = seen(read(scan_at(shared_data / "cases" / "c01-half-study")))
     assert found is not None
     assert "cut off at the highest slice" in found.message  # the lower 13 of 22 came

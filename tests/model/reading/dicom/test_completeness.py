@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
@@ -76,8 +77,6 @@ def test_what_is_no_picture_counts_for_the_study(tmp_path: Path) -> None:
 def _paper(path: Path) -> Path:
     """A document of the same study."""
     (file,) = write_series(path.parent, STORED[:, :, :1], series=Series(prefix="paper"))
-    import pydicom
-
     image = pydicom.dcmread(file)
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID = EncapsulatedPDFStorage
     del image.PixelData
