@@ -50,6 +50,7 @@ class DaemonSettings(_Table):
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
     copies: Path = Path("copies")
+    group: str = ""
     records_copies: int = Field(default=14, ge=1)
     live_copy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     copy_hour: int = Field(default=2, ge=0, le=23)
@@ -58,6 +59,7 @@ class DaemonSettings(_Table):
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     watch: Literal["events", "polling"] = "events"
+    remove_empty_folders: bool = False
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
@@ -70,6 +72,7 @@ class DaemonSettings(_Table):
     reserve_gb: float = Field(default=2.0, ge=0)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
+    keep_aside_days: float = Field(default=0.0, ge=0)
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property
@@ -138,6 +141,7 @@ class ViewerSettings(_Table):
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     allow_plain_http: bool = False
     max_upload_mb: int = Field(default=2000, ge=1)
     night_begins: int = Field(default=18, ge=0, le=23)

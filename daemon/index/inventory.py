@@ -67,6 +67,15 @@ async def rejected_lately(index: Database) -> dict[int, list[HeldFile]]:
     return found
 
 
+async def finished_patients(index: Database) -> set[str]:
+    """Those of whom drops have ended, and none waits or runs."""
+    rows = await index.rows(
+        "SELECT patient_id FROM drops GROUP BY patient_id"
+        " HAVING sum(state IN ('waiting', 'running')) = 0"
+    )
+    return {str(row["patient_id"]) for row in rows}
+
+
 async def faults_of(database: Database) -> list[str]:
     """What SQLite finds wrong with the file itself (PRAGMA integrity_check); none if sound."""
     try:
@@ -103,12 +112,12 @@ async def enter_ended(index: Database, drop: EndedDrop) -> None:
             ),
         )
         await index.change_many(
-            "INSERT INTO files (drop_id, path, size, mtime_ns, inode, sha256, in_inbox, aside)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+            "INSERT INTO files (drop_id, path, size, mtime_ns, inode, ctime_ns, sha256, in_inbox,"
+            " aside) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
             [
                 (
                     *(drop_id, held.file.path, held.file.size, held.file.mtime_ns),
-                    *(held.file.inode, held.sha256, held.aside),
+                    *(held.file.inode, held.file.ctime_ns, held.sha256, held.aside),
                 )
                 for held in drop.files
             ],
@@ -117,7 +126,7 @@ async def enter_ended(index: Database, drop: EndedDrop) -> None:
 
 def _held(row: sqlite3.Row) -> HeldFile:
     return HeldFile(
-        file=DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"]),
+        file=DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"], row["ctime_ns"]),
         state=State(row["state"]),
         scan_id=row["scan_id"],
         sha256=row["sha256"],

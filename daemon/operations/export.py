@@ -97,6 +97,10 @@ def _is_there(case: Path, drawn: Volume) -> bool:
 Write = Callable[[str], object]
 
 
+class ExportError(GliowatchError):
+    """The table cannot be written where it was asked for."""
+
+
 def export(
     settings: Settings,
     deidentify: bool,
@@ -118,6 +122,8 @@ def export(
     if out is None:
         asyncio.run(_export(settings.daemon, deidentify, sys.stdout.write))
         return
+    if not out.parent.is_dir():
+        raise ExportError(f"-o {out}: there is no folder {out.parent}.")
     partial = out.with_name(f".{out.name}.part")
     with open(partial, "w", encoding="utf-8", newline="") as stream:
         partial.chmod(0o600)  # patients are in it

@@ -1,6 +1,7 @@
 """`gliowatch verify`: every file ever dropped, compared with inbox, index, outbox and audit."""
 
 import asyncio
+import contextlib
 import json
 import os
 from collections import Counter
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from daemon.drops import State, readable
+from daemon.drops import DroppedFile, State, readable
 from daemon.index.database import Database, newest_entry_of, open_index, open_records
 from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
@@ -46,6 +47,7 @@ INBOX_AWAY = (
     "The inbox is not the folder that the index knows: is it unmounted? If it was made anew on"
     " purpose, gliowatch verify --rebuild makes them agree."
 )
+MOST_NAMED = 20
 SETTLE_SECONDS = 3.0  # a running daemon may just be moving what was found out of place
 
 
@@ -60,10 +62,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Account:
-    """files: how many in each state, with those not seen yet or that wait by their names."""
+    """files: how many in each state, with those not seen yet or that wait by their names.
+
+    ignored: names in the inbox that are never looked at, since systems and tools make them.
+    """
 
     files: dict[str, int]
     differences: tuple[Difference, ...]
+    ignored: tuple[str, ...] = ()
 
 
 def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], object]) -> int:
@@ -73,6 +79,12 @@ def verify_visibly(settings: Settings, as_json: bool, say: Callable[[str], objec
         say(json.dumps(asdict(account), indent=1))
     else:
         say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        if account.ignored:
+            say("ignored, as systems and tools make such names:")
+            for name in account.ignored[:MOST_NAMED]:
+                say(f"  {name}")
+            if len(account.ignored) > MOST_NAMED:
+                say(f"  and {len(account.ignored) - MOST_NAMED} more")
         for each in account.differences:
             say(f"{each.code}: {each.place}: {each.message}")
         if not account.differences:
@@ -88,7 +100,7 @@ async def verify(settings: Settings) -> Account:
     await asyncio.sleep(SETTLE_SECONDS)
     again = await _compare(settings)
     lasting = set(account.differences) & set(again.differences)
-    return Account(again.files, tuple(sorted(lasting)))
+    return Account(again.files, tuple(sorted(lasting)), again.ignored)
 
 
 async def _compare(settings: Settings) -> Account:
@@ -116,7 +128,8 @@ async def _compare(settings: Settings) -> Account:
     ]
     not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
     files = _counted(held, listing) | {"not_sent_yet": not_sent}
-    return Account(files, tuple(sorted(set(differences))))
+    ignored = tuple(readable(path) for path in sorted(listing.ignored))
+    return Account(files, tuple(sorted(set(differences))), ignored)
 
 
 def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
@@ -125,7 +138,8 @@ def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
     unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
     temporary = sum(len(files) for files in listing.unfinished.values())
     told = {str(state): counts[state] for state in State}
-    return told | {"not_seen_yet": len(unseen), "temporary_names": temporary}
+    names = {"temporary_names": temporary, "ignored_names": len(listing.ignored)}
+    return told | {"not_seen_yet": len(unseen)} | names
 
 
 def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
@@ -139,7 +153,7 @@ def _of_inbox(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
 def _is_there(inbox: Path, held: HeldFile) -> bool:
     path = os.path.join(os.fsencode(inbox), held.file.path)
     try:
-        return identify(held.file.path, os.lstat(path)) == held.file
+        return identify(held.file.path, os.lstat(path)).looks == held.file.looks
     except OSError:
         return False
 
@@ -181,15 +195,33 @@ def _of_done(held: list[HeldFile], kept: dict[str, set[str]]) -> Iterable[Differ
 
 
 def _of_aside(inbox: Path, held: list[HeldFile]) -> Iterable[Difference]:
-    """What was set aside lies there, and nothing lies there that nobody set aside."""
+    """What was set aside lies there, and nothing lies there that nobody set aside.
+
+    A file that has left the inbox, and of which nobody noted where to, is known by itself: a crash
+    came between, or a very early version did not note it. The next run does.
+    """
     root = os.fsencode(inbox)
     known = {each.aside for each in held if each.aside}
+    left = {_looks(each.file) for each in held if _has_left_unnoted(each)}
     for each in held:
         if each.aside and not os.path.lexists(os.path.join(root, each.aside)):
             yield Difference("not_aside", readable(each.aside), "It was set aside, but is gone.")
     for path in aside_files(inbox):
-        if path not in known:
-            yield Difference("unknown_aside", readable(path), "Unknown origin.")
+        if path in known:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # it has just gone
+            if _looks(identify(path, os.lstat(os.path.join(root, path)))) not in left:
+                yield Difference("unknown_aside", readable(path), "Unknown origin.")
+
+
+def _has_left_unnoted(held: HeldFile) -> bool:
+    is_to_be_aside = held.state in (State.REJECTED, State.DUPLICATE)
+    return is_to_be_aside and held.in_inbox and held.aside is None
+
+
+def _looks(file: DroppedFile) -> tuple[int, int, int]:
+    """What tells a file wherever it lies."""
+    return file.inode, file.size, file.mtime_ns
 
 
 def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Difference]:

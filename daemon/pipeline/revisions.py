@@ -40,7 +40,7 @@ from model.reading.dicom.patient_tags import Identity
 from model.reading.drawn_masks import read_corrected
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
-from model.reading.read import read, with_spacing
+from model.reading.read import read_again, with_spacing
 from model.volume import MaskArray, note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone
@@ -85,7 +85,8 @@ def correct_into(
     """
     began = time.monotonic()
     intake = take_again(staging, basis.earlier, basis.study_uid)
-    volume = read(intake.scan, rules.flair)
+    kept = basis.earlier.folder / f"{intake.scan_id}_flair.nii.gz"
+    volume = read_again(intake.scan, kept, rules.flair)
     mask = _checked(read_corrected(corrected.file, volume), corrected.correction)
     scan_id = intake.scan_id
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
@@ -192,11 +191,13 @@ async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
         kept = await job.in_worker(worker_tasks.hashes_of_source, folder)
         if set(intake.hashes.values()) <= kept:
             return await _end(job, intake, scan, State.DONE, "taken_over")
-    return await _duplicate(job, scan.scan_id, intake.dicom_ids)
+    return await _duplicate(job, scan.scan_id, intake)
 
 
-async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
-    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids)
+async def _duplicate(job: Job, scan_id: str, intake: Intake | None = None) -> State:
+    dicom_ids = intake.dicom_ids if intake else ()
+    hashes = intake.hashes if intake else None
+    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids, hashes)
     await came_by_drop(job.index, job.records, scan_id, job.queued.drop)
     log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
     return State.DUPLICATE

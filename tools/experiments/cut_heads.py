@@ -17,7 +17,7 @@ from model.inference.preprocessing import extent, prepare
 from model.reading.read import read, scan_at
 from model.volume import Note, Upright, Volume
 
-SHARES = (10, 20, 30, 40, 50, 60)  # per cent
+SHARES = (10, 20, 30, 50)  # per cent
 ENDS = ("above", "below")
 
 
@@ -62,7 +62,7 @@ def cut_heads(volume: Volume, shares: tuple[int, ...]) -> Iterator[Volume]:
             start, stop = (0, last + 1 - gone) if end == "above" else (first + gone, last + 1)
             affine = grid.affine.copy()
             affine[:3, 3] += affine[:3, 2] * start
-            part = np.ascontiguousarray(voxels[:, :, start:stop])
+            part = np.asfortranarray(voxels[:, :, start:stop])  # slice after slice, as files are
             yield replace(volume, voxels=part, affine=affine)
 
 

@@ -5,9 +5,9 @@ Addresses name roles, never files: `seg.nii.gz`, or `source-3` for the third dro
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -204,11 +204,22 @@ def _files(outbox: Path, folder: Path) -> list[Path]:
 
 def zipped(folder: Path, files: list[Path]) -> ZipStream:
     """A zip of these files, stored as they are, named by their paths in `folder`."""
-    archive = ZipStream(sized=True)
+    archive, taken = ZipStream(sized=True), set[str]()
     for file in files:
-        name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
+        name = _member(file.relative_to(folder), taken)
         archive.add_path(file, name, recurse=False)
+        taken.add(name)
     return archive
+
+
+def _member(path: Path, taken: Set[str]) -> str:
+    r"""The name in the archive: some programs take a `\` for a step into another folder."""
+    plain = str(path).encode("utf-8", "replace").decode().replace("\\", "_")
+    return next(
+        name
+        for number in count()
+        if (name := f"{plain}_{number}" if number else plain) not in taken
+    )
 
 
 def _joined(pieces: Iterator[bytes]) -> bytes:

@@ -13,7 +13,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from daemon.outputs.dicom.seg import build_seg
-from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin, read_origin
+from daemon.outputs.dicom.source_references import (
+    DESCRIPTION,
+    AnalysisRecord,
+    Origin,
+    keep_identity,
+    read_origin,
+)
 from daemon.outputs.dicom.sr import build_sr
 from daemon.outputs.overlay import capture_pictures
 from daemon.outputs.slice_rendering import display
@@ -123,17 +129,17 @@ def _write_all(
         try:
             numbered = number_lesions(segmentation.mask, volume.affine)
             seg = build_seg(origin, numbered, analysis)
-            _save(seg, folder / f"{name}_seg.dcm")
+            _save(seg, folder / f"{name}_seg.dcm", origin)
         except OSError:
             raise
         except Exception:  # highdicom takes fewer forms of a series than we can read
             seg, doubt = None, note("no_dicom_seg")
-    _save(build_sr(origin, seg, report, analysis, before), folder / f"{name}_sr.dcm")
+    _save(build_sr(origin, seg, report, analysis, before), folder / f"{name}_sr.dcm", origin)
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))
     (folder / f"{name}_overlay").mkdir()
     for number, capture in enumerate(build_captures(origin, pictures, shown.directions, analysis)):
-        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
+        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm", origin)
     return doubt
 
 
@@ -143,7 +149,8 @@ def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
     return pydicom.dcmread(path) if path and path.is_file() else None
 
 
-def _save(made: Dataset, path: Path) -> None:
+def _save(made: Dataset, path: Path, origin: Origin) -> None:
     """In UTF-8, which holds every name that the source may have written in its own way."""
+    keep_identity(made, origin)
     made.SpecificCharacterSet = "ISO_IR 192"
     made.save_as(path)

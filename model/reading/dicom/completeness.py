@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from model.reading.dicom.frames import Frame, number_of, text_of
+from model.reading.dicom.repeats import SERIES
 from model.rules import INCOMPLETE
 from model.volume import Note, note
 
@@ -23,8 +24,8 @@ def why_incomplete(
     A study may be sent in part on purpose: it is not asked where the series is known to be whole.
     """
     every = list(every)
-    series = text_of(chosen[0].header, "SeriesInstanceUID")
-    same = [frame for frame in every if text_of(frame.header, "SeriesInstanceUID") == series]
+    series = {text_of(frame.header, SERIES) for frame in chosen}
+    same = [frame for frame in every if text_of(frame.header, SERIES) in series]
     came, files = len(_pictures(same)), len(_instances(same))
     of_series = _count(chosen, "NumberOfSeriesRelatedInstances")
     of_acquisition = _count(chosen, "ImagesInAcquisition") if _is_original(chosen[0]) else 0
