@@ -164,6 +164,7 @@ def _measured(report: Report, marked: Marked | None) -> Measured:
         declared=not report.has_note("units_unknown"),
         marked=marked,
         corrected=report.mask is not None,
+        incomplete=report.is_incomplete,
     )
 
 
