@@ -126,7 +126,9 @@ def run(
 
 @app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))
 def segment(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="files, DICOM folders")],
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN...", help="files, folders of one scan")
+    ],
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
     quality: Annotated[
