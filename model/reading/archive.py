@@ -18,11 +18,11 @@ ENDINGS = sorted((*NIFTI_SUFFIXES, *PICTURE_SUFFIXES, *ARCHIVE_SUFFIXES), key=le
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA could ask for 4 GB of memory
 
 
-def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
+def unpack(archive: Path, folder: Path) -> dict[Path, str]:
     """Unpack into `folder` as `0`, `1`, … with each member's ending, in the archive's order; the
     `.hdr` and `.img` of a pair have one number.
 
-    The members' own names and paths are not used, so none can lead outside.
+    The members' own names and paths are not used, so none can lead outside; they are told.
     Raises UnreadableScan for a damaged, encrypted or oversized archive.
     """
     try:
@@ -33,10 +33,10 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
             _check_entries(members, archive.stat().st_size)
             _check_budget(members, archive.stat().st_size)
             names = _plain_names([member.filename for member in members])
-            return tuple(
-                _extract(packed, member, folder / name)
+            return {
+                _extract(packed, member, folder / name): member.filename.replace("\\", "/")
                 for member, name in zip(members, names, strict=True)
-            )
+            }
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError):
         raise UnreadableScan(text("zip.cut_off")) from None
     except (NotImplementedError, RuntimeError):
