@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import quote
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 from model.reading.names import is_sidecar, is_transfer_folder
 
 UNASSIGNED = "unassigned"
 SOURCE = "source"  # below a scan in the outbox: the files that came
+DICOM = "dicom"  # below a scan in the outbox: what goes to the PACS, and nothing else
 URGENT = b"URGENT"
 MAX_NAME_BYTES = 200
 _PLAIN = " !#$&'()+,;=@[]{}^~"
@@ -32,6 +34,15 @@ def folder_name(patient_id: str) -> str:
     if is_sidecar(name):  # by its beginning
         name = _encoded(name[0]) + name[1:]
     return name if 0 < len(name.encode()) <= MAX_NAME_BYTES else UNASSIGNED
+
+
+def shown_id(patient_id: str) -> str:
+    """A patient's ID for people and other programs: what `folder_name` encoded is decoded.
+
+    A folder that somebody named otherwise is shown as it is named.
+    """
+    plain = unquote(patient_id)
+    return plain if folder_name(plain) == patient_id else patient_id
 
 
 def file_name(claimed: str) -> str:
@@ -59,6 +70,11 @@ def _safe(character: str) -> str:
     if character.isalnum() or character in "-_." or character in _PLAIN:
         return character
     return quote(character, safe="", errors="replace")
+
+
+def objects_folder(folder: Path) -> Path:
+    """Where a result's DICOM objects lie; earlier versions wrote them beside the report."""
+    return folder / DICOM if (folder / DICOM).is_dir() else folder
 
 
 def hash_scan(patient_id: str, content_sha256: str) -> str:

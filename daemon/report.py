@@ -48,7 +48,9 @@ class Heading(Part):
     scan_id: ScanId
     revision: Number
     supersedes: int | None = Field(description="the revision that this one replaces")
-    patient_id: str = Field(description="name of the patient's folder")
+    patient_id: str = Field(
+        description="as people read it: of an ID that is no folder name, the folder is encoded"
+    )
     input: Input
     model: Network
     finding: Finding

@@ -136,6 +136,11 @@ class Input(Part):
     series: MayMiss[tuple[SeriesOfStudy, ...]] = Field(
         default=None, description="of a DICOM study, every series or part of one"
     )
+    companions: MayMiss[tuple[str, ...]] = Field(
+        default=None,
+        description="names in source/ of what lay beside the scan and was not read: masks,"
+        " pictures, documents, other sequences of a case; the first 200; only where there are any",
+    )
 
 
 class Network(Part):

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,17 +20,21 @@ from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.intake.cleanup import DUPLICATES, REJECTED
-from daemon.intake.inbox_reconciler import Reconciler, Stability
+from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark
+from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
+from daemon.operations.full_check import NightlyCheck
 from daemon.operations.live_copy import copied_live
-from daemon.operations.rebuild import enter_unknown, rebuild
-from daemon.operations.retention import Retention
+from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
+from daemon.operations.retention import PlausibleClock, Retention
 from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
+from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
+from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
 from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
@@ -39,7 +43,7 @@ from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
 from daemon.safe_files import only_one, only_one_in, share_with
-from daemon.settings import Settings
+from daemon.settings import DaemonSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,16 @@ class Notifier:
     def ready(self) -> None:
         """The start is over: whatever was waiting for this service may begin."""
         self._send("READY=1")
+
+    def extend(self) -> None:
+        """The start, or the end, takes longer, and goes on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(EXTEND_SECONDS * 1e6)}")
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the index is that is being made again: systemctl status and the log tell it."""
+        self.extend()
+        self._send(f"STATUS=Making the index again: {done} of {total} results.")
+        log.info("rebuilding", extra={"results": done, "of": total})
 
     def alive(self) -> None:
         """The work goes on. Only for the work loop to say, since a timer would say it always."""
@@ -98,6 +112,7 @@ def _watchdog_seconds(environment: Mapping[str, str]) -> float:
     return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
 
 
+EXTEND_SECONDS = 60.0  # for which systemd waits after each sign of a long start
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
 LOOKING_SHARE = 4.0  # a look that took a second is followed by four without one
@@ -126,27 +141,33 @@ class _Tally:
 
 
 class Service:
-    """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`."""
+    """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`.
 
-    def __init__(self, settings: Settings, index: Database, records: Database) -> None:
+    With `once`, DICOM studies rest no longer than other files.
+    """
+
+    def __init__(self, settings: Settings, index: Database, records: Database, once: bool) -> None:
         daemon = settings.daemon
         self._settings = settings
+        self._once = once
         self._index, self._records = index, records
-        self._resting = Stability(daemon.rest_seconds)
-        rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+        self._resting = Stability(daemon.rest_seconds, None if once else daemon.close_seconds)
+        self._filed = Filed()
         self._inbox = Reconciler(
             daemon.inbox,
-            rules,
+            NameRules(daemon.ignore_names, daemon.wait_suffixes),
             self._resting,
             index,
             records,
+            None if daemon.folder == "patient" else self._filed,
             is_local=daemon.watch == "events",
             keeps_folders=not daemon.remove_empty_folders,
         )
         self._copies = NightlyCopies(
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
-        self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
+        self._retention = Retention(daemon, index, records, PlausibleClock(index))
+        self._check = NightlyCheck(daemon, index)
         self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
@@ -157,8 +178,9 @@ class Service:
         self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
+        self._index_mark = file_mark(daemon.index)
 
-    async def run(self, once: bool, stop: asyncio.Event) -> int:
+    async def run(self, stop: asyncio.Event) -> int:
         """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
         cut_off = await ledger.put_back_all(self._index)
         if cut_off:
@@ -173,13 +195,14 @@ class Service:
             with watch(daemon.inbox, self._changes, daemon.polling_seconds):
                 self._notifier.ready()
                 async with copied_live(daemon), audit_sent(daemon, self._index, self._records):
-                    await self._work(once, stop)
+                    await self._work(stop)
         finally:
             self._notifier.stopping()
             await self._scans.close()
             await self._copies.finish()
             await self._retention.finish()
-        return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
+            await self._check.finish()
+        return 1 if self._tally.rejected or self._tally.stuck or await self._is_held() else 0
 
     async def _warm_up(self) -> None:
         """Load the network once; weights that cannot be used end the daemon before any scan."""
@@ -189,14 +212,14 @@ class Service:
         except WorkerFailed:
             log.warning("warm_up_failed")  # the first scan starts a fresh worker
 
-    async def _work(self, once: bool, stop: asyncio.Event) -> None:
+    async def _work(self, stop: asyncio.Event) -> None:
         next_look = earliest = 0.0
         while not stop.is_set():
             self._notifier.alive()
             if time.monotonic() >= self._next_look(earliest, next_look):
                 earliest, next_look = await self._look()
-            began = await self._begin(once)
-            if once and not began and not self._scans.tasks and await self._is_drained():
+            began = await self._begin()
+            if self._once and not began and not self._scans.tasks and await self._is_drained():
                 earliest, next_look = await self._look(is_whole=True)  # a loose file was filed?
                 if await self._is_drained():
                     return
@@ -212,11 +235,15 @@ class Service:
 
         Between two looks through all of it, only what changed or holds files is looked into.
         """
+        if file_mark(self._settings.daemon.index) != self._index_mark:
+            log.error("index_replaced")
+            raise IndexLost(text("intake.index_replaced", index=self._settings.daemon.index))
         names = self._changes.take()
         if is_whole or self._inbox.is_away or time.monotonic() >= self._next_whole:
             names = None
         self._copies.look()
         self._retention.look()
+        self._check.look()
         await self._upkeep.look()
         await self._aside.look()
         began_at = time.monotonic()
@@ -241,11 +268,11 @@ class Service:
         """Looks wait a little for the scans, but not where there is nothing else to do."""
         return max(earliest, next_look) if self._scans.tasks else next_look
 
-    async def _begin(self, once: bool) -> bool:
+    async def _begin(self) -> bool:
         """Hand out drops to the free slots; whether any was."""
         if not await self._may_begin():
             return False
-        hours = "" if once else self._settings.daemon.quiet_hours
+        hours = "" if self._once else self._settings.daemon.quiet_hours
         urgent_only = is_quiet(hours, datetime.now().time())
         return await self._scans.fill(urgent_only)
 
@@ -264,16 +291,16 @@ class Service:
 
     async def _is_drained(self) -> bool:
         """Nothing waits any more but what cannot be read or written now, whoever tries."""
-        if await self._is_held(once=True):
+        if await self._is_held():
             return True
         waiting = await ledger.open_units(self._index)
         return waiting <= self._tally.stuck | self._inbox.unfinished
 
-    async def _is_held(self, once: bool) -> bool:
+    async def _is_held(self) -> bool:
         """Whether a run with `once` ends though something waits: paused, or no room."""
         away = self._inbox.is_away
         held = away or not self._has_room or await queue.switch(self._index, "paused")
-        return bool(once and held and await ledger.open_units(self._index))
+        return bool(self._once and held and await ledger.open_units(self._index))
 
     async def _pause(self, seconds: float, stop: asyncio.Event, is_hinted: bool) -> None:
         """Wait for a first hint, for a scan to end, or for the next look, whichever is first."""
@@ -295,6 +322,7 @@ class Service:
             rules=analysis_rules(self._settings.model),
             queued=queued,
             turns=self._turns,
+            filed=self._filed,
         )
         outcome = await scan_pipeline.process(job)
         if outcome is State.WAITING:
@@ -304,8 +332,8 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """A daemon with its folders, its lock and both databases.
+async def open_service(settings: Settings, once: bool) -> AsyncIterator[Service]:
+    """A daemon with its folders, its lock and both databases; `once`: it ends when drained.
 
     Raises AlreadyRunning, or RecordsDamaged before anything is written to damaged records.
     """
@@ -317,14 +345,43 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
-        if await asyncio.to_thread(is_damaged, daemon.index):
-            log.warning("index_damaged")
-            await rebuild(daemon)
-        async with open_index(daemon.index) as index, open_records(daemon.records) as records:
-            await keep_mark(daemon.inbox, index)
-            if was_cut_off:
-                await enter_unknown(daemon, index)
-            yield Service(settings, index, records)
+        async with AsyncExitStack() as stack:
+            async with _start_extended() as notifier:
+                await _find_index(daemon, notifier)
+                index = await stack.enter_async_context(open_index(daemon.index))
+                records = await stack.enter_async_context(open_records(daemon.records))
+                await keep_mark(daemon.inbox, index)
+                if was_cut_off:
+                    await enter_unknown(daemon, index)
+            yield Service(settings, index, records, once)
+
+
+async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:
+    """Make an index again that is damaged, or missing beside a full outbox."""
+    if await asyncio.to_thread(is_damaged, daemon.index):
+        log.warning("index_damaged")
+    elif await is_lost(daemon):
+        log.warning("index_lost")
+    else:
+        return clear_unfinished(daemon.index)
+    await rebuild(daemon, notifier.progress)
+
+
+@asynccontextmanager
+async def _start_extended() -> AsyncIterator[Notifier]:
+    """What comes before the service is ready may take hours: systemd is told to wait."""
+    notifier = Notifier(os.environ)
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(EXTEND_SECONDS / 4)
+            notifier.extend()
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield notifier
+    finally:
+        asking.cancel()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -342,8 +399,8 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 async def run_daemon(settings: Settings, once: bool, stop: asyncio.Event) -> int:
     """Open everything and work; the exit code of `gliowatch run`."""
-    async with open_service(settings) as service:
+    async with open_service(settings, once) as service:
         log.info("started", extra={"pid": os.getpid()})
-        result = await service.run(once, stop)
+        result = await service.run(stop)
         log.info("stopped")
         return result

@@ -19,6 +19,7 @@ from daemon.operations.contradictions import open_door
 from daemon.operations.machine import tls_context
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
+from daemon.pipeline.lost_index import until_not_lost
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
@@ -39,7 +40,7 @@ from viewer.routes import ROUTES
 from viewer.scans.files import send_file
 from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
 from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
-from viewer.templating import script_sentences
+from viewer.templating import id_words, script_sentences
 from viewer.upload.staging import keep_desk
 from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 
@@ -72,7 +73,7 @@ def make_app(settings: Settings) -> web.Application:
         app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.globals |= {"t": text, "script_sentences": script_sentences}
-    pages.filters["moment"] = moment_words
+    pages.filters |= {"moment": moment_words, "shown": id_words}
     return app
 
 
@@ -118,6 +119,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLConte
 
 async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
+    await until_not_lost(daemon)
     async with (
         open_index(daemon.index) as index,
         open_records(daemon.records, LOCKED_SECONDS, reads_apart=True) as records,

@@ -9,7 +9,7 @@ import aiohttp_jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from daemon.drops import State
+from daemon.drops import State, shown_id
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import finding_words, size_words
 from daemon.permissions import RIGHTS
@@ -26,6 +26,12 @@ def state_words(state: State, rested: bool) -> str:
     if state is State.WAITING and not rested:
         return text("state.copying")
     return STATES[state]
+
+
+def id_words(patient_id: str) -> str:
+    """A patient's ID for people; one of blanks alone, which nobody would see, in words."""
+    plain = shown_id(patient_id)
+    return plain if plain.strip() else text("label.blank_id")
 
 
 def found_size(found: Found) -> str:

@@ -118,6 +118,9 @@ def verify_all(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="read every file of every result; goes on where it ended")
+    ] = False,
     settings: SettingsFile = None,
     json: AsJson = False,
 ) -> None:
@@ -128,7 +131,7 @@ def verify_all(
     loaded = load(settings)
     if rebuild:
         rebuild_visibly(loaded, lambda line: typer.echo(line, err=json))
-    raise SystemExit(verify_visibly(loaded, json, typer.echo))
+    raise SystemExit(verify_visibly(loaded, json, typer.echo, full))
 
 
 @app.command(epilog=ending("gliowatch export --deidentify -o findings.csv"))

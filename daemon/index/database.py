@@ -16,8 +16,10 @@ from typing import Any
 
 import aiosqlite
 
+from daemon.drops import shown_id
 from daemon.index.migrations import INDEX, RECORDS
 from daemon.outputs.catalogue import text
+from daemon.safe_files import sync_file
 from model.errors import GliowatchError
 
 LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text
@@ -138,9 +140,18 @@ def _locks_told() -> Iterator[None]:
 
 @asynccontextmanager
 async def open_index(path: Path) -> AsyncIterator[Database]:
-    """The index: queue and findings, derived from inbox and outbox."""
+    """The index: queue and findings, derived from inbox and outbox. Made where it is not there."""
     async with _open(path, INDEX) as database:
         yield database
+
+
+@asynccontextmanager
+async def open_unfinished(path: Path) -> AsyncIterator[Database]:
+    """An index that is being made again: nothing waits for the disk until all of it is there."""
+    async with _open(path, INDEX) as database:
+        await database.change("PRAGMA synchronous = OFF")
+        yield database
+    await asyncio.to_thread(sync_file, path)
 
 
 @asynccontextmanager
@@ -201,6 +212,7 @@ async def _connect(
     async with aiosqlite.connect(path, timeout=patience, isolation_level=None) as connection:
         connection.row_factory = aiosqlite.Row
         await connection.create_function("fold", 1, fold, deterministic=True)
+        await connection.create_function("shown_id", 1, shown_id, deterministic=True)
         yield connection
 
 

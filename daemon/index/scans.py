@@ -1,11 +1,14 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from daemon.drops import readable
 from daemon.index.database import Database
+from daemon.index.result_files import insert_files
 from daemon.index.statistics import count_scan
 from daemon.report import Report, read_report
 from daemon.scan_history import date_of
@@ -32,6 +35,7 @@ class ScanRow:
     accession: str = ""
     study_date: str = ""
     removed_at: str | None = None  # when retention took its files away
+    files: str = ""  # their hashes, to be kept with it; '' where they are not told
 
     @cached_property
     def report(self) -> Report:
@@ -39,13 +43,16 @@ class ScanRow:
         return read_report(self.report_json)
 
 
-def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
-    """A report as the index keeps it."""
+def row_of_report(report: Report, folder: bytes, published_at: str, files: str = "") -> ScanRow:
+    """A report as the index keeps it, under the name of the patient's folder.
+
+    files: the hashes of what lies beside it.
+    """
     study = report.input.study
     return ScanRow(
         scan_id=report.scan_id,
         revision=report.revision,
-        patient_id=report.patient_id,
+        patient_id=readable(os.path.dirname(folder)),
         folder=folder,
         content_sha256=report.input.sha256,
         finding=report.finding,
@@ -56,6 +63,7 @@ def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
         study_uid=study.uid if study else None,
         accession=study.accession if study else "",
         study_date=study.date if study else "",
+        files=files,
     )
 
 
@@ -71,25 +79,34 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
         await index.change(
             "DELETE FROM scans WHERE scan_id = ? AND removed_at IS NOT NULL", (scan.scan_id,)
         )
-    await index.change(
+    await insert_scans(index, [scan])
+
+
+async def insert_scans(index: Database, scans: Sequence[ScanRow]) -> None:
+    """The rows alone, without what else follows from a new scan; inside a transaction."""
+    await index.change_many(
         "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            scan.scan_id,
-            scan.revision,
-            scan.patient_id,
-            scan.folder,
-            scan.content_sha256,
-            scan.finding,
-            scan.volume_ml,
-            scan.acquired_at,
-            scan.published_at,
-            scan.report_json,
-            scan.study_uid,
-            scan.accession,
-            scan.study_date,
-            scan.removed_at,
-        ),
+        [
+            (
+                scan.scan_id,
+                scan.revision,
+                scan.patient_id,
+                scan.folder,
+                scan.content_sha256,
+                scan.finding,
+                scan.volume_ml,
+                scan.acquired_at,
+                scan.published_at,
+                scan.report_json,
+                scan.study_uid,
+                scan.accession,
+                scan.study_date,
+                scan.removed_at,
+            )
+            for scan in scans
+        ],
     )
+    await insert_files(index, [(scan.folder, scan.files) for scan in scans if scan.files])
 
 
 async def find_scan(index: Database, scan_id: str) -> ScanRow | None:

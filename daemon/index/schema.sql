@@ -454,6 +454,13 @@ CREATE INDEX worklist_of_flag
 CREATE TABLE stalled (path BLOB PRIMARY KEY,
     mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
 
+CREATE TABLE result_files (
+folder BLOB PRIMARY KEY,        -- below the outbox
+files TEXT NOT NULL,            -- JSON: size, time (ns) and SHA-256 of each file by its name
+is_late INTEGER NOT NULL DEFAULT 0,     -- 1: hashed by the first `verify --full`
+checked_at TEXT NOT NULL DEFAULT ''     -- when they were last read whole
+) WITHOUT ROWID;
+
 
 -- The records
 
@@ -702,7 +709,7 @@ CREATE TRIGGER list_patient INSTEAD OF INSERT ON patients_to_list BEGIN
     DELETE FROM listed_patients WHERE patient_id = NEW.patient_id;
     INSERT INTO listed_patients (patient_id, is_nameless, name, words)
         SELECT patient_id, name = '', name,
-            fold(name) || char(10) || fold(patient_id) || char(10, 10)
+            fold(name) || char(10) || fold(shown_id(patient_id)) || char(10, 10)
         FROM patients WHERE patient_id = NEW.patient_id AND deleted_at = '';
 END;
 

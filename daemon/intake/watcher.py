@@ -93,7 +93,9 @@ class _Hint(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called in watchdog's thread."""
         if event.event_type in KINDS:
-            for path in filter(None, (event.src_path, event.dest_path)):
+            for path in (event.src_path, event.dest_path):
+                if not path:
+                    continue
                 name = os.path.relpath(os.fsencode(path), self._inbox).split(b"/")[0]
                 if name not in (b".", b".."):
                     self._loop.call_soon_threadsafe(self._changes.add, name)

@@ -5,15 +5,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.drops import QueuedDrop, State
+from daemon.drops import QueuedDrop, State, shown_id
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index
+from daemon.index.database import Database
 from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
 from daemon.index.set_aside import find_set_aside
 from daemon.intake.cleanup import come_back
 from daemon.operations import set_aside
 from daemon.outputs.catalogue import text
+from daemon.pipeline.lost_index import open_known_index
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
@@ -136,7 +137,7 @@ def run_queue_command(
 
 
 async def _run(settings: Settings, action: str, names: list[str]) -> str:
-    async with open_index(settings.daemon.index) as index:
+    async with open_known_index(settings.daemon) as index:
         if action in ("pause", "resume"):
             await queue.pause(index, action == "pause")
             return text(f"queue_said.{action}")
@@ -161,7 +162,7 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
 
 def _line(each: Queued) -> str:
     urgent = ", urgent" if each.urgent else ""
-    return f"{each.number}: {each.patient_id}, {each.kind}, {each.state}{urgent}"
+    return f"{each.number}: {shown_id(each.patient_id)}, {each.kind}, {each.state}{urgent}"
 
 
 def _bring_back(inbox: Path, path: bytes, aside: bytes) -> None:

@@ -193,7 +193,8 @@ def _matrix(affine: Affine | None) -> parts.Matrix | None:
 class Occasion:
     """What a report says beside the findings: whose scan, from which files, in what time.
 
-    supersedes: the revision that this one replaces; None for the first.
+    supersedes: the revision that this one replaces; None for the first; companions: the names of
+    files that were kept with it and not read.
     """
 
     scan_id: str
@@ -203,6 +204,7 @@ class Occasion:
     seconds: parts.Seconds
     study: Study | None = None
     supersedes: int | None = None
+    companions: tuple[str, ...] = ()
 
 
 def build_report(
@@ -319,6 +321,7 @@ def _input(volume: Volume, occasion: Occasion) -> parts.Input:
         acquired_at=volume.acquired_at,
         study=study,
         series=series or None,
+        companions=occasion.companions or None,
     )
 
 

@@ -77,7 +77,10 @@ MOST_LESIONS = 6  # that have a picture and a line on paper; all stand in the re
 TIMES = " \u00d7 "
 ISO_DAY = len("2026-05-12")
 HASH_CHARACTERS = 12  # of a SHA-256 that people compare by eye
-WHY_REVISED = ("late_files", "judged_again", "compared_again")  # codes: of one revision alone
+CORRECTED = "identity_corrected"  # code of a note
+WHY_REVISED = (  # codes: of one revision alone
+    *("late_files", "judged_again", "compared_again", CORRECTED),
+)
 
 
 def not_known() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from zipstream import ZipStream
 
-from daemon.drops import SOURCE
+from daemon.drops import SOURCE, objects_folder
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import MOST_LESIONS as MOST
@@ -68,6 +68,7 @@ ROLES = {
         Role("seg.dcm", DICOM),
         Role("sr.dcm", DICOM),
         Role("report.json", JSON),
+        Role("manifest.json", JSON),
     )
 }
 
@@ -106,7 +107,7 @@ def held_file(outbox: Path, scan: ScanRow, name: str) -> Held | None:
 def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
     """All files of a scan by their role's name; none outside the outbox."""
     folder = outbox / os.fsdecode(scan.folder)
-    captures = folder / f"{scan.scan_id}_overlay"
+    captures = objects_folder(folder) / f"{scan.scan_id}_overlay"
     files = [
         *(_named(outbox, scan, role) for role in ROLES.values()),
         *_numbered(captures, "capture", ".dcm", DICOM),
@@ -117,7 +118,13 @@ def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
 
 
 def _named(outbox: Path, scan: ScanRow, role: Role) -> Held:
-    return Held(role, outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}")
+    return Held(role, _place(outbox, scan, role))
+
+
+def _place(outbox: Path, scan: ScanRow, role: Role) -> Path:
+    folder = outbox / os.fsdecode(scan.folder)
+    folder = objects_folder(folder) if role.content_type == DICOM else folder
+    return folder / f"{scan.scan_id}_{role.name}"
 
 
 def _inside(outbox: Path, files: list[Held]) -> dict[str, Held]:
@@ -163,7 +170,7 @@ async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[s
 
 def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
     """Where one of ROLES lies, or None if the scan has none; never outside the outbox."""
-    path = outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}"
+    path = _place(outbox, scan, role)
     inside = path.resolve().is_relative_to(outbox.resolve())
     return path if inside and path.is_file() else None
 

@@ -12,6 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from daemon.drops import DICOM, objects_folder
 from daemon.outputs.dicom.seg import build_seg
 from daemon.outputs.dicom.source_references import (
     DESCRIPTION,
@@ -64,9 +65,6 @@ def build_captures(
         yield image
 
 
-UNFINISHED = "objects"
-
-
 def write_objects(
     volume: Volume,
     segmentation: Segmentation,
@@ -74,7 +72,9 @@ def write_objects(
     folder: Path,
     before: Path | None = None,
 ) -> Note | None:
-    """The objects, and the reason for one that is missing. They join the study of the series.
+    """The objects, in `dicom/`, and the reason for one that is missing.
+
+    They join the study of the series.
 
     before: the folder of the revision that is replaced. No SEG of an empty mask, nor without
     the FrameOfReferenceUID in which it would lie.
@@ -82,7 +82,7 @@ def write_objects(
     origin = read_origin(volume)
     if origin is None:
         return note("no_dicom_objects", "no_study")
-    made = folder / UNFINISHED
+    made = folder / DICOM
     made.mkdir()
     try:
         old = _sr_of(before, report.scan_id)
@@ -96,13 +96,8 @@ def write_objects(
         made.mkdir()
         return note("no_dicom_objects")
     finally:
-        _move_up(made, folder)
-
-
-def _move_up(made: Path, folder: Path) -> None:
-    for path in made.iterdir():
-        path.rename(folder / path.name)
-    made.rmdir()
+        if not any(made.iterdir()):
+            made.rmdir()
 
 
 def _write_all(
@@ -145,7 +140,7 @@ def _write_all(
 
 def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
     """The SR of an earlier revision; none if it was not analyzed."""
-    path = before / f"{scan_id}_sr.dcm" if before else None
+    path = objects_folder(before) / f"{scan_id}_sr.dcm" if before else None
     return pydicom.dcmread(path) if path and path.is_file() else None
 
 

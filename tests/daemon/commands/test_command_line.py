@@ -139,6 +139,7 @@ def test_segment_and_measure_agree_and_touch_nothing(tmp_path: Path) -> None:
         "_montage.png",
         "_report.json",
         "_report.pdf",
+        "_manifest.json",
         "source",
     }
     mask = folder / f"{report['scan_id']}_seg.nii.gz"

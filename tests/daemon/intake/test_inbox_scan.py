@@ -1,6 +1,7 @@
 """What lies in the inbox becomes the right drops, and nothing outside is ever followed."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         names.append(os.path.basename(path))
         return really(path)
 
-    monkeypatch.setattr(inbox_scan.os, "scandir", noted)
+    monkeypatch.setattr(os, "scandir", noted)
     return names
 
 
@@ -165,7 +166,7 @@ def test_a_folder_that_was_empty_and_is_unchanged_is_not_opened_again(
     for name in ("P", "Q"):
         (tmp_path / name).mkdir()
     scanner, now = InboxScanner(tmp_path, RULES), [0.0]
-    monkeypatch.setattr(inbox_scan.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     names = opened(monkeypatch)
     for moment, expected in ((0, b"PQ"), (1, b"PQ"), (2, b"PQ"), (3, b"")):
         now[0] = moment
