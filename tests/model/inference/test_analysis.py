@@ -18,14 +18,14 @@ STUDY = SAMPLES / "from-the-pacs" / "study"
 NOISE = np.random.default_rng(3)
 
 
-def analyzed(folder: Path, target: Path, smallest_mm3: float = 10.0) -> Analyzed:
+def analyzed(folder: Path, target: Path, smallest_mm3: float = 100.0) -> Analyzed:
     settings = ModelSettings(smallest_lesion_mm3=smallest_mm3)
     (only,) = segment_once([folder], target, "P", analysis_rules(settings))
     assert only.report is not None, only.reason
     return only
 
 
-def report_of(folder: Path, target: Path, smallest_mm3: float = 10.0) -> Report:
+def report_of(folder: Path, target: Path, smallest_mm3: float = 100.0) -> Report:
     report = analyzed(folder, target, smallest_mm3).report
     assert report is not None
     return report
