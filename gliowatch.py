@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -125,7 +126,9 @@ def run(
 
 @app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))
 def segment(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="files, DICOM folders")],
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN...", help="files, folders of one scan")
+    ],
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
     quality: Annotated[
@@ -135,6 +138,9 @@ def segment(
         bool, typer.Option("--explain", help="draw where the network looked, in DIR/.extra")
     ] = False,
     settings: SettingsFile = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="analyze what does not look like an axial FLAIR too")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Analyze scans at once, without inbox or index; no settings file is needed."""
@@ -145,6 +151,7 @@ def segment(
     if quality:
         model = model.model_copy(update={"quality": quality.value})
     rules = analysis_rules(model, out / ".extra" if explain else None)
+    rules = replace(rules, anyway=anyway)
     raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from model.reading.names import is_sidecar, is_transfer_folder
 
@@ -34,6 +34,15 @@ def folder_name(patient_id: str) -> str:
     if is_sidecar(name):  # by its beginning
         name = _encoded(name[0]) + name[1:]
     return name if 0 < len(name.encode()) <= MAX_NAME_BYTES else UNASSIGNED
+
+
+def shown_id(patient_id: str) -> str:
+    """A patient's ID for people and other programs: what `folder_name` encoded is decoded.
+
+    A folder that somebody named otherwise is shown as it is named.
+    """
+    plain = unquote(patient_id)
+    return plain if folder_name(plain) == patient_id else patient_id
 
 
 def file_name(claimed: str) -> str:

@@ -87,7 +87,7 @@ Depth = Literal["anterior", "middle", "posterior"]
 Height = Literal["superior", "middle", "inferior"]
 Plane = Literal["axial", "coronal", "sagittal"]
 Axis = Annotated[int, Field(ge=0, le=2)]
-Difference = Literal["scale", "spacing", "plane", "network", "corrected"]
+Difference = Literal["scale", "spacing", "plane", "network", "corrected", "incomplete"]
 
 
 class QualityNote(Part):
@@ -135,6 +135,11 @@ class Input(Part):
     study: MayMiss[StudyOfScan] = Field(default=None, description="of DICOM alone")
     series: MayMiss[tuple[SeriesOfStudy, ...]] = Field(
         default=None, description="of a DICOM study, every series or part of one"
+    )
+    companions: MayMiss[tuple[str, ...]] = Field(
+        default=None,
+        description="names in source/ of what lay beside the scan and was not read: masks,"
+        " pictures, documents, other sequences of a case; the first 200; only where there are any",
     )
 
 

@@ -20,8 +20,9 @@ from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.intake.cleanup import DUPLICATES, REJECTED
-from daemon.intake.inbox_reconciler import Reconciler, Stability
+from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark
+from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
@@ -140,20 +141,25 @@ class _Tally:
 
 
 class Service:
-    """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`."""
+    """One daemon over one inbox. `run` ends when `stop` is set, or when drained if `once`.
 
-    def __init__(self, settings: Settings, index: Database, records: Database) -> None:
+    With `once`, DICOM studies rest no longer than other files.
+    """
+
+    def __init__(self, settings: Settings, index: Database, records: Database, once: bool) -> None:
         daemon = settings.daemon
         self._settings = settings
+        self._once = once
         self._index, self._records = index, records
-        self._resting = Stability(daemon.rest_seconds)
-        rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
+        self._resting = Stability(daemon.rest_seconds, None if once else daemon.close_seconds)
+        self._filed = Filed()
         self._inbox = Reconciler(
             daemon.inbox,
-            rules,
+            NameRules(daemon.ignore_names, daemon.wait_suffixes),
             self._resting,
             index,
             records,
+            None if daemon.folder == "patient" else self._filed,
             is_local=daemon.watch == "events",
             keeps_folders=not daemon.remove_empty_folders,
         )
@@ -174,7 +180,7 @@ class Service:
         self._has_room = True
         self._index_mark = file_mark(daemon.index)
 
-    async def run(self, once: bool, stop: asyncio.Event) -> int:
+    async def run(self, stop: asyncio.Event) -> int:
         """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
         cut_off = await ledger.put_back_all(self._index)
         if cut_off:
@@ -189,14 +195,14 @@ class Service:
             with watch(daemon.inbox, self._changes, daemon.polling_seconds):
                 self._notifier.ready()
                 async with copied_live(daemon), audit_sent(daemon, self._index, self._records):
-                    await self._work(once, stop)
+                    await self._work(stop)
         finally:
             self._notifier.stopping()
             await self._scans.close()
             await self._copies.finish()
             await self._retention.finish()
             await self._check.finish()
-        return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
+        return 1 if self._tally.rejected or self._tally.stuck or await self._is_held() else 0
 
     async def _warm_up(self) -> None:
         """Load the network once; weights that cannot be used end the daemon before any scan."""
@@ -206,14 +212,14 @@ class Service:
         except WorkerFailed:
             log.warning("warm_up_failed")  # the first scan starts a fresh worker
 
-    async def _work(self, once: bool, stop: asyncio.Event) -> None:
+    async def _work(self, stop: asyncio.Event) -> None:
         next_look = earliest = 0.0
         while not stop.is_set():
             self._notifier.alive()
             if time.monotonic() >= self._next_look(earliest, next_look):
                 earliest, next_look = await self._look()
-            began = await self._begin(once)
-            if once and not began and not self._scans.tasks and await self._is_drained():
+            began = await self._begin()
+            if self._once and not began and not self._scans.tasks and await self._is_drained():
                 earliest, next_look = await self._look(is_whole=True)  # a loose file was filed?
                 if await self._is_drained():
                     return
@@ -262,11 +268,11 @@ class Service:
         """Looks wait a little for the scans, but not where there is nothing else to do."""
         return max(earliest, next_look) if self._scans.tasks else next_look
 
-    async def _begin(self, once: bool) -> bool:
+    async def _begin(self) -> bool:
         """Hand out drops to the free slots; whether any was."""
         if not await self._may_begin():
             return False
-        hours = "" if once else self._settings.daemon.quiet_hours
+        hours = "" if self._once else self._settings.daemon.quiet_hours
         urgent_only = is_quiet(hours, datetime.now().time())
         return await self._scans.fill(urgent_only)
 
@@ -285,16 +291,16 @@ class Service:
 
     async def _is_drained(self) -> bool:
         """Nothing waits any more but what cannot be read or written now, whoever tries."""
-        if await self._is_held(once=True):
+        if await self._is_held():
             return True
         waiting = await ledger.open_units(self._index)
         return waiting <= self._tally.stuck | self._inbox.unfinished
 
-    async def _is_held(self, once: bool) -> bool:
+    async def _is_held(self) -> bool:
         """Whether a run with `once` ends though something waits: paused, or no room."""
         away = self._inbox.is_away
         held = away or not self._has_room or await queue.switch(self._index, "paused")
-        return bool(once and held and await ledger.open_units(self._index))
+        return bool(self._once and held and await ledger.open_units(self._index))
 
     async def _pause(self, seconds: float, stop: asyncio.Event, is_hinted: bool) -> None:
         """Wait for a first hint, for a scan to end, or for the next look, whichever is first."""
@@ -316,6 +322,7 @@ class Service:
             rules=analysis_rules(self._settings.model),
             queued=queued,
             turns=self._turns,
+            filed=self._filed,
         )
         outcome = await scan_pipeline.process(job)
         if outcome is State.WAITING:
@@ -325,8 +332,8 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """A daemon with its folders, its lock and both databases.
+async def open_service(settings: Settings, once: bool) -> AsyncIterator[Service]:
+    """A daemon with its folders, its lock and both databases; `once`: it ends when drained.
 
     Raises AlreadyRunning, or RecordsDamaged before anything is written to damaged records.
     """
@@ -346,7 +353,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 await keep_mark(daemon.inbox, index)
                 if was_cut_off:
                     await enter_unknown(daemon, index)
-            yield Service(settings, index, records)
+            yield Service(settings, index, records, once)
 
 
 async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:
@@ -392,8 +399,8 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 async def run_daemon(settings: Settings, once: bool, stop: asyncio.Event) -> int:
     """Open everything and work; the exit code of `gliowatch run`."""
-    async with open_service(settings) as service:
+    async with open_service(settings, once) as service:
         log.info("started", extra={"pid": os.getpid()})
-        result = await service.run(once, stop)
+        result = await service.run(stop)
         log.info("stopped")
         return result

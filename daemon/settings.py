@@ -57,12 +57,13 @@ class DaemonSettings(_Table):
     audit_syslog: str = Field(default="", pattern=r"^((tls|tcp)://[^\s/:]+:\d{1,5})?$")
     audit_syslog_ca: str = ""
     rest_seconds: float = Field(default=10.0, ge=0)
+    close_seconds: float = Field(default=60.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     watch: Literal["events", "polling"] = "events"
     remove_empty_folders: bool = False
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
-    folder_is_patient_id: bool = False
+    folder: Literal["patient", "study", "auto"] = "patient"
     attempts: int = Field(default=3, ge=1)
     retry_seconds: float = Field(default=20.0, ge=0)
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
@@ -81,6 +82,11 @@ class DaemonSettings(_Table):
     def allowance(self) -> Allowance:
         """What one piece of a worker's work may take."""
         return Allowance(self.scan_timeout_seconds, int(self.worker_memory_gb * 1e9))
+
+    @property
+    def study_seconds(self) -> float:
+        """How long the DICOM files of a patient rest: never shorter than any other file."""
+        return max(self.rest_seconds, self.close_seconds)
 
     @property
     def polling_seconds(self) -> float | None:

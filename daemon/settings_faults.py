@@ -19,6 +19,8 @@ SECRET = {"viewer.metrics_token"}  # its value is never shown
 RETIRED = {
     "viewer.token": "is gone, since people log in with accounts: delete it {where}, and make the"
     " first account with: gliowatch users add NAME --role admin.",
+    "daemon.folder_is_patient_id": "is gone, since daemon.folder says whose a folder is: delete it"
+    ' {where}, and set daemon.folder to "patient", "study" or "auto".',
 }
 
 MUST = {

@@ -6,6 +6,7 @@ from enum import StrEnum
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARCHIVE_SUFFIXES = (".zip",)
+INCOMPLETE = "incomplete"  # code of a note: a part of the head, or of its files, is not there
 
 
 class Kind(StrEnum):

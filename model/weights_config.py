@@ -59,6 +59,7 @@ class InputClass(StrEnum):
     CONTRAST = "contrast"
     VIEW = "view"
     NO_HEAD = "no_head"
+    TURNED = "turned"  # an axial FLAIR on its side or upside down
 
 
 SHIPPED = "flair_unet.safetensors"

@@ -84,7 +84,7 @@ def hospital(tmp_path: Path, small_weights: Path) -> Settings:
 def hospital_in(folder: Path, weights: Path) -> Settings:
     """The same in any folder that is there."""
     (folder / "settings.toml").write_text(
-        "[daemon]\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n"
+        "[daemon]\nrest_seconds = 0.3\nclose_seconds = 0.3\nreconcile_seconds = 1.0\n"
         f'[model]\nweights = "{weights}"\nleast_flair = 0\n'
         "[viewer]\nport = 0\n"
     )

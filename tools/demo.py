@@ -94,6 +94,7 @@ async def _link() -> str:
 def _start(port: int) -> "subprocess.Popen[bytes]":
     environment = os.environ | {
         "GLIOWATCH_DAEMON__REST_SECONDS": "1",
+        "GLIOWATCH_DAEMON__CLOSE_SECONDS": "1",
         "GLIOWATCH_VIEWER__PORT": str(port),
     }
     command = [sys.executable, "-m", "gliowatch", "run", "--settings", str(DEMO / "settings.toml")]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model.weights_config import Preparation
 
 HOW = "preparation"
+DRAWN_SLICES = "drawn_slices"  # of no patient
 WHITE_LEVEL = 255  # intensities are kept as bytes: the sources have no more levels than that
 
 
@@ -72,5 +73,12 @@ def _load_patient(store: "np.lib.npyio.NpzFile", patient: str) -> CachedPatient:
         gain=float(gain),
         step=int(step),
         kind=str(store[f"{patient}/kind"]) if known else "",
-        to_mni=store[f"{patient}/to_mni"] if known else None,
+        to_mni=store[to_mni] if (to_mni := f"{patient}/to_mni") in store.files else None,
     )
+
+
+def load_drawn(path: Path, seen: str) -> NDArray[np.uint8]:
+    """Slices (n, rows, columns) of that kind that were drawn tissue by tissue."""
+    with np.load(path, allow_pickle=False) as store:
+        drawn: NDArray[np.uint8] = store[f"{DRAWN_SLICES}/{seen}"]
+        return drawn

@@ -23,13 +23,17 @@ from model.measurement.lobes import LEAST_SCORE, load_atlas
 from model.reading.nifti import read_nifti
 from model.registration.head_atlas import fit_head
 from model.volume import Volume
-from model.weights_config import STANDARD
+from model.weights_config import STANDARD, InputClass
 from training.augmentation.painted_lesions import LESIONS, Lesions
-from training.cache import HOW, CachedPatient
+from training.augmentation.transforms import as_prepared
+from training.cache import DRAWN_SLICES, HOW, WHITE_LEVEL, CachedPatient
 from training.datasets import find_cases
 from training.folds import scans_below
 from training.preparation import arrays_of, mask_on_grid, on_grid, save_cache
+from training.recipes.synthetic_contrasts import draw_slice, flair_contrast, other_contrast
 
+NO_HEADS = ("breast", "prostate")  # in the names of what shows another part of the body
+DRAWN = {InputClass.FLAIR: 1_000, InputClass.CONTRAST: 2_000}  # slices drawn tissue by tissue
 THIN = 4  # slices between neighbours: from here on every second slice is left out
 STRIPPED = ("brats", "cbica_wml", "mslesseg", "openms_cross")  # sources without skull
 
@@ -58,8 +62,17 @@ def sources_below(data: Path) -> Iterator[Source]:
         yield Source(name, "notumor", data / "notumor" / name / f"{name}_flair.nii.gz")
 
 
-def prepare_source(source: Source) -> CachedPatient:
-    """Read a scan and put it on the network's grid. Raises UnreadableScan."""
+def others_below(data: Path) -> Iterator[Source]:
+    """What is no FLAIR of a head: their kind is the answer that the input check should give."""
+    for path in sorted((data / "othersequences").glob("*.nii.gz")):
+        name = path.name.removesuffix(".nii.gz")
+        is_head = not any(part in name for part in NO_HEADS)
+        yield Source(name, InputClass.CONTRAST if is_head else InputClass.NO_HEAD, path)
+
+
+def prepare_source(source: Source, placed: bool = True) -> CachedPatient:
+    """Read a scan and put it on the network's grid; placed: and find out where that lies in MNI
+    space. Raises UnreadableScan."""
     volume = read_nifti(source.scan)
     tumor = np.zeros(volume.shape, bool)
     if source.tumor is not None:
@@ -72,7 +85,7 @@ def prepare_source(source: Source) -> CachedPatient:
         cached = replace(cached, brain=inside, gain=gain_of(volume, brain))
     elif source.name.startswith(STRIPPED):
         cached = replace(cached, brain=np.ones_like(cached.brain), gain=1.0)
-    to_mni = mni_of(volume, tumor, prepared.grid)
+    to_mni = mni_of(volume, tumor, prepared.grid) if placed else None
     return thinned(replace(cached, kind=source.kind, to_mni=to_mni))
 
 
@@ -151,6 +164,26 @@ def build_mixed_cache(data: Path, target: Path, advance: Callable[[int], object]
     for lesions in lesions_below(data):
         arrays[f"{LESIONS}/{lesions.patient}/drawn"] = lesions.drawn
         arrays[f"{LESIONS}/{lesions.patient}/corner"] = lesions.corner
+    save_cache(arrays, target)
+
+
+def build_check_cache(data: Path, target: Path, advance: Callable[[int], object]) -> None:
+    """Prepare all that the input check learns from: the heads of the recipe mixed, what is no
+    FLAIR, and slices drawn tissue by tissue; as `build_mixed_cache`."""
+    arrays: dict[str, NDArray[np.generic]] = {HOW: np.array(json.dumps(asdict(STANDARD)))}
+    sources = [*sources_below(data), *others_below(data)]
+    for source in sources:
+        cached = prepare_source(source, placed=False)
+        arrays |= arrays_of(cached) | {f"{source.name}/kind": np.array(source.kind)}
+        advance(len(sources))
+    chance = np.random.default_rng(7)
+    for seen, contrast in (
+        (InputClass.FLAIR, flair_contrast),
+        (InputClass.CONTRAST, other_contrast),
+    ):
+        made = (as_prepared(draw_slice(contrast(chance), chance)) for _ in range(DRAWN[seen]))
+        slices = np.stack([np.round(each * WHITE_LEVEL).astype(np.uint8) for each in made])
+        arrays[f"{DRAWN_SLICES}/{seen}"] = slices
     save_cache(arrays, target)
 
 

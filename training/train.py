@@ -1,5 +1,6 @@
 """`gliowatch train`: from a folder of cases to weights, by any recipe, as seen on a terminal."""
 
+import hashlib
 import json
 import math
 import subprocess
@@ -12,6 +13,7 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TextColumn, TimeRemainingColumn
+from torch import nn
 
 from model.network.network import Network, load_network
 from model.network.unet import filled
@@ -26,7 +28,7 @@ from training.datasets import (
     split_by_fold,
     split_by_patient,
 )
-from training.folds import read_folds
+from training.folds import KINDS, LEARNED, read_folds
 from training.loop import (
     BEST,
     LATEST,
@@ -37,9 +39,9 @@ from training.loop import (
     export_weights,
     load_checkpoint,
 )
-from training.mixed_cache import build_mixed_cache
+from training.mixed_cache import build_check_cache, build_mixed_cache
 from training.preparation import build_cache
-from training.recipes.input_check import InputCheckPlan, input_check_method
+from training.recipes.input_check import input_check_fold, known_input_check
 from training.recipes.mixed import mixed_fold
 from training.recipes.recipe import Method
 from training.recipes.seed_baseline import TEST_SHARE, VALIDATION_SHARE, seed_method
@@ -48,6 +50,7 @@ from training.recipes.standard import StandardPlan, fine_tuning, next_round, sta
 CACHE = "cache.npz"
 SPLIT = "split.json"
 WEIGHTS = "weights.safetensors"
+BY_FOLDS = {"mixed": build_mixed_cache, "gate": build_check_cache}  # and what prepares their scans
 SAID_EVERY = 250  # steps, where nobody sees a bar
 
 
@@ -58,7 +61,7 @@ class Request:
     split_file: JSON with the list `development`, or with the lists `train` and `validation`;
     without it all cases are split by patient. recipe: ours, the demo's, the input check's, or ours
     on several sets. fold: instead of a share, put that fifth of the patients aside
-    (training/datasets.py; with the recipe `mixed` those of training/folds.py). start: weights to go
+    (training/datasets.py; with `mixed` and `gate` those of training/folds.py). start: weights to go
     on from, gently, with `standard`; None draws new ones. again: the folder of an ended run of
     `standard`, for another whole round; it may learn from more patients than that one, and puts
     aside none that was learned from. cache: the file of prepared scans, made if it is not there;
@@ -93,19 +96,24 @@ def train(request: Request, plan: StandardPlan, limits: Limits, watch: Watch) ->
 
     Raises DatasetError, or UnreadableScan for a case that cannot be read.
     """
-    split, build = (_folds if request.recipe == "mixed" else _cases)(request, plan.seed)
+    split, build = (_folds if request.recipe in BY_FOLDS else _cases)(request, plan.seed)
     if (request.target / LATEST).exists() and not request.resume:
         raise DatasetError("A run lies in this folder already: use --resume or another one.")
     request.target.mkdir(parents=True, exist_ok=True)
     _keep_split(split, request.target / SPLIT, request.resume)
-    known, cache = _known(request, split), request.cache or request.target / CACHE
+    known = None if request.recipe == "gate" else _known(request, split)
+    cache = request.cache or request.target / CACHE
     if not holds(cache, (*split.train, *split.validation), _preparation(request)):
         if request.cache is not None and cache.exists():
             raise DatasetError("The cache file lacks scans of this run: name another one.")
         build(cache, watch.prepared)
-    origin, start = {"git": git_revision()}, None
+    origin: dict[str, str] = {"git": git_revision()}
+    start: nn.Module | None = None
     if request.fold is not None:
         origin["fold"] = str(request.fold)
+    if request.recipe == "gate" and request.start is not None:
+        start = known_input_check(request.start)
+        origin["started_from"] = hashlib.sha256(request.start.read_bytes()).hexdigest()
     if known:
         start, origin["started_from"] = filled(known.members[0]), known.sha256
     if known and request.recipe != "mixed":
@@ -162,11 +170,12 @@ def _method(request: Request, plan: StandardPlan, split: Split, cache: Path) -> 
     if request.recipe == "mixed" and request.fold is not None:
         further = request.start is not None
         return mixed_fold(cache, request.fold, plan.seed, further)[1]
+    if request.recipe == "gate" and request.fold is not None:
+        further = request.start is not None
+        return input_check_fold(cache, request.fold, plan.seed, further)[1]
     learned, validation = load_cache(cache, split.train), load_cache(cache, split.validation)
     if request.recipe == "seed":
         return seed_method(learned, validation, plan.seed)
-    if request.recipe == "gate":
-        return input_check_method(InputCheckPlan(seed=plan.seed), learned, validation)
     return standard_method(plan, learned, validation)
 
 
@@ -189,9 +198,12 @@ def _folds(request: Request, seed: int) -> tuple[Split, Build]:
     """The frozen folds, and how their scans are prepared."""
     if request.fold is None or request.split_file is not None:
         raise DatasetError(
-            "The recipe mixed learns by folds of its own: choose one, 0 to 5, and no split file."
+            f"The recipe {request.recipe} learns by folds of its own: choose one, 0 to 5, and no"
+            " split file."
         )
-    return read_folds().split(request.fold), partial(build_mixed_cache, request.data)
+    kinds = KINDS if request.recipe == "gate" else LEARNED
+    split = read_folds().split(request.fold, kinds)
+    return split, partial(BY_FOLDS[request.recipe], request.data)
 
 
 def _cases(request: Request, seed: int) -> tuple[Split, Build]:

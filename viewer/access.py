@@ -158,7 +158,7 @@ async def _note(request: web.Request, told: Told) -> None:
 VIEW_LOG = web.AppKey("seen", ViewLog)
 
 
-MOST_AT_ONCE = 40  # requests of one account that are being answered
+MOST_AT_ONCE = 100  # requests of one account that are being answered: a ward may share it
 LASTING = "/live"  # has a limit of its own
 
 

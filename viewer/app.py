@@ -40,7 +40,7 @@ from viewer.routes import ROUTES
 from viewer.scans.files import send_file
 from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
 from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
-from viewer.templating import script_sentences
+from viewer.templating import id_words, script_sentences
 from viewer.upload.staging import keep_desk
 from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 
@@ -73,7 +73,7 @@ def make_app(settings: Settings) -> web.Application:
         app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.globals |= {"t": text, "script_sentences": script_sentences}
-    pages.filters["moment"] = moment_words
+    pages.filters |= {"moment": moment_words, "shown": id_words}
     return app
 
 

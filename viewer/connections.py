@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15.0  # for the head of a request, from its connection or from its first byte on
 IDLE_SECONDS = 75.0  # between two requests of one connection
-MOST_OF_ADDRESS = 64  # connections; browsers open six each, and a ward may share one address
+MOST_OF_ADDRESS = 200  # connections; browsers open six each, and a ward may share one address
 KEPT_FREE = 64  # descriptors for databases, files and workers
 SAID_AGAIN_SECONDS = 60.0
 
@@ -37,11 +37,11 @@ class Door:
 
     def come(self, address: str) -> bool:
         """Count a connection, if there may be another one."""
-        mine = self._by_address[address]
+        mine, most = self._by_address[address], min(MOST_OF_ADDRESS, self._most * 3 // 4)
         if self._by_address.total() >= self._most:
             self._say("connections_full")
             return False
-        if mine >= MOST_OF_ADDRESS and address not in self._trusted:
+        if mine >= most and address not in self._trusted:
             self._say("connections_of_one_address_full")
             return False
         self._by_address[address] += 1

@@ -59,7 +59,7 @@ WRITE_SECONDS = 10.0  # a browser that takes nothing for so long is given up
 RETRY_MS = 2000  # milliseconds after which a browser tries again
 MOST_STREAMS = 500
 MOST_OF_SESSION = 4  # browsers keep six connections to one server: the pages need some as well
-MOST_OF_ACCOUNT = 40  # streams, so that no account has them all
+MOST_OF_ACCOUNT = 100  # streams, so that no account has them all
 
 
 class Listener:

@@ -9,9 +9,9 @@ import aiohttp_jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from daemon.drops import State
+from daemon.drops import State, shown_id
 from daemon.outputs.catalogue import text, words
-from daemon.outputs.wording import FINDING_WORDS, size_words
+from daemon.outputs.wording import finding_words, size_words
 from daemon.permissions import RIGHTS
 from daemon.report import Found, Report
 from viewer.sessions import SESSION
@@ -28,6 +28,12 @@ def state_words(state: State, rested: bool) -> str:
     return STATES[state]
 
 
+def id_words(patient_id: str) -> str:
+    """A patient's ID for people; one of blanks alone, which nobody would see, in words."""
+    plain = shown_id(patient_id)
+    return plain if plain.strip() else text("label.blank_id")
+
+
 def found_size(found: Found) -> str:
     """The size of what was found, or '' if nothing was."""
     return size_words(found) if found.finding == "tumor" else ""
@@ -37,7 +43,7 @@ def found_words(report: Report) -> str:
     """What was found, for a list: how many lesions, or why there is none."""
     if report.finding == "tumor":
         return text("size.lesions", count=len(report.lesions))
-    return FINDING_WORDS[report.finding]
+    return finding_words(report)
 
 
 def age(birth_date: str, today: date) -> int | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.intake import layouts
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.logs import quiet_libraries
 from daemon.outputs.catalogue import text
@@ -183,21 +184,36 @@ def _segment(
 
 
 def as_drop(scan: Path, patient_id: str) -> Drop:
-    """A file, or a folder of DICOM files, as if it had been dropped. Raises UnreadableScan."""
+    """A file, or a folder that holds one scan, as if it had been dropped. Raises UnreadableScan."""
     if not scan.exists():
         raise UnreadableScan("There is no such file or folder.")
     if scan.is_file():
-        files = [scan]
+        dropped = (_identify(scan.parent, scan),)
         kind = drop_kind(os.fsencode(scan.name))
-    else:
-        files = _files_below(scan)
-        kind = DropKind.DICOM
-        if any(drop_kind(os.fsencode(file.name)) is not DropKind.DICOM for file in files):
-            raise UnreadableScan("A folder is one DICOM scan; name other files themselves.")
-    if not files:
+        return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
+    paths = _files_below(scan)
+    if not paths:
         raise UnreadableScan("The folder is empty.")
-    dropped = tuple(_identify(scan.parent, file) for file in files)
-    return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
+    files = tuple(_identify(scan.parent, path) for path in paths)
+    main = _main_of([file.path for file in files])
+    unit = os.fsencode(scan.name) if main is None else main
+    kind = DropKind.DICOM if main is None else drop_kind(main)
+    return Drop(unit, patient_id, kind, False, files)
+
+
+def _main_of(paths: list[bytes]) -> bytes | None:
+    """The one scan of a folder that is no DICOM; None for a DICOM study with what lies beside it.
+
+    Raises UnreadableScan where a folder holds more than one scan, or an archive.
+    """
+    beside = layouts.companions(paths)
+    scans = [path for path in paths if drop_kind(path) is not DropKind.DICOM and path not in beside]
+    may_be_dicom = any(
+        drop_kind(path) is DropKind.DICOM and not layouts.is_document(path) for path in paths
+    )
+    if len(scans) > 1 or (scans and (may_be_dicom or drop_kind(scans[0]) is DropKind.ZIP)):
+        raise UnreadableScan(text("intake.several_in_folder", count=len(scans) + may_be_dicom))
+    return scans[0] if scans else None
 
 
 def _files_below(folder: Path) -> list[Path]:

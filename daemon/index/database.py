@@ -16,6 +16,7 @@ from typing import Any
 
 import aiosqlite
 
+from daemon.drops import shown_id
 from daemon.index.migrations import INDEX, RECORDS
 from daemon.outputs.catalogue import text
 from daemon.safe_files import sync_file
@@ -211,6 +212,7 @@ async def _connect(
     async with aiosqlite.connect(path, timeout=patience, isolation_level=None) as connection:
         connection.row_factory = aiosqlite.Row
         await connection.create_function("fold", 1, fold, deterministic=True)
+        await connection.create_function("shown_id", 1, shown_id, deterministic=True)
         yield connection
 
 

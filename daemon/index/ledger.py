@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
-from daemon.index.patient_scans import add_identities, patients_named, queue_stale
+from daemon.index.patient_scans import add_identities, patients_named, queue_stale, replace_identity
 from daemon.index.scans import ScanRow, add_scan
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
@@ -113,17 +113,30 @@ async def finish(
     hashes: Mapping[bytes, str],
     dicom_ids: Iterable[str] = (),
     state: State = State.DONE,
+    corrected_id: str = "",
 ) -> None:
     """The scan is published: enter its findings and end its drop, in one transaction.
 
-    What is compared with it, or no longer should be, is queued in the same one.
+    What is compared with it, or no longer should be, is queued in the same one. corrected_id: the
+    PatientID that its pictures bore before.
     """
     known = frozenset(dicom_ids)
     async with index.transaction():
         await add_scan(index, scan)
+        if corrected_id:
+            await replace_identity(index, scan.patient_id, corrected_id)
         await add_identities(index, scan.patient_id, known)
         await _end(index, claim, state, scan.scan_id, None)
         await queue_stale(index, {scan.patient_id} | await patients_named(index, known))
+        await _keep_hashes(index, claim, hashes)
+
+
+async def finish_beside(
+    index: Database, claim: QueuedDrop, scan_id: str, hashes: Mapping[bytes, str]
+) -> None:
+    """The drop's files are kept beside a scan, and make none; scan_id: of their own content."""
+    async with index.transaction():
+        await _end(index, claim, State.DONE, scan_id, None)
         await _keep_hashes(index, claim, hashes)
 
 

@@ -17,6 +17,24 @@ async def add_identities(index: Database, patient_id: str, dicom_ids: Iterable[s
     )
 
 
+async def replace_identity(index: Database, patient_id: str, before: str) -> None:
+    """A PatientID was corrected: the one before is no longer the patient's, if no other scan is.
+
+    Called inside the transaction that ends the drop.
+    """
+    if await _has_one_scan(index, patient_id):
+        await index.change(
+            "DELETE FROM identities WHERE dicom_id = ? AND patient_id = ?", (before, patient_id)
+        )
+
+
+async def _has_one_scan(index: Database, patient_id: str) -> bool:
+    row = await index.row(
+        "SELECT count(DISTINCT scan_id) AS n FROM scans WHERE patient_id = ?", (patient_id,)
+    )
+    return row is not None and row["n"] < 2
+
+
 async def patients_named(index: Database, dicom_ids: Iterable[str]) -> set[str]:
     """The patients under whose folders any of these PatientIDs came."""
     found: set[str] = set()
@@ -26,15 +44,20 @@ async def patients_named(index: Database, dicom_ids: Iterable[str]) -> set[str]:
     return found
 
 
-async def is_in_conflict(index: Database, patient_id: str, dicom_ids: Iterable[str] = ()) -> bool:
+async def is_in_conflict(
+    index: Database, patient_id: str, dicom_ids: Iterable[str] = (), corrected_id: str = ""
+) -> bool:
     """Two PatientIDs under this folder, or one of its PatientIDs under another folder as well.
 
-    dicom_ids: those of a scan that is about to be filed under it. `unassigned` is nobody's folder.
+    dicom_ids: those of a scan that is about to be filed under it; corrected_id: the one that the
+    same scan bore before. `unassigned` is nobody's folder.
     """
     if patient_id == UNASSIGNED:
         return False
     rows = await index.rows("SELECT dicom_id FROM identities WHERE patient_id = ?", (patient_id,))
     under_it = {str(row["dicom_id"]) for row in rows} | set(dicom_ids)
+    if corrected_id and await _has_one_scan(index, patient_id):
+        under_it.discard(corrected_id)
     if len(under_it) > 1:
         return True
     for dicom_id in under_it:

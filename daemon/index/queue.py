@@ -218,6 +218,16 @@ async def count_done(index: Database, scan_id: str) -> int:
     return int(row["n"]) if row else 0
 
 
+async def have_come(index: Database, scan_id: str, hashes: Iterable[str]) -> bool:
+    """Whether files with all these SHA-256 were dropped for the scan before."""
+    rows = await index.rows(
+        "SELECT sha256 FROM files WHERE drop_id IN (SELECT drop_id FROM drops WHERE scan_id = ?"
+        " AND state = 'done') AND sha256 IS NOT NULL",
+        (scan_id,),
+    )
+    return set(hashes) <= {str(row["sha256"]) for row in rows}
+
+
 async def switch(index: Database, name: str) -> int:
     """The value of a switch; 0 if it was never set."""
     row = await index.row("SELECT value FROM switches WHERE name = ?", (name,))

@@ -1,10 +1,12 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from daemon.drops import readable
 from daemon.index.database import Database
 from daemon.index.result_files import insert_files
 from daemon.index.statistics import count_scan
@@ -42,12 +44,15 @@ class ScanRow:
 
 
 def row_of_report(report: Report, folder: bytes, published_at: str, files: str = "") -> ScanRow:
-    """A report as the index keeps it. files: the hashes of what lies beside it."""
+    """A report as the index keeps it, under the name of the patient's folder.
+
+    files: the hashes of what lies beside it.
+    """
     study = report.input.study
     return ScanRow(
         scan_id=report.scan_id,
         revision=report.revision,
-        patient_id=report.patient_id,
+        patient_id=readable(os.path.dirname(folder)),
         folder=folder,
         content_sha256=report.input.sha256,
         finding=report.finding,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.drops import UNASSIGNED, URGENT, DroppedFile, QueuedDrop, State
 from daemon.index.inventory import HeldFile
-from daemon.intake.dropped_files import GONE, open_folder
+from daemon.intake.dropped_files import GONE, check_unchanged, open_folder
 from daemon.intake.inbox_scan import LEAVING, MARK, identify
 from daemon.safe_files import rename_new
 
@@ -62,13 +62,27 @@ def remove_aside(inbox: Path, place: bytes) -> None:
     _remove_empty(root, {folder})
 
 
-def file_loose(inbox: Path, file: DroppedFile, patient: str) -> None:
-    """Move a loose file into its patient's folder; never onto another file."""
+def file_under(inbox: Path, file: DroppedFile, patient: str) -> None:
+    """Move a file into its patient's folder, below the folders it lay in; never onto another.
+
+    What is urgent stays so. A folder at the top that has become empty goes: it was no patient's.
+    """
     root = os.fsencode(inbox)
-    folder = os.path.join(root, os.fsencode(patient))
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder)  # never the inbox itself: it may be away
-    _rename_beside(os.path.join(root, file.path), os.path.join(folder, file.path))
+    folder, name = os.path.split(file.path)
+    with open_folder(root, folder) as place:
+        check_unchanged(file, os.stat(name, dir_fd=place, follow_symlinks=False))
+    top, *below = folder.split(b"/")
+    urgent = below[:1] if below[:1] == [URGENT] else []
+    parts = [os.fsencode(patient), *urgent, top, *below[len(urgent) :]]
+    target = os.path.join(root, *(part for part in parts if part))
+    _make_folders(target, above=root)
+    _rename_beside(os.path.join(root, file.path), os.path.join(target, name))
+    while folder:
+        try:
+            os.rmdir(os.path.join(root, folder))
+        except OSError:  # not empty, or already gone
+            return
+        folder = os.path.dirname(folder)
 
 
 def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> bytes | None:
@@ -233,10 +247,13 @@ def _rename_beside(
             return target
 
 
-def _make_folders(path: bytes) -> None:
-    """Like os.makedirs without its recursion: an inbox may be thousands of folders deep."""
+def _make_folders(path: bytes, above: bytes = b"") -> None:
+    """Like os.makedirs without its recursion: an inbox may be thousands of folders deep.
+
+    above: a folder that is never made, since it may be away.
+    """
     parts = path.split(b"/")
-    for length in range(1, len(parts) + 1):
+    for length in range(above.count(b"/") + 2 if above else 1, len(parts) + 1):
         folder = b"/".join(parts[:length])
         if folder and not os.path.isdir(folder):
             os.mkdir(folder)

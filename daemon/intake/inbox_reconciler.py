@@ -1,7 +1,4 @@
-"""The reconcile: the index is brought in line with the inbox, drop by drop as each has rested.
-
-Counted by the monotonic clock, since files may carry any time and the machine's clock may jump.
-"""
+"""The reconcile: the index is brought in line with the inbox, drop by drop as each has rested."""
 
 import asyncio
 import contextlib
@@ -14,6 +11,7 @@ from pathlib import Path
 
 from daemon.drops import (
     OF_PUBLISHED,
+    UNASSIGNED,
     URGENT,
     Drop,
     DropKind,
@@ -30,35 +28,8 @@ from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
 from daemon.intake.inbox_scan import InboxScanner, Listing, NameRules, identify, is_here
+from daemon.intake.resting import Filed, Stability
 from daemon.records.patients import come_again
-
-
-class Stability:
-    """Remembers since when each drop's files have been as they are now."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._seen: dict[bytes, tuple[tuple[DroppedFile, ...], float]] = {}
-
-    def has_rested(self, unit: bytes, files: tuple[DroppedFile, ...]) -> bool:
-        """Note what the drop looks like now; True once it has looked so for long enough."""
-        moment = self._clock()
-        known = self._seen.get(unit)
-        if known is None or known[0] != files:
-            self._seen[unit] = (files, moment)
-            return self._seconds == 0
-        return moment - known[1] >= self._seconds
-
-    def disturb(self, unit: bytes) -> None:
-        """Start to count anew: something beside the drop is still being copied."""
-        self._seen.pop(unit, None)
-
-    def keep_only(self, units: set[bytes]) -> None:
-        """Forget drops that are no longer in the inbox, so that memory follows the inbox."""
-        for unit in self._seen.keys() - units:
-            del self._seen[unit]
-
 
 MOST_AT_ONCE = 500  # drops a transaction: the queue hands out others between them
 STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
@@ -79,14 +50,17 @@ class Reconciler:
         resting: Stability,
         index: Database,
         records: Database,
+        filed: Filed | None = None,
         is_local: bool = True,
         keeps_folders: bool = True,
     ) -> None:
+        """filed: what lies under its patient, where PatientIDs decide; None where folders do."""
         self._inbox = inbox
         self._keeps_folders = keeps_folders
         self._next_removal = 0.0
         self._scanner = InboxScanner(inbox, rules, trusts_times=is_local)
         self._resting = resting
+        self._filed = filed
         self._index, self._records = index, records
         self._unreadable = 0
         self._temporary = Stability(STALE_SECONDS)
@@ -117,6 +91,7 @@ class Reconciler:
         await self._put_back(listing.half_gone)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
+        self._find_not_filed(listing)
         await self._tell_stalled(listing, self._find_unfinished(listing))
         # what ended while the folders were read may have been seen half gone: the next look tells
         settling = {place for unit, place in before.items() if unit not in known}
@@ -177,6 +152,17 @@ class Reconciler:
             await ledger.withdraw(self._index, queued.drop_id)
             log.info("withdrawn", extra={"drop": queued.drop_id})
 
+    def _find_not_filed(self, listing: Listing) -> None:
+        """DICOM files that may belong to another patient than their folder says are loose yet."""
+        if self._filed is None:
+            return
+        self._filed.keep_only(f for drop in listing.drops.values() for f in drop.files)
+        for unit, drop in listing.drops.items():
+            is_whole = drop.kind is DropKind.DICOM and not drop.is_one_study
+            if is_whole and not self._filed.holds(drop.files):
+                loose = replace(drop, kind=DropKind.LOOSE, patient_id=UNASSIGNED)
+                listing.drops[unit] = loose
+
     def _find_unfinished(self, listing: Listing) -> set[bytes]:
         """DICOM drops that wait for a temporary name, or a folder that could not be read.
 
@@ -212,10 +198,13 @@ class Reconciler:
         """Enter what is new, and mark as ready what has rested: many at once in a transaction."""
         new, ready = [], []
         at_once = await wanted_at_once(self._index)
+        rested = self._rested(drops)
         for drop in drops:
             queued = known.get(drop.unit)
+            if queued is not None and await self._is_of_another_kind(queued, drop):
+                queued = None
             is_wanted = queued is not None and queued.drop_id in at_once
-            has_rested = self._has_rested(drop) or is_wanted
+            has_rested = drop.unit in rested or is_wanted
             is_disturbed = drop.unit in self.unfinished and not is_wanted
             if queued is None:
                 new.append(drop)
@@ -230,9 +219,39 @@ class Reconciler:
         if ready:
             await ledger.mark_rested(self._index, ready)
 
+    async def _is_of_another_kind(self, queued: QueuedDrop, drop: Drop) -> bool:
+        """Whether it waits as what it is no longer, such as a loose drop: then it is forgotten."""
+        is_other = (queued.drop.kind is DropKind.LOOSE) is not (drop.kind is DropKind.LOOSE)
+        if not is_other or queued.state is not State.WAITING:
+            return False
+        await self._withdraw(queued)
+        return True
+
+    def _rested(self, drops: list[Drop]) -> set[bytes]:
+        """The units of those that have rested.
+
+        While a file that came before a study closed is still to be filed, the study waits: it
+        may belong to it.
+        """
+        rested = {drop.unit for drop in drops if self._has_rested(drop)}
+        loose = [drop for drop in drops if drop.kind is DropKind.LOOSE]
+        seen = [self._resting.began_at(drop) for drop in loose if drop.unit not in self.unfinished]
+        first = min(seen, default=None)
+        return {
+            drop.unit
+            for drop in drops
+            if drop.unit in rested
+            and (
+                first is None
+                or drop.kind is not DropKind.DICOM
+                or drop.urgent
+                or first > self._resting.closes_at(drop)
+            )
+        }
+
     def _has_rested(self, drop: Drop) -> bool:
         if drop.unit not in self.unfinished:
-            return self._resting.has_rested(drop.unit, drop.files)
+            return self._resting.has_rested(drop.unit, drop.files, drop.kind)
         self._resting.disturb(drop.unit)
         return False
 
@@ -294,7 +313,7 @@ def _is_hidden(drop: Drop, listing: Listing) -> bool:
 
 def _waits_for(drop: Drop, folders: Set[bytes]) -> bool:
     """Whether one of these folders, which are not whole yet, lies in a DICOM drop's place."""
-    if drop.kind is not DropKind.DICOM:
+    if drop.kind not in (DropKind.DICOM, DropKind.LOOSE):
         return False
     inside = [f for f in folders if f == drop.place or f.startswith(drop.place + b"/")]
     urgent = os.path.join(drop.place, URGENT)

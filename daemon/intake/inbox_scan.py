@@ -17,6 +17,7 @@ from pathlib import Path
 from daemon.drops import UNASSIGNED, URGENT, Drop, DropKind, DroppedFile, readable
 from daemon.index import ledger, queue
 from daemon.index.database import Database
+from daemon.intake import layouts
 from model.reading.names import is_sidecar, is_transfer, is_transfer_folder
 from model.rules import Kind, is_archive, kind_by_name
 
@@ -58,7 +59,7 @@ def _read(inbox: Path) -> int | None:
 
 LEAVING = b".leaving-"  # before the name of a file that is on its way out
 OURS = (".gliowatch", ".leaving-", ".rejected", ".duplicates", ".uploading")
-COMPANIONS = (b".json", b".bval", b".bvec", b".txt")
+DELIVERIES = (b"upload-", b"given-")  # how the folders begin in which our own pages file scans
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,10 @@ class _Entry:
 def scan_inbox(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
-    Below a patient's folder a NIfTI file, a picture or a zip is one drop, with the text files
-    of its name beside it (`scan.json` of `scan.nii.gz`); all other files, at any depth, are one
-    drop, taken for DICOM: the worker, which opens them, tells its studies apart. A file that
-    lies in the inbox itself belongs to `unassigned`, or, if it may be DICOM, is a `loose` drop
-    of its own.
+    Below a patient's folder a NIfTI file, a picture or a zip is one drop, with its companions
+    (see `layouts`); all other files, at any depth, are one drop, taken for DICOM: the worker,
+    which opens them, tells its studies apart. A file that lies in the inbox itself belongs to
+    `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
     """
     return InboxScanner(inbox, rules).scan()
 
@@ -215,11 +215,11 @@ def _together(listing: Listing, parts: "Iterable[_Part]") -> Listing:
         listing.ignored += part.listing.ignored
         for folder, files in part.listing.unfinished.items():
             listing.unfinished[folder] = (*listing.unfinished.get(folder, ()), *files)
-    owners = {_stem(entry): entry for entry in entries if _may_have_companions(entry)}
+    beside = _companions(entries)
     members: dict[bytes, list[_Entry]] = {}
     for entry in entries:
-        owner = owners.get(_stem(entry), entry) if _is_companion(entry) else entry
-        members.setdefault(_unit(owner), []).append(entry)
+        scan = beside.get(entry.file.path)
+        members.setdefault(_unit(entry) if scan is None else scan, []).append(entry)
     for unit, group in members.items():
         main = next((entry for entry in group if _unit(entry) == unit), group[0])
         files = tuple(sorted(entry.file for entry in group))
@@ -329,24 +329,39 @@ def _facts(entry: "os.DirEntry[bytes]") -> os.stat_result | None:
         return None
 
 
-def _may_have_companions(entry: _Entry) -> bool:
-    return drop_kind(entry.name) in (DropKind.NIFTI, DropKind.IMAGE)
+def _companions(entries: list[_Entry]) -> dict[bytes, bytes]:
+    """The unit of each file that lies beside a scan."""
+    deliveries: dict[bytes, list[bytes]] = {}
+    for entry in entries:
+        deliveries.setdefault(_top(entry.folder), []).append(entry.file.path)
+    found: dict[bytes, bytes] = {}
+    for top, paths in deliveries.items():
+        for path, scan in layouts.companions(paths, top).items():
+            if scan is not layouts.OF_DICOM:
+                found[path] = scan
+            elif top:  # a loose DICOM file is filed alone
+                found[path] = _patient_unit(top)
+    return found
 
 
-def _is_companion(entry: _Entry) -> bool:
-    return entry.name.lower().endswith(COMPANIONS)
-
-
-def _stem(entry: _Entry) -> bytes:
-    """Path without the ending: what a scan and the text files beside it have in common."""
-    name = entry.name[:-3] if entry.name.lower().endswith(b".gz") else entry.name
-    return os.path.join(entry.folder, os.path.splitext(name)[0])
+def _top(folder: bytes) -> bytes:
+    """The patient's own folder, its URGENT, or what one of our pages filed in it."""
+    parts = folder.split(b"/")
+    depth = 2 if parts[1:2] == [URGENT] else 1
+    if len(parts) > depth and parts[depth].startswith(DELIVERIES):
+        depth += 1
+    return b"/".join(parts[:depth])
 
 
 def _unit(entry: _Entry) -> bytes:
     if drop_kind(entry.name) is not DropKind.DICOM or not entry.folder:
         return entry.file.path
-    patient, *below = entry.folder.split(b"/")
+    return _patient_unit(entry.folder)
+
+
+def _patient_unit(folder: bytes) -> bytes:
+    """The unit of all DICOM files of the patient below whose folder this one lies."""
+    patient, *below = folder.split(b"/")
     return os.path.join(patient, URGENT) if below[:1] == [URGENT] else patient
 
 

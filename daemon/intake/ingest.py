@@ -5,18 +5,27 @@ What is analyzed is the copy, so a file that changes meanwhile cannot make the r
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
+from daemon.intake import layouts
 from daemon.intake.dropped_files import FilesChanged, check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
 from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.files import is_dicom
-from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
+from model.reading.dicom.patient_tags import (
+    Identity,
+    IdentityChange,
+    Named,
+    Study,
+    named_in,
+    study_of,
+)
 from model.reading.dicom.pixels import picture_digest
 from model.rules import kind_by_name
 from model.volume import Kind, Scan
@@ -24,6 +33,7 @@ from model.volume import Kind, Scan
 CHUNK = 1 << 20
 LONGEST_PATH = 1000  # bytes, of a file below its drop
 Hashed = tuple[Path, str]  # a file and its SHA-256
+Names = Mapping[Path, str]  # what each file was called where it came from, with its folders
 UNPACKED = "unpacked"
 
 
@@ -42,8 +52,9 @@ class Intake:
 
     scan_id: opaque; hashes: SHA-256 of each dropped file by its path below the inbox;
     content_sha256: of the image files alone, whatever their names and order; named: whom and
-    which study DICOM files name; pictures: one hash of each DICOM picture; earlier: what this
-    joins and replaces, if it came late.
+    which study DICOM files name; pictures: one hash of each DICOM picture; has_none: the DICOM
+    objects have no picture for us (SR, SEG, our own results come back); earlier: what this joins
+    and replaces, if it came late; changes: what its pictures said otherwise before.
     """
 
     scan_id: str
@@ -52,12 +63,19 @@ class Intake:
     hashes: dict[bytes, str]
     named: Named = field(default_factory=Named)
     pictures: frozenset[str] = frozenset()
+    has_none: bool = False
     earlier: Earlier | None = None
+    changes: tuple[IdentityChange, ...] = ()
 
     @property
     def identities(self) -> tuple[Identity, ...]:
         """The patients whom its DICOM files name."""
         return self.named.identities
+
+    @property
+    def corrected_id(self) -> str:
+        """The PatientID that the same pictures bore before, '' where it has not changed."""
+        return next((each.before for each in self.changes if each.field == "patient_id"), "")
 
     @property
     def revision(self) -> int:
@@ -84,8 +102,9 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
     source = staging / SOURCE
     source.mkdir(parents=True)
     copies: list[Hashed] = []
+    base = _base(drop)
     for file in drop.files:
-        copy = source / os.fsdecode(_name_in_source(drop, file, len(copies)))
+        copy = source / os.fsdecode(_name_in_source(base, file, len(copies)))
         while os.path.lexists(copy):  # a number that was given is the name of another file
             copy = copy.with_name(f"_{copy.name}")
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +120,14 @@ def take_in(inbox: Path, drop: Drop, staging: Path) -> Intake:
         hashes=hashes,
         named=named,
         pictures=pictures,
+        has_none=scan.kind is Kind.DICOM and not pictures and _are_objects(scan.files),
     )
+
+
+def _are_objects(files: tuple[Path, ...]) -> bool:
+    """Whether the DICOM files among these, if any, are whole enough to name their study."""
+    dicom = [path for path in files if is_dicom(path)]
+    return bool(dicom) and all(study_of(path) is not None for path in dicom)
 
 
 def hash_content(digests: list[str]) -> str:
@@ -109,13 +135,18 @@ def hash_content(digests: list[str]) -> str:
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
-def _name_in_source(drop: Drop, file: DroppedFile, number: int) -> bytes:
-    """The file's path below its drop: its bare name, or its path in a DICOM folder.
+def _base(drop: Drop) -> bytes:
+    """The folder from which the paths in `source/` count: a DICOM drop's place, else the file's."""
+    if drop.kind is DropKind.DICOM and any(file.path != drop.place for file in drop.files):
+        return drop.place
+    return os.path.commonpath([os.path.dirname(file.path) for file in drop.files])
 
-    A path too long to be repeated further down becomes a number and the end of the name.
+
+def _name_in_source(base: bytes, file: DroppedFile, number: int) -> bytes:
+    """The file's path below its drop. One too long to be repeated further down becomes a number
+    and the end of the name.
     """
-    is_folder = drop.kind is DropKind.DICOM and file.path != drop.place
-    path = os.path.relpath(file.path, drop.place if is_folder else os.path.dirname(drop.place))
+    path = os.path.relpath(file.path, base)
     if len(path) > LONGEST_PATH:
         return b"%d-%s" % (number, os.path.basename(path)[-200:])
     return path
@@ -158,8 +189,9 @@ def _scan_of(
     if drop.kind is DropKind.ZIP:
         folder = staging / UNPACKED
         folder.mkdir()
-        members = members_of(drop, unpack(copies[0][0], folder))
-        return one_scan([(member, hash_file(member)) for member in members])
+        names = unpack(copies[0][0], folder)
+        members = members_of(drop, tuple(names))
+        return one_scan([(member, hash_file(member)) for member in members], names)
     return one_scan(copies)
 
 
@@ -169,12 +201,14 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
+def one_scan(
+    files: list[Hashed], names: Names | None = None
+) -> tuple[Scan, list[str], frozenset[str]]:
     """The scan that files are, the hashes that make its id, and those of its DICOM pictures.
 
     A DICOM picture is hashed as it shows, since two exports of one image differ in their bytes.
     """
-    scan = scan_of([path for path, _ in files])
+    scan = scan_of([path for path, _ in files], names)
     if scan.kind is not Kind.DICOM:
         return scan, [digest for path, digest in files if path == scan.files[0]], frozenset()
     dicom = [each for each in files if is_dicom(each[0])]
@@ -182,18 +216,37 @@ def one_scan(files: list[Hashed]) -> tuple[Scan, list[str], frozenset[str]]:
     return scan, sorted(told) or [digest for _, digest in dicom or files], told
 
 
-def scan_of(files: list[Path]) -> Scan:
+def scan_of(files: list[Path], names: Names | None = None) -> Scan:
     """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
 
-    Files that are no DICOM are given on beside it: the reader says what they mean. Raises
-    UnreadableScan where there are several scans.
+    Files that are no DICOM are given on beside it: the reader says what they mean. names: as
+    `unpack` tells them; without, they are the paths. Raises UnreadableScan where there are
+    several scans.
     """
-    single = [path for path in files if kind_by_name(path.name) is not Kind.DICOM]
-    if len(single) == 1 and not any(is_dicom(path) for path in files):
-        return Scan(kind_by_name(single[0].name), (single[0],))
+    called = {path: os.fsencode(names[path]) for path in files} if names else _called(files)
+    beside = layouts.companions(list(called.values()))
+    single = [
+        path
+        for path in files
+        if kind_by_name(path.name) is not Kind.DICOM and called[path] not in beside
+    ]
+    others = [path for path in files if kind_by_name(path.name) is Kind.DICOM]
+    if not any(is_dicom(path) for path in others):
+        if len(single) == 1:
+            return Scan(kind_by_name(single[0].name), (single[0],))
+    else:  # pictures beside a study are no scans
+        single = [path for path in single if kind_by_name(path.name) is not Kind.IMAGE]
+        others = [path for path in others if not layouts.is_document(called[path])]
     if single:
         raise UnreadableScan(text("intake.several_scans"))
-    return Scan(Kind.DICOM, tuple(files))
+    return Scan(Kind.DICOM, tuple(others))
+
+
+def _called(files: Iterable[Path]) -> dict[Path, bytes]:
+    """Each file's path below the folder that holds them all."""
+    paths = {path: os.fsencode(path) for path in files}
+    base = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
+    return {path: os.path.relpath(its, base) for path, its in paths.items()}
 
 
 def pictures_of(dicom: list[Hashed]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,39 +15,60 @@ from daemon.intake.ingest import (
     hash_file,
     one_scan,
     pictures_of,
+    scan_of,
 )
 from daemon.intake.study_split import members_of_study
 from daemon.safe_files import link_file
 from model.reading.archive import unpack
 from model.reading.dicom.files import is_dicom
-from model.reading.dicom.patient_tags import Named, named_in
+from model.reading.dicom.patient_tags import Named, changes_between, named_in
 from model.rules import is_archive
 from model.volume import Kind, Scan
+
+Shown = Mapping[Path, frozenset[str]]  # the hash of the picture that a DICOM file shows, if any
 
 
 def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
     """The whole study, its earlier files first; None if what came late shows nothing new.
 
     `staging/source` then holds all of it: links to the earlier files, and the late ones in a
-    folder of their own, named by the revision that they make. What names another patient than
-    the earlier files do is not joined: it is given back as it came.
+    folder of their own, named by the revision that they make. Earlier files whose pictures came
+    again with corrected patient data are left out. What names another patient than the earlier
+    files do, and is no correction of them all, is not joined: it is given back as it came.
     """
     old = staging / "earlier"
     link_tree(earlier.folder / SOURCE, old)
     before = files_before(old, staging, intake.study.uid if intake.study else None)
+    shown = {path: pictures_of([(path, hash_file(path))]) for path in before if is_dicom(path)}
+    known: frozenset[str] = frozenset().union(*shown.values())
+    again = [path for path, its in shown.items() if its and its <= intake.pictures]
+    changes = changes_between(again, intake.scan.files)
     names = {identity.patient_id for identity in named_in(before).identities}
-    if names != intake.dicom_ids:
+    if names != intake.dicom_ids and not (changes and known <= intake.pictures):
         shutil.rmtree(old)
         return intake
-    known = pictures_of([(path, hash_file(path)) for path in before if is_dicom(path)])
-    if intake.pictures <= known:
+    if intake.pictures <= known and not changes:
         return None
+    if changes:
+        before = _leave_out(old, before, shown, set(again))
+    return _joined(staging, replace(intake, changes=changes), earlier, old, before, known)
+
+
+def _joined(
+    staging: Path,
+    intake: Intake,
+    earlier: Earlier,
+    old: Path,
+    before: dict[Path, str],
+    known: frozenset[str],
+) -> Intake:
+    kept = scan_of(list(before), before).files if before else ()
     source = staging / SOURCE
     place = _free_place(old, f"r{earlier.revision + 1}")
     source.rename(place)
     old.rename(source)
     late = source / place.name
-    files = [_below(source, old, path) for path in before]
+    files = [_below(source, old, path) for path in kept]
     files += [_below(late, source, path) for path in intake.scan.files]
     return replace(
         intake,
@@ -56,6 +77,25 @@ def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
         scan=Scan(Kind.DICOM, tuple(files)),
         earlier=earlier,
     )
+
+
+def _leave_out(
+    old: Path, before: dict[Path, str], shown: Shown, gone: set[Path]
+) -> dict[Path, str]:
+    """The earlier files without those that came again; an archive goes with its last picture."""
+    left = {path: name for path, name in before.items() if path not in gone}
+    for number, path in enumerate(files_below(old)):
+        members = {each for each in before if each.parent.name == _unpacked(number)}
+        with_pictures = {each for each in members if shown.get(each)}
+        if path in gone or (with_pictures and with_pictures <= gone):
+            path.unlink()  # a link: the earlier result keeps it
+            left = {each: name for each, name in left.items() if each not in members}
+    return left
+
+
+def _unpacked(number: int) -> str:
+    """The folder of what an earlier archive held."""
+    return f"earlier-{number}"
 
 
 def _below(folder: Path, moved: Path, path: Path) -> Path:
@@ -70,7 +110,7 @@ def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake
     """
     link_tree(earlier.folder / SOURCE, staging / SOURCE)
     files = files_before(staging / SOURCE, staging, study_uid)
-    scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files])
+    scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files], files)
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
     content = hash_content(digests)
     return Intake(
@@ -101,17 +141,21 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
     shutil.copytree(folder, target, copy_function=link_file, ignore=ignore, dirs_exist_ok=True)
 
 
-def files_before(source: Path, staging: Path, study_uid: str | None) -> tuple[Path, ...]:
-    """The earlier files as they were analyzed: archives unpacked, of several studies this one."""
-    files: list[Path] = []
+def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Path, str]:
+    """The earlier files as they were analyzed, with their names below the source.
+
+    Archives are unpacked, and of several studies in one this one is taken.
+    """
+    files: dict[Path, str] = {}
     for number, path in enumerate(files_below(source)):
         if not is_archive(path.name):
-            files.append(path)
+            files[path] = str(path.relative_to(source))
             continue
-        folder = staging / UNPACKED / f"earlier-{number}"
+        folder = staging / UNPACKED / _unpacked(number)
         folder.mkdir(parents=True)
-        files += members_of_study(study_uid, unpack(path, folder))
-    return tuple(files)
+        names = unpack(path, folder)
+        files |= {each: names[each] for each in members_of_study(study_uid, tuple(names))}
+    return files
 
 
 def _free_place(source: Path, name: str) -> Path:

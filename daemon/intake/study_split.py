@@ -100,7 +100,7 @@ def _studies_in_archive(inbox: Path, drop: Drop, staging: Path) -> set[str]:
         open_dropped(inbox, file),
         tempfile.TemporaryDirectory(prefix="studies-", dir=staging) as folder,
     ):
-        members = unpack(inbox / os.fsdecode(file.path), Path(folder))
+        members = tuple(unpack(inbox / os.fsdecode(file.path), Path(folder)))
         return {study for study in _named_members(members).values() if study}
 
 

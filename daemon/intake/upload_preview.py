@@ -69,13 +69,14 @@ def content_of(root: Path, drop: Drop) -> str:
     """The hash of a scan's content, as its intake will find it. Raises UnreadableScan."""
     with tempfile.TemporaryDirectory(dir=root) as scratch:
         paths = _paths(root, drop, Path(scratch))
-        _, digests, _ = one_scan([(path, hash_file(path)) for path in paths])
+        _, digests, _ = one_scan([(path, hash_file(path)) for path in paths], paths)
         return hash_content(digests)
 
 
 def _one(root: Path, drop: Drop, rules: FlairRules, scratch: Path) -> Preview:
     try:
-        scan = scan_of(_paths(root, drop, scratch))
+        paths = _paths(root, drop, scratch)
+        scan = scan_of(list(paths), paths)
         patients = named_in(scan.files).identities if scan.kind is Kind.DICOM else ()
         return Preview(
             key=_key(drop.unit),
@@ -100,13 +101,14 @@ def _glance(scan: Scan, rules: FlairRules) -> ScanPreview:
         raise UnreadableScan(text("intake.damaged_headers")) from error
 
 
-def _paths(root: Path, drop: Drop, scratch: Path) -> list[Path]:
-    """The files to read: a drop's own, or what its archive holds of its study."""
-    paths = [root / os.fsdecode(file.path) for file in drop.files]
+def _paths(root: Path, drop: Drop, scratch: Path) -> dict[Path, str]:
+    """The files to read, by their names: a drop's own, or what its archive holds of its study."""
+    paths = {root / os.fsdecode(file.path): os.fsdecode(file.path) for file in drop.files}
     if drop.kind is not DropKind.ZIP:
         return paths
     folder = Path(tempfile.mkdtemp(dir=scratch))
-    return list(members_of(drop, unpack(paths[0], folder)))
+    names = unpack(next(iter(paths)), folder)
+    return {member: names[member] for member in members_of(drop, tuple(names))}
 
 
 def _key(unit: bytes) -> str:

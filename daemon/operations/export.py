@@ -139,7 +139,7 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
     async with open_known_index(daemon) as index, open_records(daemon.records) as records:
         naming = await _naming(records, deidentify)
         async for scan in every_scan(index, naming.patient):
-            for row in rows_of(scan.report, naming):
+            for row in rows_of(scan.report, naming, scan.patient_id):
                 table.writerow(row)
             write(line.getvalue())
             line.seek(0)

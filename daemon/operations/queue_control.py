@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.drops import QueuedDrop, State
+from daemon.drops import QueuedDrop, State, shown_id
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.queue import failed_numbers
@@ -162,7 +162,7 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
 
 def _line(each: Queued) -> str:
     urgent = ", urgent" if each.urgent else ""
-    return f"{each.number}: {each.patient_id}, {each.kind}, {each.state}{urgent}"
+    return f"{each.number}: {shown_id(each.patient_id)}, {each.kind}, {each.state}{urgent}"
 
 
 def _bring_back(inbox: Path, path: bytes, aside: bytes) -> None:

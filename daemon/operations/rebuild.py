@@ -38,7 +38,13 @@ from daemon.operations.retention import REMOVED, removed_results
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
 from daemon.outputs.manifest import KnownFile, from_column
-from daemon.pipeline.outbox import hashes_of, published_folders, report_in, source_files
+from daemon.pipeline.outbox import (
+    hashes_of,
+    published_folders,
+    report_in,
+    revision_folder,
+    source_files,
+)
 from daemon.report import Report
 from daemon.safe_files import only_one, sync_folder
 from daemon.settings import DaemonSettings, Settings
@@ -173,7 +179,7 @@ def _found(outbox: Path, name: bytes) -> FoundResult | None:
     if files:
         drop = EndedDrop(
             unit=files[0].file.path if report.input.kind != "dicom" else patient,
-            patient_id=report.patient_id,
+            patient_id=readable(patient),
             kind=_kind(report, files),
             state=State.DONE,
             scan_id=report.scan_id,
@@ -197,7 +203,7 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
             scan = row_of_report(report, name, _written_at(report, folder), hashes_of(folder))
             dicom_ids = await asyncio.to_thread(_dicom_ids, folder, report)
             await enter_scan(index, scan, dicom_ids)
-            await queue_all_stale(index, [report.patient_id])
+            await queue_all_stale(index, [scan.patient_id])
             log.warning("entered_again", extra={"scan": report.scan_id})
 
 
@@ -226,6 +232,8 @@ async def _enter_removed(index: Database, outbox: Path) -> None:
 
 def _dicom_ids(folder: Path, report: Report) -> tuple[str, ...]:
     paths = source_files(folder) if report.input.kind == "dicom" else []
+    if folder.with_name(revision_folder(b"", report.scan_id, report.revision + 1).name).is_dir():
+        return ()  # the next revision tells, perhaps with a correction
     return tuple(identity.patient_id for identity in named_in(paths).identities)
 
 

@@ -26,7 +26,7 @@ from daemon.operations.full_check import check_all, told
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.outputs.manifest import compare_files, from_column
 from daemon.pipeline.lost_index import open_known_index
-from daemon.pipeline.outbox import published_results, scan_of, source_files
+from daemon.pipeline.outbox import files_beside, published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
 from daemon.settings import DaemonSettings, Settings
 
@@ -225,6 +225,8 @@ def _of_outbox(
         sources.update(
             known_hashes[name].sha256 for name in compared.same if name.startswith(f"{SOURCE}/")
         )
+    for key, beside in files_beside(outbox).items():
+        kept.setdefault(key, set()).update(hash_file(path) for path in beside)
     removed = {gone.folder for gone in removed_results(outbox)}
     for folder in folders.keys() - found - removed:
         differences.append(Difference("no_result", readable(folder), "It was published, but gone."))

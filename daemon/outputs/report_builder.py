@@ -20,6 +20,7 @@ from model.measurement.findings import Finding, Findings, Lesion
 from model.measurement.lobes import Lobes
 from model.measurement.midline_shift import MidlineShift
 from model.reading.dicom.patient_tags import Study
+from model.rules import INCOMPLETE
 from model.volume import Affine, Kind, MaskArray, Note, Scale, Volume
 
 DIAMETERS = ("longest_diameter", "perpendicular_diameter")
@@ -192,7 +193,8 @@ def _matrix(affine: Affine | None) -> parts.Matrix | None:
 class Occasion:
     """What a report says beside the findings: whose scan, from which files, in what time.
 
-    supersedes: the revision that this one replaces; None for the first.
+    supersedes: the revision that this one replaces; None for the first; companions: the names of
+    files that were kept with it and not read.
     """
 
     scan_id: str
@@ -202,6 +204,7 @@ class Occasion:
     seconds: parts.Seconds
     study: Study | None = None
     supersedes: int | None = None
+    companions: tuple[str, ...] = ()
 
 
 def build_report(
@@ -249,7 +252,7 @@ def measurements(
     lesions = zip(findings.lesions, shares, strict=True)
     return Measurements(
         volume_ml=round(findings.volume_ml, 4) if has_volume else None,
-        volume_ml_range=_range(findings) if has_volume else None,
+        volume_ml_range=_range(findings) if has_volume and not _in_part(findings) else None,
         confidence=None if findings.trust is None else round(findings.trust.confidence, 3),
         volume_voxels=findings.voxels if analyzed else None,
         lesions=tuple(
@@ -258,6 +261,11 @@ def measurements(
         **_shift(findings.shift),
         **_area(findings.voxels if analyzed else None, scale, few_slices, pixel_mm2),
     )
+
+
+def _in_part(findings: Findings) -> bool:
+    """Whether the scan is incomplete: no range then holds the volume of the whole."""
+    return any(note.code == INCOMPLETE for note in findings.notes)
 
 
 def _area(voxels: int | None, scale: Scale, few_slices: bool, pixel_mm2: float) -> dict[str, Any]:
@@ -313,6 +321,7 @@ def _input(volume: Volume, occasion: Occasion) -> parts.Input:
         acquired_at=volume.acquired_at,
         study=study,
         series=series or None,
+        companions=occasion.companions or None,
     )
 
 

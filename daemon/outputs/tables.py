@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
+from daemon.drops import shown_id
 from daemon.report import Report
 from daemon.report_parts import Change, Lesion
 from daemon.scan_history import date_of
@@ -33,8 +34,8 @@ class Plain:
     """Everything as it is in the reports."""
 
     def patient(self, patient_id: str) -> str:
-        """The name of the patient's folder."""
-        return patient_id
+        """The ID as people read it."""
+        return shown_id(patient_id)
 
     def scan(self, scan_id: str) -> str:
         """The scan_id."""
@@ -118,21 +119,23 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
 
 
-def rows_of(report: Report, naming: Naming) -> Iterator[dict[str, object]]:
+def rows_of(report: Report, naming: Naming, patient_id: str) -> Iterator[dict[str, object]]:
     """The rows of one report, by column; what is not known is left empty.
+
+    patient_id: the name of the patient's folder, under which all scans of one are known.
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
-    scan = _scan(report, naming) | _change(report.change, naming)
+    scan = _scan(report, naming, patient_id) | _change(report.change, naming)
     for lesion in report.lesions or (None,):
         row = scan | (_lesion(lesion) if lesion else {})
         yield {name: plain_cell(row.get(name)) for name in COLUMNS}
 
 
-def _scan(report: Report, naming: Naming) -> dict[str, object]:
+def _scan(report: Report, naming: Naming, patient: str) -> dict[str, object]:
     limits = report.volume_ml_range or (None, None)
     given, used = report.input, report.model
-    at, patient = date_of(report), report.patient_id
+    at = date_of(report)
     source = "" if at is None else "entered" if given.acquired_at is None else "file"
     return {
         "patient": naming.patient(patient),

@@ -11,9 +11,10 @@ from pathlib import Path
 from daemon.drops import DICOM, SOURCE
 from daemon.outputs.manifest import as_column, known_files
 from daemon.report import Report, read_report
-from daemon.safe_files import sync_folder
+from daemon.safe_files import sync_folder, sync_tree
 
 STAGING = ".staging"
+EXTRA = ".extra"  # what goes beside results, which never change
 DAMAGED = ".damaged"
 
 
@@ -66,6 +67,26 @@ def publish(staging: Path, folder: Path) -> None:
     staging.rename(folder)
     sync_folder(folder.parent)
     sync_folder(folder.parent.parent)
+
+
+def keep_beside(staging: Path, outbox: Path, scan_id: str, key: str) -> None:
+    """Keep a drop's files, which are synced, beside the scan of its study: once, whole or not.
+
+    key: the id of the drop's own content, under which `files_beside` finds them again.
+    """
+    folder = outbox / EXTRA / scan_id / SOURCE / key
+    if not folder.exists():
+        sync_tree(staging / SOURCE)
+        publish(staging / SOURCE, folder)
+
+
+def files_beside(outbox: Path) -> dict[str, list[Path]]:
+    """The files that were kept beside scans, by the id of their drop's content."""
+    found: dict[str, list[Path]] = {}
+    for folder in sorted((outbox / EXTRA).glob(f"*/{SOURCE}/*")):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        found.setdefault(folder.name, []).extend(files)
+    return found
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,7 @@ def _measured(report: Report, marked: Marked | None) -> Measured:
         declared=not report.has_note("units_unknown"),
         marked=marked,
         corrected=report.mask is not None,
+        incomplete=report.is_incomplete,
     )
 
 
@@ -193,5 +194,5 @@ def analyzed_volume(
     study = report.input.study
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
         files = files_before(folder / SOURCE, Path(unpacked), study.uid if study else None)
-        scan, _, _ = one_scan([(path, "") for path in files])
+        scan, _, _ = one_scan([(path, "") for path in files], files)
         return with_spacing(read(scan, flair), spacing_in(report))

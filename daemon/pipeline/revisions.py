@@ -18,7 +18,7 @@ from daemon.index.people.overrides import entered_date, entered_spacing
 from daemon.index.queue import count_done
 from daemon.index.scans import ScanRow, find_scan, revisions_of, row_of_report
 from daemon.intake.ingest import Earlier
-from daemon.intake.late_files import files_below, take_again
+from daemon.intake.late_files import take_again
 from daemon.outputs.catalogue import text
 from daemon.outputs.report_builder import build_report, quality_note
 from daemon.outputs.scan_folder import write_files
@@ -44,7 +44,8 @@ from model.reading.read import read_again, with_spacing
 from model.volume import MaskArray, note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone
-    *("low_confidence", "several_places", "no_dicom_objects", "no_dicom_seg", "corrected"),
+    *("low_confidence", "several_places", "white_matter_lesions", "corrected"),
+    *("no_dicom_objects", "no_dicom_seg"),
     *WHY_REVISED,
 )
 
@@ -101,8 +102,7 @@ def correct_into(
         segment=0.0,
         write=round(time.monotonic() - was_read, 3),
     )
-    files = len(files_below(staging / SOURCE))
-    occasion = occasion_of(intake, newest.patient_id, files, seconds)
+    occasion = occasion_of(intake, newest.patient_id, staging / SOURCE, seconds)
     used, lobes = basis.network_report.model, lobes_of(volume, mask)
     return finish_scan(
         build_report(volume, findings, used, occasion, lobes).changed(

@@ -10,10 +10,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from daemon.confinement import bounds_of_scans
-from daemon.drops import UNASSIGNED, QueuedDrop
+from daemon.drops import UNASSIGNED, QueuedDrop, shown_id
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.people.patients import patients_by_id
+from daemon.intake.resting import Filed
 from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.worker_processes import Result, Slot, Values
@@ -41,7 +42,7 @@ class Job:
     """A drop that is this worker's, the databases, the slot for its work, and the settings.
 
     turns: by content and PatientID, so that of two patients' same scans, or of one patient's scans
-    under two folders, the second knows of the first.
+    under two folders, the second knows of the first. filed: the files that lie under their patient.
     """
 
     index: Database
@@ -51,6 +52,7 @@ class Job:
     rules: worker_tasks.AnalysisRules
     queued: QueuedDrop
     turns: KeyedLocks
+    filed: Filed
 
     async def in_worker(
         self, function: Callable[Values, Result], *values: Values.args, **named: Values.kwargs
@@ -65,7 +67,7 @@ class Job:
         if patient_id == UNASSIGNED or patient_id not in found:
             return None
         known = found[patient_id]
-        return Identity(patient_id, known.name, known.birth_date, known.gender)
+        return Identity(shown_id(patient_id), known.name, known.birth_date, known.gender)
 
 
 LOOK_SECONDS = 1.0  # between two looks for a wish to cancel, while something runs

@@ -5,12 +5,12 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State, folder_name
+from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State
 from daemon.index import ledger
 from daemon.index.database import now
 from daemon.index.patient_scans import is_in_conflict
-from daemon.index.people.patients import fill_patient
-from daemon.index.queue import LONGEST_DELAY, count_done
+from daemon.index.people.patients import correct_patient, fill_patient
+from daemon.index.queue import LONGEST_DELAY, count_done, have_come
 from daemon.index.scans import (
     ScanRow,
     find_scan,
@@ -20,17 +20,21 @@ from daemon.index.scans import (
 )
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.filing import patients_of
 from daemon.intake.ingest import Earlier, Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
+from daemon.outputs.wording import CORRECTED
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.outbox import (
     hashes_of,
+    keep_beside,
     publish,
     published_report,
     revision_folder,
     staging_folder,
 )
+from daemon.pipeline.relabelling import relabel_into
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
@@ -38,6 +42,7 @@ from daemon.records.overrides import is_spaced_anew, queue_if_spaced
 from daemon.records.patients import came_by_drop, come_again
 from daemon.report import Report
 from model.errors import GliowatchError
+from model.reading.dicom.patient_tags import Identity
 from model.volume import Note, note
 
 log = logging.getLogger(__name__)
@@ -92,7 +97,7 @@ async def _process(job: Job) -> State:
 async def _by_kind(job: Job, staging: Path) -> State:
     drop = job.queued.drop
     if drop.kind is DropKind.LOOSE:
-        return await _file_loose(job)
+        return await _file(job)
     if drop.kind is DropKind.AGAIN:
         return await _reprocess(job, staging)
     if drop.kind is DropKind.COMPARE:
@@ -107,12 +112,15 @@ async def _by_kind(job: Job, staging: Path) -> State:
     return await _analyze(job, staging)
 
 
-async def _file_loose(job: Job) -> State:
-    """A loose file goes into its patient's folder, where it is a new drop."""
-    inbox, file = job.settings.daemon.inbox, job.queued.drop.files[0]
-    patient = await job.in_worker(worker_tasks.patient_of_loose, inbox, file)
-    cleanup.file_loose(inbox, file, patient)
+async def _file(job: Job) -> State:
+    """Files go into their patients' folders, where they are a new drop."""
+    daemon, drop = job.settings.daemon, job.queued.drop
+    patients = await job.in_worker(patients_of, daemon.inbox, drop, daemon.folder)
+    for file, patient in patients.items():
+        cleanup.file_under(daemon.inbox, file, patient)
+    job.filed.add(drop.files)
     await ledger.withdraw(job.index, job.queued.drop_id)
+    log.info("filed", extra={"drop": job.queued.drop_id, "files": len(patients)})
     return State.DONE
 
 
@@ -125,21 +133,36 @@ async def _split(job: Job, studies: tuple[Drop, ...]) -> State:
 
 async def _analyze(job: Job, staging: Path) -> State:
     drop = job.queued.drop
-    outbox = job.settings.daemon.outbox
-    intake: Intake = await job.in_worker(
-        worker_tasks.receive, job.settings.daemon.inbox, drop, staging
-    )
-    known = await find_scan(job.index, intake.scan_id)
-    if known and (outbox / os.fsdecode(known.folder)).is_dir():
-        return await _known(job, intake, known)
-    if earlier := await _earlier(job, intake):
-        joined = await job.in_worker(worker_tasks.receive_late, staging, intake, earlier)
-        known = await find_scan(job.index, earlier.scan_id)
-        if joined is None and known is not None:
-            return await _known(job, intake, known)
-        assert joined is not None, "what is joined to is known"
-        intake = joined
-    return await _analyze_intake(job, staging, intake, drop.patient_folder)
+    inbox = job.settings.daemon.inbox
+    intake: Intake = await job.in_worker(worker_tasks.receive, inbox, drop, staging)
+    if intake.has_none:
+        return await _keep_beside(job, staging, intake)
+    scan = await _scan_before(job, intake)
+    if scan is None:
+        return await _analyze_intake(job, staging, intake, drop.patient_folder)
+    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
+    says_nothing = not intake.pictures or not (folder / SOURCE).is_dir()
+    if says_nothing or await have_come(job.index, scan.scan_id, intake.hashes.values()):
+        return await _known(job, intake, scan)
+    earlier = Earlier(scan.scan_id, scan.revision, folder)
+    joined = await job.in_worker(worker_tasks.receive_late, staging, intake, earlier)
+    if joined is None or (joined.earlier is None and scan.scan_id == intake.scan_id):
+        return await _known(job, intake, scan)
+    return await _analyze_intake(job, staging, joined, drop.patient_folder)
+
+
+async def _keep_beside(job: Job, staging: Path, intake: Intake) -> State:
+    """Objects without a picture for us are kept beside their study, quietly; twice: a duplicate."""
+    if await count_done(job.index, intake.scan_id):
+        return await _duplicate(job, intake.scan_id)
+    study = intake.study
+    patient_id = job.queued.drop.patient_id
+    scan = await scan_of_study(job.index, patient_id, study.uid) if study else None
+    outbox, own = job.settings.daemon.outbox, intake.scan_id
+    keep_beside(staging, outbox, scan.scan_id if scan else own, own)
+    await ledger.finish_beside(job.index, job.queued, own, intake.hashes)
+    log.info("kept_beside", extra={"drop": job.queued.drop_id, "scan": own})
+    return State.DONE
 
 
 async def _reprocess(job: Job, staging: Path) -> State:
@@ -173,21 +196,38 @@ async def _analyze_intake(job: Job, staging: Path, intake: Intake, patient_folde
 async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: bytes) -> State:
     outbox = job.settings.daemon.outbox
     folder = revision_folder(patient_folder, intake.scan_id, intake.revision)
-    report = await job.in_worker(
-        worker_tasks.analyze_into,
-        staging,
-        job.queued.drop.patient_id,
-        intake,
-        job.rules,
-        notes=await _doubts(job, intake, os.fsdecode(patient_folder)),
-        outbox=outbox,
-        past=await past_of(job, intake.scan_id, patient_folder),
-        entered=await job.entered(),
-    )
+    await _correct_record(job, intake)
+    notes = await _doubts(job, intake)
+    before = await find_scan(job.index, intake.scan_id) if intake.changes else None
+    if before is not None and before.content_sha256 == intake.content_sha256:
+        patient = await job.entered() or Identity(before.report.patient_id)
+        report = await job.in_worker(
+            relabel_into, staging, intake, before.report, notes, job.rules.flair, patient
+        )
+    else:
+        report = await job.in_worker(
+            worker_tasks.analyze_into,
+            staging,
+            job.queued.drop.patient_id,
+            intake,
+            job.rules,
+            notes=notes,
+            outbox=outbox,
+            past=await past_of(job, intake.scan_id, patient_folder),
+            entered=await job.entered(),
+        )
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
     return state
+
+
+async def _correct_record(job: Job, intake: Intake) -> None:
+    """The patient's record follows what the same pictures say now."""
+    patient_id = job.queued.drop.patient_id
+    if intake.changes and patient_id != UNASSIGNED:
+        told = {each.field: (each.before, each.after) for each in intake.changes}
+        await correct_patient(job.records, patient_id, told)
 
 
 async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
@@ -209,30 +249,35 @@ async def _duplicate(job: Job, scan_id: str, intake: Intake | None = None) -> St
     return State.DUPLICATE
 
 
-async def _earlier(job: Job, intake: Intake) -> Earlier | None:
-    """The scan that was made of the same study of this patient, if pictures come late for it."""
+async def _scan_before(job: Job, intake: Intake) -> ScanRow | None:
+    """The scan of this content, or else of this study of the patient, if its files are there."""
+    outbox = job.settings.daemon.outbox
+    known = await find_scan(job.index, intake.scan_id)
+    if known and (outbox / os.fsdecode(known.folder)).is_dir():
+        return known
     if intake.study is None or not intake.pictures:
         return None
     scan = await scan_of_study(job.index, job.queued.drop.patient_id, intake.study.uid)
-    if scan is None:
+    if scan is None or os.path.dirname(scan.folder) != job.queued.drop.patient_folder:
         return None
-    folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
-    is_there = (folder / SOURCE).is_dir()
-    is_same = os.path.dirname(scan.folder) == job.queued.drop.patient_folder
-    return Earlier(scan.scan_id, scan.revision, folder) if is_there and is_same else None
+    return scan if (outbox / os.fsdecode(scan.folder) / SOURCE).is_dir() else None
 
 
-async def _doubts(job: Job, intake: Intake, folder: str) -> tuple[Note, ...]:
+async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     """What the index knows against filing this scan under this patient: it is filed and flagged."""
     drop = job.queued.drop
     others = await patients_with_content(job.index, intake.content_sha256)
     notes: tuple[Note, ...] = (note("filed_twice"),) if others - {drop.patient_id} else ()
-    differs = any(folder_name(dicom_id) != folder for dicom_id in intake.dicom_ids)
-    must_agree = job.settings.daemon.folder_is_patient_id and drop.patient_id != UNASSIGNED
-    in_conflict = await is_in_conflict(job.index, drop.patient_id, intake.dicom_ids)
-    if in_conflict or (must_agree and differs):
+    ids = intake.dicom_ids
+    if await is_in_conflict(job.index, drop.patient_id, ids, intake.corrected_id):
         notes += (note("identity_conflict"),)
     if intake.earlier is None:
+        return notes
+    if intake.changes:
+        changed = ", ".join(text(f"record.{each.field}") for each in intake.changes)
+        notes += (note(CORRECTED, fields=changed),)
+    known = await find_scan(job.index, intake.scan_id)
+    if intake.changes and known and known.content_sha256 == intake.content_sha256:
         return notes
     return (*notes, note("late_files" if intake.hashes else "judged_again"))
 
@@ -243,7 +288,8 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     Only files that its `source/` holds byte for byte may leave the inbox as done. A revision of
     other content is entered alone: the drop is tried again, and joins it.
     """
-    if report.input.sha256 != intake.content_sha256:
+    is_uncorrected = bool(intake.changes) and not report.has_note(CORRECTED)
+    if report.input.sha256 != intake.content_sha256 or is_uncorrected:
         scan = _row(job, folder, report)
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
@@ -266,9 +312,15 @@ def _row(job: Job, folder: Path, report: Report) -> ScanRow:
 
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:
-    dicom_ids = intake.dicom_ids
+    await _correct_record(job, intake)
     await ledger.finish(
-        job.index, job.queued, scan=scan, hashes=intake.hashes, dicom_ids=dicom_ids, state=state
+        job.index,
+        job.queued,
+        scan=scan,
+        hashes=intake.hashes,
+        dicom_ids=intake.dicom_ids,
+        state=state,
+        corrected_id=intake.corrected_id,
     )
     await came_by_drop(job.index, job.records, scan.scan_id, job.queued.drop)
     if len(intake.identities) == 1 and scan.patient_id != UNASSIGNED:

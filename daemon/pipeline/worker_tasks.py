@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
+from daemon.drops import SOURCE, Drop, readable, shown_id
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
@@ -28,9 +28,9 @@ from model.inference.segmentation import Rules, Segmentation
 from model.measurement.change import Marked
 from model.measurement.findings import Finding
 from model.measurement.lobes import lobes_of
-from model.reading.dicom.patient_tags import Identity, named_in
+from model.reading.dicom.patient_tags import Identity
 from model.reading.read import read_each, with_spacing
-from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules
+from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules, is_archive
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 NO_PAST = Past()
+MOST_COMPANIONS = 200  # that a report names
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class AnalysisRules:
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
     show, 0 to analyze whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
     folder for a picture of where the network looked, None for no such picture; change: when two
-    scans count as measured alike.
+    scans count as measured alike; anyway: even what does not look like an axial FLAIR of a head.
     """
 
     weights: Path | None
@@ -61,6 +62,7 @@ class AnalysisRules:
     flair: FlairRules = RULES
     explain: Path | None = None
     change: ChangeRules = CHANGE_RULES
+    anyway: bool = False
 
 
 def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
@@ -88,12 +90,6 @@ def warm_up(rules: AnalysisRules) -> str:
     """Load the network, so that the first scan need not wait; the weights' SHA-256."""
     _input_check(rules.least_flair, rules.threads)
     return _network(rules.weights, rules.threads).sha256
-
-
-def patient_of_loose(inbox: Path, file: DroppedFile) -> str:
-    """The folder of the patient whom a loose DICOM file names, else `unassigned`."""
-    named = named_in([inbox / os.fsdecode(file.path)]).identities
-    return folder_name(named[0].patient_id) if named else UNASSIGNED
 
 
 def receive(inbox: Path, drop: Drop, staging: Path) -> Intake:
@@ -136,7 +132,7 @@ def analyze_into(
     first = next(volumes)
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
-    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best)
+    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
     check = _input_check(rules.least_flair, rules.threads)
     volume, analysis = analyze_first(chain([first], volumes), network, how, check)
     segmentation = analysis.segmentation
@@ -151,7 +147,7 @@ def analyze_into(
         write=round(time.monotonic() - analyzed, 3),
     )
     used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=rules.threshold)
-    occasion = occasion_of(intake, patient_id, len(files_below(staging / SOURCE)), seconds)
+    occasion = occasion_of(intake, patient_id, staging / SOURCE, seconds)
     return finish_scan(
         build_report(volume, analysis.findings, used, occasion, lobes),
         volume=volume,
@@ -258,16 +254,22 @@ def _shown(
     return report.changed(quality=(*report.quality, quality_note(doubt)))
 
 
-def occasion_of(intake: Intake, patient_id: str, files: int, seconds: Seconds) -> Occasion:
-    """What the report says of a drop beside its findings. files: how many `source/` holds."""
+def occasion_of(intake: Intake, patient_id: str, source: Path, seconds: Seconds) -> Occasion:
+    """What the report says of a drop beside its findings. source: what was dropped of it."""
+    files = files_below(source)
+    read_too = set(intake.scan.files)
+    beside = [path for path in files if path not in read_too and not is_archive(path.name)]
     return Occasion(
         scan_id=intake.scan_id,
-        patient_id=patient_id,
-        files=files,
+        patient_id=shown_id(patient_id),
+        files=len(files),
         input_sha256=intake.content_sha256,
         seconds=seconds,
         study=intake.study,
         supersedes=intake.earlier.revision if intake.earlier else None,
+        companions=tuple(
+            readable(os.fsencode(path.relative_to(source))) for path in beside[:MOST_COMPANIONS]
+        ),
     )
 
 

@@ -1,14 +1,20 @@
-"""The whole analysis of one volume: may it be analyzed at all, then mask and measurements."""
+"""The whole analysis of one volume: may it be analyzed, is there a tumor, and how large is it?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from model.inference.completeness import why_incomplete
 from model.inference.preprocessing import Prepared, prepare
 from model.inference.segmentation import Rules, Segmentation, segment
+from model.inference.tumor_check import TumorCheck, evidence_of, load_tumor_check
+from model.intensity import sampled
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
+from model.rules import INCOMPLETE
 from model.volume import FEW, Kind, Note, Scale, Volume, axial_axis, note
 from model.weights_config import STANDARD, InputClass
 
@@ -25,9 +31,13 @@ REFUSALS = {
     InputClass.CONTRAST: "not_flair",
     InputClass.VIEW: "not_axial",
     InputClass.NO_HEAD: "no_head",
+    InputClass.TURNED: "not_axial",
 }
+AIR_HU, WATER_HU = (-1100, -900), (-20, 100)
+LEAST_SHARE = 0.05  # of all voxels, that each of the two has in a CT of the head
+ALIKE, LEAST_ALIKE = 0.05, 0.35  # of the head's median: how far off, and the share that is nearer
+BONE, LEAST_BONE = 0.3, 0.1  # of it: how much brighter, and the share that is
 DATE_UNKNOWN = "date_unknown"  # code of a note
-MANY, MOST_IN_ONE = 3, 0.75  # pieces, share: no drawn mask of 85 glioma patients is so scattered
 
 
 @dataclass(frozen=True)
@@ -78,36 +88,56 @@ def analyze(
     """Segment and measure a volume, unless it is nothing to analyze.
 
     That is known to its reader, or seen from its shape, or by the input check; None lets all in.
+    With `rules.anyway` it is analyzed as long as it has a shape for it, and what speaks against it
+    is noted.
     """
     notes = _doubts(volume)
-    unfit = volume.unfit or _nothing_to_see(volume)
-    if unfit is not None:
+    nothing = _nothing_to_see(volume)
+    unfit = volume.unfit or nothing
+    if unfit is not None and (nothing is not None or not rules.anyway):
         return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
-    seen = _seen(volume, prepared, network, input_check)
-    if seen is not InputClass.FLAIR:
-        return _refused(note(REFUSALS[seen]), notes)
+    standard = prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
+    unfit = unfit or _seen(volume, standard, input_check)
+    if unfit is not None:
+        if not rules.anyway:
+            return _refused(unfit, notes)
+        notes = (note("analyzed_anyway", reason=unfit.message), *notes)
+    if (missing := why_incomplete(volume, standard)) is not None:
+        notes += (missing,)
     if _is_off_axial(volume):
         notes += (note("turned_to_axial"),)
     segmentation = segment(volume, prepared, network, rules)
+    plane = midplane_of_head(volume)
+    findings = measure(segmentation.mask, volume.affine, plane, segmentation.probability, notes)
+    check = load_tumor_check(network.sha256, rules.threshold)
+    if check is not None and not _has_tumor(volume, segmentation, findings, check):
+        return _white_matter(segmentation, findings)
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
-        notes += (note("low_confidence"),)
-    plane, mask = midplane_of_head(volume), segmentation.mask
-    findings = measure(mask, volume.affine, plane, segmentation.probability, notes)
+        findings = replace(findings, notes=(*findings.notes, note("low_confidence")))
     if volume.kind is Kind.DICOM and volume.is_picture:
         if findings.finding is not Finding.TUMOR:
-            return _refused(note("too_few_slices"), notes)
-        notes += (note("incomplete", "few_of_a_series"),)
-    sizes = [lesion.voxels for lesion in findings.lesions]
-    notes += (note("several_places"),) if is_scattered(sizes) else ()
-    shift = midline_shift(volume, mask, plane)
-    return Analysis(replace(findings, trust=trust, notes=notes, shift=shift), segmentation)
+            return _refused(note("too_few_slices"), findings.notes)
+        findings = replace(findings, notes=(*findings.notes, note(INCOMPLETE, "few_of_a_series")))
+    shift = midline_shift(volume, segmentation.mask, plane)
+    return Analysis(replace(findings, trust=trust, shift=shift), segmentation)
 
 
-def is_scattered(sizes: Sequence[int]) -> bool:
-    """Whether pieces of these sizes are many, and none is most of them together."""
-    return len(sizes) >= MANY and max(sizes) < MOST_IN_ONE * sum(sizes)
+def _has_tumor(
+    volume: Volume, segmentation: Segmentation, findings: Findings, check: TumorCheck
+) -> bool:
+    """Whether what is marked may be tumor; also where there is nothing to tell, as in a picture."""
+    evidence = evidence_of(volume, segmentation, findings)
+    return not evidence or check.has_tumor(evidence)
+
+
+def _white_matter(segmentation: Segmentation, found: Findings) -> Analysis:
+    """No tumor: what was marked is told in words, and the mask is empty."""
+    size = {"ml": found.volume_ml, "count": len(found.lesions)}
+    notes = (*found.notes, note("white_matter_lesions", **size))
+    empty = replace(segmentation, mask=np.zeros_like(segmentation.mask), trust=None)
+    return Analysis(Findings(Finding.NO_TUMOR, (), notes), empty)
 
 
 def _refused(why: Note, notes: tuple[Note, ...]) -> Analysis:
@@ -138,14 +168,29 @@ def _is_thick(volume: Volume) -> bool:
     return tall and between > THICK_MM
 
 
-def _seen(
-    volume: Volume, prepared: Prepared, network: "Network", input_check: "InputCheck | None"
-) -> InputClass:
+def _seen(volume: Volume, standard: Prepared, input_check: "InputCheck | None") -> Note | None:
+    """What the input check says against it; nothing where there is none."""
     if input_check is None:
-        return InputClass.FLAIR
-    return input_check.seen(
-        prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
-    )
+        return None
+    if _is_ct(volume):
+        return note("not_mr", "hounsfield")
+    seen = input_check.seen(standard, volume.is_picture)
+    return None if seen is InputClass.FLAIR else note(REFUSALS[seen])
+
+
+def _is_ct(volume: Volume) -> bool:
+    """Whether the grey values are those of CT: air and water in Hounsfield units, or, whatever the
+    units, soft tissues that hardly differ beside bone that is far brighter."""
+    some, levels = sampled(volume.voxels), volume.levels
+    shares = (np.mean((some > low) & (some < high)) for low, high in (AIR_HU, WATER_HU))
+    if all(share > LEAST_SHARE for share in shares):
+        return True
+    bright = levels.bright(some)
+    head = bright[bright > levels.edge] / max(levels.middle, 1e-6)
+    if not head.size:
+        return False
+    alike, bone = np.mean(np.abs(head - 1) < ALIKE), np.mean(head > 1 + BONE)
+    return bool(alike > LEAST_ALIKE and bone > LEAST_BONE)
 
 
 def _doubts(volume: Volume) -> tuple[Note, ...]:

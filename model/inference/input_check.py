@@ -18,6 +18,7 @@ from model.errors import WeightsError
 from model.inference.preprocessing import HEAD_SLICES, Prepared
 from model.network.network import Engine
 from model.network.weights_file import read_safetensors
+from model.volume import FloatArray
 from model.weights_config import CLASSES, STANDARD, InputCheckShape, InputClass
 
 SHIPPED = "flair_gate.safetensors"
@@ -36,16 +37,29 @@ class InputCheck:
 
     def shares(self, prepared: Prepared) -> dict[InputClass, float]:
         """How much a scan looks like each of the classes: they sum to 1."""
-        indices = middle_slices(prepared.head, prepared.step)
-        if not indices.size:
+        return self.shares_of(prepared.slices[middle_slices(prepared.head, prepared.step)])
+
+    def shares_of(self, slices: FloatArray) -> dict[InputClass, float]:
+        """The same for some prepared slices (n, rows, columns); none are no head."""
+        if not len(slices):
             return {seen: float(seen is InputClass.NO_HEAD) for seen in CLASSES}
-        logits = self.engine(prepared.slices[indices][:, None]).mean(0)
+        logits = self.engine(slices[:, None]).mean(0)
         return dict(zip(CLASSES, softmax(logits).tolist(), strict=True))
 
-    def seen(self, prepared: Prepared) -> InputClass:
-        """FLAIR if that share is large enough, else what it looks like most of all others."""
-        shares = self.shares(prepared)
-        if shares.pop(InputClass.FLAIR) >= self.least:
+    def seen(self, prepared: Prepared, is_picture: bool = False) -> InputClass:
+        """FLAIR if that share is large enough, else what it looks like most of all others.
+
+        A picture may lie on its side or stand on its head: it has no sides that would be wrong.
+        """
+        return self.most_like(self.shares(prepared), is_picture)
+
+    def most_like(self, shares: dict[InputClass, float], is_picture: bool) -> InputClass:
+        """What follows from the shares."""
+        shares = dict(shares)
+        flair = shares.pop(InputClass.FLAIR)
+        if is_picture:
+            flair += shares.pop(InputClass.TURNED)
+        if flair >= self.least:
             return InputClass.FLAIR
         return max(shares, key=lambda seen: shares[seen])
 

@@ -23,11 +23,13 @@ SMALLEST_PIXELS = 20  # of a lesion in a picture without a scale
 @dataclass(frozen=True)
 class Rules:
     """How to make a mask. threshold: from this probability on it is tumor; smallest_mm3: a
-    smaller piece is dropped; best: thoroughly, not quickly."""
+    smaller piece is dropped; best: thoroughly, not quickly; anyway: even what does not look like an
+    axial FLAIR of a head."""
 
     threshold: float = 0.5
     smallest_mm3: float = 100.0
     best: bool = False
+    anyway: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ CHUNK = 1 << 20
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA could ask for 4 GB of memory
 
 
-def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
+def unpack(archive: Path, folder: Path) -> dict[Path, str]:
     """Unpack into `folder` as `0`, `1`, … with each member's ending, in the archive's order.
 
-    The members' own names and paths are not used, so none can lead outside.
+    The members' own names and paths are not used, so none can lead outside; they are told.
     Raises UnreadableScan for a damaged, encrypted or oversized archive.
     """
     try:
@@ -29,10 +29,12 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
                 raise UnreadableScan(text("zip.unfinished"))
             _check_entries(members, archive.stat().st_size)
             _check_budget(members, archive.stat().st_size)
-            return tuple(
-                _extract(packed, member, folder / _plain_name(number, member.filename))
+            return {
+                _extract(packed, member, folder / _plain_name(number, member.filename)): (
+                    member.filename.replace("\\", "/")
+                )
                 for number, member in enumerate(members)
-            )
+            }
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError):
         raise UnreadableScan(text("zip.cut_off")) from None
     except (NotImplementedError, RuntimeError):

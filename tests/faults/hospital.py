@@ -61,8 +61,8 @@ class Hospital:
     def write_settings(self, file: Path, index: str = "index.sqlite") -> None:
         """A short rest, a tiny network, one thread, any free port."""
         file.write_text(
-            f'[daemon]\nindex = "{index}"\nrest_seconds = 0.3\nreconcile_seconds = 1.0\n'
-            f"reserve_gb = 0\n{self.extra}\n"
+            f'[daemon]\nindex = "{index}"\nrest_seconds = 0.3\nclose_seconds = 0.3\n'
+            f"reconcile_seconds = 1.0\nreserve_gb = 0\n{self.extra}\n"
             f'[model]\nweights = "{self.weights}"\nleast_flair = 0\nthreads = 1\n'
             "[viewer]\nport = 0\n"
         )

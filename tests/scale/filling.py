@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from daemon.drops import shown_id
 from daemon.index.database import fold, open_index, open_records
 from daemon.index.worklist_rows import REVIEWS_SEEN
 from daemon.settings import DaemonSettings
@@ -69,6 +70,7 @@ def _bulk(path: Path) -> Iterator[sqlite3.Connection]:
         for pragma in FAST:
             database.execute(f"PRAGMA {pragma}")
         database.create_function("fold", 1, fold, deterministic=True)
+        database.create_function("shown_id", 1, shown_id, deterministic=True)
         aside = database.execute(
             "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger')"
             " AND sql IS NOT NULL AND (type = 'trigger' OR name NOT IN ('reviews_by_scan'))"

@@ -13,26 +13,20 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from model.errors import WeightsError
-from model.inference.input_check import read_input_check
 from model.inference.preprocessing import prepare
 from model.network.network import Network, load_network
-from model.network.unet import InputCheckNet, UNet
+from model.network.unet import UNet
 from model.network.weights_file import Member
 from model.reading.nifti import read_nifti
 from model.weights_config import (
-    CLASSES,
     SEED,
     SEED_SHAPE,
     STANDARD,
-    InputCheckShape,
-    InputClass,
     UNetShape,
 )
 from tests.training.test_loop import write_case
 from training.datasets import FOLDS, DatasetError, find_cases, folds_of, split_by_fold
 from training.loop import BEST, Limits, load_checkpoint, save_checkpoint
-from training.preparation import prepare_case
-from training.recipes.input_check import InputCheckPlan, draw, input_check_method
 from training.recipes.standard import StandardPlan, coarser, standard_method
 from training.recipes.synthetic_contrasts import draw_slice, flair_contrast, other_contrast
 from training.release import _ship
@@ -318,33 +312,15 @@ def test_levels_that_do_not_fit_are_refused_in_a_sentence() -> None:
         standard_method(replace(PLAN, levels=5, stem=2), [], [])
 
 
-def test_the_input_check_learns_to_tell_noise_from_a_head(data: Path, tmp_path: Path) -> None:
-    cases = find_cases(data)
-    patients = [prepare_case(cases[name]) for name in "ab"]
-    images, classes = draw(patients, 12, (1, 2))
-    again, _ = draw(patients, 12, (1, 2))
-    assert torch.equal(images, again)
-    assert images.shape == (12, 1, STANDARD.rows, STANDARD.columns)
-    assert 0 <= int(classes.min()) <= int(classes.max()) < len(CLASSES)
-    method = input_check_method(InputCheckPlan(steps=2, batch=4, check_every=2), patients, patients)
-    assert isinstance(method.build(), InputCheckNet)
-    request = Request(data, tmp_path / "gate", None, 0.2, False, recipe="gate", fold=0)
-
-    plan = replace(InputCheckPlan(), steps=2, batch=4, check_every=2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.train.InputCheckPlan", lambda seed: plan)
-        train(request, PLAN, Limits(), WATCH)
-    input_check = read_input_check(tmp_path / "gate" / "weights.safetensors", 0.5)
-    assert input_check.shape == InputCheckShape()
-    shares = input_check.shares(prepare(read_nifti(data / "a" / "a_flair.nii.gz")))
-    assert sum(shares.values()) == pytest.approx(1)
-    assert set(shares) == set(InputClass)
-
-
 def test_drawn_slices_have_the_contrast_that_was_asked_for() -> None:
     chance = np.random.default_rng(3)
     for _ in range(20):
         flair, other = flair_contrast(chance), other_contrast(chance)
         assert flair.fluid < 0.6 * flair.white <= flair.grey
-        assert other.fluid > 0.75 * other.white or other.grey < 0.9 * other.white
+        assert (
+            other.fluid > 0.75 * other.white
+            or other.grey < 0.9 * other.white
+            or other.grey > 2 * other.white  # blood flow
+            or other.bone > 1.5  # CT
+        )
         assert draw_slice(flair, chance).shape == (STANDARD.rows, STANDARD.columns)

@@ -47,7 +47,7 @@ class BenchDaemon:
         """Start it."""
         (self._folder / "inbox").mkdir(parents=True)
         (self._folder / "settings.toml").write_text(
-            "[daemon]\nrest_seconds = 0\nreserve_gb = 0\n[viewer]\nport = 0\n"
+            "[daemon]\nrest_seconds = 0\nclose_seconds = 0\nreserve_gb = 0\n[viewer]\nport = 0\n"
             "[model]\nleast_flair = 1e-9\n"  # the input check looks, and lets a made-up head in
         )
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -35,10 +35,15 @@ TABLE = np.array(
 )
 
 
-def as_picture(picture: Picture, mask: Mask, random: np.random.Generator) -> tuple[Picture, Mask]:
-    """A slice and its tumor, float32 (rows, columns) each, as an uploaded picture is prepared."""
+def as_picture(
+    picture: Picture, mask: Mask, random: np.random.Generator, upright: bool = False
+) -> tuple[Picture, Mask]:
+    """A slice and its tumor, float32 (rows, columns) each, as an uploaded picture is prepared.
+
+    upright: as it is given; else some lie on their side or stand on their head.
+    """
     shape = picture.shape
-    rotated = _rotated(picture, mask, random)
+    rotated = (picture, mask) if upright else _rotated(picture, mask, random)
     picture, mask = _fitted(*_framed(*rotated, random), shape)
     if random.random() < LETTERED:
         picture = _lettered(picture, random)

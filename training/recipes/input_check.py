@@ -1,13 +1,18 @@
 """The recipe of the input check: teaches what is an axial FLAIR of a head, and what is not.
 
-No T1, T2 or spine can be had for training here, so they are imitated: other contrasts by remapping
-the brightness of a FLAIR (training/recipes/synthetic_contrasts.py draws more of them), other views
-by cutting the same heads along other planes, and no heads at all by noise, shapes and enlarged
-pieces. How far real ones are told from FLAIR is measured on real ones (MODEL_CARD.md).
+It learns by the frozen folds, from the file that training/mixed_cache.py makes for it: heads with
+and without skull, with tumor and without, and the few other sequences and parts of the body that
+are there. The rest is imitated: other contrasts by remapping the brightness of a FLAIR or drawn
+tissue by tissue (training/recipes/synthetic_contrasts.py), other views by cutting the same heads
+along other planes, and no heads at all by noise, shapes and enlarged pieces. Some of all are shown
+as pictures that people upload, some as by another scanner, and of some a part is cut off.
 """
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,13 +22,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.intensity import WHITE
-from model.network.unet import InputCheckNet
+from model.network.unet import InputCheckNet, fill
+from model.network.weights_file import read_safetensors
 from model.weights_config import CLASSES, STANDARD, InputCheckShape, InputClass
-from training.augmentation.transforms import Picture, as_prepared, augment
-from training.cache import WHITE_LEVEL, CachedPatient
+from training.augmentation.transforms import Picture, as_prepared, augment, other_scanner
+from training.augmentation.uploaded_pictures import as_picture
+from training.cache import WHITE_LEVEL, CachedPatient, load_cache, load_drawn
+from training.datasets import Split
+from training.folds import KINDS, LEARNED, read_folds
 from training.recipes.recipe import Method, adamw, annealed
 from training.recipes.standard import STRIPPED_SHARE
-from training.recipes.synthetic_contrasts import draw_slice, flair_contrast, other_contrast
 
 STRIPPED = 0.4  # of the other views are shown without skull
 
@@ -49,16 +57,14 @@ def remapped(picture: Picture, brain: NDArray[np.bool_], chance: np.random.Gener
 
 
 def other_view(patient: CachedPatient, chance: np.random.Generator) -> Picture:
-    """A head seen from the side, from the front, or lying turned in its picture."""
-    kind = chance.integers(4)
-    if kind == 3:
-        return _turned(patient, chance)
-    stack = patient.slices.astype(np.float32) / np.float32(WHITE_LEVEL)
-    if chance.random() < STRIPPED:
-        stack = stack * patient.brain
-    _, rows, columns = stack.shape
+    """A head seen from the side or from the front."""
+    kind = chance.integers(3)
+    _, rows, columns = patient.slices.shape
     at = chance.uniform(0.3, 0.7)
-    cut = stack[:, :, int(at * columns)] if kind else stack[:, int(at * rows), :]
+    plane = np.s_[:, :, int(at * columns)] if kind else np.s_[:, int(at * rows), :]
+    cut = patient.slices[plane].astype(np.float32) / np.float32(WHITE_LEVEL)
+    if chance.random() < STRIPPED:
+        cut = cut * patient.brain[plane]
     tall = chance.uniform(0.65, 0.95) * rows / len(cut)
     wide = chance.uniform(0.8, 1.0) * columns / rows if kind else 1.0
     view = ndimage.zoom(cut[::-1], (tall, wide), order=1)
@@ -98,17 +104,21 @@ def _random_curve(chance: np.random.Generator) -> Picture:
             return np.asarray(curve, np.float32)
 
 
-def _turned(patient: CachedPatient, chance: np.random.Generator) -> Picture:
-    """An axial slice on its side or upside down."""
-    picture = patient.slices[middle_slice(patient, chance)].astype(np.float32) / WHITE_LEVEL
-    turned = np.rot90(picture, int(chance.integers(1, 4)))
-    return as_prepared(_placed(turned, picture.shape).astype(np.float32))
+def turned(picture: Picture, chance: np.random.Generator) -> Picture:
+    """A slice on its side or upside down, in a window as before."""
+    if chance.random() < 0.25:
+        return picture[::-1]
+    other = np.rot90(picture, int(chance.integers(1, 4)))
+    return _placed(other, picture.shape)
+
+
+MIDDLE = (0.12, 0.92)  # of the slices with a head: half a field of view has its middle there
 
 
 def middle_slice(patient: CachedPatient, chance: np.random.Generator) -> int:
-    """A slice from the middle of the head, where it looks like one: its index."""
+    """A slice that shows enough of the head to be told: its index."""
     filled = np.flatnonzero(patient.slices.any(axis=(1, 2)))
-    low, high = filled[int(0.25 * len(filled))], filled[int(0.85 * (len(filled) - 1))]
+    low, high = (filled[int(share * (len(filled) - 1))] for share in MIDDLE)
     return int(chance.integers(low, high + 1))
 
 
@@ -167,14 +177,18 @@ def _placed(picture: Picture, shape: tuple[int, ...]) -> Picture:
 
 SHARES = {
     InputClass.FLAIR: 0.4,
-    InputClass.CONTRAST: 0.26,
-    InputClass.VIEW: 0.17,
-    InputClass.NO_HEAD: 0.17,
+    InputClass.CONTRAST: 0.29,
+    InputClass.VIEW: 0.11,
+    InputClass.NO_HEAD: 0.13,
+    InputClass.TURNED: 0.07,
 }
-DRAWN = {
-    InputClass.FLAIR: 0.25,
-    InputClass.CONTRAST: 0.6,
-}  # share of these that is drawn tissue by tissue
+HEADS = (0.4, 0.3, 0.3)  # of the FLAIR slices, by the kinds of LEARNED
+REAL = 0.4  # of what is another sequence, and DRAWN what is drawn; the rest is remapped
+DRAWN = {InputClass.FLAIR: 0.15, InputClass.CONTRAST: 0.35}
+REAL_NO_HEAD = 0.15
+AS_PICTURE = 0.35  # of all are shown as people upload them
+SCANNER = 0.3  # of the real ones as by another scanner
+PARTIAL = 0.12  # lack a part
 CHECKED = 256  # pictures of the validation patients
 
 
@@ -190,10 +204,73 @@ class InputCheckPlan:
     check_every: int = 500
 
 
-def input_check_method(
-    plan: InputCheckPlan, train: list[CachedPatient], validation: list[CachedPatient]
-) -> Method:
-    """The recipe for these patients, prepared as for the `standard` recipe."""
+# For an input check that knows something already.
+FURTHER_PLAN = InputCheckPlan(steps=800, rate=1e-3, check_every=100)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that slices are drawn from. heads: FLAIR, by the kinds of LEARNED; others: by what they
+    are; drawn: uint8 (n, rows, columns), likewise."""
+
+    heads: tuple[list[CachedPatient], ...]
+    others: dict[InputClass, list[CachedPatient]]
+    drawn: dict[InputClass, NDArray[np.uint8]]
+
+    @staticmethod
+    def of(
+        patients: Sequence[CachedPatient], drawn: dict[InputClass, NDArray[np.uint8]]
+    ) -> "Shown":
+        """The same, sorted."""
+        heads = tuple([p for p in patients if p.kind == kind] for kind in LEARNED)
+        kinds = (InputClass.CONTRAST, InputClass.NO_HEAD)
+        return Shown(heads, {k: [p for p in patients if p.kind == k] for k in kinds}, drawn)
+
+    def head(self, chance: np.random.Generator) -> CachedPatient:
+        """One of the FLAIR heads."""
+        shares = np.array(
+            [share * bool(kind) for share, kind in zip(HEADS, self.heads, strict=True)]
+        )
+        kind = self.heads[int(chance.choice(len(HEADS), p=shares / shares.sum()))]
+        return kind[int(chance.integers(len(kind)))]
+
+
+def input_check_fold(
+    cache: Path, fold: int, seed: int = InputCheckPlan.seed, further: bool = False
+) -> tuple[Split, Method]:
+    """Who learns when that fold is put aside (0: nobody is), and the recipe for them.
+
+    further: the run goes on from a trained input check.
+
+    Raises KeyError when a scan is not in the cache.
+    """
+    split = read_folds().split(fold, KINDS)
+    drawn = {seen: load_drawn(cache, seen) for seen in DRAWN}
+    train, aside = (
+        Shown.of(load_cache(cache, names), drawn) for names in (split.train, split.validation)
+    )
+    plan = replace(FURTHER_PLAN if further else InputCheckPlan(), seed=seed)
+    return split, input_check_method(plan, train, aside if fold else None)
+
+
+def known_input_check(path: Path) -> nn.Module:
+    """A trained input check to go on from; classes that it does not know yet begin as VIEW.
+
+    Raises what hostile bytes cause.
+    """
+    header, tensors = read_safetensors(path)
+    like = CLASSES.index(InputClass.VIEW)
+    for name in ("head.weight", "head.bias"):
+        rows = tensors[name]
+        new = [rows[like : like + 1]] * (len(CLASSES) - len(rows))
+        tensors[name] = np.concatenate([rows, *new])
+    net = InputCheckNet(InputCheckShape(**json.loads(header["shape"])))
+    fill(net, tensors)
+    return net
+
+
+def input_check_method(plan: InputCheckPlan, train: Shown, validation: Shown | None) -> Method:
+    """The recipe for these scans."""
 
     shape = InputCheckShape()
     return Method(
@@ -211,50 +288,88 @@ def input_check_method(
         score=lambda net: accuracy(net, validation),
         keep_last=True,
         figures={"recipe": "gate", **asdict(plan)},
+        bfloat16=True,
     )
 
 
-def draw(patients: list[CachedPatient], size: int, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Pictures (size, 1, h, w) in [0, 1] and their classes (size,), numbers into CLASSES."""
+def draw(shown: Shown, size: int, seed: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Pictures (size, 1, h, w) in [0, 1] and their classes (size,), numbers into CLASSES.
+
+    They are changed on half their rows and columns, which is all that the network looks at.
+    """
     chance = np.random.default_rng(seed)
     classes = chance.choice(len(CLASSES), size, p=[SHARES[seen] for seen in CLASSES])
-    pictures = [_picture(CLASSES[number], patients, chance) for number in classes]
-    images = torch.from_numpy(np.stack(pictures)[:, None])
+    pictures = [_picture(CLASSES[number], shown, chance) for number in classes]
+    images = functional.avg_pool2d(torch.from_numpy(np.stack(pictures)[:, None]), 2)
     generator = torch.Generator().manual_seed(int(chance.integers(2**62)))
     images = _smear(images, generator)
     images, _ = augment(images, torch.zeros_like(images), generator)
-    return images, torch.from_numpy(classes)
+    return functional.interpolate(images, scale_factor=2.0), torch.from_numpy(classes)
 
 
-def accuracy(net: nn.Module, patients: list[CachedPatient]) -> float:
-    """Share of right answers on pictures of these patients; nan without any."""
-    if not patients:
+def accuracy(net: nn.Module, shown: Shown | None) -> float:
+    """Share of right answers on pictures of these scans; nan without any."""
+    if shown is None:
         return float("nan")
-    images, classes = draw(patients, CHECKED, (0,))
+    images, classes = draw(shown, CHECKED, (0,))
     device = next(net.parameters()).device
     with torch.inference_mode():
         found = net(images.to(device)).argmax(1).cpu()
     return float((found == classes).float().mean())
 
 
-def _picture(
-    seen: InputClass, patients: list[CachedPatient], chance: np.random.Generator
-) -> Picture:
-    patient = patients[int(chance.integers(len(patients)))]
+def _picture(seen: InputClass, shown: Shown, chance: np.random.Generator) -> Picture:
+    picture = _slice(seen, shown, chance)
+    if chance.random() < PARTIAL:
+        picture = _cut(picture, chance)
+    if seen is InputClass.TURNED:
+        picture = turned(picture, chance)
+    if chance.random() < AS_PICTURE:
+        # FLAIR stands upright here: what lies or stands on its head is a class of its own
+        upright = seen in (InputClass.FLAIR, InputClass.TURNED)
+        picture, _ = as_picture(picture, np.zeros_like(picture), chance, upright)
+    return np.ascontiguousarray(picture, np.float32)
+
+
+def _slice(seen: InputClass, shown: Shown, chance: np.random.Generator) -> Picture:
+    others = shown.others.get(seen, [])
+    if others and chance.random() < (REAL_NO_HEAD if seen is InputClass.NO_HEAD else REAL):
+        return _real(others[int(chance.integers(len(others)))], chance)
+    head = shown.head(chance)
     if seen is InputClass.NO_HEAD:
-        return no_head(patient, chance)
+        return no_head(head, chance)
     if seen is InputClass.VIEW:
-        return other_view(patient, chance)
+        return other_view(head, chance)
+    if seen in DRAWN and chance.random() < DRAWN[seen] / (1 - REAL * bool(others)):
+        drawn = shown.drawn[seen]
+        picture = drawn[int(chance.integers(len(drawn)))].astype(np.float32) / WHITE_LEVEL
+        return _coarser(picture, chance.uniform(1.5, 3)) if chance.random() < 0.2 else picture
+    if seen is not InputClass.CONTRAST:
+        return _real(head, chance)
+    k = middle_slice(head, chance)
+    picture = head.slices[k].astype(np.float32) / np.float32(WHITE_LEVEL)
+    picture = remapped(picture, head.brain[k], chance)
+    return as_prepared(picture * head.brain[k]) if chance.random() < STRIPPED_SHARE else picture
+
+
+def _real(patient: CachedPatient, chance: np.random.Generator) -> Picture:
+    """A slice as it is, or stripped, or as by another scanner."""
     k = middle_slice(patient, chance)
-    if chance.random() < DRAWN[seen]:
-        contrast = flair_contrast if seen is InputClass.FLAIR else other_contrast
-        return as_prepared(draw_slice(contrast(chance), chance))
     picture = patient.slices[k].astype(np.float32) / np.float32(WHITE_LEVEL)
-    if seen is InputClass.CONTRAST:
-        picture = remapped(picture, patient.brain[k], chance)
     if chance.random() < STRIPPED_SHARE:
-        return as_prepared(picture * patient.brain[k])
-    return np.asarray(picture, np.float32)
+        picture = (picture * patient.brain[k] * np.float32(patient.gain)).clip(0, 1)
+    return other_scanner(picture, chance) if chance.random() < SCANNER else picture
+
+
+def _cut(picture: Picture, chance: np.random.Generator) -> Picture:
+    """Up to half of it is missing from one side, and what is left stands in the middle."""
+    axis, share = int(chance.integers(2)), chance.uniform(0.5, 0.9)
+    lit = np.flatnonzero(picture.max(axis=1 - axis) > 0.05)
+    if lit.size < 2:
+        return picture
+    kept = max(1, int(share * lit.size))
+    part = lit[:kept] if chance.random() < 0.5 else lit[-kept:]
+    return _placed(np.take(picture, part, axis=axis), picture.shape)
 
 
 def _smear(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -27,12 +27,13 @@ class Tissues:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How bright each tissue is, in any unit."""
+    """How bright each tissue is, in any unit. bone: the brightest that it can be."""
 
     fluid: float
     white: float
     grey: float
     lesion: float
+    bone: float = 0.3
 
 
 @cache
@@ -56,8 +57,8 @@ def flair_contrast(chance: np.random.Generator) -> Contrast:
 
 
 def other_contrast(chance: np.random.Generator) -> Contrast:
-    """That of T1, T2, proton density, or any that is not FLAIR's."""
-    kind = int(chance.integers(4))
+    """That of T1, T2, proton density, blood flow, CT, or any that is not FLAIR's."""
+    kind = int(chance.choice(6, p=[0.25, 0.2, 0.15, 0.1, 0.1, 0.2]))
     if kind == 0:
         grey = chance.uniform(0.5, 0.88)
         return Contrast(chance.uniform(0, 0.9 * grey), 1.0, grey, chance.uniform(0.4, 2.0))
@@ -67,6 +68,11 @@ def other_contrast(chance: np.random.Generator) -> Contrast:
         )
     if kind == 2:
         return Contrast(chance.uniform(0.8, 1.4), 1.0, chance.uniform(1.0, 1.3), 1.2)
+    if kind == 3:  # blood flow: of grey matter alone, nearly
+        return Contrast(chance.uniform(0, 0.5), 1.0, chance.uniform(2.2, 4.0), 1.0)
+    if kind == 4:
+        lesion, bone = chance.uniform(0.8, 1.3), chance.uniform(1.8, 4.0)
+        return Contrast(chance.uniform(0.5, 0.95), 1.0, chance.uniform(1.02, 1.2), lesion, bone)
     while True:
         fluid, white, grey, lesion = np.exp(chance.uniform(-1.6, 1.1, 4))
         if fluid > 0.8 * white or grey < 0.88 * white:
@@ -88,7 +94,7 @@ def draw_slice(contrast: Contrast, chance: np.random.Generator) -> Picture:
     made += ndimage.gaussian_filter(chance.normal(0, 1, brain.shape), 1) * chance.uniform(0, 0.1)
     made = np.where(brain, made, 0)
     if chance.random() < 0.6:
-        made += _skull(brain, chance)
+        made += _skull(brain, contrast.bone, chance)
     return ndimage.gaussian_filter(made, chance.uniform(0.2, 0.9)).astype(np.float32)
 
 
@@ -115,11 +121,12 @@ def _spot(shape: tuple[int, ...], chance: np.random.Generator) -> Picture:
     return np.asarray(inside, np.float32)
 
 
-def _skull(brain: NDArray[np.bool_], chance: np.random.Generator) -> Picture:
-    """Dark bone around the brain, then bright fat and darker skin."""
+def _skull(brain: NDArray[np.bool_], brightest: float, chance: np.random.Generator) -> Picture:
+    """Bone around the brain, then bright fat and darker skin."""
     away = ndimage.distance_transform_edt(~brain)
     bone = chance.uniform(2, 6)
     fat = bone + chance.uniform(2, 6)
     made = np.where((away > bone) & (away <= fat), chance.uniform(0.3, 3.0), 0)
-    made += np.where((away > 0) & (away <= bone), chance.uniform(0, 0.3), 0)
+    lit = chance.uniform(max(0, brightest - 1), brightest)
+    made += np.where((away > 0) & (away <= bone), lit, 0)
     return np.asarray(made + np.where((away > fat) & (away <= fat + 2), 0.5, 0), np.float32)

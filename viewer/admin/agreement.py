@@ -23,7 +23,7 @@ from daemon.records.reviews import FEW, Difference, Tally
 from viewer.lookups import known_patients
 from viewer.scans.reviews import REASONS
 from viewer.sessions import INDEX, RECORDS
-from viewer.templating import render
+from viewer.templating import id_words, render
 
 MOST_LISTED = 10
 
@@ -150,7 +150,11 @@ async def _cases(request: web.Request, told: list[tuple[str, str, str, str]]) ->
     patients = await known_patients(request, known)
     return [
         Case(
-            scan_id, patients[scan.patient_id].name or scan.patient_id, moment_words(at), by, about
+            scan_id,
+            patients[scan.patient_id].name or id_words(scan.patient_id),
+            moment_words(at),
+            by,
+            about,
         )
         for scan_id, at, by, about in told
         if (scan := scans[scan_id])

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
-from daemon.drops import State
+from daemon.drops import DropKind, State
 from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.people.patients import Patient
@@ -258,7 +258,7 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
         "failed_files": await failed_files(request, pages["failed"]),
         "page_length": queue.PAGE,
         "lists": {
-            name: [_row(x, patients[x.patient_id], daemon.rest_seconds) for x in each]
+            name: [_row(x, patients[x.patient_id], _rest_of(x, daemon)) for x in each]
             for name, each in found.items()
         },
     }
@@ -281,6 +281,11 @@ def _about(path: Path | None) -> Weights | None:
 def _read_once(path: Path | None, changed_ns: int) -> Weights | None:
     """A page that is asked for every 5 s must not hash the file each time."""
     return about_weights(path)
+
+
+def _rest_of(line: Line, daemon: DaemonSettings) -> float:
+    """How long a drop of this kind rests."""
+    return daemon.study_seconds if line.kind == DropKind.DICOM else daemon.rest_seconds
 
 
 def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:

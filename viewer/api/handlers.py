@@ -1,11 +1,12 @@
 """What the API's endpoints do: lists, patients, scans, uploads, queue, system, agreement."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 
 from aiohttp import web
 
+from daemon.drops import shown_id
 from daemon.index.people.corrections import corrections_of
 from daemon.index.people.patient_search import scan_counts
 from daemon.index.people.patients import change_patient, find_patient
@@ -91,7 +92,7 @@ async def list_patients(request: web.Request) -> web.StreamResponse:
     lines = [
         PatientRow(
             patient_key=each.patient_key,
-            patient_id=each.patient_id,
+            patient_id=shown_id(each.patient_id),
             name=each.name,
             birth_date=each.birth_date,
             scans=counts.get(each.patient_id, NO_SCAN).count,
@@ -109,7 +110,7 @@ def _row(row: Row) -> WorklistRow:
     return WorklistRow(
         state=row.state,
         patient_key=row.patient_key or "",
-        patient_id=row.patient_id,
+        patient_id=shown_id(row.patient_id),
         patient_name=row.patient_name,
         arrived_at=row.arrived_at,
         acquired_at=row.acquired_at,
@@ -178,7 +179,8 @@ async def _told(request: web.Request, patient_key: str, status: int = 200) -> we
         )
         for each in scans
     ]
-    return answer(OnePatient(patient=patient, scans=lines), status)
+    shown = replace(patient, patient_id=shown_id(patient.patient_id))
+    return answer(OnePatient(patient=shown, scans=lines), status)
 
 
 async def show_scan(request: web.Request) -> web.StreamResponse:
@@ -198,7 +200,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
             patient_key=patient.patient_key,
             published_at=scan.published_at,
             removed_at=scan.removed_at,
-            report=scan.report,
+            report=scan.report.changed(patient_id=shown_id(scan.patient_id)),
             reviews=reviews,
             seen=PageState.of(revisions[0], reviews, corrections).token,
             files=[_link(request.path, scan.revision, role) for role in roles],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from daemon.drops import UNASSIGNED
+from daemon.drops import UNASSIGNED, shown_id
 from daemon.index.people.patient_deletion import UNDO_DAYS, deletions
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import scans_of_patient
@@ -46,7 +46,7 @@ async def delete_if_typed(request: web.Request, typed_id: str) -> bool:
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPNotFound(text=text("fault.no_patient"))
-    if _plain(typed_id) != _plain(patient.patient_id):
+    if _plain(typed_id) != _plain(shown_id(patient.patient_id)):
         return False
     await delete(request.app[INDEX], request.app[RECORDS], patient, signer(request))
     return True

@@ -11,6 +11,7 @@ from daemon.index.people.patients import Patient, find_patient, list_patients, p
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import TIMES, moment_words
 from viewer.sessions import RECORDS, SESSION
+from viewer.templating import id_words
 from viewer.upload.staging import Upload
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def doubts(named: list["Identity"], patient: Patient | None, choice: str) -> lis
         return []
     told, found = named[0], []
     if folder_name(told.patient_id) != patient.patient_id:
-        known = {"told": told.patient_id, "known": patient.patient_id}
+        known = {"told": told.patient_id, "known": id_words(patient.patient_id)}
         found.append(text("upload.other_id", **known))
     if told.name and patient.name and not _alike(told.name, patient.name):
         found.append(text("upload.other_name", told=told.name, known=patient.name))

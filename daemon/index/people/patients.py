@@ -145,6 +145,33 @@ async def fill_patient(records: Database, patient_id: str, told: Mapping[str, st
         await write_fields(records, patient, fills, SCANNER)
 
 
+async def correct_patient(
+    records: Database, patient_id: str, changes: Mapping[str, tuple[str, str]]
+) -> None:
+    """What DICOM files say now and said otherwise before (before, after), noted as history.
+
+    Fields of the record follow, unless a person has ever touched them.
+    """
+    async with records.transaction():
+        row = await records.row("SELECT * FROM patients WHERE patient_id = ?", (patient_id,))
+        if row is None:
+            return
+        patient = patient_of_row(row)
+        taken = await fields_by_people(records, patient.patient_key)
+        known = {each.field: each.after for each in await changes_of(records, patient.patient_key)}
+        told = {name: _printable(after) for name, (_, after) in changes.items()}
+        fields = {name: value for name, value in told.items() if name in ENTERED}
+        await write_fields(
+            records, patient, {n: v for n, v in fields.items() if n not in taken}, SCANNER
+        )
+        others = {
+            name: (_printable(changes[name][0]), value)
+            for name, value in told.items()
+            if name not in ENTERED and known.get(name) != value
+        }
+        await note_changes(records, patient.patient_key, patient.version + 1, SCANNER, others)
+
+
 NOT_TOLD = "not told"  # who it was, in the records
 
 

@@ -1,7 +1,7 @@
 """Whose study, and which, DICOM files say that it is: never for a log, a URL or a file name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +38,18 @@ class Study:
 
 
 @dataclass(frozen=True)
+class IdentityChange:
+    """What the same pictures said of patient or study before, and what they say now.
+
+    field: patient_id, accession, or a field of `Identity`.
+    """
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class StudyTold:
     """The study that one file names: its StudyInstanceUID, whose it is, and StudyDate."""
 
@@ -70,11 +82,39 @@ def named_in(files: Iterable[Path]) -> Named:
     )
 
 
+def changes_between(before: Iterable[Path], now: Iterable[Path]) -> tuple[IdentityChange, ...]:
+    """What the files say now and said otherwise before; what they no longer say is none."""
+    old, new = _told_in(before), _told_in(now)
+    return tuple(
+        IdentityChange(name, old.get(name, ""), told)
+        for name, told in new.items()
+        if told and told != old.get(name, "")
+    )
+
+
+def _told_in(files: Iterable[Path]) -> dict[str, str]:
+    """What the first file that names a study says of it and of the patient."""
+    for file in files:
+        header = _header(file, TAGS)
+        if uid := _study_uid(header):
+            told = asdict(_identity(header, text_of(header, "PatientID").strip()))
+            return told | {"accession": _study(header, uid).accession}
+    return {}
+
+
 def study_of(file: Path | BinaryIO) -> StudyTold | None:
     """The study of a DICOM file, or None where it names none, or is cut within its number."""
     header = _header(file, TAGS)
     uid, patient_id = _study_uid(header), text_of(header, "PatientID").strip()
     return StudyTold(uid, patient_id, text_of(header, "StudyDate")) if uid else None
+
+
+def patient_of(file: Path | BinaryIO) -> str | None:
+    """The PatientID of a DICOM file, '' where it is empty or blank; None for any other file."""
+    header = _header(file, ("SpecificCharacterSet", "PatientID", "StudyInstanceUID"))
+    if "PatientID" not in header and "StudyInstanceUID" not in header:
+        return None
+    return text_of(header, "PatientID").strip()
 
 
 def _study_uid(header: Dataset) -> str | None:

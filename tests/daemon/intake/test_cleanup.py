@@ -10,7 +10,7 @@ import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.intake import cleanup
-from daemon.intake.cleanup import come_back, file_loose, leave
+from daemon.intake.cleanup import come_back, file_under, leave
 from daemon.intake.inbox_scan import identify
 
 
@@ -104,7 +104,7 @@ def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:
 
 def test_a_loose_file_never_lands_on_another(tmp_path: Path) -> None:
     dropped(tmp_path, "P/IM1", b"old")
-    file_loose(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
+    file_under(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
     assert (tmp_path / "P/IM1").read_bytes() == b"old"
     assert (tmp_path / "P/2-IM1").read_bytes() == b"new"
 
@@ -167,7 +167,7 @@ def _a_pacs_comes_first(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 def test_nothing_is_renamed_onto_a_file_that_appears_meanwhile(tmp_path: Path) -> None:
     loose, aside = dropped(tmp_path, "IM1", b"ours"), dropped(tmp_path, ".rejected/P/a.nii")
     bad = dropped(tmp_path, "P/b.nii", b"bad")
-    file_loose(tmp_path, loose, "P")
+    file_under(tmp_path, loose, "P")
     come_back(tmp_path, b"P/a.nii", aside.path)
     places = leave(tmp_path, ended(bad, State.REJECTED))
     found = {path.name: path.read_bytes() for path in (tmp_path / "P").iterdir()}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 
+from daemon.drops import shown_id
 from daemon.index.database import fold
 from daemon.settings import Settings, load_settings
 from model.reading.dicom.patient_tags import Identity, named_in
@@ -55,17 +56,6 @@ def test_two_patients_under_one_folder_are_filed_and_flagged(hospital: Settings)
     assert sorted(found) == [False, True]
 
 
-def test_a_folder_that_differs_is_a_conflict_only_if_the_site_says_so(hospital: Settings) -> None:
-    inbox = hospital.daemon.inbox
-    drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")
-    assert drain(inbox.parent).returncode == 0
-    drop_study(inbox / "88" / "x", "1.2.22", PatientID="88")
-    drop_study(inbox / "B" / "x", "1.2.333", PatientID="99")
-    done = drain(inbox.parent, GLIOWATCH_DAEMON__FOLDER_IS_PATIENT_ID="true")
-    assert done.returncode == 0
-    assert flagged(hospital) == {"A": False, "88": False, "B": True}
-
-
 async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")
@@ -100,6 +90,7 @@ def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Setti
             "Female",
         )
         records.create_function("fold", 1, fold)
+        records.create_function("shown_id", 1, shown_id)
         records.execute("UPDATE patients SET name = 'as entered', birth_date = ''")
     drop_study(inbox / "A" / "y", "1.2.22", PatientName="Other^Name", **told)
     assert drain(inbox.parent).returncode == 0

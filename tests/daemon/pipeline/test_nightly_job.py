@@ -26,7 +26,7 @@ HEADER_OF_1_TB = {"dim": [3, 32767, 32767, 1000, 1, 1, 1, 1]}
 
 
 async def test_a_dropped_scan_is_found_analyzed_and_shown(tmp_path: Path) -> None:
-    (tmp_path / "settings.toml").write_text("[daemon]\nrest_seconds = 0.3\n")
+    (tmp_path / "settings.toml").write_text("[daemon]\nrest_seconds = 0.3\nclose_seconds = 0.3\n")
     settings = load_settings(tmp_path / "settings.toml")
     async with running_daemon(settings):
         await until(lambda: settings.daemon.index.exists())

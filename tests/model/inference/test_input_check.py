@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
+from scipy import ndimage
 
 from daemon.commands.segment import segment_once
 from daemon.pipeline.worker_tasks import analysis_rules
@@ -28,8 +29,10 @@ T2 = Contrast(fluid=2.8, white=0.8, grey=1.2, lesion=1.0)
 FLAIR = Contrast(fluid=0.3, white=0.9, grey=1.1, lesion=1.0)
 
 
-def report_of(scan: Path, target: Path, least: float = LEAST) -> dict[str, object]:
-    rules = analysis_rules(ModelSettings(least_flair=least))
+def report_of(
+    scan: Path, target: Path, least: float = LEAST, anyway: bool = False
+) -> dict[str, object]:
+    rules = replace(analysis_rules(ModelSettings(least_flair=least)), anyway=anyway)
     (analyzed,) = segment_once([scan], target, "P", rules)
     assert analyzed.report is not None, analyzed.reason
     return analyzed.report.as_json()
@@ -98,6 +101,41 @@ def test_noise_is_not_analyzed(spread: float, tmp_path: Path) -> None:
 def test_a_site_may_leave_the_input_check_open(tmp_path: Path) -> None:
     scan = save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii")
     assert report_of(scan, tmp_path / "o", least=0)["finding"] != "not_judged"
+
+
+def test_anyway_analyzes_a_t2_and_says_what_spoke_against_it(tmp_path: Path) -> None:
+    scan = save(average_brain(T2), (1.5, 1.5, 4.5), tmp_path / "t2.nii")
+    report = report_of(scan, tmp_path / "o", anyway=True)
+    assert report["finding"] != "not_judged"
+    assert codes(report)[0] == "analyzed_anyway"
+    assert "other than FLAIR" in str(report["quality"])
+
+
+def test_anyway_adds_nothing_to_a_flair_and_cannot_help_a_blank_scan(tmp_path: Path) -> None:
+    assert "analyzed_anyway" not in codes(report_of(FRONTAL, tmp_path / "o", anyway=True))
+    blank = save(np.zeros((64, 64, 20)), (3, 3, 5), tmp_path / "blank.nii")
+    report = report_of(blank, tmp_path / "o", anyway=True)
+    assert (report["finding"], codes(report)[0]) == ("not_judged", "blank")
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (1.0, 1024.0), (0.25, 256.0)])
+def test_a_ct_is_known_by_its_grey_values_whatever_their_unit(
+    slope: float, offset: float, tmp_path: Path
+) -> None:
+    brain = average_brain(Contrast(fluid=0.1, white=0.3, grey=0.4, lesion=0.4))  # Hounsfield units
+    inside = brain > 0
+    bone = ndimage.binary_dilation(inside, iterations=5) & ~inside
+    voxels = np.where(inside, brain, np.where(bone, 900, -1000)) * slope + offset
+    scan = save(voxels, (1.5, 1.5, 4.5), tmp_path / "ct.nii")
+    report = report_of(scan, tmp_path / "o")
+    assert (report["finding"], codes(report)[0]) == ("not_judged", "not_mr")
+
+
+def test_a_picture_may_lie_but_a_scan_may_not() -> None:
+    shares = dict.fromkeys(InputClass, 0.0) | {InputClass.FLAIR: 0.1, InputClass.TURNED: 0.9}
+    input_check = load_input_check(LEAST)
+    assert input_check.most_like(shares, is_picture=True) is InputClass.FLAIR
+    assert input_check.most_like(shares, is_picture=False) is InputClass.TURNED
 
 
 def thick(axis: int, path: Path) -> Path:

@@ -36,7 +36,7 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 def unpacked(target: Path, content: bytes) -> tuple[Path, ...]:
     file = target.parent / "patient_name.zip"
     file.write_bytes(content)
-    return unpack(file, target)
+    return tuple(unpack(file, target))
 
 
 def reason(target: Path, content: bytes) -> str:

@@ -1,12 +1,13 @@
 """The system page: says how it is, and its buttons do what `gliowatch queue` does."""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.drops import DropKind, State
+from daemon.drops import Drop, DropKind, DroppedFile, State
 from daemon.index import ledger, queue
 from daemon.index.queue import failed, in_line
 from daemon.index.statistics import RECONCILE, beat, nights
@@ -72,6 +73,18 @@ async def test_every_button_of_the_queue(tmp_path: Path) -> None:
         assert "No &lt;b&gt;." in await house.page("/system")
         assert (await press(house, "retry_all"))[1] == "/system?done=retry&count=1"
         assert await failed(index, 0) == []
+
+
+async def test_a_study_counts_down_longer_than_a_file(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        file = DroppedFile(b"P/IM1", 1, 1, 1)
+        study = Drop(b"P", "P", DropKind.DICOM, False, (file,))
+        picture = Drop(b"Q/a.png", "Q", DropKind.IMAGE, False, (file,))
+        await ledger.add_drops(house.app[INDEX], [study, picture])
+        page = await house.page("/system/queue")
+        seconds = [int(each) for each in re.findall(r"complete in (\d+) s", page)]
+        assert sorted(second > 11 for second in seconds) == [False, True]
+        assert max(seconds) <= 60
 
 
 async def test_what_is_no_action_or_not_ours_does_nothing(tmp_path: Path) -> None:
