@@ -23,15 +23,22 @@ app = typer.Typer(
 app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
 
+UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 0750
 EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
 
 OutFolder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
 ]
 DataFolder = Annotated[
-    Path, typer.Option(metavar="DIR", exists=True, help="<id>/<id>_flair.nii.gz and _seg")
+    Path,
+    typer.Option(
+        metavar="DIR", exists=True, file_okay=False, help="<id>/<id>_flair.nii.gz and _seg"
+    ),
 ]
-SplitFile = Annotated[Path | None, typer.Option(exists=True, help="JSON with lists of patients")]
+SplitFile = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="JSON with lists of patients"),
+]
 
 
 class Quality(StrEnum):
@@ -56,8 +63,10 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from model.errors import GliowatchError
 
+    os.umask(UMASK)
     try:
-        raise SystemExit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+        words = sys.argv[1:] or ["--help"]
+        raise SystemExit(app(words, prog_name="gliowatch", standalone_mode=False))
     except GliowatchError as error:
         sentence = str(error)
     except OSError as error:
@@ -68,7 +77,9 @@ def main() -> None:
             raise
         sentence = "This needs packages of training: pip install 'gliowatch[train]'."
     except typer.TyperException as error:
-        sentence = getattr(error, "format_message", error.__str__)()
+        from daemon.commands.usage import usage_sentence
+
+        sentence = usage_sentence(error)
     typer.echo(f"gliowatch: {sentence}", err=True)
     raise SystemExit(2)
 
@@ -115,27 +126,30 @@ def run(
 
 @app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))
 def segment(
-    scans: Annotated[
-        list[Path], typer.Argument(metavar="SCAN...", exists=True, help="files, DICOM folders")
-    ],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="files, DICOM folders")],
     out: OutFolder,
     patient: Annotated[str, typer.Option(help="patient id for the report")] = "unassigned",
-    quality: Annotated[Quality, typer.Option(help="best takes more time")] = Quality.FAST,
+    quality: Annotated[
+        Quality | None, typer.Option(help="best takes more time; else as the settings say")
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="draw where the network looked, in DIR/.extra")
     ] = False,
+    settings: SettingsFile = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="analyze what does not look like an axial FLAIR too")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Analyze scans at once, without inbox, index or settings."""
+    """Analyze scans at once, without inbox or index; no settings file is needed."""
     from daemon.commands.segment import print_analyzed, segment_once
     from daemon.pipeline.worker_tasks import analysis_rules
-    from daemon.settings import ModelSettings
 
-    folder = out / ".extra" if explain else None
-    rules = replace(analysis_rules(ModelSettings(quality=quality.value), folder), anyway=anyway)
+    model = load(settings).model
+    if quality:
+        model = model.model_copy(update={"quality": quality.value})
+    rules = analysis_rules(model, out / ".extra" if explain else None)
+    rules = replace(rules, anyway=anyway)
     raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
 
 
@@ -146,11 +160,9 @@ def measure(
     json: AsJson = False,
 ) -> None:
     """Measure a binary mask: volume, diameters, side."""
-    from daemon.commands.segment import print_measured
-    from model.measurement.given_masks import measure_mask
-    from model.reading.read import read, scan_at
+    from daemon.commands.segment import measure_file, print_measured
 
-    print_measured(measure_mask(mask, read(scan_at(scan)) if scan else None), json, typer.echo)
+    print_measured(measure_file(mask, scan), json, typer.echo)
 
 
 @app.command(epilog=ending("gliowatch train --data cases -o trained"))
@@ -165,11 +177,17 @@ def train(
         int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", exists=True, help="fine-tune these weights")
+        Path | None,
+        typer.Option("--from", exists=True, dir_okay=False, help="fine-tune these weights"),
     ] = None,
     again: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", exists=True, help="continue training from a finished run"),
+        typer.Option(
+            metavar="RUN",
+            exists=True,
+            file_okay=False,
+            help="continue training from a finished run",
+        ),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")
@@ -208,10 +226,13 @@ def evaluate(
     split: SplitFile = None,
     subset: Annotated[str | None, typer.Option(help="which list of the split file")] = None,
     weights: Annotated[
-        Path | None, typer.Option(exists=True, help="safetensors; else those shipped")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="safetensors; else those shipped"),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="write all figures")] = None,
-    page: Annotated[Path | None, typer.Option(help="draw one page as PNG")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", dir_okay=False, help="write all figures")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(dir_okay=False, help="draw one page as PNG")] = None,
     quality: Annotated[Quality, typer.Option(help="best takes more time")] = Quality.FAST,
     out_of_fold: Annotated[
         bool, typer.Option("--out-of-fold", help="each patient by the network that never saw it")

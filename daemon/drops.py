@@ -1,12 +1,17 @@
 """What lies in the inbox, as values: a file's identity, the files of one drop, their safe names."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from urllib.parse import quote
+
+from model.reading.names import is_sidecar, is_transfer_folder
 
 UNASSIGNED = "unassigned"
 SOURCE = "source"  # below a scan in the outbox: the files that came
+DICOM = "dicom"  # below a scan in the outbox: what goes to the PACS, and nothing else
 URGENT = b"URGENT"
 MAX_NAME_BYTES = 200
 _PLAIN = " !#$&'()+,;=@[]{}^~"
@@ -16,13 +21,18 @@ def folder_name(patient_id: str) -> str:
     """The patient's folder for a PatientID: unsafe characters percent-encoded, one to one.
 
     Letters and digits of any script stay; '/', '%', control characters and a leading dot do
-    not. Different ids never share a folder. An empty or overlong id gives `unassigned`.
+    not, nor what would make the folder one that is not looked into. Different ids never share a
+    folder. An empty or overlong id gives `unassigned`.
     """
     name = "".join(_safe(character) for character in patient_id)
     if name.startswith("."):
         name = "%2E" + name[1:]
     if name.endswith((" ", "~")):
-        name = name[:-1] + quote(name[-1], safe="").replace("~", "%7E")
+        name = name[:-1] + _encoded(name[-1])
+    if is_sidecar(name) or is_transfer_folder(name):
+        name = name[:-1] + _encoded(name[-1])
+    if is_sidecar(name):  # by its beginning
+        name = _encoded(name[0]) + name[1:]
     return name if 0 < len(name.encode()) <= MAX_NAME_BYTES else UNASSIGNED
 
 
@@ -43,10 +53,19 @@ def readable(name: bytes) -> str:
     return name.replace(b"\\x", b"\\x5cx").decode("utf-8", "backslashreplace")
 
 
+def _encoded(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
+
+
 def _safe(character: str) -> str:
     if character.isalnum() or character in "-_." or character in _PLAIN:
         return character
     return quote(character, safe="", errors="replace")
+
+
+def objects_folder(folder: Path) -> Path:
+    """Where a result's DICOM objects lie; earlier versions wrote them beside the report."""
+    return folder / DICOM if (folder / DICOM).is_dir() else folder
 
 
 def hash_scan(patient_id: str, content_sha256: str) -> str:
@@ -100,15 +119,22 @@ OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE, DropKind.CORRECT)
 
 @dataclass(frozen=True, order=True)
 class DroppedFile:
-    """One file as it was seen: the same four values mean that nobody touched it since.
+    """One file as it was seen: the same five values mean that nobody touched it since.
 
-    path: below the inbox, as bytes, since names need not be UTF-8.
+    path: below the inbox, as bytes, since names need not be UTF-8. ctime_ns: when the system last
+    saw it change, which nobody can put back as `rsync -t` does the mtime; 0: not known.
     """
 
     path: bytes
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+
+    @property
+    def looks(self) -> tuple[bytes, int, int, int]:
+        """All but the ctime, which a rename or a new owner changes as well as new bytes do."""
+        return (self.path, self.size, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True)
@@ -170,3 +196,4 @@ class QueuedDrop:
     attempts: int
     reason: str | None = None
     token: int = 0  # of the claim: who holds an older one may not end the drop
+    hashes: Mapping[bytes, str] = field(default_factory=dict)  # SHA-256 of what was copied, by path

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 FIELDS = (
     *("drop", "drops", "scan", "kind", "files", "folders", "studies"),
     *("finding", "reason", "attempt", "errno", "pid"),
+    *("results", "of", "unreadable", "aside"),
 )
 
 

@@ -1,10 +1,13 @@
 """Files that must not be lost or shared: synced, linked, and one daemon for one index and inbox."""
 
+import ctypes
 import errno
 import fcntl
+import grp
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -33,6 +36,36 @@ def link_file(file: str, target: str) -> None:
         shutil.copy2(file, target, follow_symlinks=False)
 
 
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # not in every libc
+_AT_FDCWD, _NOREPLACE = -100, 1
+_CANNOT = (errno.EINVAL, errno.ENOSYS)  # the kernel or the file system does not know NOREPLACE
+
+
+def rename_new(
+    source: bytes, target: bytes, of: int | None = None, into: int | None = None
+) -> None:
+    """Rename, but never onto a file that is there: then FileExistsError, whoever came first.
+
+    of, into: descriptors of the folders that the two names count from. Where a file system cannot
+    do it in one step, as NFS, the file has both names for a moment.
+    """
+    code = _rename_at_once(source, target, of, into)
+    if code in _CANNOT:
+        os.link(source, target, src_dir_fd=of, dst_dir_fd=into, follow_symlinks=False)
+        os.unlink(source, dir_fd=of)
+    elif code:
+        raise OSError(code, os.strerror(code))
+
+
+def _rename_at_once(source: bytes, target: bytes, of: int | None, into: int | None) -> int:
+    """0, or the errno that says why not."""
+    if _renameat2 is None:
+        return errno.ENOSYS
+    here, there = (_AT_FDCWD if folder is None else folder for folder in (of, into))
+    failed = _renameat2(here, source, there, target, _NOREPLACE)
+    return ctypes.get_errno() if failed else 0
+
+
 def sync_file(file: Path | str) -> None:
     """Bring a file's content safely to the disk."""
     _sync(file, os.O_RDONLY)
@@ -55,6 +88,46 @@ def bytes_below(*folders: Path) -> int:
                 facts = os.lstat(os.path.join(place, name))
                 sizes[facts.st_ino] = facts.st_blocks * 512
     return sum(sizes.values())
+
+
+SHARED = 0o2750  # what is made in such a folder belongs to its group, at any depth
+
+
+def group_number(name: str) -> int | None:
+    """The number of a group, by its name or as a number; None if there is no such group."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def share_with(group: str, folders: Iterable[Path]) -> None:
+    """Folders that the group may read, with all that is made in them from now on.
+
+    '' changes nothing: then files belong to the group of the user. Raises GroupRefused.
+    """
+    number = group_number(group) if group else None
+    for folder in folders if group else ():
+        folder.mkdir(exist_ok=True)
+        facts = folder.stat()
+        if (facts.st_gid, stat.S_IMODE(facts.st_mode)) == (number, SHARED):
+            continue
+        try:
+            if number is None:
+                raise PermissionError
+            os.chown(folder, -1, number)
+            folder.chmod(SHARED)
+        except PermissionError:
+            raise GroupRefused(
+                f"daemon.group = {group}: this user cannot give {folder} to this group; the user"
+                " must own the folder and be in the group."
+            ) from None
+
+
+class GroupRefused(GliowatchError):
+    """The group of the settings is not there, or not one of this user's."""
 
 
 IN_INBOX = ".gliowatch.lock"

@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,14 +19,21 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
+from daemon.intake.cleanup import DUPLICATES, REJECTED
 from daemon.intake.inbox_reconciler import Reconciler, Stability
 from daemon.intake.inbox_scan import NameRules, keep_mark
-from daemon.intake.watcher import watch
+from daemon.intake.watcher import Changes, watch
+from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
-from daemon.operations.rebuild import enter_unknown, rebuild
-from daemon.operations.retention import Retention
+from daemon.operations.full_check import NightlyCheck
+from daemon.operations.live_copy import copied_live
+from daemon.operations.rebuild import clear_unfinished, enter_unknown, rebuild
+from daemon.operations.retention import PlausibleClock, Retention
+from daemon.operations.set_aside import AgeLimit
 from daemon.operations.status import has_room, is_quiet
+from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
+from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
 from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
@@ -34,8 +41,8 @@ from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced
 from daemon.records.patients import Upkeep
-from daemon.safe_files import only_one, only_one_in
-from daemon.settings import Settings
+from daemon.safe_files import only_one, only_one_in, share_with
+from daemon.settings import DaemonSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +68,16 @@ class Notifier:
     def ready(self) -> None:
         """The start is over: whatever was waiting for this service may begin."""
         self._send("READY=1")
+
+    def extend(self) -> None:
+        """The start, or the end, takes longer, and goes on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(EXTEND_SECONDS * 1e6)}")
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the index is that is being made again: systemctl status and the log tell it."""
+        self.extend()
+        self._send(f"STATUS=Making the index again: {done} of {total} results.")
+        log.info("rebuilding", extra={"results": done, "of": total})
 
     def alive(self) -> None:
         """The work goes on. Only for the work loop to say, since a timer would say it always."""
@@ -94,6 +111,7 @@ def _watchdog_seconds(environment: Mapping[str, str]) -> float:
     return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
 
 
+EXTEND_SECONDS = 60.0  # for which systemd waits after each sign of a long start
 GIVE_UP = 3  # times
 TICK_SECONDS = 0.5  # between two looks while something is resting
 LOOKING_SHARE = 4.0  # a look that took a second is followed by four without one
@@ -130,19 +148,31 @@ class Service:
         self._index, self._records = index, records
         self._resting = Stability(daemon.rest_seconds)
         rules = NameRules(daemon.ignore_names, daemon.wait_suffixes)
-        self._inbox = Reconciler(daemon.inbox, rules, self._resting, index, records)
+        self._inbox = Reconciler(
+            daemon.inbox,
+            rules,
+            self._resting,
+            index,
+            records,
+            is_local=daemon.watch == "events",
+            keeps_folders=not daemon.remove_empty_folders,
+        )
         self._copies = NightlyCopies(
             daemon.records, daemon.copies, daemon.copy_hour, daemon.records_copies
         )
-        self._retention = Retention(daemon.outbox, daemon.keep_days, daemon.keep_gb, index, records)
+        self._retention = Retention(daemon, index, records, PlausibleClock(index))
+        self._check = NightlyCheck(daemon, index)
+        self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._notifier = Notifier(os.environ)
-        self._changed = asyncio.Event()
+        self._changes = Changes()
+        self._next_whole = 0.0  # when all of the inbox is looked through again
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, daemon.slots, self._owner, self._analyze)
+        self._scans = RunningScans(index, settings, self._owner, self._analyze)
         self._turns = KeyedLocks()
         self._has_room = True
+        self._index_mark = file_mark(daemon.index)
 
     async def run(self, once: bool, stop: asyncio.Event) -> int:
         """Work until stopped or drained; 1 if any drop was rejected since the start, else 0."""
@@ -156,14 +186,16 @@ class Service:
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon
-            with watch(daemon.inbox, self._changed, daemon.polling_seconds):
+            with watch(daemon.inbox, self._changes, daemon.polling_seconds):
                 self._notifier.ready()
-                await self._work(once, stop)
+                async with copied_live(daemon), audit_sent(daemon, self._index, self._records):
+                    await self._work(once, stop)
         finally:
             self._notifier.stopping()
             await self._scans.close()
             await self._copies.finish()
             await self._retention.finish()
+            await self._check.finish()
         return 1 if self._tally.rejected or self._tally.stuck or await self._is_held(once) else 0
 
     async def _warm_up(self) -> None:
@@ -182,29 +214,49 @@ class Service:
                 earliest, next_look = await self._look()
             began = await self._begin(once)
             if once and not began and not self._scans.tasks and await self._is_drained():
-                earliest, next_look = await self._look()  # a loose file was filed, perhaps
+                earliest, next_look = await self._look(is_whole=True)  # a loose file was filed?
                 if await self._is_drained():
                     return
-            is_hinted = self._changed.is_set()
+            is_hinted = self._changes.event.is_set()
             if is_hinted:  # a copy makes many hints: one look for all of them, a little later
                 next_look = min(next_look, time.monotonic() + TICK_SECONDS / 5)
             pause = self._next_look(earliest, next_look) - time.monotonic()
             patience = await self._scans.patience()
             await self._pause(max(0.0, min(pause, patience)), stop, is_hinted)
 
-    async def _look(self) -> tuple[float, float]:
-        """Look through the inbox; when to do so again at the earliest, and without a hint."""
-        self._changed.clear()
+    async def _look(self, is_whole: bool = False) -> tuple[float, float]:
+        """Look through the inbox; when to do so again at the earliest, and without a hint.
+
+        Between two looks through all of it, only what changed or holds files is looked into.
+        """
+        if file_mark(self._settings.daemon.index) != self._index_mark:
+            log.error("index_replaced")
+            raise IndexLost(text("intake.index_replaced", index=self._settings.daemon.index))
+        names = self._changes.take()
+        if is_whole or self._inbox.is_away or time.monotonic() >= self._next_whole:
+            names = None
         self._copies.look()
         self._retention.look()
+        self._check.look()
         await self._upkeep.look()
+        await self._aside.look()
         began_at = time.monotonic()
-        is_resting = await self._inbox.look()
+        is_resting = await self._inbox.look(names)
         await settle(self._index, self._records)
         await queue.put_back_expired(self._index, self._owner)
         pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
         ended_at = time.monotonic()
+        if names is None:
+            self._next_whole = ended_at + self._settings.daemon.reconcile_seconds
+            await self._tell_blind()
+            await self._inbox.remove_empty()
         return ended_at + LOOKING_SHARE * (ended_at - began_at), ended_at + pause
+
+    async def _tell_blind(self) -> None:
+        """Where the system does not watch every folder, the System page says what it costs."""
+        is_blind = int(self._changes.is_blind)
+        if await queue.switch(self._index, "unwatched") != is_blind:
+            await queue.set_switch(self._index, "unwatched", is_blind)
 
     def _next_look(self, earliest: float, next_look: float) -> float:
         """Looks wait a little for the scans, but not where there is nothing else to do."""
@@ -247,7 +299,7 @@ class Service:
     async def _pause(self, seconds: float, stop: asyncio.Event, is_hinted: bool) -> None:
         """Wait for a first hint, for a scan to end, or for the next look, whichever is first."""
         seconds = min(seconds, self._notifier.pause or seconds)
-        events = [stop] if is_hinted else [stop, self._changed]
+        events = [stop] if is_hinted else [stop, self._changes.event]
         waits = {asyncio.create_task(event.wait()) for event in events}
         done, _ = await asyncio.wait(
             waits | self._scans.tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
@@ -281,17 +333,48 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
+    aside = (daemon.inbox / os.fsdecode(name) for name in (REJECTED, DUPLICATES))
+    share_with(daemon.group, (daemon.outbox, *aside))
     with only_one(daemon.index) as was_cut_off, only_one_in(daemon.inbox):
         await asyncio.to_thread(refuse_damaged, daemon.records, daemon.copies)
         clear_staging(daemon.outbox)
-        if await asyncio.to_thread(is_damaged, daemon.index):
-            log.warning("index_damaged")
-            await rebuild(daemon)
-        async with open_index(daemon.index) as index, open_records(daemon.records) as records:
-            await keep_mark(daemon.inbox, index)
-            if was_cut_off:
-                await enter_unknown(daemon, index)
+        async with AsyncExitStack() as stack:
+            async with _start_extended() as notifier:
+                await _find_index(daemon, notifier)
+                index = await stack.enter_async_context(open_index(daemon.index))
+                records = await stack.enter_async_context(open_records(daemon.records))
+                await keep_mark(daemon.inbox, index)
+                if was_cut_off:
+                    await enter_unknown(daemon, index)
             yield Service(settings, index, records)
+
+
+async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:
+    """Make an index again that is damaged, or missing beside a full outbox."""
+    if await asyncio.to_thread(is_damaged, daemon.index):
+        log.warning("index_damaged")
+    elif await is_lost(daemon):
+        log.warning("index_lost")
+    else:
+        return clear_unfinished(daemon.index)
+    await rebuild(daemon, notifier.progress)
+
+
+@asynccontextmanager
+async def _start_extended() -> AsyncIterator[Notifier]:
+    """What comes before the service is ready may take hours: systemd is told to wait."""
+    notifier = Notifier(os.environ)
+
+    async def ask() -> None:
+        while True:
+            await asyncio.sleep(EXTEND_SECONDS / 4)
+            notifier.extend()
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield notifier
+    finally:
+        asking.cancel()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

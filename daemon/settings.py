@@ -3,9 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -50,11 +50,16 @@ class DaemonSettings(_Table):
     index: Path = Path("index.sqlite")
     records: Path = Path("records.sqlite")
     copies: Path = Path("copies")
+    group: str = ""
     records_copies: int = Field(default=14, ge=1)
+    live_copy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     copy_hour: int = Field(default=2, ge=0, le=23)
+    audit_syslog: str = Field(default="", pattern=r"^((tls|tcp)://[^\s/:]+:\d{1,5})?$")
+    audit_syslog_ca: str = ""
     rest_seconds: float = Field(default=10.0, ge=0)
     reconcile_seconds: float = Field(default=60.0, gt=0)
     watch: Literal["events", "polling"] = "events"
+    remove_empty_folders: bool = False
     ignore_names: tuple[str, ...] = ("Thumbs.db", "desktop.ini")
     wait_suffixes: tuple[str, ...] = (".part", ".tmp", "~")
     folder_is_patient_id: bool = False
@@ -63,9 +68,13 @@ class DaemonSettings(_Table):
     scan_timeout_seconds: float = Field(default=600.0, gt=0)
     worker_memory_gb: float = Field(default=8.0, gt=0)
     slots: int = Field(default=2, ge=1, le=32)
+    confine_workers: bool = True
     reserve_gb: float = Field(default=2.0, ge=0)
+    check_share: float = Field(default=0.0, ge=0, le=1)
     keep_days: float = Field(default=0.0, ge=0)
     keep_gb: float = Field(default=0.0, ge=0)
+    grace_days: float = Field(default=30.0, ge=0)
+    keep_aside_days: float = Field(default=0.0, ge=0)
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property
@@ -81,7 +90,10 @@ class DaemonSettings(_Table):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
         paths = {name: folder / getattr(self, name) for name in _PATHS}
-        return self.model_copy(update=paths)
+        if self.live_copy is not None:
+            paths["live_copy"] = folder / self.live_copy
+        authority = str(folder / self.audit_syslog_ca) if self.audit_syslog_ca else ""
+        return self.model_copy(update={**paths, "audit_syslog_ca": authority})
 
 
 _PATHS = ("inbox", "outbox", "index", "records", "copies")
@@ -131,6 +143,7 @@ class ViewerSettings(_Table):
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
     allow_plain_http: bool = False
     max_upload_mb: int = Field(default=2000, ge=1)
     night_begins: int = Field(default=18, ge=0, le=23)

@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from multiprocessing.context import SpawnProcess
@@ -25,7 +26,8 @@ class AddressTaken(GliowatchError):
     """The viewer's address is in use, or is none of this machine."""
 
 
-LONGEST_PAUSE_SECONDS = 30.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # before a viewer that ended starts again
+STEADY_SECONDS = 60.0  # a viewer that ran for so long had started well
 PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
 Serve = Callable[[Settings], None]
 
@@ -77,15 +79,17 @@ class _Viewer:
                 await keeper
 
     async def _keep(self) -> None:
-        pause = 1.0
+        pause = FIRST_PAUSE_SECONDS
         while True:
-            process = self._start()
+            process, began_at = self._start(), time.monotonic()
             try:
                 await asyncio.to_thread(process.join)
             except asyncio.CancelledError:
                 process.terminate()
                 raise
             log.warning("viewer_ended")
+            if time.monotonic() - began_at >= STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 

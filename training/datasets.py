@@ -63,7 +63,7 @@ def find_cases(data: Path) -> dict[str, Case]:
             if mask.exists():
                 cases.setdefault(patient, Case(patient, flair, mask))
     if not cases:
-        raise DatasetError("No <id>/<id>_flair.nii.gz with its _seg.nii.gz was found.")
+        raise DatasetError(f"No <id>/<id>_flair.nii.gz with its _seg.nii.gz was found in {data}.")
     return dict(sorted(cases.items()))
 
 
@@ -73,20 +73,22 @@ def read_split(split_file: Path) -> dict[str, tuple[str, ...]]:
         lists = json.loads(split_file.read_text(encoding="utf-8"))
         return {name: tuple(map(str, names)) for name, names in lists.items()}
     except (OSError, ValueError, AttributeError, TypeError):
-        raise DatasetError("The split file cannot be read: lists of patients by name.") from None
+        raise DatasetError(
+            f"The split file {split_file} cannot be read: it has lists of patients by name."
+        ) from None
 
 
 def choose_cases(cases: dict[str, Case], split_file: Path | None, subset: str | None) -> list[Case]:
     """The cases of one list of a split file, or all. Raises DatasetError if one is missing."""
     if (split_file is None) != (subset is None):
-        raise DatasetError("A split file and the name of one of its lists go together.")
+        raise DatasetError("--split and --subset, the name of one of its lists, go together.")
     if split_file is None or subset is None:
         return list(cases.values())
     names = read_split(split_file).get(subset)
     if names is None:
-        raise DatasetError(f"The split file has no list named {subset}.")
+        raise DatasetError(f"The split file {split_file} has no list named {subset}.")
     if missing := [name for name in names if name not in cases]:
-        raise DatasetError(f"{len(missing)} patients of the split are not in the data.")
+        raise DatasetError(f"{len(missing)} patients of {split_file} are not in the data.")
     return [cases[name] for name in names]
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from scipy import stats
 
+from model.errors import naming
 from model.geometry import Mask, dice
 from model.inference.confidence import Trust
 from model.inference.preprocessing import prepare
@@ -259,7 +261,8 @@ def evaluate_visibly(
     except ModuleNotFoundError:
         raise DatasetError("Evaluation needs more packages: pip install -e '.[train]'") from None
     cases = choose_cases(find_cases(data), split_file, subset)
-    network = load_network(weights)
+    with naming(weights) if weights else nullcontext():
+        network = load_network(weights)
     members = None
     if out_of_fold_seed is not None:
         names = tuple(case.patient for case in cases)

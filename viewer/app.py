@@ -13,15 +13,27 @@ import jinja2
 from aiohttp import web
 
 from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.people.audit import settle_journal
 from daemon.logs import log_to_stderr
 from daemon.operations.contradictions import open_door
 from daemon.operations.machine import tls_context
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
+from daemon.pipeline.lost_index import until_not_lost
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
 from model.errors import GliowatchError
-from viewer.access import ROUTE_RULES, VIEW_LOG, RouteRule, ViewLog, guard, route_rules
+from viewer.access import (
+    AT_ONCE,
+    ROUTE_RULES,
+    VIEW_LOG,
+    AtOnce,
+    RouteRule,
+    ViewLog,
+    guard,
+    route_rules,
+)
+from viewer.connections import Runner
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import ROUTES
@@ -35,6 +47,7 @@ from viewer.worklist.rows import KEPT_ROWS, KeptRows, catching_up
 HERE = Path(__file__).parent
 LARGEST_FORM = 2**20  # bytes; uploads are streamed and counted apart
 SHUTDOWN_SECONDS = 5.0
+LOCKED_SECONDS = 2.0  # that a page waits for another program that locks the records
 
 
 class ListenError(GliowatchError):
@@ -46,6 +59,7 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = settings
     app[SESSIONS], app[VIEW_LOG], app[PASSWORDS] = Sessions(), ViewLog(), Passwords()
+    app[AT_ONCE] = AtOnce()
     app[ROUTE_RULES] = route_rules(ROUTES)
     app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)
@@ -78,11 +92,11 @@ async def _serve(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
-    # No access log: addresses hold the token once, and who looked at what is the audit's matter.
-    runner = web.AppRunner(make_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    viewer = settings.viewer
+    runner = Runner(make_app(settings), viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
-        await _listen(runner, settings.viewer.host, settings.viewer.port, tls)
+        await _listen(runner, viewer.host, viewer.port, tls)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -105,8 +119,13 @@ async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLConte
 
 async def _databases(app: web.Application) -> AsyncIterator[None]:
     daemon = app[SETTINGS].daemon
-    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+    await until_not_lost(daemon)
+    async with (
+        open_index(daemon.index) as index,
+        open_records(daemon.records, LOCKED_SECONDS, reads_apart=True) as records,
+    ):
         app[INDEX], app[RECORDS] = index, records
+        await settle_journal(records)
         async with open_joined(daemon.index, daemon.records) as joined:
             app[JOINED] = joined
             yield

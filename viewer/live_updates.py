@@ -12,6 +12,7 @@ of a stream that another one of its session has displaced.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -19,6 +20,7 @@ from aiohttp import web
 
 from daemon.index.database import change_marks
 from daemon.outputs.catalogue import text
+from viewer.login import is_open
 from viewer.monitoring import is_daemon_alive
 from viewer.sessions import JOINED, SESSION
 
@@ -57,13 +59,14 @@ WRITE_SECONDS = 10.0  # a browser that takes nothing for so long is given up
 RETRY_MS = 2000  # milliseconds after which a browser tries again
 MOST_STREAMS = 500
 MOST_OF_SESSION = 4  # browsers keep six connections to one server: the pages need some as well
+MOST_OF_ACCOUNT = 100  # streams, so that no account has them all
 
 
 class Listener:
-    """One stream's ear. session: whose it is."""
+    """One stream's ear. session, account_id: whose it is."""
 
-    def __init__(self, session: str) -> None:
-        self.session = session
+    def __init__(self, session: str, account_id: int) -> None:
+        self.session, self.account_id = session, account_id
         self._woken = asyncio.Event()
         self._last_word: str | None = None
 
@@ -127,17 +130,20 @@ class Live:
                 listener.wake()
 
     @contextmanager
-    def listening(self, session: str) -> Iterator[Listener]:
-        """A new listener; the oldest of its session is ended if there are many.
+    def listening(self, session: str, account_id: int) -> Iterator[Listener]:
+        """A new listener; the oldest of its session, or of its account, is ended if there are many.
 
         Raises web.HTTPServiceUnavailable if the whole process has too many, or ends.
         """
         if self._is_over or len(self._listeners) >= MOST_STREAMS:
             raise web.HTTPServiceUnavailable(text=text("fault.many_pages"))
-        mine = [each for each in self._listeners if each.session == session]
-        if len(mine) >= MOST_OF_SESSION:
-            mine[0].end("crowded")
-        listener = Listener(session)
+        for mine, most in (
+            ([each for each in self._listeners if each.session == session], MOST_OF_SESSION),
+            ([each for each in self._listeners if each.account_id == account_id], MOST_OF_ACCOUNT),
+        ):
+            if len(mine) >= most:
+                mine[0].end("crowded")
+        listener = Listener(session, account_id)
         self._listeners.append(listener)
         try:
             yield listener
@@ -152,13 +158,19 @@ class Live:
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """`GET /live`: events until the browser or the viewer ends."""
-    with request.app[LIVE].listening(request[SESSION].key) as listener:
+    """`GET /live`: events until the browser, the session or the viewer ends."""
+    session = request[SESSION]
+    with request.app[LIVE].listening(session.key, session.account_id) as listener:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         with contextlib.suppress(ConnectionError, TimeoutError):  # the browser is gone
             await response.prepare(request)
             await response.write(f"retry: {RETRY_MS}\n\n".encode())
+            looked_at = time.monotonic()
             async for name in listener.messages():
+                if time.monotonic() - looked_at >= ALIVE_SECONDS:
+                    looked_at = time.monotonic()
+                    if not await is_open(request):
+                        break
                 async with asyncio.timeout(WRITE_SECONDS):
                     await response.write(f"event: {name}\ndata:\n\n".encode())
         return response

@@ -5,21 +5,21 @@ from datetime import date
 
 from aiohttp import web
 
-from daemon.index.people.accounts import (
+from daemon.index.people.accounts import end_all_of, find_bearer
+from daemon.index.people.audit import Action, Told, note, telling
+from daemon.index.people.logins import (
     Limits,
+    count_attempt,
     end_session,
-    end_sessions_of,
-    find_bearer,
-    note_failure,
-    seconds_to_wait,
+    find_session,
     sweep_sessions,
 )
-from daemon.index.people.audit import Action, note
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
+from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
-from viewer.templating import read_form, render
+from viewer.templating import render
 
 
 def is_local(target: str) -> bool:
@@ -57,6 +57,14 @@ def _is_proxied(request: web.Request) -> bool:
 
 
 COOKIE = "gliowatch_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"  # browsers take it by TLS alone, and from no other host
+
+
+def cookie_name(request: web.Request) -> str:
+    """What the session's cookie is called on the line by which the browser came."""
+    return SECURE_COOKIE if is_secure(request) else COOKIE
+
+
 LOGIN_FIELDS = ("name", "password", "next")
 
 
@@ -77,8 +85,8 @@ async def show_login(request: web.Request) -> web.StreamResponse:
 
 async def take_login(request: web.Request) -> web.StreamResponse:
     """`POST /login`: a new session, whatever cookie came with it, or the form again."""
-    posted = await request.post()
-    name, password, wanted = (str(posted.get(field, "")) for field in LOGIN_FIELDS)
+    posted = await read_fields(request)
+    name, password, wanted = (posted.get(field, "") for field in LOGIN_FIELDS)
     records, passwords = request.app[RECORDS], request.app[PASSWORDS]
     try:
         key = await log_in(records, passwords, name, password, peer_of(request))
@@ -87,30 +95,44 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     return await _come_in(request, key, wanted)
 
 
-async def enter(request: web.Request) -> web.StreamResponse:
-    """`GET /enter?token=…`: the link that lets in once; the redirect takes it out of the address.
+async def show_enter(request: web.Request) -> web.StreamResponse:
+    """`GET /enter?token=…`: a button. Who only looks at a link, as programs do, lets nobody in."""
+    asked = {name: request.query.get(name, "") for name in ("token", "next")}
+    return render(request, "enter.html", {"title": text("enter.title"), **asked})
 
-    A SameSite=Strict cookie survives it when the link is opened from a terminal or typed in,
-    since no other site began the request.
-    """
+
+async def enter(request: web.Request) -> web.StreamResponse:
+    """`POST /enter`: the link lets in once; the redirect takes it out of the address."""
+    posted = await read_fields(request)
+    records, peer = request.app[RECORDS], peer_of(request)
     try:
-        key = await log_in_by_link(request.app[RECORDS], request.query.get("token", ""))
+        key = await log_in_by_link(records, posted.get("token", ""), peer)
     except LoginRefused as error:
         raise web.HTTPForbidden(text=str(error)) from None
-    return await _come_in(request, key, request.query.get("next", "/"))
+    return await _come_in(request, key, posted.get("next", "/"))
+
+
+async def is_open(request: web.Request) -> bool:
+    """Whether the session of a request that lasts has not ended meanwhile."""
+    key, limits = (
+        request.cookies.get(cookie_name(request), ""),
+        limits_of(request.app[SETTINGS].viewer),
+    )
+    return await find_session(request.app[RECORDS], key, limits, is_activity=False) is not None
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
     """`POST /logout`; with `everywhere`, out of all sessions of the account."""
     form = await read_form(request)
     session, records = request[SESSION], request.app[RECORDS]
-    if form.get("everywhere"):
-        await end_sessions_of(records, session.account_id)
-    else:
-        await end_session(records, request.cookies.get(COOKIE, ""))
-    await note(records, session.account, Action.LOGOUT, detail=form.get("everywhere", "")[:10])
+    detail = form.get("everywhere", "")[:10]
+    with telling(Told(session.account, Action.LOGOUT, detail=detail)):
+        if detail:
+            await end_all_of(records, session.account_id)
+        else:
+            await end_session(records, request.cookies.get(cookie_name(request), ""))
     answer = web.HTTPSeeOther("/login")
-    answer.del_cookie(COOKIE, path="/")
+    answer.del_cookie(cookie_name(request), path="/", secure=is_secure(request))
     raise answer
 
 
@@ -122,7 +144,7 @@ async def stay_active(request: web.Request) -> web.StreamResponse:
 
 async def _come_in(request: web.Request, key: str, wanted: str) -> web.StreamResponse:
     records = request.app[RECORDS]
-    await end_session(records, request.cookies.get(COOKIE, ""))
+    await end_session(records, request.cookies.get(cookie_name(request), ""))
     await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
     answer = web.HTTPSeeOther(wanted if is_local(wanted) else "/")
     set_cookie(request, answer, key)
@@ -136,9 +158,8 @@ def limits_of(viewer: ViewerSettings) -> Limits:
 
 def set_cookie(request: web.Request, answer: web.StreamResponse, key: str) -> None:
     """Give the browser the key of its session."""
-    answer.set_cookie(
-        COOKIE, key, path="/", httponly=True, samesite="Strict", secure=is_secure(request)
-    )
+    name, is_tls = cookie_name(request), is_secure(request)
+    answer.set_cookie(name, key, path="/", httponly=True, samesite="Strict", secure=is_tls)
 
 
 SCHEME = "bearer"
@@ -155,12 +176,10 @@ async def bearer_session(request: web.Request) -> Session:
     bearer = await find_bearer(records, named, date.today()) if named.isascii() else None
     if bearer is not None:
         return request.app[SESSIONS].of_token(bearer)
-    subjects = (f"token address {peer_of(request)}",)
-    wait = await seconds_to_wait(records, subjects)
-    if wait > 0:
+    attempt = await count_attempt(records, (f"token address {peer_of(request)}",))
+    if attempt.wait > 0:
         raise web.HTTPTooManyRequests(
-            text=text("api.bad_tokens"), headers={"Retry-After": f"{wait + 1:.0f}"}
+            text=text("api.bad_tokens"), headers={"Retry-After": f"{attempt.wait + 1:.0f}"}
         )
-    await note_failure(records, subjects)
     await note(records, NOBODY, Action.LOGIN_REFUSED, detail="token")
     raise web.HTTPUnauthorized(text=text("api.bad_token"), headers={"WWW-Authenticate": "Bearer"})

@@ -13,8 +13,8 @@ from daemon.index.people.patients import Patient, ensure_patients, find_patient,
 from daemon.index.scans import ScanRow, find_scan, revisions_of
 from daemon.outputs.catalogue import text
 from viewer.patients.fields import day_words
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, RECORDS, SESSION, Session
-from viewer.templating import read_form
 
 
 async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> dict[str, Patient]:
@@ -32,7 +32,7 @@ async def asked_patient(request: web.Request) -> Patient:
     patient = await find_patient(request.app[RECORDS], request.match_info["patient_key"])
     if patient is None:
         raise web.HTTPNotFound(text=text("fault.no_patient"))
-    await _refuse_deleted(request, patient)
+    await refuse_deleted(request, patient)
     return patient
 
 
@@ -47,7 +47,7 @@ async def asked_scan(request: web.Request) -> ScanRow:
         raise web.HTTPNotFound(text=text("fault.no_scan"))
     patient = (await patients_by_id(request.app[RECORDS], [scan.patient_id])).get(scan.patient_id)
     if patient is not None:
-        await _refuse_deleted(request, patient)
+        await refuse_deleted(request, patient)
     if await is_taken_back(request.app[INDEX], scan.scan_id):
         raise web.HTTPGone(text=text("fault.taken_back"))
     if scan.patient_id == UNASSIGNED:
@@ -65,7 +65,8 @@ async def _lead_on(request: web.Request, scan: ScanRow) -> None:
     raise web.HTTPSeeOther(request.path.replace(scan.scan_id, given.target, 1))
 
 
-async def _refuse_deleted(request: web.Request, patient: Patient) -> None:
+async def refuse_deleted(request: web.Request, patient: Patient) -> None:
+    """HTTPGone for a patient who was deleted."""
     if not patient.deleted_at:
         return
     kept = await deletion_of(request.app[RECORDS], patient.patient_key)

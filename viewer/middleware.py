@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from daemon.index.database import Locked
 from daemon.outputs.catalogue import text
+from daemon.records.accounts import TooBusy
 from model.errors import GliowatchError
 from viewer.api.openapi import is_api, problem
+from viewer.login import is_secure
 from viewer.templating import render
 
 # `data:` and `blob:` because the style sheet holds its small icons inline and NiiVue its font;
@@ -38,17 +41,21 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "gliowatch",
 }
+ONE_YEAR = "max-age=31536000"  # seconds for which a browser asks by TLS alone
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: runs before any response leaves, pictures and faults too."""
     response.headers.update(HEADERS)
+    if is_secure(request):
+        response.headers["Strict-Transport-Security"] = ONE_YEAR
     if request.path.startswith("/static/"):  # nobody's data; asked anew each time, sent if changed
         response.headers["Cache-Control"] = "no-cache"
 
 
 LOG = logging.getLogger(__name__)
 SENTENCES = {404: "fault.no_page", 405: "fault.wrong_method", 413: "fault.too_large"}
+KEPT = ("Allow", "Retry-After")  # of an error's own headers
 TITLES = {403: "fault.denied", 404: "fault.not_found"}
 AIOHTTPS_OWN = "Maximum request body size"  # how its sentence about a large form begins
 FAULT_STATUS = 500
@@ -63,6 +70,10 @@ async def show_faults(request: web.Request, handler: Handler) -> web.StreamRespo
         if error.status < 400:
             raise
         return _fault_page(request, error.status, _sentence(error), error.headers)
+    except TooBusy as error:
+        return _fault_page(request, 503, str(error), {"Retry-After": "5"})
+    except Locked as error:
+        return _fault_page(request, 503, str(error), {"Retry-After": "10"})
     except GliowatchError as error:
         return _fault_page(request, FAULT_STATUS, str(error))
     except ConnectionError:
@@ -78,7 +89,9 @@ def _fault_page(
     if is_api(request):
         return problem(status, sentence, headers or {})
     title = text(TITLES.get(status, "fault.title"))
-    return render(request, "fault.html", {"title": title, "sentence": sentence}, status)
+    page = render(request, "fault.html", {"title": title, "sentence": sentence}, status)
+    page.headers.update({name: value for name, value in (headers or {}).items() if name in KEPT})
+    return page
 
 
 def _sentence(error: web.HTTPException) -> str:

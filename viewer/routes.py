@@ -16,10 +16,11 @@ from viewer.admin.accounts import (
 )
 from viewer.admin.agreement import show_agreement
 from viewer.admin.audit import send_audit, show_audit
+from viewer.admin.set_aside import show_failed
 from viewer.admin.system import act, show_moving, show_system
 from viewer.api.endpoints import DOORS as API
 from viewer.live_updates import stream
-from viewer.login import enter, log_out, show_login, stay_active, take_login
+from viewer.login import enter, log_out, show_enter, show_login, stay_active, take_login
 from viewer.lookups import search
 from viewer.monitoring import healthz, send_metrics
 from viewer.patients.assignments import give_scan, show_unassigned, take_scan_back
@@ -40,13 +41,15 @@ from viewer.upload.send import send, show_whose
 from viewer.worklist.page import show_next, show_rows, show_worklist
 
 VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Action.REVIEW
+ELSEWHERE = True  # what it changes is not in the records, or not alone
 SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/held/{upload}"
 
 OPEN = (
     RouteRule(None, web.get("/healthz", healthz)),
     RouteRule(None, web.get("/metrics", send_metrics)),  # has a token of its own
     RouteRule(None, web.get("/static/window_shares.js", send_windows)),
-    RouteRule(None, web.get("/enter", enter)),
+    RouteRule(None, web.get("/enter", show_enter)),
+    RouteRule(None, web.post("/enter", enter)),
     RouteRule(None, web.get("/login", show_login)),
     RouteRule(None, web.post("/login", take_login)),
 )
@@ -67,7 +70,8 @@ LISTS = (
     RouteRule(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
     RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),
     RouteRule(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
-    RouteRule(Right.QUEUE, web.post("/system", act), CHANGE),
+    RouteRule(Right.VIEW, web.get("/failed/{number}", show_failed), VIEW),
+    RouteRule(Right.QUEUE, web.post("/system", act), CHANGE, ELSEWHERE),
 )
 PATIENTS = (
     RouteRule(Right.VIEW, web.get("/patients", show_patients), VIEW),
@@ -103,13 +107,13 @@ SCANS = (
 )
 UPLOADS = (
     RouteRule(Right.UPLOAD, web.get("/upload", show_upload), VIEW),
-    RouteRule(Right.UPLOAD, web.post("/upload", take_upload), Action.UPLOAD),
+    RouteRule(Right.UPLOAD, web.post("/upload", take_upload), Action.UPLOAD, ELSEWHERE),
     RouteRule(Right.UPLOAD, web.get("/upload/sent", show_sent), VIEW),
     RouteRule(Right.UPLOAD, web.post("/upload/held", begin)),
     RouteRule(Right.UPLOAD, web.put(f"{HELD}/files", take)),
     RouteRule(Right.UPLOAD, web.post(f"{HELD}/look", look)),
     RouteRule(Right.UPLOAD, web.post(f"{HELD}/whose", show_whose)),
-    RouteRule(Right.UPLOAD, web.post(f"{HELD}/send", send), Action.UPLOAD),
+    RouteRule(Right.UPLOAD, web.post(f"{HELD}/send", send), Action.UPLOAD, ELSEWHERE),
     RouteRule(Right.UPLOAD, web.post(f"{HELD}/cancel", give_up)),
 )
 ADMINISTRATION = (

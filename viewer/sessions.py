@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from daemon.index.database import Database
-from daemon.index.people.accounts import Bearer, LoginSession
+from daemon.index.people.accounts import Bearer
+from daemon.index.people.logins import LoginSession
 from daemon.permissions import Role
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings

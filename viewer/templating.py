@@ -1,4 +1,4 @@
-"""Rendering a template, reading a form that must be ours, and short words for sizes and times."""
+"""Rendering a template, and short words for sizes and times."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import FINDING_WORDS, size_words
 from daemon.permissions import RIGHTS
 from daemon.report import Found, Report
-from viewer.sessions import SESSION, Session, same_secret
+from viewer.sessions import SESSION
 
 OLDEST = 130  # years
 STATES = words("state")
@@ -83,7 +83,6 @@ def script_sentences(table: str) -> Markup:
 
 
 LONGEST_NAME = 100  # characters, of whoever signs a form
-CSRF_HEADER = "X-CSRF-Token"  # what htmx sends with each of its requests
 
 
 def render(
@@ -99,17 +98,3 @@ def render(
         "rights": RIGHTS[session.role] if session else (),
     }
     return aiohttp_jinja2.render_template(template, request, {**common, **values}, status=status)
-
-
-async def read_form(request: web.Request) -> dict[str, str]:
-    """The text fields of a posted form of this session; HTTPForbidden for any other."""
-    posted = await request.post()
-    form = {name: value for name, value in posted.items() if isinstance(value, str)}
-    check_csrf(request[SESSION], form.get("csrf", request.headers.get(CSRF_HEADER, "")))
-    return form
-
-
-def check_csrf(session: Session, claimed: str) -> None:
-    """HTTPForbidden unless the form came from one of this session's own pages."""
-    if not same_secret(claimed, session.csrf):
-        raise web.HTTPForbidden(text=text("fault.stale_form"))

@@ -65,12 +65,15 @@ def change_queue(
         list[str] | None,
         typer.Argument(metavar="[SCAN_ID...]", help="scan ids, or numbers that list shows"),
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="list rejected files and duplicates, with the reason")
+    ] = False,
     settings: SettingsFile = None,
 ) -> None:
     """List, pause, resume, cancel, retry, reprocess, hurry or begin now, beside the daemon."""
     from daemon.operations.queue_control import run_queue_command
 
-    typer.echo(run_queue_command(load(settings), action.value, scans or []))
+    typer.echo(run_queue_command(load(settings), action.value, scans or [], failed))
 
 
 class UserAction(StrEnum):
@@ -115,6 +118,9 @@ def verify_all(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="make the index again from outbox and inbox")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="read every file of every result; goes on where it ended")
+    ] = False,
     settings: SettingsFile = None,
     json: AsJson = False,
 ) -> None:
@@ -125,7 +131,7 @@ def verify_all(
     loaded = load(settings)
     if rebuild:
         rebuild_visibly(loaded, lambda line: typer.echo(line, err=json))
-    raise SystemExit(verify_visibly(loaded, json, typer.echo))
+    raise SystemExit(verify_visibly(loaded, json, typer.echo, full))
 
 
 @app.command(epilog=ending("gliowatch export --deidentify -o findings.csv"))
@@ -134,7 +140,8 @@ def export(
         bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
     ] = False,
     masks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="write reviewed masks as a training set")
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="write reviewed masks as a training set"),
     ] = None,
     out: Annotated[
         Path | None,

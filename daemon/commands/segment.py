@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,28 +20,46 @@ from daemon.outputs.report_builder import lobe_score, measurements, pixel_mm2, q
 from daemon.outputs.wording import (
     diameter_words,
     finding_sentence,
+    lesion_size,
     midline_words,
     position_words,
     side_words,
+    size_words,
 )
 from daemon.pipeline.outbox import publish
 from daemon.pipeline.worker_tasks import AnalysisRules, analyze_into, receive
 from daemon.report import MeasuredMask, Report
 from daemon.report_parts import Lesion, given_fields
-from model.errors import GliowatchError, UnreadableScan
+from model.errors import GliowatchError, UnreadableScan, WeightsError, naming
 from model.measurement import given_masks
+from model.reading.names import is_in_transfer, is_left_out
+from model.reading.read import read, scan_at
 
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Analyzed:
-    """What became of one SCAN: its report and folder, or the sentence that says why not."""
+    """What became of one SCAN: its report and folder, or the sentence that says why not.
 
-    name: str
+    scan: as it was typed.
+    """
+
+    scan: str
     report: Report | None
     folder: Path | None
     reason: str | None
+
+
+def measure_file(mask: Path, scan: Path | None) -> given_masks.MeasuredMask:
+    """The findings of a mask, with its scan where that is given.
+
+    Raises GliowatchError, whose sentence names the file that it is about.
+    """
+    with naming(scan or mask):
+        volume = read(scan_at(scan)) if scan else None
+    with naming(mask):
+        return given_masks.measure_mask(mask, volume)
 
 
 def print_measured(measured: given_masks.MeasuredMask, as_json: bool, say: Say) -> None:
@@ -49,7 +68,7 @@ def print_measured(measured: given_masks.MeasuredMask, as_json: bool, say: Say) 
     if as_json:
         say(json.dumps(found.as_json(), indent=1))
         return
-    say(f"volume {found.volume_ml} ml, {found.volume_voxels} voxels")
+    say(text("measured.all", size=size_words(found), count=found.volume_voxels))
     for lesion in found.lesions:
         say(f"lesion {lesion.id}: {', '.join(_lesion_words(lesion))}")
     if midline_words(found):
@@ -69,9 +88,8 @@ def _measured(measured: given_masks.MeasuredMask) -> MeasuredMask:
 
 
 def _lesion_words(lesion: Lesion) -> list[str]:
-    words = [f"{lesion.voxels} voxels", diameter_words(lesion)]
-    if lesion.volume_ml is not None:
-        words.insert(0, f"{lesion.volume_ml} ml")
+    words = [lesion_size(lesion), text("measured.voxels", count=lesion.voxels)]
+    words.append(diameter_words(lesion))
     if lesion.max_diameter_3d_mm is not None:
         words.append(f"at most {lesion.max_diameter_3d_mm:.0f} mm in any direction")
     position, lobes = position_words(lesion), lesion.lobe_words or text("lobe.unknown")
@@ -94,19 +112,21 @@ def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = 
 def print_analyzed(analyzed: Iterable[Analyzed], as_json: bool, say: Say) -> int:
     """All scans of one command; 1 if any could not be read, else 0.
 
-    Why a scan could not be analyzed goes to standard error, so that it never mixes with JSON.
+    As JSON, one entry a SCAN in the order of the command: its report, or what was typed and why it
+    could not be read. That goes to standard error too, which never mixes with JSON.
     """
-    reports, failed = [], 0
+    entries, failed = [], 0
     for each in analyzed:
         if each.report is None:
             failed = 1
-            sys.stderr.write(f"gliowatch: {each.name}: {each.reason}\n")
+            entries.append({"scan": each.scan, "reason": each.reason})
+            sys.stderr.write(f"gliowatch: {each.scan}: {each.reason}\n")
         elif as_json:
-            reports.append(each.report.as_json())
+            entries.append(each.report.as_json())
         else:
             _say_report(each.report, each.folder, say)
     if as_json:
-        say(json.dumps(reports, indent=1, ensure_ascii=False))
+        say(json.dumps(entries, indent=1, ensure_ascii=False))
     return failed
 
 
@@ -127,8 +147,11 @@ def segment_once(
     quiet_libraries()
     target.mkdir(parents=True, exist_ok=True)
     for scan in scans:
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging:
-            analyzed = _or_reason(scan.resolve(), target, patient_id, rules, Path(staging) / "scan")
+        with (
+            naming(rules.weights, "model.weights") if rules.weights else nullcontext(),
+            tempfile.TemporaryDirectory(prefix=".staging-", dir=target) as staging,
+        ):
+            analyzed = _or_reason(scan, target, patient_id, rules, Path(staging) / "scan")
         yield analyzed
 
 
@@ -137,21 +160,26 @@ def _or_reason(
 ) -> Analyzed:
     try:
         with warnings.catch_warnings(action="ignore"):  # readers quote tags and file names
-            return _segment(scan, target, patient_id, rules, staging)
+            report, folder = _segment(scan.resolve(), target, patient_id, rules, staging)
+    except WeightsError:  # no scan can be analyzed
+        raise
     except GliowatchError as error:
-        return Analyzed(scan.name, None, None, str(error))
+        return Analyzed(str(scan), None, None, str(error))
+    except PermissionError:
+        return Analyzed(str(scan), None, None, text("measured.not_readable"))
+    return Analyzed(str(scan), report, folder, None)
 
 
 def _segment(
     scan: Path, target: Path, patient_id: str, rules: AnalysisRules, staging: Path
-) -> Analyzed:
+) -> tuple[Report, Path]:
     drop = as_drop(scan, patient_id)
     intake = receive(scan.parent, drop, staging)
     report = analyze_into(staging, patient_id, intake, rules)
     folder = target / intake.scan_id
     shutil.rmtree(folder, ignore_errors=True)
     publish(staging, folder)
-    return Analyzed(scan.name, report, folder, None)
+    return report, folder
 
 
 def as_drop(scan: Path, patient_id: str) -> Drop:
@@ -162,7 +190,7 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
         files = [scan]
         kind = drop_kind(os.fsencode(scan.name))
     else:
-        files = sorted(path for path in scan.rglob("*") if path.is_file() and not path.is_symlink())
+        files = _files_below(scan)
         kind = DropKind.DICOM
         if any(drop_kind(os.fsencode(file.name)) is not DropKind.DICOM for file in files):
             raise UnreadableScan("A folder is one DICOM scan; name other files themselves.")
@@ -170,6 +198,19 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
         raise UnreadableScan("The folder is empty.")
     dropped = tuple(_identify(scan.parent, file) for file in files)
     return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """All but links and what systems and tools make. Raises UnreadableScan for a running copy."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        below = path.relative_to(folder).as_posix()
+        if not path.is_file() or path.is_symlink() or is_left_out(below):
+            continue
+        if is_in_transfer(below):
+            raise UnreadableScan(text("measured.unfinished", name=below))
+        found.append(path)
+    return found
 
 
 def _identify(root: Path, file: Path) -> DroppedFile:

@@ -1,4 +1,4 @@
-"""`gliowatch init` and `gliowatch config check`: a new site, and what is wrong with its settings.
+"""`gliowatch init`, `config check`, `backup`, `restore`: a site made, checked, and moved.
 
 Each imports what it needs when it is called, so that `--help` loads nothing.
 """
@@ -36,6 +36,34 @@ def init(
     from daemon.operations.new_site import make_site
 
     make_site(folder, typer.echo)
+
+
+@app.command(epilog=ending("gliowatch backup /mnt/usb/gliowatch-monday", "nothing was backed up"))
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder that is not there yet")],
+    settings: SettingsFile = None,
+) -> None:
+    """Back up settings, records, index and drawn masks, with a list of the outbox."""
+    from daemon.commands.command_line import load
+    from daemon.operations.site_backup import back_up
+    from daemon.settings import site_file
+
+    back_up(load(settings), site_file(settings), folder, typer.echo)
+
+
+@app.command(epilog=ending("gliowatch restore /mnt/usb/gliowatch-monday", "something is missing"))
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False)],
+    settings: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="settings.toml, made if it is not there")
+    ] = None,
+) -> None:
+    """Go on from a backup, on another machine or after a loss; nothing is overwritten."""
+    from daemon.operations.site_backup import restore_site
+    from daemon.settings import FILE_NAME
+
+    target = (settings or Path(FILE_NAME)).absolute()
+    raise SystemExit(0 if restore_site(folder, target, typer.echo) else 1)
 
 
 @config_app.command(

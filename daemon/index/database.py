@@ -17,6 +17,8 @@ from typing import Any
 import aiosqlite
 
 from daemon.index.migrations import INDEX, RECORDS
+from daemon.outputs.catalogue import text
+from daemon.safe_files import sync_file
 from model.errors import GliowatchError
 
 LAST_LETTER = "\U0010ffff"  # what follows all that begins with a text
@@ -28,7 +30,7 @@ def fold(text: str) -> str:
     return "".join(character for character in apart if not unicodedata.combining(character))
 
 
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 60.0  # that the daemon waits for who locks a file; a person does not wait so long
 CACHE_KIB = 8192  # of a connection; SQLite's own 2 MiB are fewer than a page of the viewer reads
 
 
@@ -36,16 +38,42 @@ class DatabaseError(GliowatchError):
     """A database file cannot be opened, or was made by a newer gliowatch."""
 
 
-class Database:
-    """One connection, shared by the coroutines of a process; transactions go one at a time."""
+class Locked(GliowatchError):
+    """Another program keeps a database file to itself for longer than one waits for it."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self) -> None:
+        super().__init__(text("database_fault.locked"))
+
+
+class Database:
+    """One connection, shared by the coroutines of a process; transactions go one at a time.
+
+    reading: a connection of its own for what is asked outside of transactions, so that who only
+    reads waits for nobody who writes, in this process or in another; without it both are one.
+    """
+
+    def __init__(
+        self,
+        connection: aiosqlite.Connection,
+        reading: aiosqlite.Connection | None = None,
+        patience: float = BUSY_SECONDS,
+    ) -> None:
+        self._connection, self._reading = connection, reading or connection
+        self._patience = patience
         self._lock = asyncio.Lock()
+        self._writer: asyncio.Task[Any] | None = None
+
+    @property
+    def writing(self) -> aiosqlite.Connection:
+        """The connection that writes."""
+        return self._connection
 
     async def rows(self, sql: str, values: Iterable[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        return list(await self._connection.execute_fetchall(sql, tuple(values)))
+        is_inside = self._writer is not None and self._writer is asyncio.current_task()
+        connection = self._connection if is_inside else self._reading
+        with _locks_told():
+            return list(await connection.execute_fetchall(sql, tuple(values)))
 
     async def row(self, sql: str, values: Iterable[Any] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None. All are read: it must be one that has few.
@@ -56,6 +84,10 @@ class Database:
 
     async def change(self, sql: str, values: Iterable[Any] = ()) -> int:
         """Run one statement; how many rows it changed, or the new rowid of an INSERT."""
+        with _locks_told():
+            return await self._change(sql, values)
+
+    async def _change(self, sql: str, values: Iterable[Any]) -> int:
         async with self._connection.execute(sql, tuple(values)) as cursor:
             is_insert = sql.lstrip()[:6].upper() == "INSERT"
             return int((cursor.lastrowid if is_insert else cursor.rowcount) or 0)
@@ -67,28 +99,76 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """All or nothing: commit at the end, roll back on any error. Not to be nested."""
-        async with self._lock:
+        async with self._turn():
             try:
-                await self._connection.execute("BEGIN IMMEDIATE")
+                with _locks_told():
+                    await self._connection.execute("BEGIN IMMEDIATE")
+                self._writer = asyncio.current_task()
                 yield
             except BaseException:
                 await self._connection.rollback()
                 raise
+            finally:
+                self._writer = None
             await self._connection.commit()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Who waits in this process for others' transactions does not wait longer either."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise Locked from None
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+@contextlib.contextmanager
+def _locks_told() -> Iterator[None]:
+    """Locked, for SQLite's own words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if _code(error) in LOCKS:
+            raise Locked from error
+        raise
 
 
 @asynccontextmanager
 async def open_index(path: Path) -> AsyncIterator[Database]:
-    """The index: queue and findings, derived from inbox and outbox."""
+    """The index: queue and findings, derived from inbox and outbox. Made where it is not there."""
     async with _open(path, INDEX) as database:
         yield database
 
 
 @asynccontextmanager
-async def open_records(path: Path) -> AsyncIterator[Database]:
-    """The records: what people entered."""
-    async with _open(path, RECORDS) as database:
+async def open_unfinished(path: Path) -> AsyncIterator[Database]:
+    """An index that is being made again: nothing waits for the disk until all of it is there."""
+    async with _open(path, INDEX) as database:
+        await database.change("PRAGMA synchronous = OFF")
         yield database
+    await asyncio.to_thread(sync_file, path)
+
+
+@asynccontextmanager
+async def open_records(
+    path: Path, patience: float = BUSY_SECONDS, reads_apart: bool = False
+) -> AsyncIterator[Database]:
+    """The records: what people entered. patience: seconds that one waits for who locks them.
+
+    reads_apart: who only reads does so on a connection of its own.
+    """
+    async with _open(path, RECORDS, patience) as database:
+        if not reads_apart:
+            yield database
+            return
+        async with _connect(path, patience) as reading:
+            await reading.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            await reading.execute("PRAGMA query_only = ON")
+            yield Database(database.writing, reading, patience)
 
 
 def is_damaged(path: Path) -> bool:
@@ -110,19 +190,28 @@ def now() -> str:
 
 
 @asynccontextmanager
-async def _open(path: Path, steps: tuple[str, ...]) -> AsyncIterator[Database]:
+async def _open(
+    path: Path, steps: tuple[str, ...], patience: float = BUSY_SECONDS
+) -> AsyncIterator[Database]:
     try:
         await asyncio.to_thread(_make_private, path)
-        async with aiosqlite.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None
-        ) as connection:
-            connection.row_factory = aiosqlite.Row
-            await connection.create_function("fold", 1, fold, deterministic=True)
-            database = Database(connection)
+        async with _connect(path) as connection:  # at the start one waits, for a step as well
+            database = Database(connection, patience=patience)
             await _prepare(connection, database, steps)
+            await connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
             yield database
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"A database file cannot be used: {error}.") from error
+
+
+@asynccontextmanager
+async def _connect(
+    path: Path, patience: float = BUSY_SECONDS
+) -> AsyncIterator[aiosqlite.Connection]:
+    async with aiosqlite.connect(path, timeout=patience, isolation_level=None) as connection:
+        connection.row_factory = aiosqlite.Row
+        await connection.create_function("fold", 1, fold, deterministic=True)
+        yield connection
 
 
 def _make_private(path: Path) -> None:
@@ -206,6 +295,7 @@ def _uri(path: Path) -> str:
 
 
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class Condition(StrEnum):
@@ -255,7 +345,7 @@ def _open_to_read(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", timeout=BUSY_SECONDS, uri=True)
 
 
-def _code(error: sqlite3.DatabaseError) -> int:
+def _code(error: sqlite3.Error) -> int:
     """The primary code of SQLite's error, without what it adds in the higher bits."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from daemon.drops import DropKind, DroppedFile, State
-from daemon.index.database import Database, now
+from daemon.drops import DroppedFile, State
+from daemon.index.database import Database
 from daemon.index.patient_scans import add_identities
 from daemon.index.scans import ScanRow, add_scan, scan_of_row
 
@@ -21,19 +21,6 @@ class HeldFile:
     sha256: str | None
     in_inbox: bool
     aside: bytes | None
-
-
-@dataclass(frozen=True)
-class EndedDrop:
-    """A drop that has ended, told from where its files lie: in `source/`, or set aside."""
-
-    unit: bytes
-    patient_id: str
-    kind: DropKind
-    state: State
-    scan_id: str | None
-    reason: str | None
-    files: tuple[HeldFile, ...]
 
 
 async def held_files(index: Database) -> list[HeldFile]:
@@ -67,6 +54,15 @@ async def rejected_lately(index: Database) -> dict[int, list[HeldFile]]:
     return found
 
 
+async def finished_patients(index: Database) -> set[str]:
+    """Those of whom drops have ended, and none waits or runs."""
+    rows = await index.rows(
+        "SELECT patient_id FROM drops GROUP BY patient_id"
+        " HAVING sum(state IN ('waiting', 'running')) = 0"
+    )
+    return {str(row["patient_id"]) for row in rows}
+
+
 async def faults_of(database: Database) -> list[str]:
     """What SQLite finds wrong with the file itself (PRAGMA integrity_check); none if sound."""
     try:
@@ -83,41 +79,9 @@ async def enter_scan(index: Database, scan: ScanRow, dicom_ids: Iterable[str]) -
         await add_identities(index, scan.patient_id, dicom_ids)
 
 
-async def enter_ended(index: Database, drop: EndedDrop) -> None:
-    """A drop that must have been, since its files lie where ended drops' files lie.
-
-    When it was seen is lost; that of a scan was before this was published.
-    """
-    moment = now()
-    async with index.transaction():
-        first = await index.row(
-            "SELECT min(published_at) AS at FROM scans WHERE scan_id = ?", (drop.scan_id,)
-        )
-        seen_at = first["at"] if first and first["at"] else moment
-        drop_id = await index.change(
-            "INSERT INTO drops (unit, patient_id, kind, state, scan_id, reason, seen_at, ended_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(drop.unit, drop.patient_id, drop.kind, drop.state),
-                *(drop.scan_id, drop.reason, seen_at, moment),
-            ),
-        )
-        await index.change_many(
-            "INSERT INTO files (drop_id, path, size, mtime_ns, inode, sha256, in_inbox, aside)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-            [
-                (
-                    *(drop_id, held.file.path, held.file.size, held.file.mtime_ns),
-                    *(held.file.inode, held.sha256, held.aside),
-                )
-                for held in drop.files
-            ],
-        )
-
-
 def _held(row: sqlite3.Row) -> HeldFile:
     return HeldFile(
-        file=DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"]),
+        file=DroppedFile(row["path"], row["size"], row["mtime_ns"], row["inode"], row["ctime_ns"]),
         state=State(row["state"]),
         scan_id=row["scan_id"],
         sha256=row["sha256"],
@@ -191,6 +155,24 @@ async def folders_of(index: Database, scan_id: str) -> list[bytes]:
         "SELECT folder FROM scans WHERE scan_id = ? ORDER BY revision", (scan_id,)
     )
     return [row["folder"] for row in rows]
+
+
+async def count_standing(index: Database) -> int:
+    """How many scans there are whose files are in the outbox."""
+    row = await index.row("SELECT count(DISTINCT scan_id) FROM scans WHERE removed_at IS NULL")
+    return int(row[0]) if row else 0
+
+
+async def removed_folders(index: Database) -> list[bytes]:
+    """The folders that retention has taken out of the outbox."""
+    rows = await index.rows("SELECT folder FROM scans WHERE removed_at IS NOT NULL")
+    return [row["folder"] for row in rows]
+
+
+async def mark_back(index: Database, folder: bytes) -> None:
+    """Somebody has put a removed folder back to its place."""
+    async with index.transaction():
+        await index.change("UPDATE scans SET removed_at = NULL WHERE folder = ?", (folder,))
 
 
 async def mark_removed(index: Database, folder: bytes, moment: str) -> None:

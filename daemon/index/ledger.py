@@ -6,6 +6,7 @@ Which moves there are stands in `daemon/drops.py` (MOVES); the index itself refu
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
@@ -123,10 +124,7 @@ async def finish(
         await add_identities(index, scan.patient_id, known)
         await _end(index, claim, state, scan.scan_id, None)
         await queue_stale(index, {scan.patient_id} | await patients_named(index, known))
-        await index.change_many(
-            "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
-            [(digest, claim.drop_id, path) for path, digest in hashes.items()],
-        )
+        await _keep_hashes(index, claim, hashes)
 
 
 async def take_over(index: Database, scan: ScanRow) -> None:
@@ -137,7 +135,11 @@ async def take_over(index: Database, scan: ScanRow) -> None:
 
 
 async def finish_duplicate(
-    index: Database, claim: QueuedDrop, scan_id: str, dicom_ids: Iterable[str] = ()
+    index: Database,
+    claim: QueuedDrop,
+    scan_id: str,
+    dicom_ids: Iterable[str] = (),
+    hashes: Mapping[bytes, str] | None = None,
 ) -> None:
     """The drop holds a scan that this patient already has, perhaps under another PatientID."""
     known = frozenset(dicom_ids)
@@ -145,6 +147,7 @@ async def finish_duplicate(
         await add_identities(index, claim.drop.patient_id, known)
         await _end(index, claim, State.DUPLICATE, scan_id, None)
         await queue_stale(index, {claim.drop.patient_id} | await patients_named(index, known))
+        await _keep_hashes(index, claim, hashes or {})
 
 
 async def reject(index: Database, claim: QueuedDrop, reason: str) -> None:
@@ -160,7 +163,8 @@ async def open_drops(index: Database) -> list[QueuedDrop]:
     )
     files: dict[int, list[DroppedFile]] = {}
     for each in await index.rows(
-        "SELECT drop_id, path, size, mtime_ns, inode FROM drops JOIN files USING (drop_id)"
+        "SELECT drop_id, path, size, mtime_ns, inode, ctime_ns FROM drops"
+        " JOIN files USING (drop_id)"
         " WHERE state IN ('waiting', 'running') ORDER BY drop_id, path"
     ):
         files.setdefault(each["drop_id"], []).append(DroppedFile(*each[1:]))
@@ -232,6 +236,13 @@ async def _end(
         raise LeaseLost(text("intake.lease_lost"))
 
 
+async def _keep_hashes(index: Database, claim: QueuedDrop, hashes: Mapping[bytes, str]) -> None:
+    await index.change_many(
+        "UPDATE files SET sha256 = ? WHERE drop_id = ? AND path = ?",
+        [(digest, claim.drop_id, path) for path, digest in hashes.items()],
+    )
+
+
 async def _enter(index: Database, drop: Drop, rested: bool, seen_at: str) -> int:
     """A waiting drop with its files; its drop_id."""
     drop_id = await index.change(
@@ -252,19 +263,21 @@ def _arrived(drop: Drop) -> int:
 
 async def _add_files(index: Database, drop_id: int, files: Iterable[DroppedFile]) -> None:
     await index.change_many(
-        "INSERT INTO files (drop_id, path, size, mtime_ns, inode) VALUES (?, ?, ?, ?, ?)",
-        [(drop_id, file.path, file.size, file.mtime_ns, file.inode) for file in files],
+        "INSERT INTO files (drop_id, path, size, mtime_ns, inode, ctime_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(drop_id, f.path, f.size, f.mtime_ns, f.inode, f.ctime_ns) for f in files],
     )
 
 
 async def queued(index: Database, row: sqlite3.Row, only_in_inbox: bool = False) -> QueuedDrop:
     """A row of drops with its files."""
     files = await index.rows(
-        "SELECT path, size, mtime_ns, inode FROM files WHERE drop_id = ?"
+        "SELECT path, size, mtime_ns, inode, ctime_ns, sha256 FROM files WHERE drop_id = ?"
         f"{' AND in_inbox' if only_in_inbox else ''} ORDER BY path",
         (row["drop_id"],),
     )
-    return _queued(row, [DroppedFile(*file) for file in files])
+    hashes = {file["path"]: file["sha256"] for file in files if file["sha256"]}
+    return replace(_queued(row, [DroppedFile(*file[:5]) for file in files]), hashes=hashes)
 
 
 def _queued(row: sqlite3.Row, files: list[DroppedFile]) -> QueuedDrop:

@@ -1,7 +1,7 @@
 """What the index knows of patients: their PatientIDs, who is hidden, which scans are compared."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from daemon.drops import STUDY_MARK, UNASSIGNED, DropKind
 from daemon.index.database import Database, now
@@ -47,9 +47,13 @@ async def is_in_conflict(index: Database, patient_id: str, dicom_ids: Iterable[s
     return False
 
 
-async def set_hidden(index: Database, patient_ids: set[str]) -> None:
-    """Hide just these patients; those who are shown again are compared anew where needed."""
+async def set_hidden(index: Database, ask: Callable[[], Awaitable[set[str]]]) -> None:
+    """Hide just the patients whom `ask` gives; those who are shown again are compared anew.
+
+    It is asked inside the transaction: of two who do it at once the later one has the newer answer.
+    """
     async with index.transaction():
+        patient_ids = await ask()
         rows = await index.rows("SELECT patient_id FROM hidden_patients")
         before = {str(row["patient_id"]) for row in rows}
         await index.change_many(

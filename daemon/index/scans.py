@@ -1,11 +1,12 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from daemon.index.database import Database
+from daemon.index.result_files import insert_files
 from daemon.index.statistics import count_scan
 from daemon.report import Report, read_report
 from daemon.scan_history import date_of
@@ -32,6 +33,7 @@ class ScanRow:
     accession: str = ""
     study_date: str = ""
     removed_at: str | None = None  # when retention took its files away
+    files: str = ""  # their hashes, to be kept with it; '' where they are not told
 
     @cached_property
     def report(self) -> Report:
@@ -39,8 +41,8 @@ class ScanRow:
         return read_report(self.report_json)
 
 
-def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
-    """A report as the index keeps it."""
+def row_of_report(report: Report, folder: bytes, published_at: str, files: str = "") -> ScanRow:
+    """A report as the index keeps it. files: the hashes of what lies beside it."""
     study = report.input.study
     return ScanRow(
         scan_id=report.scan_id,
@@ -56,6 +58,7 @@ def row_of_report(report: Report, folder: bytes, published_at: str) -> ScanRow:
         study_uid=study.uid if study else None,
         accession=study.accession if study else "",
         study_date=study.date if study else "",
+        files=files,
     )
 
 
@@ -71,25 +74,34 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
         await index.change(
             "DELETE FROM scans WHERE scan_id = ? AND removed_at IS NOT NULL", (scan.scan_id,)
         )
-    await index.change(
+    await insert_scans(index, [scan])
+
+
+async def insert_scans(index: Database, scans: Sequence[ScanRow]) -> None:
+    """The rows alone, without what else follows from a new scan; inside a transaction."""
+    await index.change_many(
         "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            scan.scan_id,
-            scan.revision,
-            scan.patient_id,
-            scan.folder,
-            scan.content_sha256,
-            scan.finding,
-            scan.volume_ml,
-            scan.acquired_at,
-            scan.published_at,
-            scan.report_json,
-            scan.study_uid,
-            scan.accession,
-            scan.study_date,
-            scan.removed_at,
-        ),
+        [
+            (
+                scan.scan_id,
+                scan.revision,
+                scan.patient_id,
+                scan.folder,
+                scan.content_sha256,
+                scan.finding,
+                scan.volume_ml,
+                scan.acquired_at,
+                scan.published_at,
+                scan.report_json,
+                scan.study_uid,
+                scan.accession,
+                scan.study_date,
+                scan.removed_at,
+            )
+            for scan in scans
+        ],
     )
+    await insert_files(index, [(scan.folder, scan.files) for scan in scans if scan.files])
 
 
 async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
@@ -187,14 +199,19 @@ async def revisions_of(index: Database, scan_id: str) -> list[ScanRow]:
     return [scan_of_row(row) for row in rows]
 
 
-async def every_scan(index: Database) -> AsyncIterator[ScanRow]:
-    """Every scan by patient and date; what is published meanwhile may be left out."""
+async def every_scan(
+    index: Database, patient_name: Callable[[str], str] = str
+) -> AsyncIterator[ScanRow]:
+    """Every scan by patient and date; what is published meanwhile may be left out.
+
+    patient_name: what patients are ordered by, so that their order does not tell who they are.
+    """
     rows = await index.rows(
         "SELECT DISTINCT scan_id, patient_id, acquired_at FROM shown_scans s WHERE revision ="
         " (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id)"
-        " ORDER BY patient_id, acquired_at, scan_id"
+        " ORDER BY acquired_at, scan_id"
     )
-    for row in rows:
+    for row in sorted(rows, key=lambda row: patient_name(row["patient_id"])):
         scan = await find_scan(index, row["scan_id"])
         if scan is not None:
             yield scan

@@ -94,6 +94,8 @@ END;
 CREATE INDEX drops_again ON drops (scan_id)
     WHERE kind = 'again' AND state IN ('waiting', 'running');
 
+CREATE INDEX drops_set_aside ON drops (ended_at) WHERE state IN ('duplicate', 'rejected');
+
 CREATE TABLE files (
     drop_id INTEGER NOT NULL REFERENCES drops (drop_id) ON DELETE CASCADE,
     path BLOB NOT NULL,             -- below the inbox, as bytes: names need not be UTF-8
@@ -103,6 +105,8 @@ CREATE TABLE files (
     sha256 TEXT,
     in_inbox INTEGER NOT NULL DEFAULT 1,
     aside BLOB,
+    ctime_ns INTEGER NOT NULL DEFAULT 0,
+    removed_at TEXT,
     PRIMARY KEY (drop_id, path)
 ) WITHOUT ROWID;
 
@@ -447,6 +451,16 @@ CREATE INDEX worklist_flags_of_scan ON worklist_flags (scan_id);
 CREATE INDEX worklist_of_flag
     ON worklist_flags (code, urgency, growth_order, arrived_at, row_id);
 
+CREATE TABLE stalled (path BLOB PRIMARY KEY,
+    mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE result_files (
+folder BLOB PRIMARY KEY,        -- below the outbox
+files TEXT NOT NULL,            -- JSON: size, time (ns) and SHA-256 of each file by its name
+is_late INTEGER NOT NULL DEFAULT 0,     -- 1: hashed by the first `verify --full`
+checked_at TEXT NOT NULL DEFAULT ''     -- when they were last read whole
+) WITHOUT ROWID;
+
 
 -- The records
 
@@ -700,3 +714,12 @@ CREATE TRIGGER list_patient INSTEAD OF INSERT ON patients_to_list BEGIN
 END;
 
 CREATE VIRTUAL TABLE patient_grams USING fts5vocab (patient_names, 'instance');
+
+CREATE TABLE audit_journal (        -- of what is being done elsewhere; becomes entries of audit
+number INTEGER PRIMARY KEY AUTOINCREMENT,
+at TEXT NOT NULL,               -- when it was begun
+account TEXT NOT NULL,
+action TEXT NOT NULL,
+subject TEXT NOT NULL,
+detail TEXT NOT NULL
+);

@@ -20,17 +20,19 @@ class Totals:
     seconds: dict[str, float]
 
 
-async def count_scan(index: Database, finding: str, seconds: Mapping[str, float]) -> None:
-    """Add a scan to the totals; called inside the transaction that enters it.
+async def count_scan(
+    index: Database, finding: str, seconds: Mapping[str, float], count: int = 1
+) -> None:
+    """Add a scan, or several, to the totals; called inside the transaction that enters it.
 
     A report of the outbox that is taken over may be an old one, without seconds.
     """
     await index.change(
-        "INSERT INTO totals VALUES (?, 1, ?, ?, ?) ON CONFLICT (finding) DO UPDATE SET"
-        " scans = scans + 1, read_seconds = read_seconds + excluded.read_seconds,"
+        "INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (finding) DO UPDATE SET"
+        " scans = scans + excluded.scans, read_seconds = read_seconds + excluded.read_seconds,"
         " segment_seconds = segment_seconds + excluded.segment_seconds,"
         " write_seconds = write_seconds + excluded.write_seconds",
-        (finding, *(seconds.get(stage, 0.0) for stage in STAGES)),
+        (finding, count, *(seconds.get(stage, 0.0) for stage in STAGES)),
     )
 
 
@@ -41,6 +43,14 @@ async def totals(index: Database) -> list[Totals]:
         Totals(row["finding"], row["scans"], {s: float(row[f"{s}_seconds"]) for s in STAGES})
         for row in rows
     ]
+
+
+async def newest_time(index: Database) -> float | None:
+    """When the last scan was published, in Unix seconds, as the clock was then; None without."""
+    row = await index.row("SELECT max(published_at) AS at FROM scans")
+    if row is None or row["at"] is None:
+        return None
+    return datetime.fromisoformat(row["at"]).timestamp()
 
 
 async def oldest_waiting_seconds(index: Database) -> float:

@@ -112,6 +112,7 @@ class Row:
     scan_id: str | None
     acquired_at: str | None
     reason: str | None
+    number: int | None  # of the drop, of what is no scan
     started_at: str | None
     decision: str
     reviewer: str | None
@@ -154,7 +155,7 @@ _ROWS = """
     SELECT json_group_array(json_array(
         w.row_id, w.state, w.patient_id, p.patient_key, coalesce(p.name, ''), w.arrived_at,
         coalesce(w.scan_id, d.scan_id), w.acquired_at, coalesce(w.trouble, d.reason),
-        d.started_at, w.decision, w.reviewer, w.brief, hex(w.folder),
+        d.drop_id, d.started_at, w.decision, w.reviewer, w.brief, hex(w.folder),
         w.growth IS NULL AND NOT EXISTS (SELECT 1 FROM worklist o
             WHERE o.patient_id = w.patient_id AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)

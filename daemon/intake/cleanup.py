@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,7 @@ from daemon.drops import UNASSIGNED, URGENT, DroppedFile, QueuedDrop, State
 from daemon.index.inventory import HeldFile
 from daemon.intake.dropped_files import GONE, open_folder
 from daemon.intake.inbox_scan import LEAVING, MARK, identify
+from daemon.safe_files import rename_new
 
 REJECTED = b".rejected"
 DUPLICATES = b".duplicates"
@@ -22,8 +24,8 @@ def leave(inbox: Path, queued: QueuedDrop) -> dict[bytes, bytes | None]:
     """Take an ended drop's files out of the inbox; where below it each one lies now, if it does.
 
     Files of a done drop are removed, since the outbox holds them, byte for byte; those of a
-    duplicate or a rejected one are moved aside. A file whose inode, size or time differs is a
-    new drop and stays, but counts as left for this one. Running it twice does no harm.
+    duplicate or a rejected one are moved aside. A file whose inode, size, time or bytes differ
+    is a new drop and stays, but counts as left for this one. Running it twice does no harm.
     """
     root = os.fsencode(inbox)
     places = {file.path: _leave(root, queued, file) for file in queued.drop.files}
@@ -39,10 +41,25 @@ def come_back(inbox: Path, path: bytes, aside: bytes) -> None:
     root = os.fsencode(inbox)
     wanted = os.path.join(root, path)
     _make_folders(os.path.dirname(wanted))
-    os.rename(os.path.join(root, aside), _free(wanted))
+    _rename_beside(os.path.join(root, aside), wanted)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(root, aside) + REASON)
     _remove_empty(root, {os.path.dirname(aside)})
+
+
+def remove_aside(inbox: Path, place: bytes) -> None:
+    """Delete a file that was set aside, and its `.reason.txt`; no matter if it is gone already.
+
+    Raises OSError where the inbox is away.
+    """
+    root = os.fsencode(inbox)
+    os.stat(os.path.join(root, MARK.encode()))  # else all would seem to be gone
+    folder, name = os.path.split(place)
+    for each in (name, name + REASON):
+        gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with gone, open_folder(root, folder) as below:
+            os.unlink(each, dir_fd=below)
+    _remove_empty(root, {folder})
 
 
 def file_loose(inbox: Path, file: DroppedFile, patient: str) -> None:
@@ -51,14 +68,14 @@ def file_loose(inbox: Path, file: DroppedFile, patient: str) -> None:
     folder = os.path.join(root, os.fsencode(patient))
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder)  # never the inbox itself: it may be away
-    os.rename(os.path.join(root, file.path), _free(os.path.join(folder, file.path)))
+    _rename_beside(os.path.join(root, file.path), os.path.join(folder, file.path))
 
 
 def _leave(root: bytes, queued: QueuedDrop, file: DroppedFile) -> bytes | None:
     folder, name = os.path.split(file.path)
     try:
         with open_folder(root, folder) as place:
-            taken = _take(place, name, file)
+            taken = _take(place, name, file, queued.hashes.get(file.path))
             if queued.state is State.DONE:
                 if taken is not None:
                     os.unlink(taken, dir_fd=place)
@@ -86,20 +103,24 @@ def _set_aside(
     return None if found is None else os.path.relpath(found, root)
 
 
-def _take(place: int, name: bytes, file: DroppedFile) -> bytes | None:
+def _take(place: int, name: bytes, file: DroppedFile, digest: str | None) -> bytes | None:
     """Give the file a name of our own, so that nothing new can come under it; that name.
 
     None if another file has the name by now, or none: a new one is put back as it was.
     """
     ours = LEAVING + name
-    if _is_file(place, ours, file):  # a crash came before
-        return ours
-    if not _is_file(place, name, file):
+    left_before = _seen(place, ours, file)  # a crash came before; the rename changed its ctime
+    if left_before and left_before.looks == file.looks:
+        if digest is None or _holds(place, ours, digest):
+            return ours
+        _put_back(place, name)
+    if not _is_unchanged(place, name, file, digest):
         return None
     if len(ours) > LONGEST_NAME_OF_ALL:
         return name
-    os.rename(name, ours, src_dir_fd=place, dst_dir_fd=place)
-    if _is_file(place, ours, file):
+    rename_new(name, ours, of=place, into=place)
+    taken = _seen(place, ours, file)
+    if taken and taken.looks == file.looks:
         return ours
     _put_back(place, name)
     return None
@@ -112,7 +133,7 @@ def has_changed(inbox: Path, files: Iterable[HeldFile]) -> bool:
         with contextlib.suppress(OSError):
             facts = os.lstat(os.path.join(root, held.aside or held.file.path))
             is_same = facts.st_ino == held.file.inode
-            if is_same and identify(held.file.path, facts) != held.file:
+            if is_same and identify(held.file.path, facts).looks != held.file.looks:
                 return True
     return False
 
@@ -136,14 +157,32 @@ def _put_back(place: int, name: bytes) -> None:
             return os.unlink(LEAVING + name, dir_fd=place)
 
 
-def _is_file(place: int, name: bytes, file: DroppedFile) -> bool:
+def _is_unchanged(place: int, name: bytes, file: DroppedFile, digest: str | None) -> bool:
+    """Whether nobody touched the file, or somebody did, but its bytes are those that were copied.
+
+    A rewrite in place with the old time put back (`rsync --inplace -t`) moves the ctime alone.
+    """
+    seen = _seen(place, name, file)
+    if seen is None or seen.looks != file.looks:
+        return False
+    return seen == file or (digest is not None and _holds(place, name, digest))
+
+
+def _seen(place: int, name: bytes, file: DroppedFile) -> DroppedFile | None:
+    """What has the name now, as a file of this path; None if nothing has."""
     try:
         facts = os.stat(name, dir_fd=place, follow_symlinks=False)
     except OSError as error:
         if error.errno not in (*GONE, errno.ENAMETOOLONG):
             raise
-        return False
-    return identify(file.path, facts) == file
+        return None
+    return identify(file.path, facts)
+
+
+def _holds(place: int, name: bytes, digest: str) -> bool:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with open(os.open(name, flags, dir_fd=place), "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == digest
 
 
 def _aside_already(places: list[bytes], file: DroppedFile) -> bytes | None:
@@ -152,7 +191,7 @@ def _aside_already(places: list[bytes], file: DroppedFile) -> bytes | None:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 facts = entry.stat(follow_symlinks=False)
-                if identify(file.path, facts) == file:
+                if identify(file.path, facts).looks == file.looks:
                     return entry.path
     return None
 
@@ -173,12 +212,25 @@ def _move_aside(place: int, name: bytes, places: list[bytes], reason: str | None
 def _move(place: int, here: bytes, wanted: bytes, reason: str | None) -> bytes:
     folder, name = os.path.split(wanted)
     _make_folders(folder)
-    target = _free(os.path.join(folder, _short(name)))
-    if reason is not None:
-        with open(target + REASON, "w", encoding="utf-8") as stream:
-            stream.write(f"{reason}\n")
-    os.rename(here, target, src_dir_fd=place)
-    return target
+    return _rename_beside(here, os.path.join(folder, _short(name)), place, reason)
+
+
+def _rename_beside(
+    here: bytes, wanted: bytes, place: int | None = None, reason: str | None = None
+) -> bytes:
+    """Rename to `wanted`, or beside it where something is or just comes; the reason comes first."""
+    while True:
+        target = _free(wanted)
+        if reason is not None:
+            with open(target + REASON, "w", encoding="utf-8") as stream:
+                stream.write(f"{reason}\n")
+        try:
+            rename_new(here, target, of=place)
+        except FileExistsError:
+            if reason is not None:
+                os.unlink(target + REASON)
+        else:
+            return target
 
 
 def _make_folders(path: bytes) -> None:

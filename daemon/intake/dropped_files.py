@@ -41,6 +41,7 @@ def open_folder(root: bytes, folder: bytes) -> Iterator[int]:
 def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
     """Open a dropped file for reading, a link not followed.
 
+    Its ctime does not count here: whoever copies it looks whether that moves meanwhile.
     Raises FilesChanged when it is gone or another, OSError when it cannot be read now.
     """
     folder, name = os.path.split(file.path)
@@ -59,5 +60,5 @@ def open_dropped(inbox: Path, file: DroppedFile) -> Iterator[BinaryIO]:
 
 def check_unchanged(file: DroppedFile, facts: os.stat_result) -> None:
     """Raise FilesChanged unless these facts are of the very file that was seen."""
-    if not stat.S_ISREG(facts.st_mode) or identify(file.path, facts) != file:
+    if not stat.S_ISREG(facts.st_mode) or identify(file.path, facts).looks != file.looks:
         raise FilesChanged(text("intake.file_changed"))

@@ -8,19 +8,28 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Set
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.drops import OF_PUBLISHED, URGENT, Drop, DropKind, DroppedFile, QueuedDrop, State
-from daemon.index import ledger
+from daemon.drops import (
+    OF_PUBLISHED,
+    URGENT,
+    Drop,
+    DropKind,
+    DroppedFile,
+    QueuedDrop,
+    State,
+    readable,
+)
+from daemon.index import ledger, set_aside
 from daemon.index.database import Database
-from daemon.index.inventory import rejected_lately
+from daemon.index.inventory import finished_patients, rejected_lately
 from daemon.index.people.patients import ensure_patients
 from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
-from daemon.intake.inbox_scan import Listing, NameRules, is_here, scan_inbox
+from daemon.intake.inbox_scan import InboxScanner, Listing, NameRules, identify, is_here
 from daemon.records.patients import come_again
 
 
@@ -54,6 +63,9 @@ class Stability:
 MOST_AT_ONCE = 500  # drops a transaction: the queue hands out others between them
 STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
 
+EVERY_SECONDS = 3600.0  # between two looks for folders that may go
+EMPTY_SECONDS = 86400.0  # a folder that has held nothing for so long may go, if the owner wants it
+
 log = logging.getLogger(__name__)
 
 
@@ -61,24 +73,39 @@ class Reconciler:
     """Looks through one inbox; the only place where drops are found, rest and leave."""
 
     def __init__(
-        self, inbox: Path, rules: NameRules, resting: Stability, index: Database, records: Database
+        self,
+        inbox: Path,
+        rules: NameRules,
+        resting: Stability,
+        index: Database,
+        records: Database,
+        is_local: bool = True,
+        keeps_folders: bool = True,
     ) -> None:
         self._inbox = inbox
-        self._rules = rules
+        self._keeps_folders = keeps_folders
+        self._next_removal = 0.0
+        self._scanner = InboxScanner(inbox, rules, trusts_times=is_local)
         self._resting = resting
         self._index, self._records = index, records
         self._unreadable = 0
         self._temporary = Stability(STALE_SECONDS)
+        self._stalled: dict[bytes, int] | None = None  # as the index has them; not asked yet
         self.unfinished: set[bytes] = set()  # units that wait for a temporary name to go
         self.is_away = False
 
-    async def look(self) -> bool:
-        """One look; True while something has not rested yet, or the inbox cannot be read."""
+    async def look(self, only: Collection[bytes] | None = None) -> bool:
+        """One look; True while something has not rested yet, or the inbox cannot be read.
+
+        only: of the folders that held nothing, these names alone are looked into.
+        """
         before = {q.drop.unit: q.drop.place for q in await ledger.open_drops(self._index)}
+        # ended already, and tidied perhaps while the folders are read, by another task
+        leaving = await ledger.ended_in_inbox(self._index)
         if not await self._is_here():
             return True
         try:
-            listing = await asyncio.to_thread(scan_inbox, self._inbox, self._rules)
+            listing = await asyncio.to_thread(self._scanner.scan, only)
         except OSError:
             log.warning("inbox_unreadable")  # unmounted, perhaps: nothing is taken as deleted
             return True
@@ -86,11 +113,11 @@ class Reconciler:
             log.warning("folders_unreadable", extra={"folders": listing.unreadable})
         self._unreadable = listing.unreadable
         await self._take_back_changed()
-        await self._finish_leaving(listing)
+        await self._finish_leaving(listing, leaving)
         await self._put_back(listing.half_gone)
         known = {queued.drop.unit: queued for queued in await ledger.open_drops(self._index)}
         _part_studies(listing, [queued for queued in known.values() if queued.drop.is_one_study])
-        self._find_unfinished(listing)
+        await self._tell_stalled(listing, self._find_unfinished(listing))
         # what ended while the folders were read may have been seen half gone: the next look tells
         settling = {place for unit, place in before.items() if unit not in known}
         await self._note([d for d in listing.drops.values() if d.place not in settling], known)
@@ -105,6 +132,18 @@ class Reconciler:
         return bool(settling) or any(
             not q.rested and q.drop.unit not in self.unfinished for q in waiting
         )
+
+    async def remove_empty(self) -> None:
+        """Once an hour, if the owner wants it: folders of finished patients that are empty go."""
+        if self._keeps_folders or self.is_away or time.monotonic() < self._next_removal:
+            return
+        self._next_removal = time.monotonic() + EVERY_SECONDS
+        names = await asyncio.to_thread(self._scanner.long_empty, EMPTY_SECONDS)
+        finished = await finished_patients(self._index) if names else set()
+        for name in names:
+            if readable(name) in finished:
+                with contextlib.suppress(OSError):  # something has just come
+                    await asyncio.to_thread(os.rmdir, os.path.join(os.fsencode(self._inbox), name))
 
     async def _is_here(self) -> bool:
         """Nothing is found or taken as deleted in a folder that is not the inbox."""
@@ -138,10 +177,11 @@ class Reconciler:
             await ledger.withdraw(self._index, queued.drop_id)
             log.info("withdrawn", extra={"drop": queued.drop_id})
 
-    def _find_unfinished(self, listing: Listing) -> None:
+    def _find_unfinished(self, listing: Listing) -> set[bytes]:
         """DICOM drops that wait for a temporary name, or a folder that could not be read.
 
-        A temporary name that has not changed for long was left behind: nobody waits for it.
+        A temporary name that has not changed for long was left behind: nobody waits for it. The
+        folders of these.
         """
         folders = listing.unfinished
         stale = {
@@ -153,6 +193,20 @@ class Reconciler:
         if unfinished != self.unfinished:
             log.info("unfinished", extra={"drops": len(unfinished)})
         self.unfinished = unfinished
+        return stale
+
+    async def _tell_stalled(self, listing: Listing, stale: set[bytes]) -> None:
+        """Transfers that have stalled are told on the System page, and never moved."""
+        if self._stalled is None:
+            self._stalled = await set_aside.stalled(self._index)
+        there = {f.path: f.mtime_ns for files in listing.unfinished.values() for f in files}
+        told = {path for path, mtime in self._stalled.items() if there.get(path) == mtime}
+        told |= {file.path for folder in stale for file in listing.unfinished[folder]}
+        stalled = {path: there[path] for path in told}
+        if stalled != self._stalled:
+            await set_aside.set_stalled(self._index, stalled)
+            log.warning("stalled", extra={"files": len(stalled)})
+        self._stalled = stalled
 
     async def _note(self, drops: list[Drop], known: dict[bytes, QueuedDrop]) -> None:
         """Enter what is new, and mark as ready what has rested: many at once in a transaction."""
@@ -190,13 +244,27 @@ class Reconciler:
         for number, drop in zip(numbers, drops, strict=True):
             log.info("seen", extra={"drop": number, "kind": drop.kind, "files": len(drop.files)})
 
-    async def _finish_leaving(self, listing: Listing) -> None:
-        """Files of ended drops that a crash left in the inbox are no new drops: they go now."""
-        for queued in await ledger.ended_in_inbox(self._index):
+    async def _finish_leaving(self, listing: Listing, leaving: list[QueuedDrop]) -> None:
+        """Files of ended drops that a crash left in the inbox are no new drops: they go now.
+
+        leaving: those that were on their way out before the listing was made.
+        """
+        late = await ledger.ended_in_inbox(self._index)
+        for queued in late:
             await self._leave(queued)
-            gone = set(queued.drop.files)
-            for unit in list(listing.drops):
-                _take_away(listing, unit, gone)
+        ended = {file.looks: file for queued in [*leaving, *late] for file in queued.drop.files}
+        for unit in list(listing.drops) if ended else ():
+            _take_away(listing, unit, lambda file: self._has_left(file, ended.get(file.looks)))
+
+    def _has_left(self, file: DroppedFile, ended: DroppedFile | None) -> bool:
+        """Whether a listed file is of an ended drop; one whose bytes changed stays, and is new."""
+        if ended is None or ended == file:
+            return ended is not None
+        try:
+            facts = os.lstat(os.path.join(os.fsencode(self._inbox), file.path))
+        except OSError:
+            return True
+        return identify(file.path, facts) != file
 
     async def tidy(self, drop_id: int) -> None:
         """Take the files of this drop out of the inbox, if it has ended."""
@@ -247,10 +315,10 @@ def _part_studies(listing: Listing, studies: list[QueuedDrop]) -> None:
             listing.drops |= {drop.unit: drop for drop in drops}
 
 
-def _take_away(listing: Listing, unit: bytes, files: set[DroppedFile]) -> None:
-    """The drop goes on without these files, or not at all where none is left."""
+def _take_away(listing: Listing, unit: bytes, has_left: Callable[[DroppedFile], bool]) -> None:
+    """The drop goes on without the files that left, or not at all where none is left."""
     drop = listing.drops[unit]
-    left = tuple(file for file in drop.files if file not in files)
+    left = tuple(file for file in drop.files if not has_left(file))
     if not left:
         del listing.drops[unit]
     elif left != drop.files:

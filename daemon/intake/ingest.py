@@ -7,14 +7,15 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
-from daemon.intake.dropped_files import check_unchanged, open_dropped
+from daemon.intake.dropped_files import FilesChanged, check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
 from daemon.outputs.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
-from model.reading.dicom.frames import is_dicom
+from model.reading.dicom.files import is_dicom
 from model.reading.dicom.patient_tags import Identity, Named, Study, named_in
 from model.reading.dicom.pixels import picture_digest
 from model.rules import kind_by_name
@@ -65,8 +66,9 @@ class Intake:
 
     @property
     def study(self) -> Study | None:
-        """The one study that its DICOM files name."""
-        return self.named.studies[0] if len(self.named.studies) == 1 else None
+        """The study of its DICOM files: the first by its digits, where they give several numbers
+        to one study."""
+        return self.named.studies[0] if self.named.studies else None
 
     @property
     def dicom_ids(self) -> frozenset[str]:
@@ -122,14 +124,28 @@ def _name_in_source(drop: Drop, file: DroppedFile, number: int) -> bytes:
 def _copy(inbox: Path, file: DroppedFile, copy: Path) -> str:
     """Copy one file and sync the copy; its SHA-256. A link is not followed."""
     with open_dropped(inbox, file) as stream, copy.open("xb") as target:
+        began = os.fstat(stream.fileno())
         digest = hashlib.sha256()
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
             target.write(chunk)
-        check_unchanged(file, os.fstat(stream.fileno()))
+        _check_still(file, began, stream, digest.hexdigest())
         target.flush()
         os.fsync(target.fileno())
     return digest.hexdigest()
+
+
+def _check_still(file: DroppedFile, began: os.stat_result, stream: BinaryIO, digest: str) -> None:
+    """Raise FilesChanged if what was just copied changed meanwhile, its time put back or not."""
+    ended = os.fstat(stream.fileno())
+    check_unchanged(file, ended)
+    if ended.st_ctime_ns != began.st_ctime_ns:  # a new owner, perhaps, or a rewrite in place
+        again = hashlib.sha256()
+        stream.seek(0)
+        while chunk := stream.read(CHUNK):
+            again.update(chunk)
+        if again.hexdigest() != digest:
+            raise FilesChanged(text("intake.file_changed"))
 
 
 def _scan_of(

@@ -19,7 +19,7 @@ from daemon.intake.ingest import (
 from daemon.intake.study_split import members_of_study
 from daemon.safe_files import link_file
 from model.reading.archive import unpack
-from model.reading.dicom.frames import is_dicom
+from model.reading.dicom.files import is_dicom
 from model.reading.dicom.patient_tags import Named, named_in
 from model.rules import is_archive
 from model.volume import Kind, Scan

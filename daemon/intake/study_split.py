@@ -12,7 +12,8 @@ from typing import TypeVar
 from daemon.drops import STUDY_MARK, Drop, DropKind, DroppedFile
 from daemon.intake.dropped_files import open_dropped
 from model.reading.archive import unpack
-from model.reading.dicom.patient_tags import study_of
+from model.reading.dicom.patient_tags import StudyTold, study_of
+from model.reading.dicom.studies import studies_among
 
 File = TypeVar("File")
 
@@ -27,7 +28,8 @@ def part_by_study(inbox: Path, drop: Drop, staging: Path) -> tuple[Drop, ...]:
         studies = _studies_in_archive(inbox, drop, staging)
         units = [_unit(drop, study) for study in sorted(studies)]
         return tuple(replace(drop, unit=unit) for unit in units) if len(units) > 1 else (drop,)
-    named = {file: _study(inbox, file) for file in drop.files}
+    told = {file: _study(inbox, file) for file in drop.files}
+    named = _named(told, lambda file: inbox / os.fsdecode(file.path))
     parts = _parts(named, lambda file: os.path.dirname(file.path))
     if len(parts) < 2:
         return (drop,)
@@ -51,10 +53,23 @@ def members_of_study(uid: str | None, members: tuple[Path, ...]) -> tuple[Path, 
 
 
 def _members(members: tuple[Path, ...], is_wanted: Callable[[str], bool]) -> tuple[Path, ...]:
-    parts = _parts({member: study_of(member) for member in members}, lambda member: b"")
+    parts = _parts(_named_members(members), lambda member: b"")
     if len(parts) < 2:
         return members
     return tuple(member for study, part in parts.items() if is_wanted(study) for member in part)
+
+
+def _named_members(members: tuple[Path, ...]) -> dict[Path, str | None]:
+    return _named({member: study_of(member) for member in members}, lambda member: member)
+
+
+def _named(
+    told: Mapping[File, StudyTold | None], path_of: Callable[[File], Path]
+) -> dict[File, str | None]:
+    """The StudyInstanceUID that stands for each file's study; None of a file that names none."""
+    known = [(path_of(file), study) for file, study in told.items() if study]
+    stands = studies_among(known)
+    return {file: stands[study.uid] if study else None for file, study in told.items()}
 
 
 def _parts(
@@ -86,10 +101,10 @@ def _studies_in_archive(inbox: Path, drop: Drop, staging: Path) -> set[str]:
         tempfile.TemporaryDirectory(prefix="studies-", dir=staging) as folder,
     ):
         members = unpack(inbox / os.fsdecode(file.path), Path(folder))
-        return {study for member in members if (study := study_of(member))}
+        return {study for study in _named_members(members).values() if study}
 
 
-def _study(inbox: Path, file: DroppedFile) -> str | None:
+def _study(inbox: Path, file: DroppedFile) -> StudyTold | None:
     with open_dropped(inbox, file) as stream:
         return study_of(stream)
 

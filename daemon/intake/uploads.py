@@ -17,6 +17,7 @@ from daemon.intake.inbox_scan import Listing, NameRules, scan_inbox
 from daemon.outputs.catalogue import text
 from daemon.safe_files import sync_folder, sync_tree
 from model.errors import GliowatchError
+from model.reading.names import is_sidecar
 
 PART = ".part"
 
@@ -29,6 +30,7 @@ def visible(name: str, rules: NameRules) -> str:
 
 
 HOLDING = ".uploading"
+LEFT_OUT = ".left-out"
 NOBODY = "patient"  # stands for the patient's folder
 MOST_FOLDERS = 8  # of a file's path that are kept, the innermost ones
 LONGEST_FOLDER = 80  # bytes
@@ -67,7 +69,8 @@ class StagedUpload:
         while target.exists() or (stream := _new_part(target)) is None:
             number += 1
             target = folder / f"{stem}-{number}{dot}{ending}"
-        self._files.add(target)
+        if self.folder in target.parents:
+            self._files.add(target)
         return stream, target
 
     def write(self, stream: BinaryIO, chunk: bytes) -> None:
@@ -128,8 +131,13 @@ class StagedUpload:
             raise UploadFault(text("upload_fault.gone")) from None
 
     def _safe(self, claimed_path: str) -> tuple[Path, str]:
-        """Folder and name for a file: never hidden, never waited for, never elsewhere."""
+        """Folder and name for a file: never hidden, never waited for, never elsewhere.
+
+        What systems and tools make lies beside the upload, and is not sent.
+        """
         *folders, name = claimed_path.replace("\\", "/").split("/")
+        if any(is_sidecar(each) for each in (*folders, name)):
+            return self.root / LEFT_OUT, f"{secrets.token_hex(4)}-{file_name(name)}"
         kept = [file_name(each)[:LONGEST_FOLDER] for each in folders if each.strip(". ")]
         short = [each.encode()[:LONGEST_FOLDER].decode("utf-8", "ignore") for each in kept]
         place = self.folder.joinpath(

@@ -144,7 +144,7 @@ def restore(daemon: DaemonSettings, file: Path | None, say: Say) -> None:
             )
         source = file or _newest_good(daemon.copies, say)
         if _condition(source) is not Condition.SOUND:
-            raise RestoreError("This file is no whole copy of records, so nothing was changed.")
+            raise RestoreError(f"{source} is no whole copy of records, so nothing was changed.")
         aside = _put_in_place(source, daemon.records)
     kept = f", and the file as it was is kept as {aside.name}" if aside else ""
     say(

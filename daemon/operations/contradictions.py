@@ -5,12 +5,15 @@
 
 import ipaddress
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from daemon.settings import Settings, ViewerSettings
 from daemon.settings_faults import Fault, Stops
 
 SHORTEST_TOKEN = 16  # characters
+SCAN_ENDINGS = (".nii", ".nii.gz", ".dcm", ".png", ".jpg", ".jpeg", ".zip")
 Rule = Callable[[Settings], Iterator[Fault]]
 
 
@@ -68,14 +71,19 @@ def _kept_out_of_the_inbox(settings: Settings) -> Iterator[Fault]:
             yield Fault((key, "daemon.inbox"), sentence, Stops.RUN)
 
 
-def _two_databases(settings: Settings) -> Iterator[Fault]:
-    index, records = settings.daemon.index.resolve(), settings.daemon.records.resolve()
-    if index == records:
-        sentence = (
-            f"daemon.index and daemon.records are the same file, {index}: name two files,"
-            " since the index can be made again and the records cannot."
-        )
-        yield Fault(("daemon.index", "daemon.records"), sentence, Stops.RUN)
+def _one_path_each(settings: Settings) -> Iterator[Fault]:
+    """Two databases, and a folder for the copies of one."""
+    daemon = settings.daemon
+    for one, other in combinations(("index", "records", "copies"), 2):
+        path = getattr(daemon, one).resolve()
+        if path != getattr(daemon, other).resolve():
+            continue
+        keys = (f"daemon.{one}", f"daemon.{other}")
+        why = "name two files, since the index can be made again and the records cannot"
+        if other != "records":
+            why = "one is a file and the other a folder, so name two places"
+        sentence = f"{keys[0]} and {keys[1]} are the same file, {path}: {why}."
+        yield Fault(keys, sentence, Stops.RUN)
 
 
 def _encryption(settings: Settings) -> Iterator[Fault]:
@@ -92,6 +100,22 @@ def _encryption(settings: Settings) -> Iterator[Fault]:
                 " write addresses such as 10.0.0.5, not names or networks."
             )
             yield Fault(("viewer.trusted_proxies",), sentence)
+    if viewer.trusted_proxies and not viewer.host_names:
+        sentence = (
+            "viewer.trusted_proxies is set without viewer.host_names: browsers behind the proxy"
+            " ask by its name, and are refused unless that is listed there."
+        )
+        yield Fault(("viewer.trusted_proxies", "viewer.host_names"), sentence)
+
+
+def _audit(settings: Settings) -> Iterator[Fault]:
+    place = urlsplit(settings.daemon.audit_syslog)
+    if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
+        sentence = (
+            f"daemon.audit_syslog, {settings.daemon.audit_syslog}, would send the audit log"
+            " unencrypted to another machine: write tls:// instead of tcp://."
+        )
+        yield Fault(("daemon.audit_syslog",), sentence, Stops.RUN)
 
 
 def _metrics(settings: Settings) -> Iterator[Fault]:
@@ -125,6 +149,12 @@ def _names(settings: Settings) -> Iterator[Fault]:
         sentence = 'daemon.wait_suffixes has "", which every name ends with: no scan would start.'
         yield Fault(("daemon.wait_suffixes",), sentence)
     for suffix in settings.daemon.wait_suffixes:
+        if scans := [each for each in SCAN_ENDINGS if suffix and each.endswith(suffix)]:
+            sentence = (
+                f'daemon.wait_suffixes has "{suffix}", so that files named {", ".join(scans)} would'
+                " wait for ever."
+            )
+            yield Fault(("daemon.wait_suffixes",), sentence)
         if suffix != suffix.lower():
             sentence = (
                 f'daemon.wait_suffixes has "{suffix}", which never counts: write it in small'
@@ -162,6 +192,8 @@ def _paths(settings: Settings) -> dict[str, Path]:
         f"daemon.{name}": str(getattr(daemon, name))
         for name in ("inbox", "outbox", "index", "records", "copies")
     }
+    named["daemon.live_copy"] = str(daemon.live_copy or "")
+    named["daemon.audit_syslog_ca"] = daemon.audit_syslog_ca
     named["model.weights"] = model.weights
     named["viewer.tls_certificate"], named["viewer.tls_key"] = (
         viewer.tls_certificate,
@@ -181,8 +213,9 @@ def _is_address(text: str) -> bool:
 RULES: tuple[Rule, ...] = (
     _inbox_and_outbox,
     _kept_out_of_the_inbox,
-    _two_databases,
+    _one_path_each,
     _encryption,
+    _audit,
     _metrics,
     _sessions,
     _quiet_hours,

@@ -13,12 +13,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from daemon.drops import folder_name
-from daemon.index.database import Database, open_index, open_records
+from daemon.index.database import Database, open_records
 from daemon.index.people.accounts import kept_secret
 from daemon.index.people.reviews import Decision
 from daemon.index.scans import ScanRow, every_scan, revisions_of
 from daemon.outputs.scan_folder import save_mask, save_series
 from daemon.outputs.tables import COLUMNS, Hidden, Naming, Plain, rows_of
+from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.prior_scan import analyzed_volume
 from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.records.reviews import decision_on
@@ -45,7 +46,7 @@ async def export_masks(
     there already with the same mask is not written again.
     """
     written = left_out = 0
-    async for scan in every_scan(index):
+    async for scan in every_scan(index, naming.patient):
         accepted = await _accepted(index, records, scan.scan_id)
         if accepted is None:
             continue
@@ -97,6 +98,10 @@ def _is_there(case: Path, drawn: Volume) -> bool:
 Write = Callable[[str], object]
 
 
+class ExportError(GliowatchError):
+    """The table cannot be written where it was asked for."""
+
+
 def export(
     settings: Settings,
     deidentify: bool,
@@ -118,6 +123,8 @@ def export(
     if out is None:
         asyncio.run(_export(settings.daemon, deidentify, sys.stdout.write))
         return
+    if not out.parent.is_dir():
+        raise ExportError(f"-o {out}: there is no folder {out.parent}.")
     partial = out.with_name(f".{out.name}.part")
     with open(partial, "w", encoding="utf-8", newline="") as stream:
         partial.chmod(0o600)  # patients are in it
@@ -129,9 +136,9 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
     line = io.StringIO(newline="")
     table = csv.DictWriter(line, COLUMNS, lineterminator="\n")
     table.writeheader()
-    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+    async with open_known_index(daemon) as index, open_records(daemon.records) as records:
         naming = await _naming(records, deidentify)
-        async for scan in every_scan(index):
+        async for scan in every_scan(index, naming.patient):
             for row in rows_of(scan.report, naming):
                 table.writerow(row)
             write(line.getvalue())
@@ -142,7 +149,7 @@ async def _export(daemon: DaemonSettings, deidentify: bool, write: Write) -> Non
 
 async def _export_masks(settings: Settings, deidentify: bool, masks: Path) -> tuple[int, int]:
     daemon = settings.daemon
-    async with open_index(daemon.index) as index, open_records(daemon.records) as records:
+    async with open_known_index(daemon) as index, open_records(daemon.records) as records:
         naming, flair = await _naming(records, deidentify), analysis_rules(settings.model).flair
         return await export_masks(
             index, records, outbox=daemon.outbox, target=masks, naming=naming, flair=flair

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.operations.contradictions import contradictions
-from daemon.safe_files import is_at_work
+from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings_faults import Fault, Stops
 
@@ -28,7 +28,8 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    for fault in [*contradictions(settings), *(_encryption(settings) if with_viewer else ())]:
+    found = [*contradictions(settings), *_weights(settings), *_group(settings)]
+    for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
             raise SettingsError(fault.sentence)
 
@@ -97,6 +98,19 @@ def _files(settings: Settings) -> Iterator[Fault]:
         yield Fault(("daemon.copies",), sentence)
 
 
+def _group(settings: Settings) -> Iterator[Fault]:
+    group = settings.daemon.group
+    if not group:
+        return
+    number = group_number(group)
+    if number is None:
+        sentence = f'daemon.group = "{group}" is not a group of this machine.'
+        yield Fault(("daemon.group",), sentence, Stops.RUN)
+    elif os.geteuid() and number not in (os.getegid(), *os.getgroups()):
+        sentence = f'daemon.group = "{group}" is not a group that this user is in.'
+        yield Fault(("daemon.group",), sentence, Stops.RUN)
+
+
 def _watching(settings: Settings) -> Iterator[Fault]:
     daemon = settings.daemon
     if daemon.watch == "events" and (kind := network_of(daemon.inbox)):
@@ -111,7 +125,7 @@ def _weights(settings: Settings) -> Iterator[Fault]:
     weights = settings.model.weights
     if weights and not Path(weights).is_file():
         sentence = f'model.weights, {weights}, is not there; "" stands for the weights shipped.'
-        yield Fault(("model.weights",), sentence)
+        yield Fault(("model.weights",), sentence, Stops.RUN)
 
 
 def _encryption(settings: Settings) -> Iterator[Fault]:
@@ -208,6 +222,7 @@ def _can_write(path: Path) -> bool:
 RULES: tuple[Rule, ...] = (
     _folders,
     _files,
+    _group,
     _watching,
     _weights,
     _encryption,

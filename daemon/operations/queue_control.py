@@ -5,13 +5,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.drops import QueuedDrop
+from daemon.drops import QueuedDrop, State
 from daemon.index import ledger, queue
-from daemon.index.database import Database, open_index
+from daemon.index.database import Database
 from daemon.index.queue import failed_numbers
 from daemon.index.scans import find_scan
+from daemon.index.set_aside import find_set_aside
 from daemon.intake.cleanup import come_back
+from daemon.operations import set_aside
 from daemon.outputs.catalogue import text
+from daemon.pipeline.lost_index import open_known_index
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
@@ -72,7 +75,7 @@ async def retry(index: Database, inbox: Path, names: Iterable[str]) -> int:
             count += 1
             continue
         files = await queue.rejected(index, number)
-        if files is None:
+        if files is None or await _is_deleted(index, number):
             continue
         for path, aside in files:
             if aside is not None:
@@ -112,20 +115,35 @@ async def numbers_of(index: Database, names: Iterable[str]) -> list[int]:
     return numbers
 
 
-def run_queue_command(settings: Settings, action: str, names: list[str]) -> str:
+async def _is_deleted(index: Database, number: int) -> bool:
+    """Whether nothing of a rejected drop is left, since it was deleted by age."""
+    found = await find_set_aside(index, number)
+    files = found.files if found else ()
+    return any(f.removed_at for f in files) and not any(f.aside for f in files)
+
+
+def run_queue_command(
+    settings: Settings, action: str, names: list[str], failed: bool = False
+) -> str:
     """Do what the command line asks; one line or more for the terminal. Raises UnknownScan."""
+    if failed and action != "list":
+        raise UnknownScan("--failed is for gliowatch queue list alone.")
     needs_names = action in ("cancel", "retry", "reprocess", "urgent", "now")
     if needs_names != bool(names):
-        words = "Name the scans, by id or by number." if needs_names else "It takes no scans."
-        raise UnknownScan(words)
-    return asyncio.run(_run(settings, action, names))
+        example = f"as in: gliowatch queue {action} 17."
+        words = f"Name the scans, by id or by number, {example}"
+        raise UnknownScan(words if needs_names else f"gliowatch queue {action} takes no scans.")
+    return asyncio.run(_run(settings, "failed" if failed else action, names))
 
 
 async def _run(settings: Settings, action: str, names: list[str]) -> str:
-    async with open_index(settings.daemon.index) as index:
+    async with open_known_index(settings.daemon) as index:
         if action in ("pause", "resume"):
             await queue.pause(index, action == "pause")
             return text(f"queue_said.{action}")
+        if action == "failed":
+            told = await set_aside.lines(index, (State.REJECTED, State.DUPLICATE))
+            return "\n".join(told) or text("queue_said.none_aside")
         if action == "list":
             lines = [_line(each) for each in await listed(index)]
             return "\n".join(lines) or text("queue_said.empty")
@@ -136,7 +154,10 @@ async def _run(settings: Settings, action: str, names: list[str]) -> str:
             "retry": lambda: retry(index, settings.daemon.inbox, names),
             "reprocess": lambda: reprocess(index, names),
         }
-        return text(f"queue_said.{action}", count=await acts[action]())
+        count = await acts[action]()
+        if not count:
+            raise UnknownScan(text("queue_said.nothing", action=action, scans=", ".join(names)))
+        return text(f"queue_said.{action}", count=count)
 
 
 def _line(each: Queued) -> str:

@@ -4,14 +4,31 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from daemon.drops import DropKind, State, readable
-from daemon.index.database import Database, now, open_index
-from daemon.index.inventory import EndedDrop, HeldFile, enter_ended, enter_scan, held_folders
+from daemon.index.database import Database, is_damaged, now, open_unfinished
+from daemon.index.found_results import (
+    EndedDrop,
+    FoundResult,
+    derive_lists,
+    enter_ended,
+    enter_results,
+    put_triggers_aside,
+    put_triggers_back,
+    scan_with_file,
+)
+from daemon.index.inventory import HeldFile, enter_scan, held_folders
 from daemon.index.patient_scans import queue_all_stale
 from daemon.index.scans import patient_ids, row_of_report
 from daemon.intake.cleanup import REASON, REJECTED
@@ -20,13 +37,18 @@ from daemon.intake.ingest import hash_file
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.operations.verify import aside_files
 from daemon.outputs.catalogue import text
-from daemon.pipeline.outbox import Published, published_results, source_files
+from daemon.outputs.manifest import KnownFile, from_column
+from daemon.pipeline.outbox import hashes_of, published_folders, report_in, source_files
 from daemon.report import Report
-from daemon.safe_files import only_one
+from daemon.safe_files import only_one, sync_folder
 from daemon.settings import DaemonSettings, Settings
 from model.reading.dicom.patient_tags import named_in
 
 log = logging.getLogger(__name__)
+
+MANY = 250  # results a transaction
+READERS = 2  # processes that read and hash results
+SAY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -39,10 +61,21 @@ class Rebuilt:
     old: Path | None
 
 
+Progress = Callable[[int, int], object]  # so many folders entered, of so many
+
+
 def rebuild_visibly(settings: Settings, say: Callable[[str], object]) -> None:
     """Rebuild and say what was found. Raises AlreadyRunning while a daemon runs."""
+    shown = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > SAY_SECONDS:
+            shown = time.monotonic()
+            say(f"Entered {done} of {total} results.")
+
     with only_one(settings.daemon.index):
-        found = asyncio.run(rebuild(settings.daemon))
+        found = asyncio.run(rebuild(settings.daemon, show if sys.stderr.isatty() else _silent))
     say(f"Entered again: {found.results} results, {found.aside} files that were set aside.")
     if found.unreadable:
         say(f"Without a report that can be read: {found.unreadable} folders of the outbox.")
@@ -50,37 +83,122 @@ def rebuild_visibly(settings: Settings, say: Callable[[str], object]) -> None:
         say(f"The index before it is kept as {found.old.name}.")
 
 
-async def rebuild(daemon: DaemonSettings) -> Rebuilt:
-    """Make the index anew; the caller holds the lock. What waits in the inbox is found by the
-    next look of the daemon."""
-    old = put_away(daemon.index)
-    results = unreadable = aside = 0
-    async with open_index(daemon.index) as index:
+def _silent(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+async def rebuild(daemon: DaemonSettings, progress: Progress = _silent) -> Rebuilt:
+    """Make the index anew; the caller holds the lock.
+
+    It grows beside, under a name of its own, and gets the index's name when all of it is there:
+    half of one is never taken for a whole one, and the next try goes on where this one ended.
+    What waits in the inbox is found by the next look of the daemon.
+    """
+    old, unfinished = put_away(daemon.index), unfinished_file(daemon.index)
+    if await asyncio.to_thread(is_damaged, unfinished):
+        clear_unfinished(daemon.index)
+    async with open_unfinished(unfinished) as index:
         await keep_mark(daemon.inbox, index)
-        for published in published_results(daemon.outbox):
-            if published.report is None:
-                unreadable += 1
-                continue
-            await _enter_result(index, daemon.outbox, published, published.report)
-            results += 1
+        await put_triggers_aside(index)
+        results, unreadable = await _enter_results(index, daemon.outbox, progress)
+        await derive_lists(index)
+        with TemporaryDirectory(dir=daemon.index.parent) as scratch:
+            async with open_unfinished(Path(scratch, "index")) as whole:
+                await put_triggers_back(index, whole)
         await _enter_removed(index, daemon.outbox)
-        for drop in _set_aside(daemon.inbox):
-            await enter_ended(index, drop)
-            aside += 1
+        drops = await asyncio.to_thread(lambda: list(_set_aside(daemon.inbox)))
+        await enter_ended(index, [await _with_scan(index, drop) for drop in drops])
         await queue_all_stale(index, await patient_ids(index))
+    put_away(daemon.index)  # an empty one that another program made meanwhile
+    unfinished.rename(daemon.index)
+    sync_folder(daemon.index.parent)
+    aside = sum(len(drop.files) for drop in drops)
     log.warning("rebuilt", extra={"results": results, "unreadable": unreadable, "aside": aside})
     return Rebuilt(results, unreadable, aside, old)
+
+
+def unfinished_file(index: Path) -> Path:
+    """Where an index grows while it is being made again."""
+    return index.with_name(f"{index.name}.unfinished")
+
+
+def clear_unfinished(index: Path) -> None:
+    """What an earlier rebuild left is of no use beside an index that is whole."""
+    for ending in ("-wal", "-shm", ""):
+        file = unfinished_file(index)
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+
+
+async def _enter_results(index: Database, outbox: Path, progress: Progress) -> tuple[int, int]:
+    """Every result of the outbox that is not entered yet; how many are, and cannot be read."""
+    folders = await asyncio.to_thread(lambda: list(published_folders(outbox)))
+    known = await held_folders(index)
+    new = [folder for folder in folders if folder not in known]
+    done, unreadable = len(known), 0
+    async for found in _read(outbox, new):
+        await enter_results(index, [each for each in found if each is not None])
+        done, unreadable = done + len(found), unreadable + found.count(None)
+        progress(done, len(folders))
+    return len(folders) - unreadable, unreadable
+
+
+async def _read(outbox: Path, folders: list[bytes]) -> AsyncIterator[list[FoundResult | None]]:
+    """What lies in these folders, so many at a time; where there are many, by several processes."""
+    loop, ahead = asyncio.get_running_loop(), deque[asyncio.Future[list[FoundResult | None]]]()
+    is_long = len(folders) > MANY
+    with ProcessPoolExecutor(READERS, get_context("spawn")) if is_long else nullcontext() as pool:
+        for first in range(0, len(folders), MANY):
+            some = folders[first : first + MANY]
+            ahead.append(loop.run_in_executor(pool, _found_in, outbox, some))
+            if len(ahead) > 2 * READERS:
+                yield await ahead.popleft()
+        while ahead:
+            yield await ahead.popleft()
+
+
+def _found_in(outbox: Path, folders: list[bytes]) -> list[FoundResult | None]:
+    return [_found(outbox, folder) for folder in folders]
+
+
+def _found(outbox: Path, name: bytes) -> FoundResult | None:
+    """A folder of the outbox as the index keeps it; None if its report cannot be read."""
+    folder = outbox / os.fsdecode(name)
+    report = report_in(folder)
+    if report is None:
+        return None
+    written, patient = _written_at(report, folder), os.path.dirname(name)
+    hashes = hashes_of(folder)
+    files = _sources(folder, patient, report, from_column(hashes) if hashes else {})
+    drop = None
+    if files:
+        drop = EndedDrop(
+            unit=files[0].file.path if report.input.kind != "dicom" else patient,
+            patient_id=report.patient_id,
+            kind=_kind(report, files),
+            state=State.DONE,
+            scan_id=report.scan_id,
+            reason=None,
+            ended_at=written,
+            files=tuple(files),
+        )
+    scan = row_of_report(report, name, written, hashes)
+    is_analyzed = (report.judged_revision or report.revision) == report.revision
+    seconds = report.seconds.by_step() if is_analyzed else None
+    return FoundResult(scan, seconds, _dicom_ids(folder, report), drop)
 
 
 async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
     """After a crash: results that lie in the outbox, and whose commit never came, or was lost."""
     known = await held_folders(index)
-    for published in await asyncio.to_thread(list, published_results(daemon.outbox)):
-        if published.folder not in known and published.report is not None:
-            folder = daemon.outbox / os.fsdecode(published.folder)
-            await _enter_scan(index, folder, published.folder, published.report)
-            await queue_all_stale(index, [published.report.patient_id])
-            log.warning("entered_again", extra={"scan": published.report.scan_id})
+    for name in await asyncio.to_thread(lambda: list(published_folders(daemon.outbox))):
+        folder = daemon.outbox / os.fsdecode(name)
+        report = None if name in known else report_in(folder)
+        if report is not None:
+            scan = row_of_report(report, name, _written_at(report, folder), hashes_of(folder))
+            dicom_ids = await asyncio.to_thread(_dicom_ids, folder, report)
+            await enter_scan(index, scan, dicom_ids)
+            await queue_all_stale(index, [report.patient_id])
+            log.warning("entered_again", extra={"scan": report.scan_id})
 
 
 def put_away(database: Path) -> Path | None:
@@ -96,28 +214,6 @@ def put_away(database: Path) -> Path | None:
     return old
 
 
-async def _enter_result(
-    index: Database, outbox: Path, published: Published, report: Report
-) -> None:
-    folder = outbox / os.fsdecode(published.folder)
-    patient = os.path.dirname(published.folder)
-    await _enter_scan(index, folder, published.folder, report)
-    files = await asyncio.to_thread(_sources, folder, patient, report)
-    if files:
-        unit = files[0].file.path if report.input.kind != "dicom" else patient
-        kind = _kind(report, files)
-        drop = EndedDrop(
-            unit=unit,
-            patient_id=report.patient_id,
-            kind=kind,
-            state=State.DONE,
-            scan_id=report.scan_id,
-            reason=None,
-            files=tuple(files),
-        )
-        await enter_ended(index, drop)
-
-
 async def _enter_removed(index: Database, outbox: Path) -> None:
     """What retention has removed, unless the same scan came again and is there."""
     there = {scan_id for scan_id, _ in (await held_folders(index)).values()}
@@ -128,20 +224,24 @@ async def _enter_removed(index: Database, outbox: Path) -> None:
             await enter_scan(index, replace(scan, removed_at=now()), ())
 
 
-async def _enter_scan(index: Database, folder: Path, name: bytes, report: Report) -> None:
+def _dicom_ids(folder: Path, report: Report) -> tuple[str, ...]:
     paths = source_files(folder) if report.input.kind == "dicom" else []
-    named = await asyncio.to_thread(named_in, paths)
-    dicom_ids = [identity.patient_id for identity in named.identities]
-    await enter_scan(index, row_of_report(report, name, _written_at(report, folder)), dicom_ids)
+    return tuple(identity.patient_id for identity in named_in(paths).identities)
 
 
 def _written_at(report: Report, folder: Path) -> str:
     """When a result was published, as far as its report's file tells: UTC, ISO 8601."""
     seconds = (folder / f"{report.scan_id}_report.json").stat().st_mtime
+    return _moment(seconds)
+
+
+def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _sources(folder: Path, patient: bytes, report: Report) -> list[HeldFile]:
+def _sources(
+    folder: Path, patient: bytes, report: Report, hashes: Mapping[str, KnownFile]
+) -> list[HeldFile]:
     """The files that this revision brought; links to an earlier one's are of that one."""
     earlier = folder.with_name(_earlier_name(report))
     before = {path.stat().st_ino for path in source_files(earlier)} if earlier != folder else set()
@@ -152,12 +252,13 @@ def _sources(folder: Path, patient: bytes, report: Report) -> list[HeldFile]:
             continue
         name = os.path.join(patient, os.fsencode(path.relative_to(folder / "source")))
         file = identify(name, facts)
+        known = hashes.get(str(path.relative_to(folder)))
         held.append(
             HeldFile(
                 file=file,
                 state=State.DONE,
                 scan_id=report.scan_id,
-                sha256=hash_file(path),
+                sha256=known.sha256 if known else hash_file(path),
                 in_inbox=False,
                 aside=None,
             )
@@ -177,27 +278,48 @@ def _kind(report: Report, files: list[HeldFile]) -> DropKind:
 
 
 def _set_aside(inbox: Path) -> Iterator[EndedDrop]:
-    """Each file that lies aside as a drop of its own."""
-    root = os.fsencode(inbox)
+    """What lies aside: each file is a drop of its own, but DICOM files of one patient are one.
+
+    They were one drop, or several for the same reason: that is as much as the disk tells.
+    """
+    root, together = os.fsencode(inbox), dict[tuple[bytes, State, str | None], list[HeldFile]]()
     for aside in aside_files(inbox):
-        path = aside.split(b"/", 1)[1]
-        here = os.path.join(root, aside)
+        path, here = aside.split(b"/", 1)[1], os.path.join(root, aside)
         state = State.REJECTED if aside.startswith(REJECTED) else State.DUPLICATE
-        file = identify(path, os.lstat(here))
+        digest = hash_file(Path(os.fsdecode(here))) if state is State.DUPLICATE else None
         held = HeldFile(
-            file=file, state=state, scan_id=None, sha256=None, in_inbox=False, aside=aside
+            file=identify(path, os.lstat(here)),
+            state=state,
+            scan_id=None,
+            sha256=digest,
+            in_inbox=False,
+            aside=aside,
         )
+        is_dicom = drop_kind(os.path.basename(path)) is DropKind.DICOM
+        unit = path.split(b"/")[0] if is_dicom else path
         reason = _reason(here) if state is State.REJECTED else None
-        kind = drop_kind(os.path.basename(path))
+        together.setdefault((unit, state, reason), []).append(held)
+    for (unit, state, reason), files in together.items():
+        ended = max(held.file.ctime_ns for held in files)  # when they were moved aside
         yield EndedDrop(
-            unit=path,
-            patient_id=readable(path.split(b"/")[0]),
-            kind=kind,
+            unit=unit,
+            patient_id=readable(unit.split(b"/")[0]),
+            kind=drop_kind(os.path.basename(files[0].file.path)),
             state=state,
             scan_id=None,
             reason=reason,
-            files=(held,),
+            ended_at=_moment(ended / 1e9),
+            files=tuple(files),
         )
+
+
+async def _with_scan(index: Database, drop: EndedDrop) -> EndedDrop:
+    """A duplicate with the scan that it doubles, where that was made of the same bytes."""
+    first = drop.files[0].sha256
+    if first is None:
+        return drop
+    scan_id = await scan_with_file(index, drop.patient_id, first)
+    return replace(drop, scan_id=scan_id)
 
 
 def _reason(here: bytes) -> str:

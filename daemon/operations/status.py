@@ -5,17 +5,20 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from daemon.confinement import protection
 from daemon.index import queue
 from daemon.index.database import Database
 from daemon.index.statistics import RECONCILE, Night, nights, seconds_since
 from daemon.outputs.catalogue import text
 from daemon.settings import Settings
+from model.errors import naming
 
 PACKAGES = ("openvino", "numpy", "scipy", "nibabel", "pydicom", "pillow", "aiohttp", "watchdog")
 OPTIONAL = ("torch", "monai")  # the extra `train`
@@ -31,12 +34,15 @@ def about(settings: Settings) -> dict[str, Any]:
     """Everything that a bug report should hold. Secrets are shown as stars."""
     from model.network.network import load_network
 
-    network = load_network(Path(settings.model.weights) if settings.model.weights else None)
+    weights = Path(settings.model.weights) if settings.model.weights else None
+    with naming(weights, "model.weights") if weights else nullcontext():
+        network = load_network(weights)
     return {
         "gliowatch": version("gliowatch"),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in (*PACKAGES, *OPTIONAL)},
         "device": network.device,
+        "workers_kept_from": asdict(protection()),
         "model": {"name": network.name, "weights_sha256": network.sha256},
         "settings": settings.model_dump(mode="json"),
     }

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.drops import SOURCE
+from daemon.drops import DICOM, SOURCE
+from daemon.outputs.manifest import as_column, known_files
 from daemon.report import Report, read_report
 from daemon.safe_files import sync_folder
 
@@ -76,21 +77,42 @@ class Published:
 
 
 def published_results(outbox: Path) -> Iterator[Published]:
+    """Every patient's every folder, by name, with its report."""
+    for folder in published_folders(outbox):
+        yield Published(folder, report_in(outbox / os.fsdecode(folder)))
+
+
+def published_folders(outbox: Path) -> Iterator[bytes]:
     """Every patient's every folder, by name; hidden ones are our own workshop."""
     for patient in _folders(os.fsencode(outbox)):
         for name in _folders(os.path.join(os.fsencode(outbox), patient)):
-            folder = os.path.join(patient, name)
-            yield Published(folder, report_in(outbox / os.fsdecode(folder)))
+            yield os.path.join(patient, name)
 
 
 def source_files(folder: Path) -> list[Path]:
     """The dropped files that a published folder keeps, by path."""
-    return sorted(path for path in (folder / SOURCE).rglob("*") if path.is_file())
+    walked = os.walk(folder / SOURCE)
+    paths = (Path(place, name) for place, _, names in walked for name in names)
+    return sorted(path for path in paths if path.is_file())
 
 
 def scan_of(folder: Path) -> str:
     """The scan_id that a published folder's name tells, of whatever revision."""
     return folder.name.partition("-r")[0]
+
+
+def hashes_of(folder: Path) -> str:
+    """What a published folder's manifest says, as the index keeps it; '' without a manifest."""
+    known = known_files(folder, scan_of(folder))
+    return as_column(known) if known else ""
+
+
+def gather_objects(folder: Path, scan_id: str) -> None:
+    """What earlier versions left beside the report lies in `dicom/` in every new revision."""
+    for name in (f"{scan_id}_seg.dcm", f"{scan_id}_sr.dcm", f"{scan_id}_overlay"):
+        if (folder / name).exists():
+            (folder / DICOM).mkdir(exist_ok=True)
+            (folder / name).rename(folder / DICOM / name)
 
 
 def report_file(folder: Path) -> Path:

@@ -11,9 +11,11 @@ from daemon.drops import SOURCE
 from daemon.intake.ingest import Earlier, one_scan
 from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import change_since, quality_note
 from daemon.outputs.scan_folder import write_report
 from daemon.outputs.wording import WHY_REVISED
+from daemon.pipeline.outbox import gather_objects
 from daemon.report import Report
 from daemon.report_parts import Seconds
 from daemon.safe_files import sync_tree
@@ -43,7 +45,7 @@ log = logging.getLogger(__name__)
 
 DATED = "date_entered"  # code of a note
 GROWTH = "{scan_id}_growth.png"
-REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", GROWTH)
+REPORTS = ("{scan_id}_report.json", "{scan_id}_report.pdf", "{scan_id}_manifest.json", GROWTH)
 Remeasured = Callable[
     [], tuple[Volume, Marked]
 ]  # a scan and its mask, read when they are asked for
@@ -108,7 +110,9 @@ def compare_published(
         rules=rules,
         flair=flair,
     )
+    gather_objects(staging, name)
     write_report(revised, patient, staging)
+    write_manifest(revised, staging)
     sync_tree(staging)
     return revised
 

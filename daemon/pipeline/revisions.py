@@ -24,7 +24,7 @@ from daemon.outputs.report_builder import build_report, quality_note
 from daemon.outputs.scan_folder import write_files
 from daemon.outputs.wording import WHY_REVISED
 from daemon.pipeline import worker_tasks
-from daemon.pipeline.outbox import publish, published_report, revision_folder
+from daemon.pipeline.outbox import hashes_of, publish, published_report, revision_folder
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_tasks import AnalysisRules, finish_scan, occasion_of
 from daemon.records.corrections import file_of, settle
@@ -40,7 +40,7 @@ from model.reading.dicom.patient_tags import Identity
 from model.reading.drawn_masks import read_corrected
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
-from model.reading.read import read, with_spacing
+from model.reading.read import read_again, with_spacing
 from model.volume import MaskArray, note
 
 OF_OTHER_MASKS = (  # codes of notes that spoke of the mask before, or of one revision alone
@@ -86,7 +86,8 @@ def correct_into(
     """
     began = time.monotonic()
     intake = take_again(staging, basis.earlier, basis.study_uid)
-    volume = read(intake.scan, rules.flair)
+    kept = basis.earlier.folder / f"{intake.scan_id}_flair.nii.gz"
+    volume = read_again(intake.scan, kept, rules.flair)
     mask = _checked(read_corrected(corrected.file, volume), corrected.correction)
     scan_id = intake.scan_id
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):
@@ -209,7 +210,7 @@ async def _revised(job: Job, staging: Path, scan: ScanRow, past: Past) -> ScanRo
             entered=await job.entered(),
         )
         publish(staging, outbox / folder)
-    return row_of_report(report, os.fsencode(folder), now())
+    return row_of_report(report, os.fsencode(folder), now(), hashes_of(outbox / folder))
 
 
 async def _end(job: Job, scan: ScanRow, event: str) -> State:
@@ -266,7 +267,7 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
             entered=await job.entered(),
         )
         publish(staging, outbox / folder)
-    row = row_of_report(report, os.fsencode(folder), now())
+    row = row_of_report(report, os.fsencode(folder), now(), hashes_of(outbox / folder))
     if report.mask and report.mask.correction == correction.correction_key:
         return row
     await ledger.take_over(job.index, row)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
+from daemon.confinement import bounds_of_scans
 from daemon.drops import UNASSIGNED, QueuedDrop
 from daemon.index import ledger, queue
 from daemon.index.database import Database
@@ -74,9 +75,9 @@ Analyzer = Callable[[QueuedDrop, Slot], Coroutine[Any, Any, None]]
 class RunningScans:
     """Slots, each with the drop that it works on."""
 
-    def __init__(self, index: Database, slots: int, owner: str, analyze: Analyzer) -> None:
+    def __init__(self, index: Database, settings: Settings, owner: str, analyze: Analyzer) -> None:
         self._index, self._owner, self._analyze = index, owner, analyze
-        self._free = [Slot() for _ in range(slots)]
+        self._free = [Slot(bounds_of_scans(settings)) for _ in range(settings.daemon.slots)]
         self._at_work: dict[asyncio.Task[None], tuple[QueuedDrop, Slot]] = {}
         self._next_beat = 0.0
 

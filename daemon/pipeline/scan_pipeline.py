@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,7 +24,13 @@ from daemon.intake.ingest import Earlier, Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
-from daemon.pipeline.outbox import publish, published_report, revision_folder, staging_folder
+from daemon.pipeline.outbox import (
+    hashes_of,
+    publish,
+    published_report,
+    revision_folder,
+    staging_folder,
+)
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
@@ -192,11 +197,13 @@ async def _known(job: Job, intake: Intake, scan: ScanRow) -> State:
         kept = await job.in_worker(worker_tasks.hashes_of_source, folder)
         if set(intake.hashes.values()) <= kept:
             return await _end(job, intake, scan, State.DONE, "taken_over")
-    return await _duplicate(job, scan.scan_id, intake.dicom_ids)
+    return await _duplicate(job, scan.scan_id, intake)
 
 
-async def _duplicate(job: Job, scan_id: str, dicom_ids: Set[str] = frozenset()) -> State:
-    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids)
+async def _duplicate(job: Job, scan_id: str, intake: Intake | None = None) -> State:
+    dicom_ids = intake.dicom_ids if intake else ()
+    hashes = intake.hashes if intake else None
+    await ledger.finish_duplicate(job.index, job.queued, scan_id, dicom_ids, hashes)
     await came_by_drop(job.index, job.records, scan_id, job.queued.drop)
     log.info("duplicate", extra={"drop": job.queued.drop_id, "scan": scan_id})
     return State.DUPLICATE
@@ -237,7 +244,7 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
     other content is entered alone: the drop is tried again, and joins it.
     """
     if report.input.sha256 != intake.content_sha256:
-        scan = row_of_report(report, os.fsencode(folder), now())
+        scan = _row(job, folder, report)
         await ledger.take_over(job.index, scan)
         await ledger.put_back(job.index, job.queued, rested=True, count_attempt=False)
         return State.WAITING
@@ -250,8 +257,12 @@ async def _adopt(job: Job, intake: Intake, folder: Path, report: Report) -> Stat
 async def _enter(
     job: Job, intake: Intake, folder: Path, report: Report, state: State, event: str
 ) -> State:
-    scan = row_of_report(report, os.fsencode(folder), now())
-    return await _end(job, intake, scan, state, event)
+    return await _end(job, intake, _row(job, folder, report), state, event)
+
+
+def _row(job: Job, folder: Path, report: Report) -> ScanRow:
+    hashes = hashes_of(job.settings.daemon.outbox / folder)
+    return row_of_report(report, os.fsencode(folder), now(), hashes)
 
 
 async def _end(job: Job, intake: Intake, scan: ScanRow, state: State, event: str) -> State:

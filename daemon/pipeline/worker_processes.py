@@ -3,16 +3,20 @@
 import asyncio
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from daemon.confinement import Bounds, Mounts, confine, places
 from daemon.logs import log_to_stderr
 from daemon.outputs.catalogue import text
 from daemon.settings import Allowance
@@ -43,9 +47,14 @@ class WorkerTooLarge(WorkerFailed):
 class Slot:
     """Runs one function at a time in a spawned process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        """bounds: what the process may touch beside a scratch folder of its own; None: all."""
         self._executor: ProcessPoolExecutor | None = None
         self._pid = 0
+        self._bounds = bounds
+        self._places: object = None
+        self._mounts: Mounts | None = None
+        self._scratch: Path | None = None
 
     async def run(
         self,
@@ -85,13 +94,29 @@ class Slot:
 
     async def _ready(self) -> ProcessPoolExecutor:
         """The running executor, or a new one with its process's id."""
+        if self._executor and self._has_moved():
+            self.kill()
         if self._executor is None:
+            self._note_places()
+            self._scratch = Path(tempfile.mkdtemp(prefix="gliowatch-"))
+            begin = (os.getpid(), self._scratch, self._bounds)
             self._executor = ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn"), _begin, (os.getpid(),)
+                1, multiprocessing.get_context("spawn"), _begin, begin
             )
             loop = asyncio.get_running_loop()
             self._pid = await loop.run_in_executor(self._executor, os.getpid)
         return self._executor
+
+    def _note_places(self) -> None:
+        if self._bounds is not None:
+            self._places = places(self._bounds)
+            self._mounts = Mounts()
+
+    def _has_moved(self) -> bool:
+        """Whether its folders are others now: the kernel would keep the process out of those."""
+        if self._bounds is None or self._mounts is None:
+            return False
+        return self._mounts.have_changed() or places(self._bounds) != self._places
 
     def kill(self) -> None:
         """End the process at once, whatever it does; the next `run` starts a fresh one."""
@@ -105,6 +130,10 @@ class Slot:
                 self._pid = 0  # it was dead already
         self._pid = 0
         executor.shutdown(wait=False, cancel_futures=True)
+        if self._mounts:
+            self._mounts.close()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def close(self) -> None:
         """End the process; called when nothing runs in it."""
@@ -119,10 +148,13 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
-def _begin(parent: int) -> None:
-    """In the new process: leave Ctrl-C to the daemon, and do not outlive it."""
+def _begin(parent: int, scratch: Path, bounds: Bounds | None) -> None:
+    """In the new process: leave Ctrl-C to the daemon, keep to the bounds, do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
+    tempfile.tempdir = str(scratch)
+    if bounds is not None:
+        confine(replace(bounds, writable=(*bounds.writable, scratch)))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from daemon.drops import SOURCE, UNASSIGNED, Drop, DroppedFile, folder_name
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
 from daemon.pipeline.prior_scan import Remeasured, compare_published, with_past
@@ -21,13 +23,13 @@ from daemon.report_parts import Seconds
 from daemon.safe_files import sync_tree
 from daemon.scan_history import Past
 from daemon.settings import ModelSettings
-from model.inference.analysis import analyze
+from model.inference.analysis import analyze_first
 from model.inference.segmentation import Rules, Segmentation
 from model.measurement.change import Marked
 from model.measurement.findings import Finding
 from model.measurement.lobes import lobes_of
 from model.reading.dicom.patient_tags import Identity, named_in
-from model.reading.read import read, with_spacing
+from model.reading.read import read_each, with_spacing
 from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules
 from model.volume import Kind, Note, Volume
 
@@ -127,12 +129,17 @@ def analyze_into(
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
-    volume = with_spacing(read(intake.scan, rules.flair), past.spacing)
-    volume = replace(volume, notes=(*volume.notes, *notes))
+    volumes = (
+        replace(volume, notes=(*volume.notes, *notes))
+        for each in read_each(intake.scan, rules.flair)
+        for volume in [with_spacing(each, past.spacing)]
+    )
+    first = next(volumes)
     was_read = time.monotonic()
     network = _network(rules.weights, rules.threads)
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
-    analysis = analyze(volume, network, how, _input_check(rules.least_flair, rules.threads))
+    check = _input_check(rules.least_flair, rules.threads)
+    volume, analysis = analyze_first(chain([first], volumes), network, how, check)
     segmentation = analysis.segmentation
     lobes = lobes_of(volume, segmentation.mask) if segmentation else None
     analyzed = time.monotonic()
@@ -188,6 +195,7 @@ def finish_scan(
     )
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
     write_report(report, _whose(report.patient_id, intake, entered), staging)
+    write_manifest(report, staging)
     sync_tree(staging)
     return report
 

@@ -1,11 +1,13 @@
 """Accounts of the viewer: passwords, who may be one, and the login itself, throttled and audited.
 
 The parameters are the second recommended option of RFC 9106, section 4: 3 passes over 64 MiB in
-4 lanes. One hash is made at a time, so that a flood of logins takes 64 MiB and not the machine.
+4 lanes. One hash is made at a time, so that a flood of logins takes 64 MiB and not the machine,
+and few wait for their turn: who comes then is told so at once.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher, Type
@@ -14,17 +16,16 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from daemon.index.database import Database, open_records
 from daemon.index.people import accounts
-from daemon.index.people.accounts import (
-    Account,
+from daemon.index.people.accounts import find_account
+from daemon.index.people.audit import Action, Told, note, telling
+from daemon.index.people.logins import (
     add_link,
     begin_session,
-    find_account,
-    forget_failures,
+    count_attempt,
+    forget_attempt,
     note_failure,
-    seconds_to_wait,
     use_link,
 )
-from daemon.index.people.audit import Action, note
 from daemon.outputs.catalogue import text
 from daemon.permissions import Role
 from daemon.settings import Settings
@@ -40,17 +41,39 @@ class WeakPassword(GliowatchError):
     """A new password that is refused; the sentence says what it lacks."""
 
 
+MOST_IN_LINE = 8  # hashes that are made or wait for it, of some 0.1 s each
+
+
+class TooBusy(GliowatchError):
+    """Too many passwords are to be looked at just now."""
+
+    def __init__(self) -> None:
+        super().__init__(text("account_fault.busy"))
+
+
 class Passwords:
-    """Makes and checks hashes in a thread, one at a time."""
+    """Makes and checks hashes in a thread, one at a time, with a short line. Raises TooBusy."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._in_line = 0
         self._of_nobody = ""
+
+    @asynccontextmanager
+    async def _next_turn(self) -> AsyncIterator[None]:
+        if self._in_line >= MOST_IN_LINE:
+            raise TooBusy
+        self._in_line += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._in_line -= 1
 
     async def hash(self, password: str, account_name: str) -> str:
         """The hash to keep, with salt and parameters in it. Raises WeakPassword."""
         check_strength(password, account_name)
-        async with self._turn:
+        async with self._next_turn():
             return await asyncio.to_thread(HASHER.hash, password)
 
     async def is_right(self, password: str, kept: str) -> bool:
@@ -58,7 +81,7 @@ class Passwords:
 
         '', for an account that there is not, takes as long as a wrong password does.
         """
-        async with self._turn:
+        async with self._next_turn():
             if not self._of_nobody:
                 self._of_nobody = await asyncio.to_thread(HASHER.hash, "nobody's password")
             right = await asyncio.to_thread(_verify, kept or self._of_nobody, password[:LONGEST])
@@ -120,11 +143,13 @@ async def _run(settings: Settings, wish: Wish, ask_password: Callable[[], str]) 
             return "\n".join(_line(each) for each in await accounts.list_accounts(records)) or (
                 "There are no accounts: gliowatch users add NAME --role admin creates the first."
             )
+        if not wish.name:
+            raise AccountFault(text("account_fault.name_missing", action=wish.action))
         if wish.action == "add":
             return await _add(records, wish, ask_password)
         account = await accounts.find_account(records, wish.name)
         if account is None:
-            raise AccountFault(text("account_fault.no_account"))
+            raise AccountFault(text("account_fault.no_account", name=wish.name))
         return await _change(records, account, wish, ask_password)
 
 
@@ -149,12 +174,12 @@ async def _add(records: Database, wish: Wish, ask_password: Callable[[], str]) -
     if await accounts.find_account(records, name):
         raise AccountFault(text("account_fault.name_taken"))
     kept = await Passwords().hash(ask_password(), name)
-    made = await accounts.add_account(
-        records, name, wish.full_name or name, wish.role or Role.READER, kept
-    )
+    with telling(Told(COMMAND_LINE, Action.CHANGE, f"account {name}", "added")):
+        made = await accounts.add_account(
+            records, name, wish.full_name or name, wish.role or Role.READER, kept
+        )
     if made is None:
         raise AccountFault(text("account_fault.name_taken"))
-    await note(records, COMMAND_LINE, Action.CHANGE, f"account {made.account_id}", "added")
     return f"Added: {_line(made)}"
 
 
@@ -162,28 +187,26 @@ async def _change(
     records: Database, account: accounts.Account, wish: Wish, ask_password: Callable[[], str]
 ) -> str:
     number = account.account_id
-    if wish.action == "reset":
-        await accounts.set_password(
-            records, number, await Passwords().hash(ask_password(), account.name)
-        )
-        said = "The password is changed, and all sessions of the account have ended."
-    elif wish.action == "role":
+    with telling(Told(COMMAND_LINE, Action.CHANGE, f"account {number}", wish.action)):
+        if wish.action == "reset":
+            kept = await Passwords().hash(ask_password(), account.name)
+            await accounts.set_password(records, number, kept)
+            return (
+                "The password is changed, and all sessions, tokens and links of the account"
+                " have ended."
+            )
+        if wish.action != "role":
+            await accounts.set_enabled(records, number, wish.action == "enable")
+            if wish.action == "enable":
+                return "The account is enabled."
+            return "The account is disabled: its sessions, tokens and links have ended."
         if wish.role is None:
             raise AccountFault(
                 f"Nothing was changed: {account.name} is {account.role}; name the new role with"
                 f" --role, one of {', '.join(Role)}."
             )
         await accounts.set_role(records, number, wish.role)
-        said = f"The role is now {wish.role}."
-    else:
-        await accounts.set_enabled(records, number, wish.action == "enable")
-        said = (
-            "The account is enabled."
-            if wish.action == "enable"
-            else "The account is disabled: its sessions and tokens have ended."
-        )
-    await note(records, COMMAND_LINE, Action.CHANGE, f"account {number}", wish.action)
-    return said
+        return f"The role is now {wish.role}."
 
 
 def _line(account: accounts.Account) -> str:
@@ -203,30 +226,55 @@ async def log_in(
 ) -> str:
     """The key of a new session. Raises LoginRefused, with the same words whatever was wrong."""
     name = name.strip()[:LONGEST_NAME]
-    subjects = (f"account {name.lower()}", f"address {address}")
-    wait = await seconds_to_wait(records, subjects)
-    if wait > 0:
-        raise LoginRefused(text("account_fault.too_many_failures", count=round(wait) + 1))
     account = await find_account(records, name)
-    kept = account.password_hash if account and account.enabled else ""
-    if not await passwords.is_right(password, kept) or account is None:
-        await note_failure(records, subjects)
-        await note(records, account.name if account else NOBODY, Action.LOGIN_REFUSED)
-        raise LoginRefused(text("account_fault.wrong_login"))
-    await forget_failures(records, subjects[0])
-    return await _begin(records, account, "password")
+    known = account if account and account.enabled else None
+    kept = known.password_hash if known else ""
+    await prove(records, passwords, name, kept, password, address)
+    assert known is not None, "a password was right"
+    try:
+        return await begin_session(records, known.account_id, kept, "password")
+    except accounts.Superseded:
+        raise LoginRefused(text("account_fault.wrong_login")) from None
 
 
-async def log_in_by_link(records: Database, secret: str) -> str:
+async def prove(
+    records: Database,
+    passwords: Passwords,
+    name: str,
+    kept: str,
+    password: str,
+    address: str,
+    wrong: str = "account_fault.wrong_login",
+) -> None:
+    """Let pass who knows the password of an account; whoever else is counted, and has to wait.
+
+    kept: its hash, '' for one that nobody can know; wrong: the key of the sentence. Raises
+    LoginRefused, TooBusy.
+    """
+    attempt = await count_attempt(records, (f"account {name.lower()}", f"address {address}"))
+    if attempt.wait > 0:
+        raise LoginRefused(text("account_fault.too_many_failures", count=round(attempt.wait) + 1))
+    try:
+        is_right = await passwords.is_right(password, kept)
+    except TooBusy:
+        await forget_attempt(records, attempt, right=False)
+        raise
+    if not is_right:
+        await note_failure(records, attempt)
+        found = await find_account(records, name)
+        await note(records, found.name if found else NOBODY, Action.LOGIN_REFUSED)
+        raise LoginRefused(text(wrong))
+    await forget_attempt(records, attempt, right=True)
+
+
+async def log_in_by_link(records: Database, secret: str, address: str) -> str:
     """The key of a new session, by a link that is good once. Raises LoginRefused."""
-    account = await use_link(records, secret)
-    if account is None:
+    attempt = await count_attempt(records, (f"link address {address}",))
+    if attempt.wait > 0:
+        raise LoginRefused(text("account_fault.too_many_links", count=round(attempt.wait) + 1))
+    key = await use_link(records, secret)
+    if key is None:
         await note(records, NOBODY, Action.LOGIN_REFUSED, detail="link")
         raise LoginRefused(text("account_fault.wrong_link"))
-    return await _begin(records, account, "link")
-
-
-async def _begin(records: Database, account: Account, how: str) -> str:
-    key = await begin_session(records, account.account_id)
-    await note(records, account.name, Action.LOGIN, detail=how)
+    await forget_attempt(records, attempt, right=True)
     return key

@@ -6,7 +6,6 @@ Each step finds what a crash left of the one before; nothing here opens the file
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from daemon.index.people.corrections import (
 )
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
-from daemon.safe_files import bytes_below, sync_folder
+from daemon.safe_files import sync_folder
 from model.errors import GliowatchError
 
 CORRECTIONS = ".corrections"
@@ -129,9 +128,10 @@ def kept_files(outbox: Path) -> Iterator[Path]:
             yield path
 
 
-def remove_corrections(outbox: Path, scan_id: str) -> int:
-    """What was corrected goes with its scan; the bytes that this freed."""
+def move_corrections(outbox: Path, scan_id: str, into: Path) -> None:
+    """What was corrected goes with its scan, into another folder of the outbox."""
     folder = outbox / CORRECTIONS / scan_id
-    freed = bytes_below(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    return freed
+    if folder.is_dir():
+        target = into / CORRECTIONS / scan_id
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(target)

@@ -70,10 +70,10 @@ async def give(
     )
     if given is None:
         return None
-    await mirror(index, [given])
+    await mirror(index, records, [given.scan_id])
     entered = await entered_date(records, scan.scan_id)
-    if entered is not None and await entered_date(records, target) is None:
-        await add_date(records, target, entered.acquired_on, entered.entered_by)
+    if entered is not None:
+        await add_date(records, target, entered.acquired_on, entered.entered_by, only_first=True)
     await _place(index, records, daemon, given)
     return given
 
@@ -87,7 +87,7 @@ async def take_back(
     """
     taken = await mark_taken_back(records, assignment, who)
     if taken is not None:
-        await mirror(index, [taken])
+        await mirror(index, records, [taken.scan_id])
     return taken
 
 
@@ -96,15 +96,15 @@ async def came_by_drop(index: Database, records: Database, scan_id: str, drop: D
     by_us = all(b"/" + GIVEN in file.path for file in drop.files)
     if not by_us and await is_taken_back(index, scan_id):
         await mark_there(records, scan_id)
-        await mirror(index, reversed(await assignments(records)))
+        await mirror(index, records)
 
 
 async def finish_placing(
     index: Database, records: Database, daemon: DaemonSettings, age: timedelta
 ) -> None:
     """The index says what the records say, and every scan that was given so long ago is placed."""
+    await mirror(index, records)
     said = list(reversed(await assignments(records)))
-    await mirror(index, said)
     before = (datetime.now(UTC) - age).isoformat(timespec="milliseconds")
     for each in said:
         if each.placed_at or each.taken_back_at or each.given_at > before:
@@ -176,7 +176,7 @@ async def come_again(index: Database, records: Database, patient_ids: Iterable[s
 
 async def mirror_hidden(index: Database, records: Database) -> None:
     """At start, and after every deletion or undo."""
-    await set_hidden(index, await deleted_ids(records))
+    await set_hidden(index, lambda: deleted_ids(records))
 
 
 EVERY_SECONDS = 3600.0

@@ -12,6 +12,7 @@ import sys
 
 from PIL import Image, ImageOps
 
+from daemon.confinement import Bounds, confine
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
 
@@ -77,7 +78,8 @@ def draw_anew(content: bytes) -> bytes | None:
 
 
 def main() -> None:
-    """In the process of its own, within its limits of memory and time."""
+    """In the process of its own, within its limits of memory, time and what it may touch."""
+    confine(Bounds((), (), MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS), int(SECONDS)))
     jpeg = draw_anew(sys.stdin.buffer.read())

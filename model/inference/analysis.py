@@ -1,5 +1,6 @@
 """The whole analysis of one volume: may it be analyzed, is there a tumor, and how large is it?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from model.intensity import sampled
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
-from model.volume import FEW, Note, Scale, Volume, axial_axis, note
+from model.volume import FEW, Kind, Note, Scale, Volume, axial_axis, note
 from model.weights_config import STANDARD, InputClass
 
 if TYPE_CHECKING:
@@ -43,6 +44,40 @@ class Analysis:
 
     findings: Findings
     segmentation: Segmentation | None
+
+
+def analyze_first(
+    volumes: Iterable[Volume],
+    network: "Network",
+    rules: Rules,
+    input_check: "InputCheck | None",
+) -> tuple[Volume, Analysis]:
+    """The first of several volumes of one scan that can be analyzed; else the first of them.
+
+    In its list of series those that went before say why they could not be.
+    """
+    refused: list[tuple[Volume, Analysis]] = []
+    for volume in volumes:
+        analysis = analyze(volume, network, rules, input_check)
+        if analysis.segmentation is not None:
+            return _after(volume, analysis, refused)
+        refused.append((volume, analysis))
+    return refused[0]
+
+
+def _after(
+    volume: Volume, analysis: Analysis, refused: list[tuple[Volume, Analysis]]
+) -> tuple[Volume, Analysis]:
+    """What was analyzed, with what became of the volumes before it."""
+    if not refused:
+        return volume, analysis
+    series = list(volume.series)
+    for before, why in refused:
+        chosen = next(number for number, each in enumerate(before.series) if each.chosen)
+        series[chosen] = replace(series[chosen], reason=why.findings.notes[0].message)
+    notes = (*analysis.findings.notes, note("next_series"))
+    findings = replace(analysis.findings, notes=notes)
+    return replace(volume, series=tuple(series)), replace(analysis, findings=findings)
 
 
 def analyze(
@@ -76,6 +111,10 @@ def analyze(
     trust = None if volume.is_picture else segmentation.trust  # it was measured on volumes
     if trust is not None and trust.confidence < LOW_CONFIDENCE:
         findings = replace(findings, notes=(*findings.notes, note("low_confidence")))
+    if volume.kind is Kind.DICOM and volume.is_picture:
+        if findings.finding is not Finding.TUMOR:
+            return _refused(note("too_few_slices"), findings.notes)
+        findings = replace(findings, notes=(*findings.notes, note("incomplete", "few_of_a_series")))
     shift = midline_shift(volume, segmentation.mask, plane)
     return Analysis(replace(findings, trust=trust, shift=shift), segmentation)
 

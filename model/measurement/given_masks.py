@@ -12,7 +12,9 @@ from model.measurement.lobes import Lobes, lobes_of
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
-from model.volume import MaskArray, Volume
+from model.volume import FloatArray, MaskArray, Volume
+
+MOST_LABELS = 32  # of one file; a grey picture has more values, and BraTS has three
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     Raises MaskError for values that are no labels or another grid, UnreadableScan else.
     """
     drawn = read_nifti(mask_file)
-    if (drawn.voxels != np.round(drawn.voxels)).any() or drawn.voxels.min() < 0:
-        raise MaskError(text("mask.no_labels"))
+    _check_labels(drawn.voxels)
     mask = (drawn.voxels > 0).astype(np.uint8)
     if scan is None:
         plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
@@ -44,6 +45,17 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
         raise MaskError(text("mask.grids_differ"))
     return MeasuredMask(scan, findings_on(scan, mask), lobes_of(scan, mask))
+
+
+def _check_labels(values: FloatArray) -> None:
+    """Whole numbers from 0 on, and few of them: what is marked must differ from a grey picture."""
+    if (values != np.round(values)).any() or values.min() < 0:
+        raise MaskError(text("mask.no_labels"))
+    labels = np.unique(values)
+    if labels[0] > 0:
+        raise MaskError(text("mask.all_marked"))
+    if len(labels) > MOST_LABELS:
+        raise MaskError(text("mask.grey", count=len(labels)))
 
 
 def findings_on(scan: Volume, mask: MaskArray) -> Findings:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.reading.names import is_in_transfer, is_left_out
 
 MAX_MEMBERS = 20_000
 MAX_BYTES = 4_000_000_000
@@ -24,6 +25,8 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
     try:
         with zipfile.ZipFile(archive) as packed:
             members = [member for member in packed.infolist() if _is_wanted(member)]
+            if any(is_in_transfer(_path(member)) for member in members):
+                raise UnreadableScan(text("zip.unfinished"))
             _check_entries(members, archive.stat().st_size)
             _check_budget(members, archive.stat().st_size)
             return tuple(
@@ -37,10 +40,12 @@ def unpack(archive: Path, folder: Path) -> tuple[Path, ...]:
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
-    """Leave out folders, hidden files and the extra files that macOS puts into archives."""
-    parts = member.filename.replace("\\", "/").split("/")
-    hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
-    return not (member.is_dir() or hidden or "__MACOSX" in parts)
+    """Leave out folders, hidden files and what systems and tools put beside others."""
+    return not (member.is_dir() or is_left_out(_path(member)))
+
+
+def _path(member: zipfile.ZipInfo) -> str:
+    return member.filename.replace("\\", "/")
 
 
 def _check_entries(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:

@@ -1,5 +1,6 @@
 """The way in for every kind of scan: files in, one Volume out, or a preview by headers alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -7,16 +8,18 @@ import numpy as np
 
 from model.catalogue import text
 from model.errors import UnreadableScan
-from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh
-from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom
+from model.reading.dicom.files import is_dicom
+from model.reading.dicom.flair_selection import Candidate, in_order, weigh
+from model.reading.dicom.frames import frames_of
 from model.reading.dicom.geometry import Placed, place
+from model.reading.dicom.sequence import Sequence
 from model.reading.dicom.stacks import Stack, stacks_of
 from model.reading.dicom.study import (
     NO_FLAIR,
     NO_PICTURES,
     NO_SCAN,
     Failures,
-    read_dicom,
+    read_each_flair,
     seen_as,
     to_look_at,
 )
@@ -39,20 +42,47 @@ def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
 
     rules: how the FLAIR among the series of a DICOM study is told.
     """
+    return next(read_each(scan, rules))
+
+
+def read_each(scan: Scan, rules: FlairRules = RULES) -> Iterator[Volume]:
+    """The volume of a scan; of a DICOM study then the next best FLAIR, each read when asked for.
+
+    Raises UnreadableScan when there is not even one.
+    """
     if not scan.files:
         raise UnreadableScan(text("reading.no_file"))
     try:
         match scan.kind:
             case Kind.NIFTI:
-                return read_nifti(scan.files[0])
+                yield read_nifti(scan.files[0])
             case Kind.IMAGE:
-                return read_picture(scan.files[0])
+                yield read_picture(scan.files[0])
             case Kind.DICOM:
-                return read_dicom(scan.files, rules)
+                yield from read_each_flair(scan.files, rules)
     except MemoryError:
         raise UnreadableScan(text("reading.out_of_memory")) from None
 
 
+def read_again(scan: Scan, kept: Path, rules: FlairRules = RULES) -> Volume:
+    """The volume of which the file `kept` is a copy: not every study's best FLAIR was analyzed.
+
+    The best one where no such file was kept, or none is like it.
+    """
+    if not kept.exists():
+        return read(scan, rules)
+    known, best = read_nifti(kept), None
+    for volume in read_each(scan, rules):
+        best = best or volume
+        same_grid = volume.shape == known.shape and np.allclose(
+            volume.affine, known.affine, atol=SAME_MM
+        )
+        if same_grid and np.allclose(volume.voxels, known.voxels, rtol=SAME_GREY):
+            return volume
+    return best or read(scan, rules)
+
+
+SAME_MM, SAME_GREY = 0.01, 0.001  # of a series and its copy: mm, and share of a grey value
 NO_SCALE_CODES = ("no_scale", "units_unknown")  # what the reader says of a scan without a scale
 
 
@@ -128,7 +158,7 @@ def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> ScanPreview:
         raise UnreadableScan(
             text(NO_PICTURES if any(is_dicom(file) for file in files) else NO_SCAN)
         )
-    candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
+    candidates = [weigh(stack, rules) for stack in stacks_of(frames, rules)]
     chosen = in_order(candidates)
     taken, placed, failed = _first_placed(chosen or to_look_at(candidates))
     header = taken.stack.header
@@ -137,7 +167,7 @@ def _at_dicom(files: tuple[Path, ...], rules: FlairRules) -> ScanPreview:
         kind=Kind.DICOM,
         shape=(int(header.Columns), int(header.Rows), len(placed.frames)),
         spacing_mm=column_lengths(placed.affine),
-        acquired_at=acquired_at(header),
+        acquired_at=taken.stack.acquired_at,
         modality=str(header.get("Modality", "")),
         says_flair=taken.sequence is Sequence.FLAIR,
         unfit="" if chosen else (only or note(NO_FLAIR)).message,
@@ -151,16 +181,14 @@ def _first_placed(candidates: list[Candidate]) -> tuple[Candidate, Placed, Failu
     failed: Failures = {}
     for candidate in candidates:
         try:
-            return candidate, place(_once_each(candidate.stack)), failed
+            return candidate, _placed(candidate.stack), failed
         except UnreadableScan as error:
             errors.append(error)
             failed[id(candidate)] = str(error)
     raise errors[0]
 
 
-def _once_each(stack: Stack) -> tuple[Frame, ...]:
-    """The frames without those that came twice, as far as their numbers tell."""
-    fault = next((frame.fault for frame in stack.frames if frame.fault), "")
-    if fault:
+def _placed(stack: Stack) -> Placed:
+    if fault := next((frame.fault for frame in stack.frames if frame.fault), ""):
         raise UnreadableScan(fault)
-    return tuple({frame.instance: frame for frame in stack.frames}.values())
+    return place(stack.frames)

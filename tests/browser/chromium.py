@@ -53,6 +53,12 @@ class Site:
         with ThreadPoolExecutor(1) as aside:  # Playwright has a running loop in this thread
             return aside.submit(asyncio.run, make()).result()
 
+    def enter(self, page: Page, path: str = "/", who: str = "N. Urse") -> None:
+        """Come to `path` by a link, and by the button that it shows."""
+        page.goto(f"{self.url}/enter?token={self.link(who)}&next={path}")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Log in").click()
+
 
 @contextmanager
 def served(folder: Path, log: Path = Path(os.devnull), /, **environment: str) -> Iterator[Site]:
@@ -115,7 +121,7 @@ class Browsing:
         page.on("pageerror", lambda error: self.wrongs.append(f"script: {error}"))
         page.on("request", self._note_request)
         try:
-            page.goto(f"{self.site.url}/enter?token={self.site.link(who)}&next={path}")
+            self.site.enter(page, path, who)
             yield page
             self.check(page)
         finally:

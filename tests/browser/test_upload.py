@@ -99,7 +99,7 @@ def test_a_broken_file_can_be_tried_again_and_all_be_given_up(browsing: Browsing
 def test_without_scripts_the_plain_form_works(browsing: Browsing) -> None:
     with browsing.browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto(f"{browsing.site.url}/enter?token={browsing.site.link('N. Urse')}&next=/upload")
+        browsing.site.enter(page, "/upload")
         expect(page.locator("#drop")).to_be_hidden()
         sent = FilePayload(name="scan.nii.gz", mimeType="", buffer=b"no scan")
         page.set_input_files("input[name=files]", sent)

@@ -135,7 +135,7 @@ def test_filters_and_order_stand_in_the_address(browsing: Browsing) -> None:
 def test_without_javascript_the_list_is_whole(browsing: Browsing) -> None:
     opened = browsing.browser.new_context(java_script_enabled=False)
     page = opened.new_page()
-    page.goto(f"{browsing.site.url}/enter?token={browsing.site.link('N. Urse')}&next=/")
+    browsing.site.enter(page)
     assert page.locator("#worklist tbody tr").count() >= 5
     page.get_by_role("link", name="Reload").click()
     assert page.locator("#worklist tbody tr").count() >= 5

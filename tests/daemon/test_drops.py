@@ -31,6 +31,11 @@ def test_common_ids_stay_as_they_are() -> None:
     assert folder_name("A/1") == "A%2F1"
     assert folder_name("..") == "%2E."
     assert folder_name("") == UNASSIGNED
+    # what would not be looked into, or would wait for ever
+    assert folder_name("@eaDir") == "@eaDi%72"
+    assert folder_name("lost+found") == "lost+foun%64"
+    assert folder_name("12.part") == "12.par%74"
+    assert folder_name("~$7") == "%7E$%37"
 
 
 @given(st.text(max_size=400))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import supervisor
 from daemon.index.database import open_records
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
@@ -30,9 +31,12 @@ def open_patiently(address: str) -> str:
     import time
 
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    page, _, sent = address.partition("?")
     for _ in range(200):
         try:
             with browser.open(address, timeout=10) as answer:
+                assert "Worklist" not in answer.read().decode()  # a button, and no more
+            with browser.open(page, sent.encode(), timeout=10) as answer:
                 return str(answer.read().decode())
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError):
@@ -79,3 +83,30 @@ def test_a_taken_port_is_told_in_one_sentence(hospital: Settings) -> None:
     assert process.returncode == 2
     assert "cannot listen on 127.0.0.1" in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(("steady_seconds", "pauses"), [(1e9, [1, 2, 4, 8, 16, 30]), (0, [1] * 6)])
+async def test_a_viewer_that_ran_well_starts_again_without_a_long_pause(
+    hospital: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    steady_seconds: float,
+    pauses: list[float],
+) -> None:
+    class Ended:
+        def join(self) -> None:
+            return
+
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == len(pauses):
+            raise asyncio.CancelledError
+
+    viewer = supervisor._Viewer(lambda settings: None, hospital)
+    monkeypatch.setattr(viewer, "_start", Ended)
+    monkeypatch.setattr(supervisor, "STEADY_SECONDS", steady_seconds)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await viewer._keep()
+    assert slept == pauses

@@ -23,6 +23,7 @@ POINTS = (  # functions at whose calls the daemon is killed, before and after
     "daemon.intake.cleanup:leave",
     "daemon.index.database:Database.change",  # inside the transactions
     "daemon.index.people.patients:ensure_patients",
+    "daemon.safe_files:rename_new",
     "os:rename",
     "os:unlink",
 )

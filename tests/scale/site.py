@@ -14,7 +14,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from daemon.index.database import open_index, open_records
-from daemon.index.people.accounts import add_account, add_token, begin_session, find_account
+from daemon.index.people.accounts import add_account, add_token, find_account
+from daemon.index.people.logins import begin_session
 from daemon.index.statistics import RECONCILE, beat
 from daemon.permissions import Role
 from daemon.settings import Settings
@@ -53,10 +54,12 @@ async def visitor(settings: Settings) -> Visitor:
         account = await add_account(records, "scale", "Dr Scale", Role.ADMIN, "")
         account = account or await find_account(records, "scale")
         assert account is not None
-        key = await begin_session(records, account.account_id)
+        key = await begin_session(records, account.account_id, account.password_hash)
         row = await records.row("SELECT csrf FROM login_sessions ORDER BY rowid DESC LIMIT 1")
         ends = date.today() + timedelta(days=2)
-        token = await add_token(records, account.account_id, "scale", Role.ADMIN, ends)
+        token = await add_token(
+            records, account.account_id, "scale", Role.ADMIN, ends, account.password_hash
+        )
     assert row is not None
     return Visitor({"Cookie": f"{COOKIE}={key}"}, row["csrf"], {"Authorization": f"Bearer {token}"})
 

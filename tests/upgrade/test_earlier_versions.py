@@ -98,6 +98,8 @@ def shape(path: Path) -> tuple[int, set[tuple[str, ...]]]:
 
 def test_the_daemon_goes_on(settings: Settings, site: Path, small_weights: Path) -> None:
     before = len(reports(settings))
+    first = gliowatch(settings, "verify")  # as the page on upgrades says, before the first run
+    assert first.returncode == 0, first.stdout
     known = settings.daemon.outbox.glob("TCGA-FG-6692/*/source/flair-again.nii")
     shutil.copy(next(known), settings.daemon.inbox / "TCGA-FG-6692" / "once-more.nii")
     shutil.copy(PICTURE, settings.daemon.inbox)

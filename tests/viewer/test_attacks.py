@@ -62,8 +62,10 @@ async def test_a_stolen_session_ends_with_its_owner(tmp_path: Path, end: str) ->
 async def test_a_session_that_an_attacker_chose_is_not_taken_over(tmp_path: Path) -> None:
     async with open_house(tmp_path, enter=False) as house:
         secret, chosen = await link_for(house.app[RECORDS], "ada", Role.READER, 60), "c" * 43
-        headers, path = {"Cookie": f"{COOKIE}={chosen}"}, f"/enter?token={secret}"
-        answer = await house.client.get(path, headers=headers, allow_redirects=False)
+        headers, data = {"Cookie": f"{COOKIE}={chosen}"}, {"token": secret}
+        answer = await house.client.post(
+            "/enter", data=data, headers=headers, allow_redirects=False
+        )
         assert answer.cookies[COOKIE].value not in ("", chosen)
         house.client.session.cookie_jar.clear()
         assert (await house.client.get("/", headers=headers)).status == 401
@@ -120,6 +122,7 @@ async def test_line_ends_make_no_header_and_no_line_of_the_log(
             "/searches": {"text": CRLF, "back": "/?q=" + coded},
             "/patients": {"patient_id": CRLF, "name": CRLF},
             "/login": {"name": CRLF, "password": CRLF, "next": CRLF},
+            "/enter": {"token": CRLF, "next": CRLF},
             "/scans/scan1/reviews": {"decision": "accepted", "revision": CRLF, "seen": CRLF},
         }
         for path, fields in posts.items():
@@ -158,7 +161,7 @@ async def test_guessing_a_password_is_made_slow_and_tells_nothing(tmp_path: Path
 async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: bool
 ) -> None:
-    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("viewer.request_forms.STALLED_SECONDS", 0.3)
     async with open_house(tmp_path) as house:
 
         async def slowly() -> AsyncIterator[bytes]:
@@ -180,7 +183,7 @@ async def test_an_upload_that_stalls_is_ended_and_nothing_of_it_is_kept(
 async def test_other_files_that_stall_are_ended_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr("viewer.uploads_streaming.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("viewer.request_forms.STALLED_SECONDS", 0.3)
     async with open_house(tmp_path) as house:
         patient = await house.add_patient("P1")
         await house.add_scan("P1", "scan1")

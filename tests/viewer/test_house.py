@@ -22,6 +22,7 @@ from daemon.records.accounts import link_for
 from daemon.settings import Settings
 from tests.phantoms.reports import LESION, report_json
 from viewer.app import make_app
+from viewer.connections import Runner
 from viewer.sessions import INDEX, RECORDS
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
@@ -39,7 +40,7 @@ class House:
     async def come_in(self, who: str, role: Role = Role.ADMIN) -> None:
         """Log in by a link, as this person, whose account is made if there is none."""
         secret = await link_for(self.app[RECORDS], who, role, 60)
-        await self.page(f"/enter?token={secret}")
+        assert (await self.client.post("/enter", data={"token": secret})).status == 200
         found = re.search(r'name="csrf" value="([^"]+)"', await self.page("/account"))
         assert found is not None
         self.csrf = found[1]
@@ -69,8 +70,9 @@ class House:
         return answer.status, answer.headers.get("Location", await answer.text())
 
     def in_inbox(self) -> list[Path]:
-        """Every file of the inbox."""
-        return sorted(p for p in self.settings.daemon.inbox.rglob("*") if p.is_file())
+        """Every file of the inbox, while others come and go."""
+        places = os.walk(self.settings.daemon.inbox)
+        return sorted(Path(place) / name for place, _, names in places for name in names)
 
     async def add_waiting(self, patient_id: str, name: str, rested: bool = True) -> int:
         """A drop that waits; its drop_id."""
@@ -114,6 +116,13 @@ class House:
             await self.app[INDEX].change("DROP TABLE scans")
 
 
+class _Server(TestServer):
+    """Takes connections as the viewer does, but any number of them."""
+
+    async def _make_runner(self, **settings: Any) -> Runner:
+        return Runner(self.app, trusted=("127.0.0.1",), **settings)
+
+
 @asynccontextmanager
 async def open_house(
     folder: Path, enter: bool = True, role: Role = Role.ADMIN, who: str = "N. Urse", **viewer: Any
@@ -121,7 +130,7 @@ async def open_house(
     """Start a viewer in `folder`; with `enter`, come in by a link, as `who` in this role."""
     settings = settings_in(folder, **viewer)
     app = make_app(settings)
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(_Server(app)) as client:
         house = House(client, app, settings)
         if enter:
             await house.come_in(who, role)
@@ -132,7 +141,7 @@ async def open_house(
 async def house_of(settings: Settings) -> AsyncIterator[House]:
     """A viewer over a hospital that there is, and a browser that has come in."""
     app = make_app(settings)
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(_Server(app)) as client:
         house = House(client, app, settings)
         await house.come_in("N. Urse")
         yield house

@@ -4,26 +4,24 @@ from datetime import date, timedelta
 
 from aiohttp import web
 
-from daemon.index.database import Database
 from daemon.index.people import accounts
 from daemon.index.people.accounts import (
-    add_link,
+    Superseded,
     add_token,
-    begin_session,
-    end_sessions_of,
+    end_all_of,
     find_account,
     revoke_token,
     set_password,
     tokens_of,
 )
+from daemon.index.people.logins import LONGEST_LINK, add_link, begin_session, reset_by_link
 from daemon.outputs.catalogue import text
 from daemon.permissions import RIGHTS, Right, Role, roles_up_to
-from daemon.records.accounts import AccountFault, WeakPassword, checked_name
-from viewer.login import set_cookie
+from daemon.records.accounts import AccountFault, LoginRefused, WeakPassword, checked_name, prove
+from viewer.login import is_secure, peer_of, set_cookie
+from viewer.request_forms import read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION
-from viewer.templating import LONGEST_NAME, read_form, render
-
-LINK_SECONDS = 24 * 3600.0
+from viewer.templating import LONGEST_NAME, render
 
 
 async def show_accounts(request: web.Request) -> web.StreamResponse:
@@ -44,7 +42,8 @@ async def add_account(request: web.Request) -> web.StreamResponse:
     made = await accounts.add_account(records, name, full_name or name, role, "")
     if made is None:
         return await _page(request, 409, text("account_fault.name_taken"))
-    return await _page(request, link=await _link(request, made.account_id))
+    secret = await add_link(records, made.account_id, LONGEST_LINK)
+    return await _page(request, link=_link(request, secret))
 
 
 async def change_account(request: web.Request) -> web.StreamResponse:
@@ -60,21 +59,13 @@ async def change_account(request: web.Request) -> web.StreamResponse:
     elif do == "role":
         await accounts.set_role(records, account.account_id, _asked_role(form))
     elif do == "end":
-        await end_sessions_of(records, account.account_id)
+        await end_all_of(records, account.account_id)
     elif do == "link":
-        await accounts.set_password(records, account.account_id, "")
-        return await _page(request, link=await _link(request, account.account_id))
+        secret = await reset_by_link(records, account.account_id, LONGEST_LINK)
+        return await _page(request, link=_link(request, secret))
     else:
         raise web.HTTPBadRequest(text=text("accounts.no_such_change"))
     raise web.HTTPSeeOther("/accounts")
-
-
-async def _let(records: Database, account_id: int, do: str, role: Role | None) -> None:
-    """Give it the role, or let it in, or no longer. Raises LastAdmin."""
-    if role:
-        await accounts.set_role(records, account_id, role)
-    else:
-        await accounts.set_enabled(records, account_id, do == "enable")
 
 
 async def _page(
@@ -92,9 +83,10 @@ async def _page(
     return render(request, "accounts.html", values, status)
 
 
-async def _link(request: web.Request, account_id: int) -> str:
-    secret = await add_link(request.app[RECORDS], account_id, LINK_SECONDS)
-    return f"{request.url.origin()}/enter?token={secret}&next=/account"
+def _link(request: web.Request, secret: str) -> str:
+    """The address as the person's browser has to ask for it, which may speak TLS to a proxy."""
+    scheme = "https" if is_secure(request) else "http"
+    return f"{scheme}://{request.host}/enter?token={secret}&next=/account"
 
 
 async def _asked(request: web.Request) -> accounts.Account:
@@ -124,38 +116,65 @@ async def show_account(request: web.Request) -> web.StreamResponse:
 async def change_password(request: web.Request) -> web.StreamResponse:
     """`POST /account/password`: all sessions end, and this browser gets a new one."""
     form = await read_form(request)
-    session, records = request[SESSION], request.app[RECORDS]
-    account = await find_account(records, session.account)
-    assert account is not None, "its session is open"
-    passwords = request.app[PASSWORDS]
-    kept = account.password_hash
-    if kept and not await passwords.is_right(form.get("old", ""), kept):
-        return await _own_page(request, 403, text("account.wrong_password"))
-    if form.get("new", "") != form.get("again", ""):
-        return await _own_page(request, 400, text("account.passwords_differ"))
+    account, records = await _own_account(request), request.app[RECORDS]
     try:
-        new = await passwords.hash(form.get("new", ""), account.name)
+        if account.password_hash:
+            await _prove(request, account, form)
+        if form.get("new", "") != form.get("again", ""):
+            return await _own_page(request, 400, text("account.passwords_differ"))
+        new = await request.app[PASSWORDS].hash(form.get("new", ""), account.name)
+        number = account.account_id
+        await set_password(records, number, new, checked=account.password_hash)
+        key = await begin_session(records, number, new)
+    except (LoginRefused, Superseded) as error:
+        return await _own_page(request, 403, str(error))
     except WeakPassword as error:
         return await _own_page(request, 400, str(error))
-    await set_password(records, account.account_id, new)
     answer = web.HTTPSeeOther("/account")
-    set_cookie(request, answer, await begin_session(records, account.account_id))
+    set_cookie(request, answer, key)
     raise answer
 
 
 async def make_token(request: web.Request) -> web.StreamResponse:
-    """`POST /account/tokens`: a token, shown this once."""
+    """`POST /account/tokens`: a token, shown this once, for who knows the password."""
     form = await read_form(request)
-    session = request[SESSION]
-    label = form.get("label", "").strip()
+    account, label = await _own_account(request), form.get("label", "").strip()
+    if not account.password_hash:
+        return await _own_page(request, 403, text("account.no_password"))
     if not label or len(label) > LONGEST_NAME:
         return await _own_page(request, 400, text("account.no_purpose"))
-    role = _token_role(form.get("role", ""), session.role)
+    role = _token_role(form.get("role", ""), request[SESSION].role)
     ends_on = _asked_day(form.get("ends_on", ""))
     if role is None or ends_on is None:
         return await _own_page(request, 400, text("account.token_limits"))
-    secret = await add_token(request.app[RECORDS], session.account_id, label, role, ends_on)
+    kept = account.password_hash
+    try:
+        await _prove(request, account, form)
+        secret = await add_token(
+            request.app[RECORDS], account.account_id, label, role, ends_on, kept
+        )
+    except (LoginRefused, Superseded) as error:
+        return await _own_page(request, 403, str(error))
     return await _own_page(request, secret=secret)
+
+
+async def _own_account(request: web.Request) -> accounts.Account:
+    account = await find_account(request.app[RECORDS], request[SESSION].account)
+    assert account is not None, "its session is open"
+    return account
+
+
+async def _prove(request: web.Request, account: accounts.Account, form: dict[str, str]) -> None:
+    """Whoever has the session must know the password as well. Raises LoginRefused, TooBusy."""
+    await prove(
+        request.app[RECORDS],
+        request.app[PASSWORDS],
+        account.name,
+        account.password_hash,
+        form.get("old", ""),
+        peer_of(request),
+        wrong="account.wrong_password",
+    )
 
 
 async def revoke(request: web.Request) -> web.StreamResponse:

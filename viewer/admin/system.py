@@ -12,20 +12,27 @@ from typing import Any
 import aiohttp_jinja2
 from aiohttp import web
 
+from daemon.drops import State
 from daemon.index import queue
+from daemon.index.database import Database
 from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
+from daemon.index.set_aside import count_set_aside
 from daemon.index.statistics import Night
 from daemon.operations import queue_control, status
+from daemon.operations.full_check import DIFFER
 from daemon.operations.queue_control import UnknownScan
+from daemon.operations.retention import DUE, HELD, IN_BIN
 from daemon.operations.status import Condition, Folder, versions
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
+from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SESSION, SETTINGS
-from viewer.templating import STATES, read_form, render
+from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
 
@@ -82,13 +89,41 @@ def folder_words(folder: Folder) -> str:
     return text("system.room", gb=folder.free_bytes / GIGABYTE, percent=share, state=state)
 
 
-def retention_words(daemon: DaemonSettings) -> str:
-    """What is deleted and when."""
+def checked_words(daemon: DaemonSettings, differ: int) -> str:
+    """How results are compared with their hashes, and what was found."""
+    if not daemon.check_share:
+        return text("system.checked_never")
+    said = text("system.checked_share", percent=100 * daemon.check_share)
+    return f"{said} {text('system.results_differ', count=differ)}" if differ else said
+
+
+def watching_words(daemon: DaemonSettings, is_unwatched: bool) -> str:
+    """How a drop is noticed, and what to do where the system refuses."""
+    if is_unwatched:
+        return text("system.unwatched", seconds=daemon.reconcile_seconds)
+    if daemon.polling_seconds:
+        return text("system.polled", seconds=daemon.polling_seconds)
+    return text("system.watched")
+
+
+async def retention_words(daemon: DaemonSettings, index: Database) -> str:
+    """What leaves the outbox and when, and how much that will be before it does."""
     rules = []
     if daemon.keep_days:
         rules.append(text("system.keep_days", days=daemon.keep_days))
     if daemon.keep_gb:
         rules.append(text("system.keep_gb", gb=daemon.keep_gb))
+    if daemon.keep_days or daemon.keep_gb:
+        due, in_bin = await queue.switch(index, DUE), await queue.switch(index, IN_BIN)
+        rules += [
+            text("system.kept_in_bin", days=daemon.grace_days),
+            text("system.retention_due", count=due),
+            text("system.retention_in_bin", count=in_bin),
+        ]
+        if await queue.switch(index, HELD):
+            rules.append(text("system.retention_held"))
+    if daemon.keep_aside_days:
+        rules.append(text("aside.rule", days=daemon.keep_aside_days))
     return "; ".join(rules) or text("system.keep_all")
 
 
@@ -184,7 +219,13 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "weights": weights,
         "model": settings.model,
         "older": await count_older(index, weights.sha256) if weights else 0,
-        "retention": retention_words(daemon),
+        "checked": checked_words(daemon, await queue.switch(index, DIFFER)),
+        "watching": watching_words(daemon, bool(await queue.switch(index, "unwatched"))),
+        "retention": await retention_words(daemon, index),
+        "stalled": await stalled_names(request),
+        "duplicates": await duplicates(request, asked_page(request, "duplicates")),
+        "duplicate_count": await count_set_aside(index, State.DUPLICATE),
+        "duplicates_page": asked_page(request, "duplicates"),
         "settings": settings_lines(settings),
         "versions": await asyncio.to_thread(versions),
         **await moving(request, weights),
@@ -214,6 +255,7 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
         "paused": now.paused,
         "counts": now.counts,
         "pages": pages,
+        "failed_files": await failed_files(request, pages["failed"]),
         "page_length": queue.PAGE,
         "lists": {
             name: [_row(x, patients[x.patient_id], daemon.rest_seconds) for x in each]

@@ -167,6 +167,7 @@ WORK = (
         *("upload", "Bring in a scan", "POST", f"{ROOT}/uploads", handlers.upload),
         *(Right.UPLOAD, Action.UPLOAD),
         upload=UPLOAD_FORM,
+        is_elsewhere=True,
         answer=response_fields.Received,
         status=201,
         faults=(408, 503, 507),
@@ -182,12 +183,15 @@ WORK = (
         *("act", "What the buttons of the queue do", "POST", f"{ROOT}/queue", handlers.act),
         *(Right.QUEUE, CHANGE),
         body=request_fields.QueueAction,
+        is_elsewhere=True,
         answer=response_fields.Done,
         faults=(404, 409),
     ),
 )
 OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK)
 DOORS = tuple(
-    RouteRule(each.needs, web.route(each.method, each.path, each.handler), each.notes)
+    RouteRule(
+        each.needs, web.route(each.method, each.path, each.handler), each.notes, each.is_elsewhere
+    )
     for each in OPERATIONS
 )

@@ -52,12 +52,12 @@ from viewer.patients.deletion import bring_back_asked, delete_if_typed
 from viewer.patients.edit import editable_patient, enter_patient
 from viewer.patients.fields import entered, faults
 from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
+from viewer.request_forms import FORM
 from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
 from viewer.scans.reviews import PageState, take_statement
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
 from viewer.upload.page import place_upload
-from viewer.uploads_streaming import FORM
 from viewer.worklist.filter_and_sort import asked_of, read_address
 from viewer.worklist.page import page_at
 from viewer.worklist.rows import known_rows

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from daemon.index.people.audit import Action
 from daemon.permissions import Right
 from viewer.api.request_fields import JSON, Form, Problem
-from viewer.uploads_streaming import FORM as MULTIPART
+from viewer.request_forms import FORM as MULTIPART
 
 PROBLEM = "application/problem+json"
 KEPT = ("Allow", "Retry-After", "WWW-Authenticate")  # of an error's own headers
@@ -41,7 +41,7 @@ def problem(status: int, sentence: str, headers: Mapping[str, str]) -> web.Respo
 
 IN_PATH = re.compile(r"{(\w+)}")
 PLACE = "#/components/schemas/{model}"
-EVERYWHERE = (401, 403, 429, 500)
+EVERYWHERE = (401, 403, 421, 429, 500, 503)
 WITH_BODY = (400, 413, 415)
 FILE_STATES = {
     206: "The part that was asked for",
@@ -59,9 +59,10 @@ WHY = {
     410: "It was deleted, or taken back",
     413: "More than is taken",
     415: "Not sent in the right form",
-    429: "Too many wrong tokens from this address",
+    421: "Asked by a name that is none of this machine",
+    429: "Too many wrong tokens from this address, or too much at once by one account",
     500: "A fault of gliowatch",
-    503: "The inbox is not there",
+    503: "The inbox is not there, or a database is locked",
     507: "The disk of the inbox is full",
 }
 
@@ -80,7 +81,8 @@ class Operation:
     """One thing that a program may ask for, as the router, the guard and the document need it.
 
     body, answer: forms of JSON; files: content types that are sent in place of an answer, in parts
-    too if `is_ranged`; faults: statuses beside those that come everywhere.
+    too if `is_ranged`; is_elsewhere: as in a rule of the guard; faults: statuses beside those that
+    come everywhere.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Operation:
     answer: type[Form] | None = None
     files: tuple[str, ...] = ()
     is_ranged: bool = False
+    is_elsewhere: bool = False
     status: int = 200
     faults: tuple[int, ...] = ()
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.index.people.reviews import Decision
 from daemon.outputs.catalogue import text
+from viewer.request_forms import read_whole
 
 JSON = "application/json"
 
@@ -34,7 +35,7 @@ async def read_body(request: web.Request, form: type[SomeForm]) -> SomeForm:
     if request.content_type != JSON:
         raise web.HTTPUnsupportedMediaType(text=text("api.not_json"))
     try:
-        return form.model_validate_json(await request.read())
+        return form.model_validate_json(await read_whole(request))
     except ValidationError as error:
         named = {str(place) for each in error.errors() for place in each["loc"]}
         known = sorted(named & form.model_fields.keys())  # others may be anything, names too

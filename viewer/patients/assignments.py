@@ -19,9 +19,10 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import KINDS, moment_words
 from daemon.records.patients import CannotBeGiven, give, take_back
 from viewer.patients.fields import day_words
+from viewer.request_forms import read_form
 from viewer.scans.files import with_pictures
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
-from viewer.templating import found_size, found_words, read_form, render
+from viewer.templating import found_size, found_words, render
 
 MOST = 50  # scans and assignments on the page
 MOST_CHOICES = 1000  # patients whom the field proposes; others can be typed

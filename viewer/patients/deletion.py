@@ -13,8 +13,9 @@ from daemon.outputs.catalogue import text
 from daemon.records.patients import bring_back, delete
 from viewer.lookups import asked_patient
 from viewer.patients.fields import day_words
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
-from viewer.templating import read_form, render
+from viewer.templating import render
 
 
 @dataclass(frozen=True)

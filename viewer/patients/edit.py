@@ -19,8 +19,9 @@ from daemon.outputs.catalogue import text
 from viewer.lookups import asked_patient
 from viewer.patients.fields import GROUPS, SHORT, day_words, entered, faults
 from viewer.patients.page import ChangeLine, change_line
+from viewer.request_forms import read_form
 from viewer.sessions import RECORDS, signer
-from viewer.templating import LONGEST_NAME, read_form, render
+from viewer.templating import LONGEST_NAME, render
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import BodyPartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from daemon.drops import State
 from daemon.index.people.corrections import Correction, corrections_of, queued_state
@@ -14,9 +13,10 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
 from viewer.lookups import asked_scan
-from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
-from viewer.templating import check_csrf, render
-from viewer.uploads_streaming import FORM, MEGABYTE, Meter, in_time, pieces, read_field
+from viewer.request_forms import FormPart, FormReader
+from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
+from viewer.templating import render
+from viewer.uploads_streaming import MEGABYTE, Meter
 
 LONGEST_FIELD = 10_000  # bytes: a comment of 2000 characters in any script
 LONGEST_COMMENT = 2000  # characters
@@ -68,17 +68,16 @@ async def show_corrections(request: web.Request) -> web.StreamResponse:
 
 async def take_correction(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/corrections`: keep a mask, put it on record, and queue it."""
-    if request.content_type != FORM:
-        raise web.HTTPForbidden(text=text("fault.stale_form"))
     scan = await asked_scan(request)
     if scan.finding == "not_judged":
         raise web.HTTPBadRequest(text=text("correction.no_mask"))
-    meter = Meter(request.app[SETTINGS].viewer.max_upload_mb * MEGABYTE)
+    settings = request.app[SETTINGS]
+    limit, reserve = settings.viewer.max_upload_mb * MEGABYTE, settings.daemon.reserve_gb * 1e9
+    meter = Meter(limit, settings.daemon.outbox, reserve)
     meter.announce(request.content_length)
+    await meter.refuse_when_full(request.content_length or 0)
     try:
         fields, file = await _receive(request, scan, meter)
-    except (ValueError, HttpProcessingError):
-        raise web.HTTPBadRequest(text=text("corrections.damaged")) from None
     except WrongForm as error:
         raise web.HTTPBadRequest(text=str(error)) from None
     except ConnectionError:
@@ -101,43 +100,31 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
 
 async def _receive(request: web.Request, scan: ScanRow, meter: Meter) -> tuple[dict[str, str], str]:
     """The fields, which come before the file, and the name under which that is kept."""
-    reader = await request.multipart()
+    parts = await FormReader.open(request)
     fields: dict[str, str] = {}
-    while (part := await in_time(reader.next())) is not None:
-        if not isinstance(part, BodyPartReader):
-            raise web.HTTPBadRequest(text=text("corrections.damaged"))
-        if part.name != "mask":
-            fields[part.name or ""] = await _field(part)
-            continue
-        _check_fields(request, fields)
-        if not part.filename:
-            break
-        return fields, await _keep(request, scan, part, meter)
-    _check_fields(request, fields)
-    raise web.HTTPBadRequest(text=text("corrections.no_file"))
-
-
-def _check_fields(request: web.Request, fields: dict[str, str]) -> None:
-    """Before anything is written: it is our own form, and not too long."""
-    check_csrf(request[SESSION], fields.get("csrf", ""))
+    while (part := await parts.next()) is not None and part.name != "mask":
+        fields[part.name] = await _field(part)
+    if part is None or not part.filename:
+        raise web.HTTPBadRequest(text=text("corrections.no_file"))
     if len(fields.get("comment", "")) > LONGEST_COMMENT:
         raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
+    return fields, await _keep(request, scan, part, meter)
 
 
-async def _field(part: BodyPartReader) -> str:
-    value = await read_field(part, LONGEST_FIELD)
+async def _field(part: FormPart) -> str:
+    value = await part.value(LONGEST_FIELD)
     if value is None:
         raise web.HTTPBadRequest(text=text("review.long_comment", most=LONGEST_COMMENT))
     return value.decode("utf-8", "replace")
 
 
-async def _keep(request: web.Request, scan: ScanRow, part: BodyPartReader, meter: Meter) -> str:
+async def _keep(request: web.Request, scan: ScanRow, part: FormPart, meter: Meter) -> str:
     """Stream the file to the disk; it is taken away again if anything fails."""
     outbox = request.app[SETTINGS].daemon.outbox
-    upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename or "")
+    upload = await asyncio.to_thread(MaskUpload, outbox, scan.scan_id, part.filename)
     try:
-        async for piece in pieces(part.read_chunk):
-            meter.add(len(piece))
+        async for piece in part.pieces():
+            await meter.add(len(piece))
             await asyncio.to_thread(upload.write, piece)
         return await asyncio.to_thread(upload.keep)
     finally:

@@ -5,15 +5,15 @@ Addresses name roles, never files: `seg.nii.gz`, or `source-3` for the third dro
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from aiohttp import hdrs, web
 from zipstream import ZipStream
 
-from daemon.drops import SOURCE
+from daemon.drops import SOURCE, objects_folder
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import MOST_LESIONS as MOST
@@ -68,6 +68,7 @@ ROLES = {
         Role("seg.dcm", DICOM),
         Role("sr.dcm", DICOM),
         Role("report.json", JSON),
+        Role("manifest.json", JSON),
     )
 }
 
@@ -106,7 +107,7 @@ def held_file(outbox: Path, scan: ScanRow, name: str) -> Held | None:
 def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
     """All files of a scan by their role's name; none outside the outbox."""
     folder = outbox / os.fsdecode(scan.folder)
-    captures = folder / f"{scan.scan_id}_overlay"
+    captures = objects_folder(folder) / f"{scan.scan_id}_overlay"
     files = [
         *(_named(outbox, scan, role) for role in ROLES.values()),
         *_numbered(captures, "capture", ".dcm", DICOM),
@@ -117,7 +118,13 @@ def held_files(outbox: Path, scan: ScanRow) -> dict[str, Held]:
 
 
 def _named(outbox: Path, scan: ScanRow, role: Role) -> Held:
-    return Held(role, outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}")
+    return Held(role, _place(outbox, scan, role))
+
+
+def _place(outbox: Path, scan: ScanRow, role: Role) -> Path:
+    folder = outbox / os.fsdecode(scan.folder)
+    folder = objects_folder(folder) if role.content_type == DICOM else folder
+    return folder / f"{scan.scan_id}_{role.name}"
 
 
 def _inside(outbox: Path, files: list[Held]) -> dict[str, Held]:
@@ -163,7 +170,7 @@ async def with_pictures(request: web.Request, scans: Iterable[ScanRow]) -> set[s
 
 def find_file(outbox: Path, scan: ScanRow, role: Role) -> Path | None:
     """Where one of ROLES lies, or None if the scan has none; never outside the outbox."""
-    path = outbox / os.fsdecode(scan.folder) / f"{scan.scan_id}_{role.name}"
+    path = _place(outbox, scan, role)
     inside = path.resolve().is_relative_to(outbox.resolve())
     return path if inside and path.is_file() else None
 
@@ -204,11 +211,22 @@ def _files(outbox: Path, folder: Path) -> list[Path]:
 
 def zipped(folder: Path, files: list[Path]) -> ZipStream:
     """A zip of these files, stored as they are, named by their paths in `folder`."""
-    archive = ZipStream(sized=True)
+    archive, taken = ZipStream(sized=True), set[str]()
     for file in files:
-        name = str(file.relative_to(folder)).encode("utf-8", "replace").decode()
+        name = _member(file.relative_to(folder), taken)
         archive.add_path(file, name, recurse=False)
+        taken.add(name)
     return archive
+
+
+def _member(path: Path, taken: Set[str]) -> str:
+    r"""The name in the archive: some programs take a `\` for a step into another folder."""
+    plain = str(path).encode("utf-8", "replace").decode().replace("\\", "_")
+    return next(
+        name
+        for number in count()
+        if (name := f"{plain}_{number}" if number else plain) not in taken
+    )
 
 
 def _joined(pieces: Iterator[bytes]) -> bytes:

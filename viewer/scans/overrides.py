@@ -20,8 +20,8 @@ from daemon.records.overrides import (
 from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
 from viewer.lookups import asked_scan
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, RECORDS, signer
-from viewer.templating import read_form
 
 
 async def change_date(request: web.Request) -> web.StreamResponse:

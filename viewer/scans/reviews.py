@@ -7,16 +7,17 @@ from typing import Any
 from aiohttp import web
 
 from daemon.index.people.corrections import Correction, corrections_of
-from daemon.index.people.reviews import Decision, Review, add_review, reviews_of
+from daemon.index.people.reviews import Decision, Review, Seen, add_review, reviews_of
 from daemon.index.scans import ScanRow, revisions_of
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import moment_words
 from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_scan, known_patients
+from viewer.request_forms import read_form
 from viewer.scans.corrections import correction_values
 from viewer.sessions import INDEX, RECORDS, signer
-from viewer.templating import read_form, render
+from viewer.templating import render
 
 KEYS = {Decision.ACCEPTED: "a", Decision.REJECTED: "r", Decision.NEEDS_CORRECTION: ""}
 DECISIONS, SAID = words("decide"), words("decision")
@@ -160,15 +161,10 @@ async def take_statement(
     """Add what was said of a mask, or tell what its author had not seen. Raises HTTPBadRequest."""
     decision, reason, comment = _checked(form)
     about = await _asked_revision(request, scan, form.get("revision", ""))
-    reviews = await reviews_of(request.app[RECORDS], scan.scan_id)
-    corrections = await corrections_of(request.app[RECORDS], scan.scan_id)
-    now_seen, seen = PageState.of(scan, reviews, corrections), PageState.read(form.get("seen", ""))
-    if seen != now_seen:
-        fields = {"decision": decision, "reason": reason, "comment": comment}
-        news = news_since(seen, scan, reviews, corrections)
-        return Late(now_seen, news, fields | {"revision": about[0]})
-    await add_review(
-        request.app[RECORDS],
+    records, seen = request.app[RECORDS], PageState.read(form.get("seen", ""))
+    is_same_mask = seen.revision == judged_revision(scan.report)
+    if is_same_mask and await add_review(
+        records,
         scan.scan_id,
         about[0],
         decision,
@@ -176,8 +172,14 @@ async def take_statement(
         reviewer=signer(request),
         reason=reason,
         drawn_by=about[1],
-    )
-    return None
+        seen=Seen(seen.review_id, seen.corrections),
+    ):
+        return None
+    reviews = await reviews_of(records, scan.scan_id)
+    corrections = await corrections_of(records, scan.scan_id)
+    fields = {"decision": decision, "reason": reason, "comment": comment, "revision": about[0]}
+    news = news_since(seen, scan, reviews, corrections)
+    return Late(PageState.of(scan, reviews, corrections), news, fields)
 
 
 def _checked(form: Mapping[str, str]) -> tuple[Decision, str, str]:

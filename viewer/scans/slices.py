@@ -11,10 +11,11 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from PIL import Image
 
+from daemon.confinement import bounds_of_slices
 from daemon.outputs.catalogue import text
 from daemon.pipeline.window_presets import MARKS, WINDOWS, SliceOptions, draw
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
-from daemon.settings import Allowance
+from daemon.settings import Allowance, Settings
 from model.errors import NoSuchSlice
 from viewer.lookups import asked_revision, asked_scan
 from viewer.scans.files import PNG, ROLES, find_file
@@ -27,9 +28,10 @@ MOST_WAITING = 20  # requests; who scrolls on drops those that it no longer want
 class Slices:
     """Draws slices one after the other, and keeps the last ones."""
 
-    def __init__(self, allowance: Allowance) -> None:
-        self._allowance = allowance
-        self._slot = Slot()
+    def __init__(self, settings: Settings) -> None:
+        viewer = settings.viewer
+        self._allowance = Allowance(viewer.slice_seconds, viewer.slice_memory_mb * 10**6)
+        self._slot = Slot(bounds_of_slices(settings))
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._kept: OrderedDict[tuple[Path, SliceOptions], bytes] = OrderedDict()
@@ -70,8 +72,7 @@ SLICES = web.AppKey("slices", Slices)
 
 async def open_slices(app: web.Application) -> AsyncIterator[None]:
     """While the application runs; the process itself starts with the first slice."""
-    viewer = app[SETTINGS].viewer
-    app[SLICES] = Slices(Allowance(viewer.slice_seconds, viewer.slice_memory_mb * 10**6))
+    app[SLICES] = Slices(app[SETTINGS])
     yield
     app[SLICES].close()
 

@@ -23,7 +23,7 @@ export function chosen(input) {
     const label = path.split("/")[0];
     const key = file.webkitRelativePath ? label : `${folders.size} ${label}`;
     if (!folders.has(key)) folders.set(key, { label, files: [] });
-    if (!hidden(file.name)) folders.get(key).files.push({ path, file });
+    if (!path.split("/").some(hidden)) folders.get(key).files.push({ path, file });
   }
   return [...folders.values()];
 }
@@ -44,6 +44,9 @@ async function walk(entry, above, files) {
   }
 }
 
+// What needs no transfer; the server leaves out more of what systems and tools make.
+const LEFT_OUT = ["thumbs.db", "desktop.ini", "@eadir", "#recycle", "@recycle", "__macosx"];
+
 function hidden(name) {
-  return name.startsWith(".") || name === "Thumbs.db" || name === "desktop.ini";
+  return name.startsWith(".") || LEFT_OUT.includes(name.toLowerCase());
 }

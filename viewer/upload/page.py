@@ -16,18 +16,17 @@ from daemon.intake.uploads import UploadFault
 from daemon.outputs.catalogue import text
 from viewer.lookups import known_patients
 from viewer.monitoring import stopped_sentence
+from viewer.request_forms import CSRF_HEADER, check_csrf, read_fields, read_form
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS
-from viewer.templating import CSRF_HEADER, FINDINGS, STATES, check_csrf, render
+from viewer.templating import FINDINGS, STATES, render
 from viewer.upload.form import choices, form_of
 from viewer.upload.staging import (
     DESK,
-    MOST_FILES,
     Sent,
     Upload,
-    refuse_when_full,
     refuse_without_inbox,
 )
-from viewer.uploads_streaming import receive, receive_file
+from viewer.uploads_streaming import MOST_FILES, pieces, receive, receive_file
 
 
 async def show_upload(request: web.Request) -> web.StreamResponse:
@@ -47,7 +46,8 @@ async def place_upload(request: web.Request) -> int:
     """Stream the files of a multipart request into the inbox as one drop; how many they were."""
     desk = request.app[DESK]
     await refuse_without_inbox(request.app)
-    await refuse_when_full(request)
+    meter = desk.meter()
+    await meter.refuse_when_full(request.content_length or 0)
 
     async def folder_of(choice: str) -> str:
         """The patient's folder for the form's choice, which is a patient_key or `unassigned`."""
@@ -58,7 +58,7 @@ async def place_upload(request: web.Request) -> int:
             raise web.HTTPBadRequest(text=text("fault.no_patient"))
         return patient.patient_id
 
-    return await receive(request, desk.hold, desk.meter(), folder_of)
+    return await receive(request, desk.hold, meter, folder_of)
 
 
 async def page_with(request: web.Request, form: dict[str, Any]) -> web.Response:
@@ -147,7 +147,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
     _check(request)
     await refuse_without_inbox(request.app)
     try:
-        upload = await request.app[DESK].begin(request[SESSION].key)
+        upload = await request.app[DESK].begin(request[SESSION].key, request[SESSION].account_id)
     except UploadFault as error:
         raise web.HTTPTooManyRequests(text=str(error)) from None
     return web.json_response({"upload": upload.held.name})
@@ -161,10 +161,10 @@ async def take(request: web.Request) -> web.StreamResponse:
     if not name or len(name) > LONGEST_NAME:
         raise web.HTTPBadRequest(text=text("upload.bad_name"))
     upload.meter.announce(request.content_length)
-    await refuse_when_full(request)
+    await upload.meter.refuse_when_full(request.content_length or 0)
     if upload.held.count >= MOST_FILES:
         raise web.HTTPConflict(text=text("upload_fault.most_files", most=MOST_FILES))
-    await receive_file(upload.held, unquote(name), request.content.read, upload.meter)
+    await receive_file(upload.held, unquote(name), pieces(request), upload.meter)
     return web.Response(status=204)
 
 
@@ -176,14 +176,13 @@ async def look(request: web.Request) -> web.StreamResponse:
         await request.app[DESK].look(upload)
     except UploadFault as error:
         raise web.HTTPNotFound(text=str(error)) from None
-    values = await form_of(request, upload, await request.post())
+    values = await form_of(request, upload, await read_fields(request))
     return aiohttp_jinja2.render_template("upload_understood.html", request, values)
 
 
 async def give_up(request: web.Request) -> web.StreamResponse:
     """`POST /upload/held/{upload}/cancel`: nothing of it is kept."""
-    form = await request.post()
-    check_csrf(request[SESSION], str(form.get("csrf", request.headers.get(CSRF_HEADER, ""))))
+    await read_form(request)
     upload = asked_upload(request)
     request.app[DESK].forget(upload)
     await asyncio.to_thread(upload.held.cancel)

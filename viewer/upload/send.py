@@ -27,8 +27,8 @@ from daemon.records.overrides import WrongDate, WrongSpacing, checked_day, note_
 from model.errors import GliowatchError
 from model.rules import Spacing
 from viewer.patients.fields import entered, faults
+from viewer.request_forms import read_form, read_lists
 from viewer.sessions import RECORDS, SESSION, signer
-from viewer.templating import check_csrf
 from viewer.upload.form import NEW, form_of, whose
 from viewer.upload.page import asked_upload, page_with
 from viewer.upload.staging import DESK, Sent, Upload, refuse_without_inbox
@@ -65,20 +65,18 @@ class Told:
 
 async def show_whose(request: web.Request) -> web.StreamResponse:
     """`POST /upload/held/{upload}/whose`: doubts about the patient who was just chosen."""
-    form = await request.post()
-    check_csrf(request[SESSION], str(form.get("csrf", "")))
+    form = await read_form(request)
     upload = asked_upload(request)
-    values = await whose(request, upload, str(form.get("patient", "")), form)
+    values = await whose(request, upload, form.get("patient", ""), form)
     return aiohttp_jinja2.render_template("upload_whose.html", request, values)
 
 
 async def send(request: web.Request) -> web.StreamResponse:
     """`POST /upload/held/{upload}/send`: into the inbox, or the form again with what is wrong."""
-    form = await request.post()
-    check_csrf(request[SESSION], str(form.get("csrf", "")))
+    form = await read_lists(request)
     upload = asked_upload(request)
     await refuse_without_inbox(request.app)
-    chosen = {str(group) for group in form.getall("send", [])}
+    chosen = set(form.getall("send", []))
     try:
         await _send(request, upload, form, chosen)
     except KnownPatient as known:

@@ -4,14 +4,15 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from daemon.confinement import bounds_of_uploads
 from daemon.drops import Drop
 from daemon.intake.inbox_scan import NameRules, is_away
 from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage_upload
-from daemon.operations.status import has_room
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance, Settings
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 LOOK = Allowance(60.0, 3_000_000_000)  # for one scan
 MOST_HELD = 12  # uploads that wait to be sent, of everybody together
-MOST_FILES = 5000  # in one of them
-MOST_OPEN = 3  # uploads of one session; the oldest goes for the next
+MOST_OPEN = 3  # uploads of one account; the oldest goes for the next
 MOST_SCANS = 200  # in one upload
 SWEEP_SECONDS = 300.0
 MOST_SENT = 20  # uploads that a person sees the state of
@@ -38,6 +38,7 @@ class Upload:
 
     held: StagedUpload
     session: str
+    account_id: int
     meter: Meter
     scans: tuple["Preview", ...] = ()
 
@@ -59,8 +60,13 @@ class Desk:
     settings: Settings
     uploads: dict[str, Upload] = field(default_factory=dict)
     sent: dict[str, list[Sent]] = field(default_factory=dict)
-    slot: Slot = field(default_factory=Slot)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    beginning: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def slot(self) -> Slot:
+        """Where uploads are opened."""
+        return Slot(bounds_of_uploads(self.settings))
 
     @property
     def rules(self) -> NameRules:
@@ -74,19 +80,22 @@ class Desk:
 
     def meter(self) -> Meter:
         """Counts the bytes of one upload."""
-        return Meter(self.settings.viewer.max_upload_mb * MEGABYTE)
+        daemon = self.settings.daemon
+        limit = self.settings.viewer.max_upload_mb * MEGABYTE
+        return Meter(limit, daemon.inbox, daemon.reserve_gb * 1e9)
 
-    async def begin(self, session: str) -> Upload:
-        """A new upload of a session. Raises NotHeld, OSError."""
-        own = [upload for upload in self.uploads.values() if upload.session == session]
-        if len(own) >= MOST_OPEN:  # it was left without being sent or given up
-            self.forget(own[0])
-            await asyncio.to_thread(own[0].held.cancel)
-        if len(self.uploads) >= MOST_HELD:
-            raise UploadFault(text("upload_fault.too_many_held"))
-        held = await asyncio.to_thread(self.hold)
-        upload = Upload(held, session, self.meter())
-        self.uploads[held.name] = upload
+    async def begin(self, session: str, account_id: int) -> Upload:
+        """A new upload of a session. Raises UploadFault, OSError."""
+        async with self.beginning:  # so that those who begin at once are counted as well
+            own = [each for each in self.uploads.values() if each.account_id == account_id]
+            if len(own) >= MOST_OPEN:  # it was left without being sent or given up
+                self.forget(own[0])
+                await asyncio.to_thread(own[0].held.cancel)
+            if len(self.uploads) >= MOST_HELD:
+                raise UploadFault(text("upload_fault.too_many_held"))
+            held = await asyncio.to_thread(self.hold)
+            upload = Upload(held, session, account_id, self.meter())
+            self.uploads[held.name] = upload
         return upload
 
     def find(self, name: str, session: str) -> Upload:
@@ -148,14 +157,6 @@ async def refuse_without_inbox(app: web.Application) -> None:
     """HTTPServiceUnavailable where the inbox is not the folder that the index knows."""
     if await is_away(app[SETTINGS].daemon.inbox, app[INDEX]):
         raise web.HTTPServiceUnavailable(text=text("upload.no_inbox"))
-
-
-async def refuse_when_full(request: web.Request) -> None:
-    """What arrives must leave the disk the reserve that the daemon needs to analyze at all."""
-    daemon = request.app[SETTINGS].daemon
-    needed = daemon.reserve_gb * 1e9 + (request.content_length or 0)
-    if not await asyncio.to_thread(has_room, daemon.inbox, needed):
-        raise web.HTTPInsufficientStorage(text=text("upload.disk_full"))
 
 
 async def _sweep(desk: Desk) -> None:

@@ -62,6 +62,7 @@ class Line:
     state_words: str
     reason: str
     scan_id: str
+    number: int | None = None
     finding: str = ""
     size: str = ""
     place: str = ""
@@ -88,6 +89,7 @@ def line_of(row: Row) -> Line:
         state_words=_state_words(row),
         reason=row.reason or "",
         scan_id=row.scan_id or "",
+        number=row.number,
         finding=FINDINGS[brief.finding] if brief else "",
         size=found_size(brief) if brief else "",
         place=_place(brief) if brief else "",

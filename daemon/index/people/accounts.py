@@ -1,19 +1,27 @@
-"""Accounts, login links, sessions, API tokens, failed logins, secrets: in the records, as hashes.
+"""Accounts, API tokens and other secrets, in the records, as hashes.
 
-A session ends after `idle` seconds without a request, after `longest` in any case, when its
-account is disabled or gets a new password, and when its owner logs out, here or everywhere.
+What ends all sessions of an account ends its tokens and its links too: a new password, a reset,
+"log out everywhere", and being disabled.
 """
 
 import hashlib
 import secrets
 import sqlite3
-import time
 from dataclasses import dataclass, field
 from datetime import date
 
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
+from daemon.outputs.catalogue import text
 from daemon.permissions import Role, roles_up_to
 from model.errors import GliowatchError
+
+
+class Superseded(GliowatchError):
+    """The password that was right is another by now, or its account is disabled."""
+
+    def __init__(self) -> None:
+        super().__init__(text("account_fault.superseded"))
 
 
 class LastAdmin(GliowatchError):
@@ -40,7 +48,7 @@ async def add_account(
     records: Database, name: str, full_name: str, role: Role, password_hash: str
 ) -> Account | None:
     """Enter an account; None if the name is taken, in capitals or not."""
-    async with records.transaction():
+    async with changing(records):
         row = await records.row(
             "INSERT OR IGNORE INTO accounts (name, full_name, role, password_hash, created_at)"
             f" VALUES (?, ?, ?, ?, ?) RETURNING {COLUMNS}",
@@ -67,38 +75,42 @@ async def list_accounts(records: Database, limit: int = 1000) -> list[Account]:
     return [_account(row) for row in rows]
 
 
-async def set_password(records: Database, account_id: int, password_hash: str) -> None:
-    """A new password; whoever is logged in with the old one is logged out."""
-    async with records.transaction():
-        await records.change(
-            "UPDATE accounts SET password_hash = ? WHERE account_id = ?",
-            (password_hash, account_id),
+async def set_password(
+    records: Database, account_id: int, password_hash: str, checked: str | None = None
+) -> None:
+    """A new password; whatever lets in by what was before ends.
+
+    checked: the hash for which the password was right. Raises Superseded.
+    """
+    async with changing(records):
+        changed = await records.change(
+            "UPDATE accounts SET password_hash = ?1 WHERE account_id = ?2"
+            " AND password_hash = coalesce(?3, password_hash)",
+            (password_hash, account_id, checked),
         )
-        await _end_all(records, account_id)
+        if not changed:
+            raise Superseded
+        await end_everything(records, account_id)
 
 
 async def set_enabled(records: Database, account_id: int, enabled: bool) -> None:
-    """Let an account in, or no longer: then its sessions and its tokens end at once.
+    """Let an account in, or no longer: then its sessions, tokens and links end at once.
 
     Raises LastAdmin.
     """
-    async with records.transaction():
+    async with changing(records):
         if not enabled:
             await _keep_an_admin(records, account_id)
         await records.change(
             "UPDATE accounts SET enabled = ? WHERE account_id = ?", (enabled, account_id)
         )
         if not enabled:
-            await _end_all(records, account_id)
-            await records.change(
-                "UPDATE api_tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL",
-                (now(), account_id),
-            )
+            await end_everything(records, account_id)
 
 
 async def set_role(records: Database, account_id: int, role: Role) -> None:
     """Another role, from the next request on. Raises LastAdmin."""
-    async with records.transaction():
+    async with changing(records):
         if role is not Role.ADMIN:
             await _keep_an_admin(records, account_id)
         await records.change(
@@ -117,8 +129,20 @@ async def _keep_an_admin(records: Database, account_id: int) -> None:
         )
 
 
-async def _end_all(records: Database, account_id: int) -> None:
-    await records.change("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
+async def end_everything(records: Database, account_id: int) -> int:
+    """Sessions, links and tokens, inside a transaction; how many sessions it were."""
+    await records.change(
+        "UPDATE api_tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL",
+        (now(), account_id),
+    )
+    await records.change("DELETE FROM login_links WHERE account_id = ?", (account_id,))
+    return await records.change("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
+
+
+async def end_all_of(records: Database, account_id: int) -> int:
+    """Log out everywhere: sessions, tokens and links; how many sessions it were."""
+    async with changing(records):
+        return await end_everything(records, account_id)
 
 
 def _account(row: sqlite3.Row) -> Account:
@@ -134,168 +158,6 @@ def _account(row: sqlite3.Row) -> Account:
 
 
 KEY_BYTES = 32
-
-
-async def add_link(records: Database, account_id: int, seconds: float) -> str:
-    """The secret of a new link for this account, good once and for so long."""
-    secret = secrets.token_urlsafe(KEY_BYTES)
-    async with records.transaction():
-        await records.change("DELETE FROM login_links WHERE ends_at < ?", (time.time(),))
-        await records.change(
-            "INSERT INTO login_links VALUES (?, ?, ?)",
-            (hash_of(secret), account_id, time.time() + seconds),
-        )
-    return secret
-
-
-async def use_link(records: Database, secret: str) -> Account | None:
-    """The account that a link lets in, now and never again; None if it does not."""
-    async with records.transaction():
-        row = await records.row(
-            "DELETE FROM login_links WHERE key_hash = ? RETURNING account_id, ends_at",
-            (hash_of(secret),),
-        )
-        if row is None or row["ends_at"] < time.time():
-            return None
-        account = await account_by_id(records, row["account_id"])
-    return account if account and account.enabled else None
-
-
-NOTE_SECONDS = 30.0  # a session's last request is noted no more often than this
-MOST_OF_ACCOUNT = 20  # sessions; the oldest goes
-
-
-@dataclass(frozen=True)
-class Limits:
-    """idle: seconds without a request; longest: seconds since the login."""
-
-    idle: float
-    longest: float
-
-
-@dataclass(frozen=True)
-class LoginSession:
-    """One login. session_id: a short name that tells nothing of the key; csrf: for its forms."""
-
-    session_id: str
-    account_id: int
-    name: str
-    full_name: str
-    role: Role
-    csrf: str
-
-
-async def begin_session(records: Database, account_id: int) -> str:
-    """A new session; its key, which goes into the cookie and is kept nowhere else."""
-    key = secrets.token_urlsafe(KEY_BYTES)
-    moment = time.time()
-    async with records.transaction():
-        await records.change(
-            "INSERT INTO login_sessions (key_hash, account_id, csrf, began, seen)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (hash_of(key), account_id, secrets.token_urlsafe(KEY_BYTES), moment, moment),
-        )
-        await records.change(
-            "DELETE FROM login_sessions WHERE account_id = ? AND key_hash NOT IN (SELECT key_hash"
-            " FROM login_sessions WHERE account_id = ? ORDER BY began DESC, rowid DESC LIMIT ?)",
-            (account_id, account_id, MOST_OF_ACCOUNT),
-        )
-    return key
-
-
-async def find_session(
-    records: Database, key: str, limits: Limits, is_activity: bool = True
-) -> LoginSession | None:
-    """The session of this key, if it may go on. is_activity: a person did something just now."""
-    moment = time.time()
-    row = await records.row(
-        "SELECT s.key_hash, s.seen, s.csrf, a.account_id, a.name, a.full_name, a.role"
-        " FROM login_sessions s JOIN accounts a USING (account_id)"
-        " WHERE s.key_hash = ? AND a.enabled AND s.seen >= ? AND s.began >= ?",
-        (hash_of(key), moment - limits.idle, moment - limits.longest),
-    )
-    if row is None:
-        return None
-    if is_activity and moment - row["seen"] > min(NOTE_SECONDS, limits.idle / 10):
-        async with records.transaction():
-            await records.change(
-                "UPDATE login_sessions SET seen = max(seen, ?) WHERE key_hash = ?",
-                (moment, row["key_hash"]),
-            )
-    who = (row["account_id"], row["name"], row["full_name"], Role(row["role"]))
-    return LoginSession(row["key_hash"][:16], *who, row["csrf"])
-
-
-async def end_session(records: Database, key: str) -> None:
-    """Log out here."""
-    async with records.transaction():
-        await records.change("DELETE FROM login_sessions WHERE key_hash = ?", (hash_of(key),))
-
-
-async def end_sessions_of(records: Database, account_id: int) -> int:
-    """Log out everywhere; how many sessions it were."""
-    async with records.transaction():
-        return await records.change(
-            "DELETE FROM login_sessions WHERE account_id = ?", (account_id,)
-        )
-
-
-async def sweep_sessions(records: Database, limits: Limits) -> None:
-    """Take away those that have ended by themselves."""
-    moment = time.time()
-    async with records.transaction():
-        await records.change(
-            "DELETE FROM login_sessions WHERE seen < ? OR began < ?",
-            (moment - limits.idle, moment - limits.longest),
-        )
-
-
-def hash_of(key: str) -> str:
-    """What is kept of a secret that is random already: its SHA-256, in hexadecimal."""
-    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-
-
-REMEMBERED_SECONDS = 15 * 60.0
-FREE_FAILURES = 5  # within that time, without any wait
-LONGEST_WAIT = 60.0  # seconds after the last failure; more would let anybody lock others out
-
-
-async def seconds_to_wait(records: Database, subjects: tuple[str, ...]) -> float:
-    """How long until the next login is looked at; 0 if at once. subjects: account and address."""
-    moment = time.time()
-    marks = ", ".join("?" * len(subjects))
-    rows = await records.rows(
-        "SELECT count(*) AS failures, max(at) AS latest FROM login_failures"
-        f" WHERE subject IN ({marks}) AND at > ? GROUP BY subject",
-        (*subjects, moment - REMEMBERED_SECONDS),
-    )
-    return max((row["latest"] + _wait(row["failures"]) - moment for row in rows), default=0.0)
-
-
-async def note_failure(records: Database, subjects: tuple[str, ...]) -> None:
-    """Count a failed login against each subject, and forget the old ones of all."""
-    moment = time.time()
-    async with records.transaction():
-        await records.change(
-            "DELETE FROM login_failures WHERE at <= ?", (moment - REMEMBERED_SECONDS,)
-        )
-        await records.change_many(
-            "INSERT INTO login_failures (subject, at) VALUES (?, ?)",
-            [(subject, moment) for subject in subjects],
-        )
-
-
-async def forget_failures(records: Database, subject: str) -> None:
-    """A login succeeded."""
-    async with records.transaction():
-        await records.change("DELETE FROM login_failures WHERE subject = ?", (subject,))
-
-
-def _wait(failures: int) -> float:
-    """1, 2, 4 … seconds from the failure after the free ones on."""
-    return min(2.0 ** (failures - FREE_FAILURES), LONGEST_WAIT) if failures >= FREE_FAILURES else 0
-
-
 PREFIX = "glw_"  # so that one that leaks into a text is found by those who look for such
 
 
@@ -323,17 +185,28 @@ class Bearer:
 
 
 async def add_token(
-    records: Database, account_id: int, label: str, role: Role, ends_on: date
+    records: Database, account_id: int, label: str, role: Role, ends_on: date, checked: str
 ) -> str:
-    """A new token; its secret, which is shown once and kept nowhere."""
+    """A new token; its secret, which is shown once and kept nowhere.
+
+    checked: the hash for which the password was right. Raises Superseded.
+    """
     secret = PREFIX + secrets.token_urlsafe(KEY_BYTES)
-    async with records.transaction():
-        await records.change(
+    async with changing(records):
+        row = await records.row(
             "INSERT INTO api_tokens (token_hash, account_id, label, role, ends_on, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (hash_of(secret), account_id, label, role, ends_on.isoformat(), now()),
+            " SELECT ?, account_id, ?, ?, ?, ? FROM accounts"
+            " WHERE account_id = ? AND enabled AND password_hash = ? RETURNING token_id",
+            (hash_of(secret), label, role, ends_on.isoformat(), now(), account_id, checked),
         )
+        if row is None:
+            raise Superseded
     return secret
+
+
+def hash_of(key: str) -> str:
+    """What is kept of a secret that is random already: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 async def find_bearer(records: Database, secret: str, today: date) -> Bearer | None:
@@ -361,7 +234,7 @@ async def tokens_of(records: Database, account_id: int, limit: int = 200) -> lis
 
 async def revoke_token(records: Database, token_id: int) -> bool:
     """Let a token count no longer; False if it was so already, or there is none."""
-    async with records.transaction():
+    async with changing(records):
         changed = await records.change(
             "UPDATE api_tokens SET revoked_at = ? WHERE token_id = ? AND revoked_at IS NULL",
             (now(), token_id),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.drops import UNASSIGNED
 from daemon.index.database import Database, now
 from daemon.index.patient_scans import queue_stale
+from daemon.index.people.audit import changing
 from daemon.index.scans import ScanRow, scan_of_row
 from daemon.outputs.catalogue import text
 
@@ -42,11 +43,16 @@ _COLUMNS = (
 async def add_assignment(
     records: Database, scan_id: str, patient_id: str, target: str, was_there: bool, who: str
 ) -> Assignment | None:
-    """Note that a person gave a scan to a patient; None if it is given to somebody already."""
-    async with records.transaction():
+    """Note that a person gave a scan to a patient.
+
+    None if it is given to somebody already, or the patient was deleted meanwhile.
+    """
+    async with changing(records):
         row = await records.row(
             "INSERT INTO assignments (scan_id, patient_id, target, was_there, given_by, given_at)"
-            f" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+            " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS"
+            " (SELECT 1 FROM patients WHERE patient_id = ?2 AND deleted_at != '')"
+            f" ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
             (scan_id, patient_id, target, was_there, who, now()),
         )
     return _assignment(row) if row else None
@@ -62,7 +68,7 @@ async def mark_placed(records: Database, assignment: int) -> None:
 
 async def mark_taken_back(records: Database, assignment: int, who: str) -> Assignment | None:
     """It was a mistake; the assignment as it stands then, or None if it was taken back before."""
-    async with records.transaction():
+    async with changing(records):
         row = await records.row(
             "UPDATE assignments SET taken_back_at = ?, taken_back_by = ?"
             f" WHERE assignment = ? AND taken_back_at = '' RETURNING {_COLUMNS}",
@@ -91,14 +97,18 @@ async def assignment_of(records: Database, scan_id: str) -> Assignment | None:
     return _assignment(row) if row else None
 
 
-async def mirror(index: Database, said: Iterable[Assignment]) -> None:
-    """Bring the index in line with what the records say of some scans; said: oldest first.
+async def mirror(index: Database, records: Database, scan_ids: Iterable[str] = ()) -> None:
+    """Bring the index in line with what the records say of these scans, or of all.
 
-    What was compared with a scan that is hidden or shown now is queued, in one transaction.
+    The records are read inside the transaction, so that of two who do it at once the later one
+    has read the newer. What was compared with a scan that is hidden or shown now is queued.
     """
+    wanted = set(scan_ids)
     async with index.transaction():
         before = await _hidden(index)
-        for each in said:
+        for each in reversed(await assignments(records)):
+            if wanted and each.scan_id not in wanted:
+                continue
             is_given = not each.taken_back_at
             is_hidden = not is_given and not each.was_there
             await index.row(

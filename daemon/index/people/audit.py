@@ -3,12 +3,18 @@
 The hash of an entry is SHA-256 over the hash before it and the entry's own fields, so that none
 can be changed, left out or put between without all that follow being wrong. That the last ones
 were cut off shows in a nightly copy that has them (`daemon/operations/verify.py`).
+
+An entry is written in the transaction of the change that it tells, and neither is without the
+other (`changing`). What changes the index or the disk stands in a journal first, which becomes the
+entry when that is done, or at the next start.
 """
 
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,15 +62,101 @@ COLUMNS = "number, at, account, action, subject, detail, hash"
 async def note(
     records: Database, account: str, action: Action, subject: str = "", detail: str = ""
 ) -> None:
-    """Append an entry."""
+    """Append an entry of something that changes nothing here."""
     async with records.transaction():
-        last = await records.row("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
-        number, before = (last["number"] + 1, last["hash"]) if last else (1, BEGINNING)
-        fields = (number, now(), account, action.value, subject, detail)
-        await records.change(
-            f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*fields, chained(before, fields)),
+        await append(records, account, action, subject, detail)
+
+
+async def append(
+    records: Database, account: str, action: Action, subject: str = "", detail: str = ""
+) -> None:
+    """Append an entry, inside the transaction of what it tells."""
+    last = await records.row("SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1")
+    number, before = (last["number"] + 1, last["hash"]) if last else (1, BEGINNING)
+    fields = (number, now(), account, action.value, subject, detail)
+    await records.change(
+        f"INSERT INTO audit ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*fields, chained(before, fields)),
+    )
+
+
+@dataclass
+class Told:
+    """An entry that waits for the change of which it tells."""
+
+    account: str
+    action: Action
+    subject: str = ""
+    detail: str = ""
+    is_noted: bool = False
+
+
+_TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def telling(told: Told) -> Iterator[None]:
+    """What changes the records in here first, does so in one transaction with this entry."""
+    before = _TOLD.set(told)
+    try:
+        yield
+    finally:
+        _TOLD.reset(before)
+
+
+@asynccontextmanager
+async def changing(records: Database) -> AsyncIterator[None]:
+    """A transaction for what a person changes: it and the entry that waits stand or fall together.
+
+    Where nothing was changed, the entry goes on waiting.
+    """
+    told, is_told = _TOLD.get(), False
+    async with records.transaction():
+        before = await _changed_rows(records)
+        yield
+        if told and not told.is_noted and await _changed_rows(records) != before:
+            await append(records, told.account, told.action, told.subject, told.detail)
+            is_told = True
+    if told and is_told:
+        told.is_noted = True
+
+
+async def _changed_rows(records: Database) -> int:
+    row = await records.row("SELECT total_changes() AS count")
+    return int(row["count"]) if row else 0
+
+
+async def begin_entry(records: Database, told: Told) -> int:
+    """Note in the journal what is about to be changed elsewhere, in the index or on the disk."""
+    async with records.transaction():
+        return await records.change(
+            "INSERT INTO audit_journal (at, account, action, subject, detail)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (now(), told.account, told.action, told.subject, told.detail),
         )
+
+
+async def end_entry(records: Database, number: int, is_done: bool) -> None:
+    """It was done, and becomes an entry; or it was not, and nothing is left of it."""
+    async with records.transaction():
+        await _settle(records, "WHERE number = ?", (number,), is_done, "")
+
+
+async def settle_journal(records: Database) -> int:
+    """At a start: what was begun, and of which nobody noted the end, becomes entries; how many."""
+    async with records.transaction():
+        return await _settle(records, "", (), True, "begun {at}, its end is not known")
+
+
+async def _settle(
+    records: Database, which: str, values: tuple[int, ...], is_done: bool, remark: str
+) -> int:
+    rows = await records.rows(f"SELECT * FROM audit_journal {which} ORDER BY number", values)
+    for row in rows if is_done else ():
+        detail = ", ".join(each for each in (row["detail"], remark.format(at=row["at"])) if each)
+        await append(records, row["account"], Action(row["action"]), row["subject"], detail)
+    await records.change(f"DELETE FROM audit_journal {which}", values)
+    return len(rows)
 
 
 def chained(before: str, fields: tuple[object, ...]) -> str:

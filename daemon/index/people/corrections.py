@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from daemon.drops import DropKind, State, correction_unit
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
 from daemon.index.scans import ScanRow, scan_of_row
 from daemon.report import Report
 
@@ -63,7 +64,7 @@ def new_correction(
 async def add_correction(records: Database, correction: Correction) -> None:
     """Put a corrected mask, whose bytes are kept already, on record."""
     places = ", ".join("?" * len(NAMES))
-    async with records.transaction():
+    async with changing(records):
         await records.change(
             f"INSERT INTO corrections ({', '.join(NAMES)}) VALUES ({places})",
             [getattr(correction, name) for name in NAMES],

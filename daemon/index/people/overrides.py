@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
 from model.rules import Spacing
 
 
@@ -17,13 +18,19 @@ class EnteredDate:
     entered_at: str
 
 
-async def add_date(records: Database, scan_id: str, acquired_on: str, entered_by: str) -> None:
-    """Enter a date, or '' to take it back; what was entered before stays on record."""
-    async with records.transaction():
+async def add_date(
+    records: Database, scan_id: str, acquired_on: str, entered_by: str, only_first: bool = False
+) -> None:
+    """Enter a date, or '' to take it back; what was entered before stays on record.
+
+    only_first: not where anything ever was entered.
+    """
+    async with changing(records):
         await records.change(
             "INSERT INTO scan_dates (scan_id, acquired_on, entered_by, entered_at)"
-            " VALUES (?, ?, ?, ?)",
-            (scan_id, acquired_on, entered_by, now()),
+            " SELECT ?1, ?2, ?3, ?4 WHERE NOT ?5"
+            " OR NOT EXISTS (SELECT 1 FROM scan_dates WHERE scan_id = ?1)",
+            (scan_id, acquired_on, entered_by, now(), only_first),
         )
 
 
@@ -61,7 +68,7 @@ async def add_spacing(
 ) -> None:
     """Enter a spacing, or None to take it back; what was entered before stays on record."""
     numbers = spacing.numbers if spacing else [None, None, None]
-    async with records.transaction():
+    async with changing(records):
         await records.change(
             f"INSERT INTO scan_spacings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
             (scan_id, *numbers, entered_by, now()),

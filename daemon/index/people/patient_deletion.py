@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
 from daemon.index.people.patients import (
     ENTERED,
     SCANNER,
@@ -38,7 +39,7 @@ class Deletion:
 async def delete_patient(records: Database, patient: Patient, who: str) -> None:
     """Take what was entered out of the record and keep it aside; the patient is hidden."""
     blanks = "".join(f"{name} = '', " for name in KEPT)
-    async with records.transaction():
+    async with changing(records):
         current = await find_patient(records, patient.patient_key)
         if current is None or current.deleted_at:
             return
@@ -62,7 +63,7 @@ async def delete_patient(records: Database, patient: Patient, who: str) -> None:
 
 async def undo_deletion(records: Database, patient_key: str, who: str) -> bool:
     """Bring back what had been entered, newest first, where nothing stands now; False if gone."""
-    async with records.transaction():
+    async with changing(records):
         kept = await _deletions(
             records, "WHERE patient_key = ? ORDER BY deletion DESC", patient_key
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
 
 SCANNER = ""  # stands where no person entered it, but DICOM tags told it
 _NOT_DELETED = (
@@ -156,7 +157,7 @@ async def add_patient(
     """
     moment = now()
     new = Patient(_new_key(), patient_id, created_at=moment, updated_at=moment, version=0)
-    async with records.transaction():
+    async with changing(records):
         erased = await records.row(
             "SELECT * FROM patients WHERE patient_id = ? AND deleted_at != '' AND patient_key"
             " NOT IN (SELECT patient_key FROM deleted_patients)",
@@ -176,7 +177,7 @@ async def change_patient(
     records: Database, patient_key: str, version: int, entered: Mapping[str, str], who: str
 ) -> bool:
     """Replace what people entered, if nobody has changed the record since this version of it."""
-    async with records.transaction():
+    async with changing(records):
         patient = await find_patient(records, patient_key)
         if patient is None or patient.deleted_at or patient.version != version:
             return False
@@ -262,7 +263,7 @@ def patient_of_row(row: sqlite3.Row) -> Patient:
 async def set_photo(records: Database, patient: Patient, jpeg: bytes | None, who: str) -> bool:
     """Give a patient another photo, or none; the one before is forgotten. False if deleted."""
     photo_id = secrets.token_urlsafe(12) if jpeg else ""
-    async with records.transaction():
+    async with changing(records):
         current = await find_patient(records, patient.patient_key)
         if current is None or current.deleted_at:
             return False

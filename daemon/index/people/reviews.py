@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from daemon.index.database import Database, now
+from daemon.index.people.audit import changing
 
 PERSON = "person"
 
@@ -39,6 +40,15 @@ class Review:
     review_id: int = 0
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What of a scan had been said when its page was opened: the last statement's number, and how
+    many corrected masks there were."""
+
+    review_id: int
+    corrections: int
+
+
 async def add_review(
     records: Database,
     scan_id: str,
@@ -48,15 +58,32 @@ async def add_review(
     reviewer: str,
     reason: str = "",
     drawn_by: str = "",
-) -> None:
-    """Add a statement; those before it stay."""
-    async with records.transaction():
+    seen: Seen | None = None,
+) -> bool:
+    """Add a statement; those before it stay. False if more has been said than its author saw.
+
+    seen: None for who looks at no page.
+    """
+    async with changing(records):
+        if seen not in (None, await said_of(records, scan_id)):
+            return False
         await records.change(
             "INSERT INTO reviews"
             " (scan_id, revision, decision, comment, reviewer, at, reason, drawn_by)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (scan_id, revision, decision, comment, reviewer, now(), reason, drawn_by),
         )
+    return True
+
+
+async def said_of(records: Database, scan_id: str) -> Seen:
+    """What of a scan has been said by now."""
+    row = await records.row(
+        "SELECT (SELECT coalesce(max(review_id), 0) FROM reviews WHERE scan_id = ?1),"
+        " (SELECT count(*) FROM corrections WHERE scan_id = ?1)",
+        (scan_id,),
+    )
+    return Seen(*row) if row else Seen(0, 0)
 
 
 async def reviews_of(records: Database, scan_id: str) -> list[Review]:

@@ -12,8 +12,15 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from daemon.drops import DICOM, objects_folder
 from daemon.outputs.dicom.seg import build_seg
-from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin, read_origin
+from daemon.outputs.dicom.source_references import (
+    DESCRIPTION,
+    AnalysisRecord,
+    Origin,
+    keep_identity,
+    read_origin,
+)
 from daemon.outputs.dicom.sr import build_sr
 from daemon.outputs.overlay import capture_pictures
 from daemon.outputs.slice_rendering import display
@@ -58,9 +65,6 @@ def build_captures(
         yield image
 
 
-UNFINISHED = "objects"
-
-
 def write_objects(
     volume: Volume,
     segmentation: Segmentation,
@@ -68,7 +72,9 @@ def write_objects(
     folder: Path,
     before: Path | None = None,
 ) -> Note | None:
-    """The objects, and the reason for one that is missing. They join the study of the series.
+    """The objects, in `dicom/`, and the reason for one that is missing.
+
+    They join the study of the series.
 
     before: the folder of the revision that is replaced. No SEG of an empty mask, nor without
     the FrameOfReferenceUID in which it would lie.
@@ -76,7 +82,7 @@ def write_objects(
     origin = read_origin(volume)
     if origin is None:
         return note("no_dicom_objects", "no_study")
-    made = folder / UNFINISHED
+    made = folder / DICOM
     made.mkdir()
     try:
         old = _sr_of(before, report.scan_id)
@@ -90,13 +96,8 @@ def write_objects(
         made.mkdir()
         return note("no_dicom_objects")
     finally:
-        _move_up(made, folder)
-
-
-def _move_up(made: Path, folder: Path) -> None:
-    for path in made.iterdir():
-        path.rename(folder / path.name)
-    made.rmdir()
+        if not any(made.iterdir()):
+            made.rmdir()
 
 
 def _write_all(
@@ -122,27 +123,28 @@ def _write_all(
         try:
             numbered = number_lesions(segmentation.mask, volume.affine)
             seg = build_seg(origin, numbered, analysis)
-            _save(seg, folder / f"{name}_seg.dcm")
+            _save(seg, folder / f"{name}_seg.dcm", origin)
         except OSError:
             raise
         except Exception:  # highdicom takes fewer forms of a series than we can read
             seg, doubt = None, note("no_dicom_seg")
-    _save(build_sr(origin, seg, report, analysis, before), folder / f"{name}_sr.dcm")
+    _save(build_sr(origin, seg, report, analysis, before), folder / f"{name}_sr.dcm", origin)
     shown = display(volume, segmentation.mask)
     pictures = capture_pictures(shown, finding_sentence(report))
     (folder / f"{name}_overlay").mkdir()
     for number, capture in enumerate(build_captures(origin, pictures, shown.directions, analysis)):
-        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm")
+        _save(capture, folder / f"{name}_overlay" / f"{number + 1:04d}.dcm", origin)
     return doubt
 
 
 def _sr_of(before: Path | None, scan_id: str) -> Dataset | None:
     """The SR of an earlier revision; none if it was not analyzed."""
-    path = before / f"{scan_id}_sr.dcm" if before else None
+    path = objects_folder(before) / f"{scan_id}_sr.dcm" if before else None
     return pydicom.dcmread(path) if path and path.is_file() else None
 
 
-def _save(made: Dataset, path: Path) -> None:
+def _save(made: Dataset, path: Path, origin: Origin) -> None:
     """In UTF-8, which holds every name that the source may have written in its own way."""
+    keep_identity(made, origin)
     made.SpecificCharacterSet = "ISO_IR 192"
     made.save_as(path)

@@ -3,15 +3,16 @@
 import hashlib
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from typing import Any
 
-import pydicom
 from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pydicom.valuerep import validate_value
+from pydicom.valuerep import DA, TM, validate_value
 
+from model.reading.dicom.files import read_header
 from model.reading.dicom.frames import OURS
 from model.volume import Volume
 
@@ -19,6 +20,16 @@ DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series,
 INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
     *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+KEPT = (  # what belongs to these where it is there: without the issuer an id is anybody's
+    *("IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID"),
+    *("OtherPatientIDs", "OtherPatientIDsSequence", "IssuerOfAccessionNumberSequence"),
+)
+ZONE = "TimezoneOffsetFromUTC"  # of all times of an object (PS3.3 C.12.1.1.8)
+OUR_TIMES = (  # when we made an object: of the clock of this machine
+    ("InstanceCreationDate", "InstanceCreationTime"),
+    ("ContentDate", "ContentTime"),
+    ("DateOfSecondaryCapture", "TimeOfSecondaryCapture"),
 )
 DESCRIBING = (  # what the objects need to know of an image; the rest of its header stays there
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
@@ -78,11 +89,8 @@ class AnalysisRecord:
 def read_origin(volume: Volume) -> Origin | None:
     """The headers of the analyzed images; None where they name no study that objects could join."""
     files = {source.file: None for source in volume.sources if source}
-    wanted = [*INHERITED, *DESCRIBING]
-    headers = {
-        file: _sound(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=wanted))
-        for file in files
-    }
+    wanted = [*INHERITED, *KEPT, ZONE, *DESCRIBING]
+    headers = {file: _sound(read_header(file, wanted)) for file in files}
     if not files or not all(header.get("StudyInstanceUID") for header in headers.values()):
         return None
     there = tuple(k for k, source in enumerate(volume.sources) if source)
@@ -119,7 +127,37 @@ def _sound(header: Dataset) -> Dataset:
     for name in INHERITED:
         if not _is_valid(header, name):
             setattr(header, name, "")
+    for name in (*KEPT, ZONE):
+        if not name.endswith("Sequence") and name in header and not _is_valid(header, name):
+            del header[name]
     return header
+
+
+def keep_identity(made: Dataset, origin: Origin) -> None:
+    """Give an object the issuers and other ids of its source, and its time zone.
+
+    The times of the examination are those of the zone that the source names, so ours become so.
+    """
+    source = origin.present[0]
+    for name in KEPT:
+        if name in source and name not in made:
+            made[name] = source[name]
+    zone = _zone(str(source.get(ZONE, "")))
+    if zone is None:
+        return
+    made.TimezoneOffsetFromUTC = source.TimezoneOffsetFromUTC
+    for day, time in OUR_TIMES:
+        if made.get(day) and made.get(time):
+            here = datetime.combine(DA(made[day].value), TM(made[time].value)).astimezone(zone)
+            made[day].value, made[time].value = DA(here.date()), TM(here.time())
+
+
+def _zone(written: str) -> timezone | None:
+    """The zone of "+0900"; None where there is none that can be."""
+    try:
+        return timezone(datetime.strptime(written, "%z").utcoffset() or timedelta())
+    except ValueError:
+        return None
 
 
 def _is_valid(header: Dataset, name: str) -> bool:

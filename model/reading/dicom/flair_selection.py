@@ -1,142 +1,28 @@
-"""Which stack of a study is its FLAIR, and why the others are not: evidence before order.
+"""Which stack of a study is its FLAIR, and why the others are not: evidence before order."""
 
-A FLAIR is an inversion recovery whose inversion time nulls fluid (1.4 to 3.2 s at 0.5 to 7 T)
-and whose echo time gives T2 weighting (Hajnal et al., J Comput Assist Tomogr 1992; De Coene et
-al., AJNR 1992). A short inversion time is that of STIR or a T1-weighted series.
-"""
-
-import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from model.catalogue import text
 from model.reading.dicom.frames import number_of, text_of
+from model.reading.dicom.sequence import (
+    Sequence,
+    has_contrast,
+    names_flair,
+    sequence_of,
+    why_unfit,
+)
 from model.reading.dicom.stacks import Stack
-from model.rules import RULES, FlairRules
+from model.rules import FlairRules
 from model.volume import FEW, Note, note
 
-HEAD = re.compile(r"HEAD|BRAIN|SKULL|CRAN|NEURO|CEREB|ORBIT|PITUIT|KOPF|TETE|CABEZA|CERVEAU|ENCEF")
-OTHER_PARTS = re.compile(
-    r"SPINE|NECK|CHEST|THORAX|BREAST|HEART|ABDOMEN|LIVER|KIDNEY|PELVIS|PROSTATE|UTERUS|HIP"
-    r"|SHOULDER|ARM|ELBOW|WRIST|HAND|LEG|THIGH|KNEE|ANKLE|FOOT|EXTREMITY|CALF"
-)
-FLAVORS = {  # the third value of an Enhanced MR ImageType (PS3.3 C.8.13.3.1.1), where it tells
-    "FLUID_ATTENUATED": "flair",
-    **dict.fromkeys(("T1", "T2_STAR", "PROTON_DENSITY", "STIR", "LOCALIZER", "FMRI"), "other"),
-    **dict.fromkeys(("DIFFUSION", "PERFUSION", "ANGIO", "ANGIO_TIME", "TAGGING"), "other"),
-}
-DIFFUSION = 1.0  # s/mm2: from this b-value on a picture is diffusion weighted
-
-
-class Sequence(StrEnum):
-    """What the header says."""
-
-    FLAIR = "flair"
-    OTHER = "other"
-    UNKNOWN = "unknown"
-
-
-def sequence_of(header: Dataset, rules: FlairRules = RULES) -> Sequence:
-    """What the acquisition's numbers say, then what people called it, then what is missing.
-
-    A number may contradict the name; that one is absent may not, since exports drop them.
-    """
-    series = plain_words(header, "SeriesDescription")
-    b_value = number_of(header, "DiffusionBValue") or 0
-    if b_value >= DIFFUSION or has_word(series, rules.never_names):
-        return Sequence.OTHER
-    by_numbers = _by_numbers(header, rules)
-    if by_numbers is not Sequence.UNKNOWN:
-        return by_numbers
-    if (flavor := FLAVORS.get(_flavor(header))) is not None:
-        return Sequence(flavor)
-    if has_word(series, rules.flair_names):
-        return Sequence.FLAIR
-    kinds = _kinds(header)
-    shown = "EP" in kinds or number_of(header, "EchoTime") is not None
-    if (kinds and "IR" not in kinds and shown) or has_word(series, rules.other_names):
-        return Sequence.OTHER
-    return _by_protocol(header, bool(series), rules)
-
-
-def names_flair(header: Dataset, rules: FlairRules = RULES) -> bool:
-    """Whether the series' own description says FLAIR, and not its numbers or protocol alone."""
-    return has_word(plain_words(header, "SeriesDescription"), rules.flair_names)
-
-
-def has_contrast(header: Dataset, rules: FlairRules = RULES) -> bool:
-    """Whether the header says that a contrast agent had been given."""
-    agent = plain_words(header, "ContrastBolusAgent")
-    named = has_word(plain_words(header, "SeriesDescription"), rules.contrast_names)
-    return named or agent not in ("", "no", "none", "n", "0")
-
-
-def why_unfit(header: Dataset, rules: FlairRules = RULES) -> Note | None:
-    """The reason not to analyze a series that its header says is no FLAIR of a head, or None."""
-    part = text_of(header, "BodyPartExamined").upper()
-    if OTHER_PARTS.search(part) and not HEAD.search(part):
-        return note("not_head", "header_not_head")
-    if sequence_of(header, rules) is Sequence.OTHER:
-        return note("not_flair", "header_not_flair")
-    return None
-
-
-def plain_words(header: Dataset, tag: str) -> str:
-    """A text of a header in small letters without accents, with single blanks between words."""
-    text = unicodedata.normalize("NFKD", text_of(header, tag).casefold())
-    bare = "".join(letter for letter in text if not unicodedata.combining(letter))
-    return " ".join(re.findall(r"[^\W_]+", bare))
-
-
-def has_word(words: str, names: Iterable[str]) -> bool:
-    """Whether one of the names is among the words; "diff*" is any word that begins so."""
-    return any(_pattern(name).search(words) for name in names)
-
-
-def _pattern(name: str) -> re.Pattern[str]:
-    if not name.isascii():  # in writing without blanks a name may stand anywhere
-        return re.compile(re.escape(unicodedata.normalize("NFKD", name)))
-    start = re.escape(name.removesuffix("*"))
-    return re.compile(rf"\b{start}" + ("" if name.endswith("*") else r"\b"))
-
-
-def _by_protocol(header: Dataset, has_name: bool, rules: FlairRules) -> Sequence:
-    """A protocol's name may be that of the whole examination, so it is asked last."""
-    protocol = plain_words(header, "ProtocolName")
-    if has_word(protocol, rules.flair_names):
-        return Sequence.FLAIR
-    is_other = not has_name and has_word(protocol, rules.other_names)
-    return Sequence.OTHER if is_other else Sequence.UNKNOWN
-
-
-def _by_numbers(header: Dataset, rules: FlairRules) -> Sequence:
-    inversion, echo = number_of(header, "InversionTime"), number_of(header, "EchoTime")
-    if not inversion:
-        return Sequence.UNKNOWN
-    low, high = rules.inversion_ms
-    fits = low <= inversion <= high and (echo is None or echo >= rules.shortest_echo_ms)
-    return Sequence.FLAIR if fits else Sequence.OTHER
-
-
-def _flavor(header: Dataset) -> str:
-    """The third value of ImageType, or ""."""
-    values = header.get("ImageType") or ()
-    words = [values] if isinstance(values, str) else [str(value) for value in values]
-    return words[2] if len(words) > 2 else ""
-
-
-def _kinds(header: Dataset) -> set[str]:
-    kinds = header.get("ScanningSequence") or ()
-    return {kinds} if isinstance(kinds, str) else {str(kind) for kind in kinds}
-
-
 ISOTROPIC_MM = 2.0  # slices this thin can be seen from any side
+REFORMATTED = ("MPR", "PROJECTION IMAGE", "MIP", "REFORMATTED")
+NO_MAGNITUDE = ("P", "PHASE", "PHASE MAP", "R", "REAL", "I", "IMAGINARY")
 WORSE = (  # why a FLAIR is not the one, by the first point in which the chosen one is better
+    "cannot_be_turned",
     "another_named",
     "computed",
     "not_axial",
@@ -145,6 +31,10 @@ WORSE = (  # why a FLAIR is not the one, by the first point in which the chosen 
     "fewer_slices",
     "another_flair",
 )
+AGAIN = 6  # of these points two repetitions share, and the slices of one may be fewer by a tenth
+NEARLY_ALL = 0.9
+ACQUISITION = ("AcquisitionTime", "AcquisitionNumber", "TemporalPositionIdentifier")
+TURNED, MOVED_MM = 0.1, 15.0  # of a direction's component, between two scans of one plan
 
 
 @dataclass(frozen=True)
@@ -159,6 +49,11 @@ class Candidate:
     unfit: Note | None
     rank: tuple[int, ...]
 
+    @property
+    def slices(self) -> int:
+        """How many there are of it."""
+        return len(self.stack.frames)
+
 
 def weigh(stack: Stack, rules: FlairRules) -> Candidate:
     """What the header of one stack says for and against it."""
@@ -168,12 +63,68 @@ def weigh(stack: Stack, rules: FlairRules) -> Candidate:
 
 
 def in_order(candidates: list[Candidate]) -> list[Candidate]:
-    """Those that may be analyzed, the best first: FLAIR alone, or the one that does not say."""
+    """Those that may be analyzed, the best first: FLAIR alone, or the one that does not say.
+
+    Of repetitions the later one goes first: a scan is taken again when the first one failed.
+    """
     open_ones = [each for each in candidates if each.unfit is None]
     flair = [each for each in open_ones if each.sequence is Sequence.FLAIR]
-    if flair:
-        return sorted(flair, key=lambda each: each.rank)
-    return open_ones if len(open_ones) == 1 else []
+    if not flair:
+        return open_ones if len(open_ones) == 1 else []
+    ordered = sorted(flair, key=lambda each: (each.rank, _called(each.stack)))
+    again = [ordered[0], *repetitions(ordered[0], ordered)]
+    again.sort(key=lambda each: _taken(each.stack), reverse=True)
+    return again + [each for each in ordered if each not in again]
+
+
+def repetitions(candidate: Candidate, others: list[Candidate]) -> list[Candidate]:
+    """Other stacks of the same place and kind: the same scan, taken again."""
+    return [
+        other
+        for other in others
+        if other is not candidate
+        and other.unfit is None
+        and other.sequence is candidate.sequence
+        and other.rank[:AGAIN] == candidate.rank[:AGAIN]
+        and min(other.slices, candidate.slices) >= NEARLY_ALL * max(other.slices, candidate.slices)
+        and _is_there(other.stack, candidate.stack)
+        and not _is_same_data(other.stack, candidate.stack)
+    ]
+
+
+def _is_there(one: Stack, other: Stack) -> bool:
+    """Whether two stacks show the same slab: it may lie a slice off, as people move."""
+    first, second = one.frames[0].place, other.frames[0].place
+    if first is None or second is None or one.header.Rows != other.header.Rows:
+        return False
+    turned = np.abs([*(first.along - second.along), *(first.down - second.down)]).max()
+    return bool(turned < TURNED and np.abs(first.first_pixel - second.first_pixel).max() < MOVED_MM)
+
+
+def _is_same_data(one: Stack, other: Stack) -> bool:
+    """Whether two stacks were computed from one acquisition, as with and without a filter."""
+    first, second = (
+        [text_of(stack.frames[0].header, tag) for tag in ACQUISITION] for stack in (one, other)
+    )
+    return bool(first[0]) and first == second
+
+
+def _taken(stack: Stack) -> tuple[str, float, float]:
+    header = stack.header
+    numbers = [number_of(header, tag) or 0.0 for tag in ("SeriesNumber", "AcquisitionNumber")]
+    first = number_of(header, "InstanceNumber") or 0.0
+    moment = text_of(header, "AcquisitionTime") or text_of(header, "SeriesTime")
+    return moment, numbers[0], numbers[1] or first
+
+
+def _called(stack: Stack) -> tuple[str, str, str]:
+    """So that the order of the files never decides."""
+    header = stack.header
+    return (
+        text_of(header, "SeriesDescription"),
+        text_of(header, "ImageType"),
+        text_of(header, "ImagePositionPatient"),
+    )
 
 
 def why_not(candidate: Candidate, chosen: Candidate | None) -> str:
@@ -182,6 +133,8 @@ def why_not(candidate: Candidate, chosen: Candidate | None) -> str:
         return candidate.unfit.message
     if candidate.sequence is not Sequence.FLAIR or chosen is None:
         return text("series.sequence_unknown")
+    if repetitions(chosen, [candidate]):
+        return text("series.taken_again")
     pairs = zip(candidate.rank, chosen.rank, strict=True)
     first = next((n for n, (own, best) in enumerate(pairs) if own != best), len(WORSE) - 1)
     return text(f"series.{WORSE[min(first, len(WORSE) - 1)]}")
@@ -197,21 +150,28 @@ def _no_grey_mr(header: Dataset) -> Note | None:
 
 
 def _rank(stack: Stack, rules: FlairRules) -> tuple[int, ...]:
-    """Small is good: named so, original, axial, enough slices, no contrast, many slices, early."""
+    """Small is good: can be analyzed at all, named so, original, axial, enough slices, no
+    contrast, many slices, early."""
     header = stack.header
-    values = header.get("ImageType") or ()
-    kinds = [values] if isinstance(values, str) else [str(kind).upper() for kind in values]
-    computed = any(kind in ("MPR", "PROJECTION IMAGE", "MIP", "REFORMATTED") for kind in kinds)
-    count = len({frame.instance for frame in stack.frames})
+    plane, count = _off_axial(header), len(stack.frames)
     return (
+        int(plane == 2),
         int(not names_flair(header, rules)),
-        int(computed or kinds[:1] == ["DERIVED"]),
-        _off_axial(header),
+        int(_is_computed(header)),
+        plane,
         int(count < FEW),
         int(has_contrast(header, rules)),
         -count,
         int(number_of(header, "SeriesNumber") or 0),
     )
+
+
+def _is_computed(header: Dataset) -> bool:
+    """Reformatted or derived from other pictures, or not the magnitude of the signal."""
+    values = header.get("ImageType") or ()
+    kinds = [values] if isinstance(values, str) else [str(kind).upper() for kind in values]
+    words = any(kind in REFORMATTED for kind in kinds)
+    return words or kinds[:1] == ["DERIVED"] or any(kind in NO_MAGNITUDE for kind in kinds[2:])
 
 
 def _off_axial(header: Dataset) -> int:

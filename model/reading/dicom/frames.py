@@ -9,16 +9,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
-import pydicom
+import numpy as np
+from numpy.typing import NDArray
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.reading.dicom.files import is_dicom, read_header, seen_syntax
 
 MAX_FRAMES = 20_000  # in one file
 DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
@@ -32,13 +36,17 @@ ABOUT = (  # what is kept of a header
     *("ImageType", "BodyPartExamined", "ContrastBolusAgent"),
     *("ScanningSequence", "EchoTime", "InversionTime", "DiffusionBValue"),
     *("AcquisitionNumber", "TemporalPositionIdentifier", "SliceThickness", "SpacingBetweenSlices"),
+    *("PatientID", "InstanceNumber", "EchoNumbers", "TriggerTime"),
     *("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"),
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames"),
-    *("RescaleSlope", "RescaleIntercept"),
+    *("BitsAllocated", "BitsStored", "PixelRepresentation"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept"),
     *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 GROUPS = (  # functional groups whose elements a classic header holds itself
+    *("UnassignedSharedConvertedAttributesSequence",),  # of Legacy Converted Enhanced files
+    *("UnassignedPerFrameConvertedAttributesSequence",),
     *("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"),
     *("PixelValueTransformationSequence", "FrameContentSequence", "MREchoSequence"),
     *("MRTimingAndRelatedParametersSequence", "MRModifierSequence", "MRDiffusionSequence"),
@@ -55,12 +63,28 @@ OURS = "gliowatch"  # the Manufacturer of what goes back to the PACS, and may co
 PICTURES = ("Image Storage", "Photography", "Microscopy")  # in the names of such SOP classes
 
 
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where one slice lies, LPS: directions of a row and of a column, distance in mm between rows
+    and between columns, and the middle of the first pixel."""
+
+    along: Vector
+    down: Vector
+    row_mm: float
+    column_mm: float
+    first_pixel: Vector
+
+
 @dataclass(frozen=True)
 class Frame:
     """One picture of a file: `index` counts from 0; `header` is flat and holds no pixels.
 
-    syntax: the transfer syntax, which says how the pixels are packed; "" where none is named.
-    fault: why it can make no part of a volume, as one sentence; "" where nothing is wrong yet.
+    syntax: the transfer syntax, which says how the pixels are packed. fault: why it can make no
+    part of a volume, as one sentence; "" where nothing is wrong yet. bare: the file itself names
+    no transfer syntax.
     """
 
     file: Path
@@ -68,11 +92,44 @@ class Frame:
     header: Dataset
     syntax: UID
     fault: str = ""
+    bare: bool = False
 
     @property
     def instance(self) -> tuple[str, int]:
         """What names this picture for good: SOPInstanceUID and the frame's number."""
         return str(self.header.get("SOPInstanceUID", "")), self.index
+
+    @cached_property
+    def place(self) -> Whereabouts | None:
+        """Where it says that it lies; None where it does not, or cannot be."""
+        try:
+            return whereabouts(self.header)
+        except UnreadableScan:
+            return None
+
+
+def whereabouts(header: Dataset) -> Whereabouts:
+    """Where a slice says that it lies. Raises UnreadableScan when it does not, or cannot be."""
+    turn = _numbers(header, "ImageOrientationPatient", 6).reshape(2, 3)
+    lengths = np.linalg.norm(turn, axis=1)
+    row_mm, column_mm = _numbers(header, "PixelSpacing", 2)
+    first_pixel = _numbers(header, "ImagePositionPatient", 3)
+    if np.abs(lengths - 1).max() > 0.01 or abs(turn[0] @ turn[1]) > 0.01:
+        raise UnreadableScan(text("dicom.wrong_place"))
+    if min(row_mm, column_mm) <= 0:
+        raise UnreadableScan(text("dicom.wrong_place"))
+    along, down = turn / lengths[:, None]
+    return Whereabouts(along, down, float(row_mm), float(column_mm), first_pixel)
+
+
+def _numbers(header: Dataset, tag: str, count: int) -> Vector:
+    try:
+        values = np.array([float(value) for value in header[tag].value], dtype=np.float64)
+    except (KeyError, TypeError, ValueError):
+        raise UnreadableScan(text("dicom.no_place")) from None
+    if len(values) != count or not np.isfinite(values).all():
+        raise UnreadableScan(text("dicom.no_place"))
+    return values
 
 
 def text_of(header: Dataset, tag: str) -> str:
@@ -95,13 +152,13 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
     Raises UnreadableScan when the header is damaged, so that it cannot be told what is missing.
     """
     try:
-        header = pydicom.dcmread(path, defer_size=DEFER_BYTES, specific_tags=[*ABOUT, *PIXELS])
+        header = read_header(path, [*ABOUT, *PIXELS], DEFER_BYTES)
     except InvalidDicomError:
         if is_dicom(path):
             raise UnreadableScan(text("dicom.damaged_start")) from None
         return ()
     except Exception as error:  # pydicom raises many kinds on hostile bytes
-        raise UnreadableScan(text("dicom.damaged")) from error
+        raise UnreadableScan(_why_damaged(path)) from error
     if not _is_picture(header):
         return ()
     fault = "" if any(name in header for name in PIXELS) else text("dicom.no_pixels")
@@ -112,7 +169,8 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
     count = _count(header)
     if not 1 <= count <= MAX_FRAMES:
         count, fault = 1, text("dicom.frame_count")
-    how = (UID(header.file_meta.get("TransferSyntaxUID", "")), fault)
+    named = header.file_meta.get("TransferSyntaxUID")
+    how = (UID(named) if named else seen_syntax(header), fault, not named)
     own = header.get("PerFrameFunctionalGroupsSequence") or []
     if count == 1 and not own:
         return (Frame(path, 0, header, *how),)
@@ -131,13 +189,24 @@ def _count(header: Dataset) -> int:
         return 0
 
 
-def is_dicom(file: Path) -> bool:
-    """Whether a file is DICOM by its first bytes (PS3.10: 128 bytes, DICM, group 2), if damaged."""
-    with file.open("rb") as stream:
-        start = stream.read(134)
-    is_marked = start[128:132] == b"DICM" or start[132:134] == b"\x02\x00"
-    is_bare = start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00"
-    return is_marked or is_bare
+def _why_damaged(path: Path) -> str:
+    """A data set that cannot be read may be packed in a way that nobody here knows."""
+    try:
+        syntax = UID(read_file_meta_info(path).get("TransferSyntaxUID", ""))
+    except Exception:  # pydicom raises many kinds on hostile bytes
+        return text("dicom.damaged")
+    return text("dicom.damaged") if is_known(syntax) else unknown_packing(syntax)
+
+
+def is_known(syntax: UID) -> bool:
+    """Whether the standard lists a transfer syntax."""
+    return syntax.is_valid and syntax.is_transfer_syntax and not syntax.is_private
+
+
+def unknown_packing(syntax: UID) -> str:
+    """The sentence for a transfer syntax that is none of the standard's: it is named by its UID."""
+    named = "".join(letter for letter in str(syntax)[:64] if letter.isprintable())
+    return text("dicom.unknown_syntax", syntax=named)
 
 
 def _is_picture(header: FileDataset) -> bool:

@@ -12,27 +12,13 @@ from pydicom.dataset import Dataset
 
 from model.catalogue import text
 from model.errors import UnreadableScan
-from model.reading.dicom.frames import Frame
+from model.reading.dicom.frames import Frame, Vector, whereabouts
 from model.volume import Affine, Note, note
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 TOLERANCE = 0.25  # share of the slice distance by which a slice may lie off its place
 UNEVEN = 0.05  # the same, from which on it is told
 MISSING_SHARE = 0.1  # of the slices may be missing, and no two beside each other
-
-Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """Where one slice lies, LPS: directions of a row and of a column, distance in mm between rows
-    and between columns, and the middle of the first pixel."""
-
-    along: Vector
-    down: Vector
-    row_mm: float
-    column_mm: float
-    first_pixel: Vector
 
 
 @dataclass(frozen=True)
@@ -50,7 +36,7 @@ def place(frames: Sequence[Frame]) -> Placed:
     DICOM PS3.3 C.7.6.2.1.1: ImageOrientationPatient gives the directions of a row and of a
     column, PixelSpacing the distance between rows first, ImagePositionPatient the first pixel.
     """
-    all_told = [whereabouts(frame.header) for frame in frames]
+    all_told = [frame.place or whereabouts(frame.header) for frame in frames]
     told = all_told[0]
     normal = np.cross(told.along, told.down)
     places = np.array([each.first_pixel for each in all_told])
@@ -73,30 +59,6 @@ def place(frames: Sequence[Frame]) -> Placed:
         ordered[slot] = frames[number]
     notes = (*_missing(ordered), *_uneven(off @ normal, float(step @ normal)))
     return Placed(tuple(ordered), LPS_TO_RAS @ affine, notes)
-
-
-def whereabouts(header: Dataset) -> Whereabouts:
-    """Where a slice says that it lies. Raises UnreadableScan when it does not, or cannot be."""
-    turn = _numbers(header, "ImageOrientationPatient", 6).reshape(2, 3)
-    lengths = np.linalg.norm(turn, axis=1)
-    row_mm, column_mm = _numbers(header, "PixelSpacing", 2)
-    first_pixel = _numbers(header, "ImagePositionPatient", 3)
-    if np.abs(lengths - 1).max() > 0.01 or abs(turn[0] @ turn[1]) > 0.01:
-        raise UnreadableScan(text("dicom.wrong_place"))
-    if min(row_mm, column_mm) <= 0:
-        raise UnreadableScan(text("dicom.wrong_place"))
-    along, down = turn / lengths[:, None]
-    return Whereabouts(along, down, float(row_mm), float(column_mm), first_pixel)
-
-
-def _numbers(header: Dataset, tag: str, count: int) -> Vector:
-    try:
-        values = np.array([float(value) for value in header[tag].value], dtype=np.float64)
-    except (KeyError, TypeError, ValueError):
-        raise UnreadableScan(text("dicom.no_place")) from None
-    if len(values) != count or not np.isfinite(values).all():
-        raise UnreadableScan(text("dicom.no_place"))
-    return values
 
 
 def _thickness(header: Dataset) -> float:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
+from model.reading.dicom.files import read_header
 from model.reading.dicom.frames import day_of, text_of
 
 GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
@@ -38,6 +38,15 @@ class Study:
 
 
 @dataclass(frozen=True)
+class StudyTold:
+    """The study that one file names: its StudyInstanceUID, whose it is, and StudyDate."""
+
+    uid: str
+    patient_id: str
+    day: str
+
+
+@dataclass(frozen=True)
 class Named:
     """Whom and which studies some files name, in the order of PatientID and of the UID."""
 
@@ -61,9 +70,11 @@ def named_in(files: Iterable[Path]) -> Named:
     )
 
 
-def study_of(file: Path | BinaryIO) -> str | None:
-    """The StudyInstanceUID of a DICOM file, or None where it names none, or is cut within it."""
-    return _study_uid(_header(file, ("StudyInstanceUID", "SeriesInstanceUID")))
+def study_of(file: Path | BinaryIO) -> StudyTold | None:
+    """The study of a DICOM file, or None where it names none, or is cut within its number."""
+    header = _header(file, TAGS)
+    uid, patient_id = _study_uid(header), text_of(header, "PatientID").strip()
+    return StudyTold(uid, patient_id, text_of(header, "StudyDate")) if uid else None
 
 
 def _study_uid(header: Dataset) -> str | None:
@@ -84,7 +95,7 @@ def _identity(header: Dataset, patient_id: str) -> Identity:
 def _header(file: Path | BinaryIO, tags: tuple[str, ...]) -> Dataset:
     """Some tags of a file; none of one that is no DICOM, or too damaged to tell."""
     try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(tags))
+        header = read_header(file, tags)
         for element in header:  # pydicom analyzes a value only when it is asked for
             str(element.value)
         return header

@@ -1,5 +1,6 @@
 """A DICOM study: its FLAIR series is chosen, put in its place, and told apart from the others."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,18 +8,39 @@ import numpy as np
 
 from model.catalogue import text
 from model.errors import UnreadableScan
-from model.reading.dicom.flair_selection import Candidate, Sequence, in_order, weigh, why_not
-from model.reading.dicom.frames import Frame, acquired_at, frames_of, is_dicom, number_of, text_of
+from model.reading.dicom.files import is_dicom
+from model.reading.dicom.flair_selection import (
+    Candidate,
+    in_order,
+    repetitions,
+    weigh,
+    why_not,
+)
+from model.reading.dicom.frames import Frame, frames_of, number_of, text_of
 from model.reading.dicom.geometry import place
-from model.reading.dicom.pixels import rescaled, stored_pixels
-from model.reading.dicom.stacks import ConflictingFiles, Stack, stacks_of, unique_frames
+from model.reading.dicom.pixels import filled_with_air, rescaled, stored_pixels
+from model.reading.dicom.sequence import Sequence
+from model.reading.dicom.stacks import ConflictingFiles, Stack, stacks_of
+from model.reading.dicom.studies import studies_in
 from model.reading.nifti import MAX_VOXELS
 from model.rules import RULES, FlairRules
-from model.volume import FloatArray, Kind, Scale, SeriesSeen, SourceSlice, Volume, note
+from model.volume import (
+    FEW,
+    FloatArray,
+    Kind,
+    Note,
+    Scale,
+    SeriesSeen,
+    SourceSlice,
+    Volume,
+    note,
+)
 
 DAMAGED_HEADERS = "dicom.damaged_headers"
 NO_SCAN, NO_PICTURES = "dicom.no_scan", "dicom.no_pictures"
 NO_FLAIR = "no_flair"  # code of a note
+WHOLE_SHARE = 0.8  # of the slices of a damaged stack: less of its series is a fragment of it
+MOST_TRIED = 8  # volumes of a study
 
 
 def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
@@ -28,94 +50,126 @@ def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
     Files that hold no pictures are passed over. Raises UnreadableScan when the FLAIR, or
     everything, is damaged or makes no volume.
     """
+    return next(read_each_flair(files, rules))
+
+
+def read_each_flair(files: tuple[Path, ...], rules: FlairRules = RULES) -> Iterator[Volume]:
+    """The same, then the next best FLAIR of the study, and so on: at least one volume."""
     try:
-        return _read(files, rules)
+        yield from _read(files, rules)
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom analyzes a value only when it is asked for
         raise UnreadableScan(text(DAMAGED_HEADERS)) from error
 
 
-def _read(files: tuple[Path, ...], rules: FlairRules) -> Volume:
+def _read(files: tuple[Path, ...], rules: FlairRules) -> Iterator[Volume]:
     frames = [frame for file in files for frame in frames_of(file)]
     passed_over = sum(not is_dicom(file) for file in files)
     if not frames:
         raise UnreadableScan(text(NO_SCAN if passed_over == len(files) else NO_PICTURES))
-    if len({text_of(frame.header, "StudyInstanceUID") for frame in frames} - {""}) > 1:
+    stacks = stacks_of(frames, rules)
+    if len(set(studies_in(stacks).values())) > 1:
         raise UnreadableScan(text("dicom.several_studies"))
-    candidates = [weigh(stack, rules) for stack in stacks_of(frames)]
+    candidates = [weigh(stack, rules) for stack in stacks]
     chosen = in_order(candidates)
-    volume, taken, failed = _first_volume(chosen or to_look_at(candidates))
-    seen = tuple(seen_as(each, taken if chosen else None, failed) for each in candidates)
-    notes = volume.notes
-    if not chosen:
-        only = candidates[0].unfit if len(candidates) == 1 else None
-        return replace(volume, series=seen, unfit=only or note(NO_FLAIR))
-    if passed_over:
-        notes += (note("files_passed_over", count=passed_over),)
+    for volume, taken, failed in _volumes(chosen or to_look_at(candidates)):
+        seen = tuple(seen_as(each, taken if chosen else None, failed) for each in candidates)
+        if not chosen:
+            only = candidates[0].unfit if len(candidates) == 1 else None
+            yield replace(volume, series=seen, unfit=only or note(NO_FLAIR))
+            return
+        notes = volume.notes + _notes(taken, candidates)
+        if passed_over:
+            notes += (note("files_passed_over", count=passed_over),)
+        yield replace(volume, series=seen, notes=notes, unfit=_too_few(taken, chosen))
+
+
+def _notes(taken: Candidate, candidates: list[Candidate]) -> tuple[Note, ...]:
+    """What is to be said of the choice among several."""
+    notes: tuple[Note, ...] = ()
+    again = len(repetitions(taken, candidates))
     if len(candidates) > 1:
         notes += (note("series_chosen", count=len(candidates)),)
-    if sum(each.stack.series == taken.stack.series for each in candidates) > 1:
+    if again:
+        notes += (note("taken_again", count=again + 1),)
+    if sum(each.stack.series == taken.stack.series for each in candidates) > again + 1:
         notes += (note("series_in_parts"),)
     if taken.sequence is Sequence.UNKNOWN:
         notes += (note("sequence_unknown"),)
-    return replace(volume, series=seen, notes=notes)
+    return notes
+
+
+def _too_few(taken: Candidate, flair: list[Candidate]) -> Note | None:
+    """A slice or two of a study that has more FLAIR slices beside them are no scan."""
+    beside = sum(each.slices for each in flair) - taken.slices
+    return note("too_few_slices", "slices_beside") if taken.slices < FEW and beside else None
 
 
 def to_look_at(candidates: list[Candidate]) -> list[Candidate]:
     """All of them, MR with most slices first: something to show when nothing is analyzed."""
-    return sorted(candidates, key=lambda each: (each.unfit is not None, each.rank[-2]))
+    return sorted(candidates, key=lambda each: (each.unfit is not None, -each.slices))
 
 
 Failures = dict[int, str]  # by the identity of a candidate, why it makes no volume
 
 
-def _first_volume(candidates: list[Candidate]) -> tuple[Volume, Candidate, Failures]:
-    """The first that makes a volume. Raises the first one's error when none does."""
-    errors: list[Exception] = []
+def _volumes(candidates: list[Candidate]) -> Iterator[tuple[Volume, Candidate, Failures]]:
+    """Those that make a volume, in turn. Raises the first one's error when none does."""
+    errors: list[UnreadableScan] = []
     failed: Failures = {}
-    tried: set[str] = set()
+    damaged: dict[str, int] = {}  # slices of what failed, by its series
+    made = 0
     for candidate in candidates:
-        if candidate.stack.series in tried:  # only a part of a series that is damaged
-            continue
+        if candidate.slices < WHOLE_SHARE * damaged.get(candidate.stack.series, 0):
+            continue  # only a part of a series that is damaged
         try:
-            return _volume(candidate.stack), candidate, failed
+            volume = _volume(candidate.stack)
         except MemoryError:
             raise
         except Exception as problem:  # pydicom analyzes a value only when it is asked for
-            is_told = isinstance(problem, UnreadableScan)
-            error = problem if is_told else UnreadableScan(text(DAMAGED_HEADERS))
-            tried.add(candidate.stack.series)
-            errors.append(error)
-            named = f" ({', '.join(error.names)})" if isinstance(error, ConflictingFiles) else ""
-            failed[id(candidate)] = str(error).rstrip(".") + named + "."
-    raise errors[0]
+            error = UnreadableScan(text(DAMAGED_HEADERS))
+            errors.append(problem if isinstance(problem, UnreadableScan) else error)
+            failed[id(candidate)] = _sentence(errors[-1])
+            damaged[candidate.stack.series] = candidate.slices
+            continue
+        made += 1
+        yield volume, candidate, failed
+        if made == MOST_TRIED:
+            return
+    if not made:
+        raise errors[0]
+
+
+def _sentence(error: Exception) -> str:
+    named = f" ({', '.join(error.names)})" if isinstance(error, ConflictingFiles) else ""
+    return str(error).rstrip(".") + named + "."
 
 
 def _volume(stack: Stack) -> Volume:
-    header = stack.header
-    frames = unique_frames(stack)
+    header, frames = stack.header, stack.frames
     if fault := next((frame.fault for frame in frames if frame.fault), ""):
         raise UnreadableScan(fault)
+    stack.check()
     placed = place(frames)
     if int(header.Rows) * int(header.Columns) * len(placed.frames) > MAX_VOXELS:
         raise UnreadableScan(text("dicom.too_large"))
     voxels = np.stack(_filled(_pixels(placed.frames)), axis=2)
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
-        voxels = voxels.max() - voxels
+        voxels = np.nanmax(voxels) - voxels
     notes = placed.notes
-    if twice := len(stack.frames) - len(frames):
-        notes += (note("came_twice", count=twice),)
+    if stack.twins:
+        notes += (note("came_twice", count=len(stack.twins)),)
     if not (text_of(header, "FrameOfReferenceUID") and text_of(header, "StudyInstanceUID")):
         notes += (note("no_frame_of_reference"),)
     return Volume(
-        voxels,
+        filled_with_air(voxels),
         placed.affine,
         Kind.DICOM,
         Scale.DECLARED,
         sides_known=True,
         description=text_of(header, "SeriesDescription"),
-        acquired_at=acquired_at(header),
+        acquired_at=stack.acquired_at,
         notes=notes,
         sources=tuple(None if f is None else SourceSlice(f.file, f.index) for f in placed.frames),
     )
@@ -150,7 +204,7 @@ def seen_as(candidate: Candidate, chosen: Candidate | None, failed: Failures) ->
         description=text_of(header, "SeriesDescription"),
         number=None if number is None else int(number),
         modality=text_of(header, "Modality"),
-        slices=len({frame.instance for frame in candidate.stack.frames}),
+        slices=candidate.slices,
         chosen=is_chosen,
         reason="" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
     )

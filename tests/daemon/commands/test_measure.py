@@ -82,3 +82,5 @@ def test_the_right_frontal_tumor_is_called_so(
     mask = tmp_path / report["scan_id"] / f"{report['scan_id']}_seg.nii.gz"
     words = measure(capsys, str(mask), "--scan", str(FRONTAL))
     assert "on the patient's right, mid anterior-posterior" in words
+    assert words.startswith(f"{report['volume_ml']:.1f} ml, {report['volume_voxels']} voxels\n")
+    assert f"lesion 1: {lesion['volume_ml']:.2f} ml, " in words

@@ -1,10 +1,15 @@
 """How files leave the inbox: done ones go, others move aside, and changed ones always stay."""
 
+import os
+import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
+from daemon.intake import cleanup
 from daemon.intake.cleanup import come_back, file_loose, leave
 from daemon.intake.inbox_scan import identify
 
@@ -89,7 +94,7 @@ def test_where_a_file_lies_is_found_again_after_a_crash(tmp_path: Path) -> None:
     assert leave(tmp_path, ended(file, State.DUPLICATE)) == there
     assert leave(tmp_path, ended(file, State.DUPLICATE)) == there
     come_back(tmp_path, b"P/a.nii", b".duplicates/P/2-a.nii")
-    assert identify(b"P/a.nii", (tmp_path / "P/a.nii").lstat()) == file
+    assert identify(b"P/a.nii", (tmp_path / "P/a.nii").lstat()).looks == file.looks
 
 
 def test_a_loose_rejected_file_is_filed_as_unassigned(tmp_path: Path) -> None:
@@ -102,3 +107,72 @@ def test_a_loose_file_never_lands_on_another(tmp_path: Path) -> None:
     file_loose(tmp_path, dropped(tmp_path, "IM1", b"new"), "P")
     assert (tmp_path / "P/IM1").read_bytes() == b"old"
     assert (tmp_path / "P/2-IM1").read_bytes() == b"new"
+
+
+def rewrite_in_place(path: Path, content: bytes) -> None:
+    """As `rsync --inplace -t` does: the same inode and size, and the old time put back."""
+    before = path.stat()
+    time.sleep(0.02)  # the system's clock for files goes in steps of up to 10 ms
+    with path.open("r+b") as stream:
+        stream.write(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.DUPLICATE, State.REJECTED])
+def test_a_file_rewritten_in_place_with_its_old_time_stays(tmp_path: Path, state: State) -> None:
+    file = dropped(tmp_path, "P/a.nii", b"old")
+    rewrite_in_place(tmp_path / "P/a.nii", b"new")
+    queued = replace(ended(file, state), hashes={file.path: sha256(b"old").hexdigest()})
+    leave(tmp_path, queued)
+    assert (tmp_path / "P/a.nii").read_bytes() == b"new"
+
+
+def test_a_file_whose_owner_alone_changed_goes_since_its_bytes_are_those_kept(
+    tmp_path: Path,
+) -> None:
+    file = dropped(tmp_path, "P/a.nii", b"old")
+    time.sleep(0.02)
+    (tmp_path / "P/a.nii").chmod(0o600)
+    queued = replace(ended(file, State.DONE), hashes={file.path: sha256(b"old").hexdigest()})
+    leave(tmp_path, queued)
+    assert not (tmp_path / "P/a.nii").exists()
+
+
+def test_a_file_rewritten_in_place_after_a_crash_gets_its_name_back(tmp_path: Path) -> None:
+    file = dropped(tmp_path, "P/a.nii", b"old")
+    (tmp_path / "P/a.nii").rename(tmp_path / "P/.leaving-a.nii")
+    rewrite_in_place(tmp_path / "P/.leaving-a.nii", b"new")
+    queued = replace(ended(file, State.DONE), hashes={file.path: sha256(b"old").hexdigest()})
+    leave(tmp_path, queued)
+    assert (tmp_path / "P/a.nii").read_bytes() == b"new"
+
+
+@pytest.fixture(params=["renameat2", "link"])
+def _a_pacs_comes_first(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever name is found free, another file has it before the rename."""
+    if request.param == "link":
+        monkeypatch.setattr("daemon.safe_files._renameat2", None)
+    found = cleanup._free
+
+    def taken_at_once(target: bytes) -> bytes:
+        free = found(target)
+        if os.path.basename(free) == os.path.basename(target):
+            Path(os.fsdecode(free)).write_bytes(b"the PACS's")
+        return free
+
+    monkeypatch.setattr(cleanup, "_free", taken_at_once)
+
+
+@pytest.mark.usefixtures("_a_pacs_comes_first")
+def test_nothing_is_renamed_onto_a_file_that_appears_meanwhile(tmp_path: Path) -> None:
+    loose, aside = dropped(tmp_path, "IM1", b"ours"), dropped(tmp_path, ".rejected/P/a.nii")
+    bad = dropped(tmp_path, "P/b.nii", b"bad")
+    file_loose(tmp_path, loose, "P")
+    come_back(tmp_path, b"P/a.nii", aside.path)
+    places = leave(tmp_path, ended(bad, State.REJECTED))
+    found = {path.name: path.read_bytes() for path in (tmp_path / "P").iterdir()}
+    pacs = b"the PACS's"
+    assert found == {"IM1": pacs, "2-IM1": b"ours", "a.nii": pacs, "2-a.nii": b"x"}
+    assert places == {b"P/b.nii": b".rejected/P/2-b.nii"}
+    aside_now = {path.name for path in (tmp_path / ".rejected/P").iterdir()}
+    assert aside_now == {"b.nii", "2-b.nii", "2-b.nii.reason.txt"}

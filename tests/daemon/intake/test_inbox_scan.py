@@ -1,10 +1,15 @@
 """What lies in the inbox becomes the right drops, and nothing outside is ever followed."""
 
 import os
+import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from daemon.drops import DropKind
-from daemon.intake.inbox_scan import NameRules, scan_inbox
+from daemon.intake import inbox_scan
+from daemon.intake.inbox_scan import InboxScanner, NameRules, scan_inbox
 from tests.conftest import deep_folder
 
 RULES = NameRules(("Thumbs.db",), (".part", ".tmp", "~"))
@@ -77,6 +82,39 @@ def test_hidden_ignored_and_temporary_names_are_no_drops(tmp_path: Path) -> None
     assert [file.path for file in listing.unfinished[b"P"]] == [b"P/a.nii.part", b"P/b.nii~"]
 
 
+def test_folders_of_systems_and_tools_are_not_looked_into(tmp_path: Path) -> None:
+    for folder in ("@eaDir", "#recycle", "__MACOSX", "lost+found", ".git", "$RECYCLE.BIN"):
+        put(tmp_path, f"{folder}/a.nii", f"P/{folder}/b.jpg", f"P/s/{folder}/IM1")
+    put(tmp_path, "P/a.nii", "P/._a.nii", "P/s/DESKTOP.INI", "P/s/IM1")
+    listing = scan_inbox(tmp_path, RULES)
+    found = {unit: [file.path for file in drop.files] for unit, drop in listing.drops.items()}
+    assert found == {b"P/a.nii": [b"P/a.nii"], b"P": [b"P/s/IM1"]}
+    assert len(listing.ignored) == 3 * 6 + 2
+    assert listing.unfinished == {}
+
+
+def test_running_transfers_hold_up_the_dicom_of_their_folder(tmp_path: Path) -> None:
+    put(tmp_path, "P/IM1", "P/.IM2.aB3dE6", "Q/IM1", "Q/.~tmp~/IM2", "R/a.zip.download/a.zip")
+    put(tmp_path, "S.filepart/IM1", "T/IM1", "T/.hidden")
+    listing = scan_inbox(tmp_path, RULES)
+    assert set(listing.drops) == {b"P", b"Q", b"T"}
+    assert {folder: len(files) for folder, files in listing.unfinished.items()} == {
+        b"P": 1,
+        b"Q/.~tmp~": 1,
+        b"R/a.zip.download": 1,
+        b"S.filepart": 1,
+    }
+    assert listing.ignored == [b"T/.hidden"]
+
+
+def test_our_own_names_are_neither_ignored_nor_waited_for(tmp_path: Path) -> None:
+    put(tmp_path, ".gliowatch", ".gliowatch.lock", ".rejected/P/a", ".duplicates/P/a")
+    put(tmp_path, ".uploading/x/patient/a.nii", "P/.leaving-IM.aB3dE6")
+    listing = scan_inbox(tmp_path, RULES)
+    assert (listing.ignored, listing.unfinished, listing.drops) == ([], {}, {})
+    assert listing.half_gone == [b"P/.leaving-IM.aB3dE6"]
+
+
 def test_links_pipes_and_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     put(outside, "secret.nii")
@@ -107,3 +145,65 @@ def test_names_that_are_not_utf8_are_kept_apart_and_shown(tmp_path: Path) -> Non
     drops = scan_inbox(tmp_path, RULES).drops
     assert sorted(drop.patient_id for drop in drops.values()) == ["P\\xe4", "P\\xe5"]
     assert drops[b"P\xe4/a.nii"].patient_folder == b"P\xe4"
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The folders that are opened from now on, by their names."""
+    names: list[bytes] = []
+    really = os.scandir
+
+    def noted(path: bytes) -> Any:
+        names.append(os.path.basename(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", noted)
+    return names
+
+
+def test_a_folder_that_was_empty_and_is_unchanged_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("P", "Q"):
+        (tmp_path / name).mkdir()
+    scanner, now = InboxScanner(tmp_path, RULES), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    names = opened(monkeypatch)
+    for moment, expected in ((0, b"PQ"), (1, b"PQ"), (2, b"PQ"), (3, b"")):
+        now[0] = moment
+        scanner.scan()
+        assert b"".join(names[1:]) == expected
+        names.clear()
+    old = (tmp_path / "P").stat()
+    (tmp_path / "P" / "a.nii").write_bytes(b"x")
+    os.utime(tmp_path / "P", ns=(old.st_atime_ns, old.st_mtime_ns))  # as rsync -t puts it back
+    assert list(scanner.scan().drops) == [b"P/a.nii"]
+    assert b"".join(names[1:]) == b"P"
+
+
+def test_over_a_network_every_folder_is_opened_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "P").mkdir()
+    scanner = InboxScanner(tmp_path, RULES, trusts_times=False)
+    monkeypatch.setattr(inbox_scan, "SURE_SECONDS", 0.0)
+    names = opened(monkeypatch)
+    for _ in range(4):
+        scanner.scan()
+    assert names.count(b"P") == 4
+
+
+def test_between_two_whole_scans_only_what_changed_or_holds_files_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("O", "P", "Q"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "P" / "a.nii").write_bytes(b"x")
+    scanner = InboxScanner(tmp_path, RULES)
+    scanner.scan()
+    (tmp_path / "Q" / "b.nii").write_bytes(b"x")
+    names = opened(monkeypatch)
+    assert list(scanner.scan([b"Q", b".rejected", b"gone"]).drops) == [b"P/a.nii", b"Q/b.nii"]
+    assert names == [b"P", b"Q"]
+    (tmp_path / "P" / "a.nii").unlink()
+    assert list(scanner.scan([]).drops) == [b"Q/b.nii"]
+    assert list(scanner.scan().drops) == [b"Q/b.nii"]

@@ -1,12 +1,17 @@
 """Taking in: bytes are copied as they are, and what changed meanwhile is noticed."""
 
+import io
 import os
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.intake import ingest
 from daemon.intake.dropped_files import FilesChanged
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.intake.ingest import take_in
@@ -89,4 +94,33 @@ def test_a_zip_with_two_scans_is_refused(tmp_path: Path) -> None:
         packed.writestr("b.nii", b"y")
     file = identify(b"z.zip", (tmp_path / "z.zip").lstat())
     with pytest.raises(UnreadableScan, match="more than one scan"):
+        take_in(tmp_path, a_drop(file), tmp_path / "staging")
+
+
+def test_a_file_rewritten_while_it_is_copied_is_noticed_though_its_time_was_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = dropped(tmp_path, "P/a.nii", b"o" * 3000)
+    place = tmp_path / "P/a.nii"
+
+    class Rewritten(io.FileIO):
+        """After the first chunk, another program writes the whole file anew, in place."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            chunk = super().read(size)
+            if self.tell() == 1000:
+                time.sleep(0.02)  # the system's clock for files goes in steps of up to 10 ms
+                with place.open("r+b") as stream:
+                    stream.write(b"n" * 3000)
+                os.utime(place, ns=(file.mtime_ns, file.mtime_ns))
+            return chunk
+
+    @contextmanager
+    def opened(inbox: Path, dropped: DroppedFile) -> Iterator[io.FileIO]:
+        with Rewritten(inbox / os.fsdecode(dropped.path)) as stream:
+            yield stream
+
+    monkeypatch.setattr(ingest, "CHUNK", 1000)
+    monkeypatch.setattr(ingest, "open_dropped", opened)
+    with pytest.raises(FilesChanged):
         take_in(tmp_path, a_drop(file), tmp_path / "staging")

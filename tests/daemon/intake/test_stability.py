@@ -31,6 +31,7 @@ def test_growth_time_and_replacement_start_the_rest_anew() -> None:
         DroppedFile(b"P/a.nii", 11, 1, 1),
         DroppedFile(b"P/a.nii", 10, 2, 1),
         DroppedFile(b"P/a.nii", 10, 1, 2),
+        DroppedFile(b"P/a.nii", 10, 1, 1, 3),
     ):
         clock = Clock()
         resting = Stability(10, clock)

@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.uid import RLELossless, generate_uid
 
 from daemon.drops import Drop, DropKind
 from daemon.index import ledger, queue
@@ -209,7 +209,7 @@ def test_a_path_too_long_to_be_repeated_is_kept_by_number(hospital: Settings) ->
 
 def test_studies_are_told_by_their_headers_alone(tmp_path: Path) -> None:
     export(tmp_path / "P" / "mixed", "1.2.1", "FLAIR", "1.2.1.1")
-    export(tmp_path / "P" / "other", "1.2.2", "FLAIR", "1.2.2.1")
+    export(tmp_path / "P" / "other", "1.2.2", "FLAIR", "1.2.2.1", 1)
     for number, path in enumerate(sorted((tmp_path / "P" / "other").iterdir())):
         path.rename(tmp_path / "P" / "mixed" / f"z{number}")
     (tmp_path / "P" / "text").write_text("no study")
@@ -250,3 +250,56 @@ def test_five_thousand_files_of_one_series_are_one_volume(tmp_path: Path) -> Non
     assert part_by_study(tmp_path, drop, tmp_path) == (drop,)
     volume = read_dicom(tuple(sorted((tmp_path / "P").iterdir())))
     assert np.array_equal(volume.voxels, many)
+
+
+def renumbered(folder: Path, day: str = "20240229", name: str = "FLAIR") -> tuple[Path, ...]:
+    """A series of which an anonymizer gave each file a StudyInstanceUID of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def change(number: int, image: Dataset) -> None:
+        image.StudyInstanceUID = f"1.2.{len(name)}.{day}.{number + 1}"
+        image.PatientID, image.StudyDate = "P", day
+
+    series = Series(name=name, uid=f"1.9.{day}.{len(name)}", prefix=name[:2], change=change)
+    return write_series(folder, BIG + np.uint16(len(name)), series=series)
+
+
+def test_a_study_numbered_anew_slice_by_slice_is_one_scan(hospital: Settings) -> None:
+    patient = hospital.daemon.inbox / "P"
+    renumbered(patient / "a")
+    renumbered(patient / "a", name="t1 mprage")
+    renumbered(patient / "later", day="20240311")
+    done = drain(hospital.daemon.inbox.parent)
+    assert done.returncode == 0, done.stderr
+    found = sorted(reports(hospital), key=lambda report: str(report["input"]))
+    shapes = [report["input"]["shape"] for report in found]  # type: ignore[index]
+    assert shapes == [[64, 60, 6], [64, 60, 6]]
+    series = [report["input"]["series"] for report in found]  # type: ignore[index]
+    assert sorted(len(each) for each in series) == [1, 2]
+    assert left_in_inbox(hospital) == []
+
+
+def test_an_archive_of_studies_numbered_slice_by_slice_is_told_by_its_pictures(
+    hospital: Settings,
+) -> None:
+    outside = hospital.daemon.inbox.parent / "outside"
+    renumbered(outside / "a")
+    export(outside / "b", "1.2.1", "FLAIR", "1.2.1.1", 7)
+    (hospital.daemon.inbox / "P").mkdir()
+    shutil.make_archive(str(hospital.daemon.inbox / "P" / "both"), "zip", outside)
+    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    found = reports(hospital)
+    assert [report["input"]["shape"] for report in found] == [[64, 60, 6]] * 2  # type: ignore[index]
+    uids = {report["input"]["study"]["uid"] for report in found}  # type: ignore[index]
+    assert uids == {"1.2.1", "1.2.5.20240229.1"}
+
+
+def test_a_study_sent_again_under_another_number_is_the_same_study(tmp_path: Path) -> None:
+    first = export(tmp_path / "P" / "a", "1.2.1", "FLAIR", "1.2.1.1")
+    for file in first:
+        image = pydicom.dcmread(file)
+        image.StudyInstanceUID, image.SOPInstanceUID = "1.2.2", generate_uid()
+        image.save_as(file.with_name(f"again-{file.name}"))
+    (drop,) = scan_inbox(tmp_path, NameRules((), ())).drops.values()
+    assert part_by_study(tmp_path, drop, tmp_path) == (drop,)
+    assert len(read_dicom(tuple(sorted((tmp_path / "P" / "a").iterdir()))).series) == 1

@@ -125,7 +125,7 @@ async def test_sound_records_are_left_alone_unless_a_file_is_named(hospital: Set
     assert refused.returncode == 2
     assert "not damaged, so nothing was changed" in refused.stderr
     wrong = gliowatch(hospital, "restore", "settings.toml")
-    assert "no whole copy of records, so nothing was changed" in wrong.stderr
+    assert "is no whole copy of records, so nothing was changed" in wrong.stderr
     assert len(await names(records)) == 3
     assert gliowatch(hospital, "restore", str(copy.path)).returncode == 0
     assert len(await names(records)) == 2

@@ -13,6 +13,7 @@ from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.index import ledger, queue
 from daemon.index.database import open_index, open_records
 from daemon.index.people.patients import add_patient
+from daemon.index.scans import every_scan
 from daemon.outputs.tables import Hidden
 from daemon.settings import Settings
 from tests.conftest import gliowatch
@@ -105,6 +106,20 @@ def test_deidentified_it_tells_nobody_and_keeps_the_time_between(filled: Setting
     of = [[row[name] for name in measured] for row in table(plain)]
     assert sorted(of) == sorted([row[name] for name in measured] for row in rows)
     assert gliowatch(filled, "export", "--deidentify").stdout == text
+
+
+def test_deidentified_the_order_of_patients_is_that_of_their_numbers(filled: Settings) -> None:
+    """Else the k-th number would be the k-th of the hospital's list of patients."""
+
+    async def export_by(secret: bytes) -> list[str]:
+        async with open_index(filled.daemon.index) as index:
+            naming = Hidden(secret)
+            return [s.patient_id async for s in every_scan(index, naming.patient)]
+
+    orders = {tuple(asyncio.run(export_by(bytes([seed]) * 32))) for seed in range(20)}
+    assert orders == {(BOB, ADA, ADA), (ADA, ADA, BOB)}
+    patients = [row["patient"] for row in table(gliowatch(filled, "export", "--deidentify").stdout)]
+    assert patients == sorted(patients)
 
 
 def test_another_site_gives_other_names() -> None:

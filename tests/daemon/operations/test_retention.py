@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from subprocess import CompletedProcess
 
 import pytest
@@ -10,10 +11,23 @@ import pytest
 from daemon import safe_files
 from daemon.index.database import open_index, open_records
 from daemon.index.people.reviews import Decision, add_review
+from daemon.index.queue import switch
 from daemon.index.scans import find_scan
-from daemon.operations.retention import Retention
+from daemon.operations import retention
+from daemon.operations.retention import (
+    DUE,
+    HELD,
+    IN_BIN,
+    KNOWN,
+    MOST_DRIFT,
+    STEADY_SECONDS,
+    PlausibleClock,
+    Retention,
+    binned,
+)
 from daemon.settings import Settings
 from tests.conftest import SAMPLES, drain, gliowatch, reports, running_daemon, until
+from viewer.admin.system import retention_words
 
 PICTURE = next((SAMPLES / "a-picture").iterdir())
 AT_ONCE = 1e-9  # days
@@ -41,10 +55,21 @@ async def say(settings: Settings, scan_id: str, *decisions: Decision) -> None:
             await add_review(records, scan_id, 1, decision, "", "Dr. Who")
 
 
-async def remove_old(settings: Settings, days: float = 0.0, gigabytes: float = 0.0) -> int:
-    daemon = settings.daemon
+async def remove_old(
+    settings: Settings,
+    days: float = 0.0,
+    gigabytes: float = 0.0,
+    grace: float = 30.0,
+    rounds: int = 2,
+    ahead_days: float = 0.0,
+) -> int:
+    """So many rounds: the first one only counts; how many scans went in the last."""
+    rules = {"keep_days": days, "keep_gb": gigabytes, "grace_days": grace}
+    daemon = settings.daemon.model_copy(update=rules)
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
-        return await Retention(daemon.outbox, days, gigabytes, index, records).remove_old()
+        clock = PlausibleClock(index, wall=lambda: time.time() + 86400 * ahead_days)
+        retention = Retention(daemon, index, records, clock)
+        return [await retention.remove_old() for _ in range(rounds)][-1]
 
 
 async def ask(settings: Settings, *words: str) -> "CompletedProcess[str]":
@@ -104,7 +129,7 @@ async def test_an_index_made_again_knows_what_went_and_the_scan_may_come_again(
     assert back.removed_at is None
 
 
-@pytest.mark.parametrize("step", ["rename", "rmtree", "mark"])
+@pytest.mark.parametrize("step", ["rename", "mark"])
 async def test_a_crash_on_the_way_out_leaves_it_whole_or_known_as_gone(
     hospital: Settings, published: dict[str, str], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +140,6 @@ async def test_a_crash_on_the_way_out_leaves_it_whole_or_known_as_gone(
 
     place = {
         "rename": "pathlib.Path.rename",
-        "rmtree": "daemon.operations.retention.shutil.rmtree",
         "mark": "daemon.index.inventory.mark_removed",
     }[step]
     with monkeypatch.context() as patched:
@@ -133,10 +157,90 @@ async def test_a_crash_on_the_way_out_leaves_it_whole_or_known_as_gone(
 
 
 async def test_a_running_daemon_does_it_if_the_owner_turned_it_on(
-    hospital: Settings, published: dict[str, str]
+    hospital: Settings, published: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(hospital, published["A"], Decision.ACCEPTED)
+    monkeypatch.setattr(retention, "EVERY_SECONDS", 0.0)
     daemon = hospital.daemon.model_copy(update={"keep_days": AT_ONCE})
     async with running_daemon(hospital.model_copy(update={"daemon": daemon})):
         await until(lambda: folders(hospital) == {"B", "C"})
     assert folders(hospital) == {"B", "C"}
+
+
+async def switches(settings: Settings, *names: str) -> list[int]:
+    async with open_index(settings.daemon.index) as index:
+        return [await switch(index, name) for name in names]
+
+
+async def test_a_share_goes_in_a_round_and_the_numbers_are_said_before(
+    hospital: Settings, published: dict[str, str]
+) -> None:
+    for scan_id in published.values():
+        await say(hospital, scan_id, Decision.ACCEPTED)
+    assert await remove_old(hospital, days=AT_ONCE, rounds=1) == 0
+    assert await switches(hospital, DUE, IN_BIN) == [3, 0]
+    daemon = hospital.daemon.model_copy(update={"keep_days": 1.0})
+    async with open_index(daemon.index) as index:
+        said = await retention_words(daemon, index)
+    assert "a twentieth of all scans an hour at most: 3" in said
+    for left in (2, 1, 0):  # a twentieth of three is one at least
+        assert await remove_old(hospital, days=AT_ONCE, rounds=1) == 1
+        assert await switches(hospital, DUE, IN_BIN) == [left, 3 - left]
+    assert folders(hospital) == set()
+
+
+async def test_a_clock_far_ahead_removes_nothing(
+    hospital: Settings, published: dict[str, str]
+) -> None:
+    for scan_id in published.values():
+        await say(hospital, scan_id, Decision.ACCEPTED)
+    assert await remove_old(hospital, days=AT_ONCE, rounds=4, ahead_days=400) == 0
+    assert folders(hospital) == {"A", "B", "C"}
+    assert await switches(hospital, HELD, DUE) == [1, 0]
+    assert await remove_old(hospital, days=AT_ONCE) == 1  # it is right again
+    assert await switches(hospital, HELD) == [0]
+    assert await remove_old(hospital, days=AT_ONCE, grace=0.0, ahead_days=400, rounds=4) == 0
+    assert len(binned(hospital.daemon.outbox)) == 1  # nothing leaves the bin either
+
+
+async def test_a_clock_that_jumped_is_believed_after_a_steady_day(hospital: Settings) -> None:
+    wall, steady = [1e9], [0.0]
+    async with open_index(hospital.daemon.index) as index:
+        clock = PlausibleClock(index, lambda: wall[0], lambda: steady[0])
+        assert await clock.is_plausible()
+        wall[0] += 30 * 86400
+        assert not await clock.is_plausible()
+        for seconds, jump, believed in (
+            (STEADY_SECONDS - 1, 0.0, False),
+            (1, 2 * MOST_DRIFT, False),  # it jumped again: the day begins anew
+            (STEADY_SECONDS - 1, 0.0, False),
+            (1, 0.0, True),
+        ):
+            steady[0] += seconds
+            wall[0] += seconds + jump
+            assert await clock.is_plausible() is believed
+        assert await switch(index, KNOWN) == int(wall[0])
+
+
+async def test_what_went_lies_in_the_bin_can_be_put_back_and_is_deleted_in_the_end(
+    hospital: Settings, published: dict[str, str]
+) -> None:
+    await say(hospital, published["A"], Decision.ACCEPTED)
+    outbox = hospital.daemon.outbox
+    assert await remove_old(hospital, days=AT_ONCE) == 1
+    ((day, place),) = binned(outbox)
+    assert next(place.glob("source/*")).read_bytes() == PICTURE.read_bytes()
+    shutil.move(place, outbox / "A" / place.name)
+    assert await remove_old(hospital, rounds=1) == 0
+    async with open_index(hospital.daemon.index) as index:
+        scan = await find_scan(index, published["A"])
+    assert scan is not None
+    assert scan.removed_at is None
+    checked = await ask(hospital, "verify")
+    assert checked.returncode == 0, checked.stdout
+    assert await remove_old(hospital, days=AT_ONCE) == 1
+    assert await remove_old(hospital, grace=1.0, rounds=1) == 0
+    assert [since for since, _ in binned(outbox)] == [day]
+    assert await remove_old(hospital, grace=0.0, rounds=1) == 0
+    assert binned(outbox) == []
+    assert not list((outbox / ".bin").iterdir())

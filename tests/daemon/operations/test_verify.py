@@ -74,9 +74,9 @@ def test_an_account_that_agrees_and_every_way_to_disagree(busy: Settings) -> Non
     kept = next(result.rglob("source/r2/*"))
     content = kept.read_bytes()
     kept.unlink()
-    assert codes(busy) == ["not_in_source"]
+    assert codes(busy) == ["missing_file", "not_in_source"]
     kept.write_bytes(content[:-1] + b"?")
-    assert codes(busy) == ["not_in_source"]
+    assert codes(busy) == ["changed_file", "not_in_source"]
     kept.write_bytes(content)
     shutil.copytree(result, result.with_name("f" * 20))
     assert codes(busy) == ["damaged_result"]

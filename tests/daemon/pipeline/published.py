@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from daemon.index.database import open_index
 from daemon.index.scans import ScanRow, add_scan, row_of_report
+from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, slices_of
 from daemon.outputs.scan_folder import write_files, write_report, write_views
+from daemon.pipeline.outbox import hashes_of
 from daemon.report_parts import Network, Seconds
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import measure
@@ -73,7 +75,9 @@ def publish_folder(outbox: Path, given: Given) -> ScanRow:
     write_files(volume, segmentation, folder, given.scan_id, False)
     write_views(volume, segmentation, report, folder)
     write_report(report, Identity(given.patient), folder)
-    return row_of_report(report, os.fsencode(f"{given.patient}/{name}"), PUBLISHED)
+    write_manifest(report, folder)
+    place = os.fsencode(f"{given.patient}/{name}")
+    return row_of_report(report, place, PUBLISHED, hashes_of(folder))
 
 
 async def publish(settings_folder: Path, scans: list[Given]) -> None:

@@ -79,10 +79,10 @@ def test_late_slices_make_a_revision_and_the_first_result_stays(
     second = first.with_name(f"{first.name}-r2")
     kept = set(content(second / "source").values())
     assert kept == {hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
-    sr = pydicom.dcmread(second / f"{first.name}_sr.dcm")
+    sr = pydicom.dcmread(second / "dicom" / f"{first.name}_sr.dcm")
     study = sr.PredecessorDocumentsSequence[0]
     named = study.ReferencedSeriesSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID
-    assert named == pydicom.dcmread(first / f"{first.name}_sr.dcm").SOPInstanceUID
+    assert named == pydicom.dcmread(first / "dicom" / f"{first.name}_sr.dcm").SOPInstanceUID
     assert sr.SOPInstanceUID != named
 
 
@@ -149,7 +149,7 @@ def test_a_late_object_without_a_picture_joins_nothing(
 ) -> None:
     drop(hospital, made)
     run(hospital)
-    (sr,) = hospital.daemon.outbox.glob("P/*/*_sr.dcm")
+    (sr,) = hospital.daemon.outbox.glob("P/*/dicom/*_sr.dcm")
     drop(hospital, (sr,))
     run(hospital, 1)
     assert names_of(published(hospital)) == ("",)

@@ -14,20 +14,16 @@ import pytest
 
 from daemon.index.database import Database, open_records
 from daemon.index.people import accounts
-from daemon.index.people.accounts import (
+from daemon.index.people.accounts import add_token, end_all_of, find_bearer, revoke_token, tokens_of
+from daemon.index.people.audit import Action, note, page_of_audit
+from daemon.index.people.logins import (
     Limits,
     add_link,
-    add_token,
     begin_session,
     end_session,
-    end_sessions_of,
-    find_bearer,
     find_session,
-    revoke_token,
     sweep_sessions,
-    tokens_of,
 )
-from daemon.index.people.audit import Action, note, page_of_audit
 from daemon.operations.backup import make_copy
 from daemon.permissions import RIGHTS, Right, Role, may
 from daemon.records.accounts import (
@@ -59,6 +55,20 @@ async def account(records: Database, name: str = "ada") -> accounts.Account:
     found = await accounts.find_account(records, name)
     assert found is not None
     return found
+
+
+async def begin(records: Database) -> str:
+    """A new session of ada."""
+    ada = await account(records)
+    return await begin_session(records, ada.account_id, ada.password_hash)
+
+
+async def new_token(records: Database, ends_on: date) -> str:
+    """A new token of ada."""
+    ada = await account(records)
+    return await add_token(
+        records, ada.account_id, "script", Role.READER, ends_on, ada.password_hash
+    )
 
 
 def test_each_role_has_all_that_the_one_below_has() -> None:
@@ -126,25 +136,25 @@ async def test_a_session_ends_by_idleness_by_age_by_logout_and_by_a_newer_login(
     records: Database,
 ) -> None:
     number = (await account(records)).account_id
-    idle = await begin_session(records, number)
+    idle = await begin(records)
     await records.change("UPDATE login_sessions SET seen = seen - 901")
     assert await find_session(records, idle, LIMITS) is None
-    old = await begin_session(records, number)
+    old = await begin(records)
     await records.change(
         "UPDATE login_sessions SET began = began - 43201, seen = ?", (time.time(),)
     )
     assert await find_session(records, old, LIMITS) is None
     await sweep_sessions(records, LIMITS)
     assert await records.rows("SELECT 1 FROM login_sessions") == []
-    key, other = await begin_session(records, number), await begin_session(records, number)
+    key, other = await begin(records), await begin(records)
     await end_session(records, key)
     assert await find_session(records, key, LIMITS) is None
     assert await find_session(records, other, LIMITS)
-    assert await end_sessions_of(records, number) == 1
+    assert await end_all_of(records, number) == 1
 
 
 async def test_what_a_page_asks_by_itself_keeps_no_session_alive(records: Database) -> None:
-    key = await begin_session(records, (await account(records)).account_id)
+    key = await begin(records)
     await records.change("UPDATE login_sessions SET seen = seen - 800")
     assert await find_session(records, key, LIMITS, is_activity=False)
     row = await records.row("SELECT ? - seen FROM login_sessions", (time.time(),))
@@ -174,8 +184,8 @@ async def test_two_admins_at_once_cannot_leave_none(records: Database) -> None:
 @pytest.mark.parametrize("how", ["disabled", "new password"])
 async def test_sessions_and_tokens_end_with_the_account(records: Database, how: str) -> None:
     number = (await account(records)).account_id
-    key = await begin_session(records, number)
-    token = await add_token(records, number, "script", Role.READER, date.today())
+    key = await begin(records)
+    token = await new_token(records, date.today())
     assert await find_bearer(records, token, date.today())
     if how == "disabled":
         await accounts.set_enabled(records, number, False)
@@ -189,7 +199,7 @@ async def test_sessions_and_tokens_end_with_the_account(records: Database, how: 
 
 async def test_a_token_ends_after_its_day_and_when_it_is_revoked(records: Database) -> None:
     number, today = (await account(records)).account_id, date.today()
-    token = await add_token(records, number, "script", Role.READER, today)
+    token = await new_token(records, today)
     assert await find_bearer(records, token, today + timedelta(days=1)) is None
     assert await find_bearer(records, "glw_guess", today) is None
     [listed] = await tokens_of(records, number)
@@ -201,12 +211,12 @@ async def test_a_token_ends_after_its_day_and_when_it_is_revoked(records: Databa
 async def test_a_link_lets_in_once_and_not_for_long(records: Database) -> None:
     number = (await account(records)).account_id
     link = await add_link(records, number, 60)
-    assert await find_session(records, await log_in_by_link(records, link), LIMITS)
+    assert await find_session(records, await log_in_by_link(records, link, "::1"), LIMITS)
     late = await add_link(records, number, 60)
     await records.change("UPDATE login_links SET ends_at = 0")
     for useless in (link, late, "", "guess"):
         with pytest.raises(LoginRefused, match="works once"):
-            await log_in_by_link(records, useless)
+            await log_in_by_link(records, useless, "::1")
 
 
 def test_the_audit_cannot_be_changed_and_a_change_past_the_triggers_shows(
@@ -273,4 +283,4 @@ def test_the_command_makes_changes_and_disables_accounts(
     assert users("enable", "eve")[0] == 0
     assert users("role", "eve", "--role", "reader")[0] == 0
     assert users("reset", "eve", typed="another long secret")[0] == 0
-    assert users("disable", "nobody") == (2, "gliowatch: There is no account of this name.\n")
+    assert users("disable", "nobody") == (2, "gliowatch: There is no account named nobody.\n")

@@ -64,6 +64,19 @@ def test_values_that_are_no_labels_are_refused(tmp_path: Path, value: float) -> 
         measure_mask(write_nifti(tmp_path / "mask.nii", voxels, CENTRED))
 
 
+def test_a_grey_picture_is_no_mask(tmp_path: Path) -> None:
+    phantom = head(lesion=(-35, 10, 5))
+    grey = np.clip(phantom.voxels / phantom.voxels.max() * 255, 0, 255).round().astype(np.uint8)
+    file = write_nifti(tmp_path / "grey.nii", grey, phantom.affine)
+    with pytest.raises(MaskError, match=r"not a mask but a grey picture: it holds \d+ different"):
+        measure_mask(file)
+    with pytest.raises(MaskError, match="grey picture"):
+        measure_mask(file, phantom.volume())
+    full = write_nifti(tmp_path / "full.nii", np.ones(SHAPE, np.uint8), CENTRED)
+    with pytest.raises(MaskError, match="every voxel is marked"):
+        measure_mask(full)
+
+
 def test_a_scan_on_another_grid_is_refused(tmp_path: Path) -> None:
     mask = write_nifti(tmp_path / "mask.nii", sphere(SHAPE, CENTRED, (0, 0, 0), 8), CENTRED)
     scan = head()

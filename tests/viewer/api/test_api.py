@@ -28,7 +28,9 @@ async def token_of(house: House, role: Role = Role.ADMIN, days: int = 1) -> dict
     found = await find_account(house.app[RECORDS], "N. Urse")
     assert found is not None
     ends = date.today() + timedelta(days=days)
-    secret = await add_token(house.app[RECORDS], found.account_id, "script", role, ends)
+    secret = await add_token(
+        house.app[RECORDS], found.account_id, "script", role, ends, found.password_hash
+    )
     return {"Authorization": f"Bearer {secret}"}
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from daemon.index.people import accounts
-from daemon.index.people.accounts import FREE_FAILURES, find_account, revoke_token, tokens_of
+from daemon.index.people.accounts import find_account, revoke_token, tokens_of
 from daemon.index.people.audit import page_of_audit
+from daemon.index.people.logins import FREE_FAILURES
 from daemon.permissions import Role
 from tests.viewer.api.test_api import ask, token_of
 from tests.viewer.test_house import open_house

@@ -54,7 +54,7 @@ async def test_what_is_refused_leaves_nothing(tmp_path: Path) -> None:
         place = house.settings.daemon.inbox / HOLDING
         assert sorted(uploads) == sorted(os.listdir(place))
         for number in range(MOST_HELD - 3):
-            await house.app[DESK].begin(f"session {number}")
+            await house.app[DESK].begin(f"session {number}", -number)
         await house.come_in("N. Other")
         headers = {"X-CSRF-Token": house.csrf}
         answer = await house.client.post("/upload/held", headers=headers)

@@ -53,11 +53,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def all_objects(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.dcm")) + sorted(folder.glob("*_overlay/*.dcm"))
+    return sorted(folder.glob("dicom/*.dcm")) + sorted(folder.glob("dicom/*_overlay/*.dcm"))
 
 
 def read_one(folder: Path, ending: str) -> Dataset:
-    (path,) = folder.glob(f"*{ending}")
+    (path,) = folder.glob(f"dicom/*{ending}")
     return pydicom.dcmread(path)
 
 
@@ -76,7 +76,7 @@ def test_a_seg_is_drawn_over_the_images_that_it_names(folder: Path, tmp_path: Pa
     }
     assert marked
     assert {uid for uid, _ in marked} <= set(names)
-    (path,) = folder.glob("*_seg.dcm")
+    (path,) = folder.glob("dicom/*_seg.dcm")
     draw(path, STUDY, tmp_path / "drawn.png")
     drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB"))
     assert (drawn == OUTLINE).all(axis=2).sum() > 50
@@ -112,7 +112,7 @@ def test_invalid_values_of_a_real_source_are_not_handed_on(tmp_path: Path) -> No
 def check_mask_given_back(folder: Path, target: Path) -> None:
     """dcmqi (Herz et al., Cancer Research 2017) makes of the SEG the voxels of our NIfTI mask."""
     target.mkdir()
-    (seg,) = folder.glob("*_seg.dcm")
+    (seg,) = folder.glob("dicom/*_seg.dcm")
     command = [program("segimage2itkimage"), "--inputDICOM", str(seg), "--outputDirectory"]
     command += [str(target), "--outputType", "nii", "--prefix", "s"]
     subprocess.run(command, check=True, capture_output=True)
@@ -134,7 +134,7 @@ def test_dcmqi_gives_back_our_mask(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_seg_has_a_segment_for_each_lesion(folder: Path) -> None:
-    (path,) = folder.glob("*_seg.dcm")
+    (path,) = folder.glob("dicom/*_seg.dcm")
     seg, report = hd.seg.segread(path), report_of(folder)
     assert seg.segmentation_type is hd.seg.SegmentationTypeValues.BINARY
     assert list(seg.segment_numbers) == [lesion["id"] for lesion in report["lesions"]]
@@ -168,7 +168,7 @@ def found_sites(group: Any) -> list[tuple[str, str]]:
 
 
 def test_the_sr_says_what_the_report_says(folder: Path) -> None:
-    (path,) = folder.glob("*_sr.dcm")
+    (path,) = folder.glob("dicom/*_sr.dcm")
     document, report = hd.sr.srread(path), report_of(folder)
     content: Any = document.content
     groups = content.get_volumetric_roi_measurement_groups()
@@ -253,9 +253,9 @@ MASK[3:6, 4:7, 2:5] = True
 def test_without_tumor_there_is_an_sr_of_nothing_and_no_seg(tmp_path: Path) -> None:
     volume = read_dicom(write_series(tmp_path))
     made = made_of(volume, np.zeros_like(MASK), tmp_path / "out")
-    assert not list(made.glob("*_seg.dcm"))
-    assert len(list(made.glob("*_overlay/*.dcm"))) == 1
-    (path,) = made.glob("*_sr.dcm")
+    assert not list(made.glob("dicom/*_seg.dcm"))
+    assert len(list(made.glob("dicom/*_overlay/*.dcm"))) == 1
+    (path,) = made.glob("dicom/*_sr.dcm")
     content: Any = hd.sr.srread(path).content
     (group,) = content.get_image_measurement_groups()
     assert [each.value for each in group.get_measurements()] == [0]
@@ -264,7 +264,7 @@ def test_without_tumor_there_is_an_sr_of_nothing_and_no_seg(tmp_path: Path) -> N
 
 def test_a_lesion_in_two_lobes_has_two_sites_in_the_sr(tmp_path: Path) -> None:
     made = made_of(read_dicom(write_series(tmp_path)), MASK, tmp_path / "out")
-    (path,) = made.glob("*_sr.dcm")
+    (path,) = made.glob("dicom/*_sr.dcm")
     content: Any = hd.sr.srread(path).content
     (group,) = content.get_volumetric_roi_measurement_groups()
     assert found_sites(group) == [("83251001", "left"), ("16630005", "left")]
@@ -278,7 +278,7 @@ def test_without_a_frame_of_reference_there_is_no_seg_and_it_is_said(tmp_path: P
     volume = read_dicom(write_series(tmp_path, series=Series(change=forget)))
     assert "no_frame_of_reference" in codes(volume.notes)
     made = made_of(volume, MASK, tmp_path / "out")
-    assert [path.name for path in sorted(made.glob("*.dcm"))] == ["s_sr.dcm"]
+    assert [path.name for path in sorted(made.glob("dicom/*.dcm"))] == ["s_sr.dcm"]
 
 
 def test_names_in_any_character_set_are_handed_on(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_an_enhanced_source_gets_a_seg_on_its_frames(tmp_path: Path) -> None:
     order = [3, 0, 5, 1, 4, 2]
     volume = read_dicom(write_enhanced(tmp_path / "one", order=order))
     made = made_of(volume, MASK, tmp_path / "out")
-    (path,) = made.glob("*_seg.dcm")
+    (path,) = made.glob("dicom/*_seg.dcm")
     found = hd.seg.segread(path)
     frames = found.get_pixels_by_source_frame(
         str(pydicom.dcmread(tmp_path / "one").SOPInstanceUID),
@@ -342,7 +342,7 @@ def test_classic_slices_that_differ_in_the_last_digits_get_a_seg(tmp_path: Path)
 
     axial = np.diag([-0.9, -0.7, 5.0, 1.0])
     volume = read_dicom(write_series(tmp_path, affine=axial, series=Series(change=jitter)))
-    assert list(made_of(volume, MASK, tmp_path / "out").glob("*_seg.dcm"))
+    assert list(made_of(volume, MASK, tmp_path / "out").glob("dicom/*_seg.dcm"))
 
 
 def test_a_series_of_which_no_seg_can_be_made_says_so(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def test_a_pacs_takes_lists_and_shows_our_objects(tmp_path: Path, pacs: tuple[st
     address, port = pacs
     (analyzed,) = segment_once([STUDY], tmp_path / "out", "P", analysis_rules(ModelSettings()))
     assert analyzed.folder is not None, analyzed.reason
-    captures = sorted(analyzed.folder.glob("*_overlay/*.dcm"))
-    store(port, [*analyzed.folder.glob("*.dcm"), *captures])
+    captures = sorted(analyzed.folder.glob("dicom/*_overlay/*.dcm"))
+    store(port, [*analyzed.folder.glob("dicom/*.dcm"), *captures])
     (study,) = ask(f"{address}/studies")
     series = [
         ask(f"{address}/series/{each}") for each in ask(f"{address}/studies/{study}")["Series"]

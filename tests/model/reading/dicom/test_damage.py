@@ -56,8 +56,8 @@ def test_a_missing_slice_is_refused(tmp_path: Path) -> None:
 
 def test_two_slices_at_one_place_are_refused(tmp_path: Path) -> None:
     files = write_series(tmp_path)
-    again = write_series(tmp_path, series=Series(prefix="again"))  # with numbers of their own
-    assert "have the same position" in reason((*files, again[3]))
+    again = write_series(tmp_path, STORED + np.uint16(1), series=Series(prefix="again"))
+    assert "have the same position" in reason((*files, again[3]))  # under a number of its own
 
 
 def test_the_same_image_twice_counts_once_and_is_said(tmp_path: Path) -> None:
@@ -85,10 +85,11 @@ def test_a_conflict_in_one_flair_leaves_the_other_and_names_both_files(tmp_path:
     image = pydicom.dcmread(files[3])
     image.PixelData = bytes(len(image.PixelData))
     image.save_as(tmp_path / "again")
-    other = write_series(tmp_path, STORED[:, :, :5], series=Series(uid="1.2.3", prefix="X"))
+    another = STORED[:, :, :5] + np.uint16(1)
+    other = write_series(tmp_path, another, series=Series(uid="1.2.3", prefix="X"))
     volume = outcome((*files, tmp_path / "again", *other))
     assert isinstance(volume, Volume)
-    assert np.array_equal(volume.voxels, STORED[:, :, :5])
+    assert np.array_equal(volume.voxels, another)
     refused = next(each for each in volume.series if not each.chosen)
     assert "IM0003" in refused.reason
     assert "again" in refused.reason
@@ -180,12 +181,9 @@ def test_a_slice_cut_off_is_never_lost_in_silence(tmp_path: Path, which: int) ->
         assert "damaged" in sentence or "cut off" in sentence
 
 
-@pytest.mark.parametrize("start", [bytes(128) + b"DXCM", b""])
-def test_a_slice_whose_first_bytes_are_damaged_is_not_lost_in_silence(
-    tmp_path: Path, start: bytes
-) -> None:
+def test_a_slice_whose_first_bytes_are_damaged_is_not_lost_in_silence(tmp_path: Path) -> None:
     files = write_series(tmp_path)
-    files[5].write_bytes(start + files[5].read_bytes()[132:])
+    files[5].write_bytes(bytes(128) + b"DXCM" + files[5].read_bytes()[132:])
     assert "first bytes" in reason(files)
 
 
@@ -205,7 +203,8 @@ def test_a_file_name_that_is_no_utf8_can_be_told(tmp_path: Path) -> None:
     image = pydicom.dcmread(files[3])
     image.PixelData = bytes(len(image.PixelData))
     image.save_as(odd)
-    other = write_series(tmp_path, series=Series(uid="1.2.3", prefix="X"))
+    another = STORED + np.uint16(1)
+    other = write_series(tmp_path, another, series=Series(uid="1.2.3", prefix="X"))
     volume = outcome((*files, odd, *other))
     assert isinstance(volume, Volume)
     told = " ".join(each.reason for each in volume.series)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from model.reading.dicom.flair_selection import Sequence, sequence_of
+from model.reading.dicom.sequence import Sequence, sequence_of
 from model.reading.dicom.study import read_dicom
 from model.rules import FlairRules
 from tests.phantoms.dicom_series import AFFINE, STORED, Change, Series, write_series
@@ -28,7 +28,7 @@ def add(folder: Path, name: str, change: Change | None = None, slices: int = 6) 
     number = len(list(folder.iterdir()))
     series = Series(name=name, uid=f"1.2.3.{number + 1}", prefix=f"S{number}-", change=change)
     affine = SAGITTAL if "sag" in name else AFFINE
-    return write_series(folder, STORED[:, :, :slices], affine, series)
+    return write_series(folder, STORED[:, :, :slices] + np.uint16(number), affine, series)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def add(folder: Path, name: str, change: Change | None = None, slices: int = 6) 
         ("FLAIR post gad", None, 6, "contrast"),
         ("FLAIR", with_tags(ContrastBolusAgent="Gadovist"), 6, "contrast"),
         ("FLAIR", None, 5, "fewer slices"),
-        ("FLAIR", with_tags(SeriesNumber="9"), 6, "Another FLAIR"),
+        ("FLAIR", with_tags(SeriesNumber="3"), 6, "taken again"),
         ("AX T1 FLAIR", with_tags(InversionTime="800"), 6, "not FLAIR"),
         ("ep2d_diff", with_tags(DiffusionBValue=1000.0), 6, "not FLAIR"),
         ("scout", with_tags(Modality="CT"), 6, "CT"),

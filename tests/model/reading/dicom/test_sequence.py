@@ -3,7 +3,7 @@
 import pytest
 from pydicom.dataset import Dataset
 
-from model.reading.dicom.flair_selection import Sequence, sequence_of, why_unfit
+from model.reading.dicom.sequence import Sequence, sequence_of, why_unfit
 
 
 def header(**tags: object) -> Dataset:

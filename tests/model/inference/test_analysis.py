@@ -1,0 +1,103 @@
+"""What is analyzed of a DICOM study: the next FLAIR, and series too short to say "no tumor"."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+
+from daemon.commands.segment import Analyzed, segment_once
+from daemon.pipeline.worker_tasks import analysis_rules
+from daemon.report import Report
+from daemon.settings import ModelSettings
+from model.reading.read import read_again, read_each, scan_at
+from tests.conftest import SAMPLES
+
+STUDY = SAMPLES / "from-the-pacs" / "study"
+NOISE = np.random.default_rng(3)
+
+
+def analyzed(folder: Path, target: Path) -> Analyzed:
+    (only,) = segment_once([folder], target, "P", analysis_rules(ModelSettings()))
+    assert only.report is not None, only.reason
+    return only
+
+
+def report_of(folder: Path, target: Path) -> Report:
+    report = analyzed(folder, target).report
+    assert report is not None
+    return report
+
+
+@pytest.fixture(scope="module")
+def flair() -> list[Path]:
+    """The FLAIR of the sample study, its slices from below."""
+    (volume,) = read_each(scan_at(STUDY))
+    return [source.file for source in volume.sources if source]
+
+
+@pytest.fixture(scope="module")
+def largest(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The slice of the sample study with most tumor."""
+    lesions = report_of(STUDY, tmp_path_factory.mktemp("whole")).lesions
+    assert lesions[0].largest_slice is not None
+    return lesions[0].largest_slice
+
+
+def some_of(files: list[Path], folder: Path) -> Path:
+    folder.mkdir()
+    for file in files:
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_a_few_slices_with_tumor_are_flagged_as_incomplete(
+    tmp_path: Path, flair: list[Path], largest: int
+) -> None:
+    folder = some_of(flair[largest : largest + 2], tmp_path / "few")
+    report = report_of(folder, tmp_path / "out")
+    assert report.finding == "tumor"
+    assert report.has_note("incomplete")
+
+
+def test_a_few_slices_without_tumor_say_nothing(tmp_path: Path, flair: list[Path]) -> None:
+    report = report_of(some_of(flair[-6:-4], tmp_path / "few"), tmp_path / "out")
+    assert report.finding == "not_judged"
+    assert report.quality[0].code == "too_few_slices"
+
+
+def noise_beside(flair: list[Path], folder: Path) -> Path:
+    """The FLAIR as a computed series, and beside it noise that the header prefers."""
+    some_of(flair, folder)
+    for file in sorted(folder.iterdir()):
+        image = pydicom.dcmread(file)
+        image.ImageType = ["DERIVED", "SECONDARY", "MPR"]
+        image.save_as(file)
+        image.ImageType, image.SeriesDescription = ["ORIGINAL", "PRIMARY"], "FLAIR of nobody"
+        image.SeriesInstanceUID, image.SeriesNumber = "1.2.3.4", 99
+        image.SOPInstanceUID = f"{image.SOPInstanceUID}.9"
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+        noise = NOISE.integers(0, 900, (int(image.Rows), int(image.Columns))).astype("<u2")
+        image.PixelData = noise.tobytes()
+        image.save_as(file.with_name(f"noise-{file.name}"))
+    return folder
+
+
+def test_the_next_flair_is_analyzed_where_the_input_check_refuses_the_first(
+    tmp_path: Path, flair: list[Path]
+) -> None:
+    folder = noise_beside(flair, tmp_path / "both")
+    done = analyzed(folder, tmp_path / "out")
+    assert done.report is not None
+    assert done.folder is not None
+    assert done.report.finding == "tumor"
+    assert done.report.has_note("next_series")
+    told = {each.description: each for each in done.report.input.series or ()}
+    assert not told["FLAIR of nobody"].chosen
+    assert "does not look like" in told["FLAIR of nobody"].reason
+    kept = done.folder / f"{done.report.scan_id}_flair.nii.gz"
+    shown = nib.Nifti1Image.from_filename(kept).get_fdata()
+    again = read_again(scan_at(folder), kept)  # as for a mask that a person corrects
+    assert np.array_equal(again.voxels, shown)
+    assert again.description != "FLAIR of nobody"
