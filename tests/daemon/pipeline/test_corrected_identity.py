@@ -13,10 +13,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from daemon.settings import Settings
-from tests.conftest import drain, gliowatch
+from tests.conftest import gliowatch, left_in_inbox
 from tests.daemon.outputs.test_pdf import page_text
+from tests.daemon.pipeline import corrections
 from tests.daemon.pipeline.corrections import send
-from tests.daemon.pipeline.test_late_files import drop, names_of, published, run
+from tests.daemon.pipeline.test_late_files import drop, names_of, published
 from tests.phantoms.dicom_series import Series, write_series
 from tests.viewer.test_house import house_of
 
@@ -42,6 +43,11 @@ def made(folder: Path, **tags: str) -> tuple[Path, ...]:
     return write_series(folder, BIG, series=Series(name="FLAIR", uid="1.2.1.1", change=change))
 
 
+def run(hospital: Settings) -> None:
+    corrections.run(hospital)
+    assert left_in_inbox(hospital) == []
+
+
 def codes(report: dict[str, Any]) -> list[str]:
     return [note["code"] for note in report["quality"]]
 
@@ -52,7 +58,16 @@ def record(hospital: Settings) -> tuple[str, ...]:
         return tuple(records.execute(ask).fetchone())
 
 
-async def test_record_result_and_history_follow_the_correction(
+async def pages(hospital: Settings, scan_id: str) -> tuple[str, str]:
+    """The page of the scan, and that of its patient."""
+    async with house_of(hospital) as house:
+        page = await house.page(f"/scans/{scan_id}")
+        _, place = await house.post("/searches", {"back": "/patients", "text": "Byron"})
+        key = (await house.page(place)).split('href="/patients/')[-1]
+        return page, await house.page("/patients/" + key[:16])
+
+
+def test_record_result_and_history_follow_the_correction(
     hospital: Settings, tmp_path: Path
 ) -> None:
     drop(hospital, made(tmp_path / "a"))
@@ -83,19 +98,11 @@ async def test_record_result_and_history_follow_the_correction(
     assert {str(each.PatientName) for each in objects} == {"Byron^Ada"}
     kept = {hashlib.sha256(p.read_bytes()).digest() for p in (folder / "source").rglob("IM*")}
     assert kept == {hashlib.sha256(path.read_bytes()).digest() for path in corrected}
-    async with house_of(hospital) as house:
-        page = await house.page(f"/scans/{report['scan_id']}")
-        _, place = await house.post("/searches", {"back": "/patients", "text": "Byron"})
-        key = (await house.page(place)).split('href="/patients/')[-1]
-        history = await house.page("/patients/" + key[:16])
+    page, history = asyncio.run(pages(hospital, report["scan_id"]))
     assert said in page.replace("&#39;", "'")
     assert "Lovelace, Ada" in history
     assert "A1" in history
-    assert (await asyncio.to_thread(gliowatch, hospital, "verify")).returncode == 0
-    drop(hospital, made(tmp_path / "c"))  # an old copy, with bytes that were never dropped
-    drop(hospital, corrected, "y")
-    assert drain(hospital.daemon.inbox.parent).returncode == 0
-    assert drain(hospital.daemon.inbox.parent).returncode == 0
+    assert gliowatch(hospital, "verify").returncode == 0
 
 
 @pytest.mark.parametrize("what", ["the same bytes", "nothing told"])
