@@ -33,6 +33,7 @@ from daemon.report_parts import (
     Size,
     Slices,
 )
+from model.rules import INCOMPLETE
 
 SCHEMA: Literal["gliowatch/report/1"] = "gliowatch/report/1"
 ABOUT = (
@@ -63,6 +64,11 @@ class Noted(Part):
     def has_note(self, code: str) -> bool:
         """Whether this is among the doubts."""
         return any(note.code == code for note in self.quality)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a part of the head, or of the files, is not there: no size is that of a whole."""
+        return self.has_note(INCOMPLETE)
 
     @property
     def sentences(self) -> list[str]:

@@ -87,7 +87,7 @@ Depth = Literal["anterior", "middle", "posterior"]
 Height = Literal["superior", "middle", "inferior"]
 Plane = Literal["axial", "coronal", "sagittal"]
 Axis = Annotated[int, Field(ge=0, le=2)]
-Difference = Literal["scale", "spacing", "plane", "network", "corrected"]
+Difference = Literal["scale", "spacing", "plane", "network", "corrected", "incomplete"]
 
 
 class QualityNote(Part):

@@ -80,8 +80,9 @@ def prior_of(at: str, points: Iterable[Point]) -> Point | None:
 
 
 def curve_of(me: Point, points: Iterable[Point]) -> tuple[Point, ...]:
-    """All scans of the patient, oldest first; none unless there are two and mine is the newest."""
-    curve = sorted([*points, me], key=_order)
+    """All whole scans of the patient, oldest first; none unless there are two, mine the newest."""
+    whole = [point for point in (*points, me) if not point.report.is_incomplete]
+    curve = sorted(whole, key=_order)
     return tuple(curve) if len(curve) > 1 and curve[-1] is me else ()
 
 

@@ -1,6 +1,6 @@
 """How bright air, head and tissue are, where the head is, and how a network takes the grey values.
 
-seen by.
+Before all else: which values are no signal at all, and whether it is a scan or a mask.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,91 @@ def sampled(voxels: FloatArray) -> FloatArray:
     return voxels[np.unravel_index(chosen, voxels.shape)]  # never a copy of all in another order
 
 
-def background(ordered: FloatArray) -> np.float32:
+FEWEST = 16  # distinct values of a scan; with fewer nothing tells padding from a label
+FAR = 4.0  # times the reach of a scan's values: so far beyond them lies no tissue and no air
+BELOW_NOTHING = 0.1  # of the reach: so far below 0 no ringing brings a signal that has no sign
+COMMON = 0.01  # of all voxels: so many of one value are no chance
+STANDARD = 0.05  # by how much mean and deviation of a z-scored scan may miss 0 and 1
+HUGEST = np.finfo(np.float32).max
+FURTHEST = 1e12  # from 0, and as near to it, values are left as they are
+SHADES, SHOWN = 64, 0.001  # steps from dark to bright; share of the voxels that makes one count
+FEW_SHADES = 8  # a scan has 15 or more, a mask of some labels up to 5
+
+
+@dataclass(frozen=True)
+class Range:
+    """Between floor and ceiling lie air and tissue. Padding is beyond, and is set to `dark`; so is
+    what else lies below, and what lies above is set to the ceiling.
+
+    factor: a power of two that brings what no 32 bits could square or add up near 1; 1 for others.
+    """
+
+    floor: np.float32
+    ceiling: np.float32
+    dark: np.float32
+    hot_is_padding: bool
+    factor: np.float32
+
+    def settle(self, voxels: FloatArray) -> FloatArray:
+        """The voxels, all within the range: the same array where they are."""
+        if voxels.min() < self.floor or voxels.max() > self.ceiling:
+            above = self.dark if self.hot_is_padding else self.ceiling
+            voxels = np.where(voxels > self.ceiling, above, voxels)
+            voxels[voxels < self.floor] = self.dark
+        return voxels if self.factor == 1 else voxels * self.factor
+
+
+def range_of(stack: FloatArray) -> Range:
+    """What is a scan's own among its values: padding, and a hot or cold voxel, are not.
+
+    Each distinct value counts once, so that no padding can outweigh the picture. Magnitudes are
+    never below 0: there a common darkest value below it is padding, and no signal is 0.
+    """
+    values, counts = np.unique(sampled(stack).astype(np.float64), return_counts=True)
+    if values.size < FEWEST:
+        return Range(-HUGEST, HUGEST, np.float32(0), False, _factor(values))
+    low, high = np.percentile(values, (5, 95))
+    reach = high - low
+    floor, ceiling = low - FAR * reach, high + FAR * reach
+    inside = (values >= floor) & (values <= ceiling)
+    bulk = np.repeat(values[inside], counts[inside])
+    is_hot = counts[values > ceiling].sum() >= COMMON * counts.sum()
+    dark = np.float32(0)
+    if floor > 0 or low < -STANDARD * reach or _is_standard(bulk):
+        dark = background(bulk)
+    else:
+        floor = max(floor, -BELOW_NOTHING * reach)
+        first = int(np.searchsorted(values, floor))
+        if values[first] < 0 and counts[first] >= COMMON * counts.sum():
+            floor = (values[first] + values[first + 1]) / 2
+    ends = np.clip((floor, ceiling), -HUGEST, HUGEST).astype(np.float32)
+    return Range(ends[0], ends[1], dark, bool(is_hot), _factor(values[inside]))
+
+
+def _factor(values: NDArray[np.float64]) -> np.float32:
+    furthest = float(np.abs(values).max())
+    if not furthest or 1 / FURTHEST <= furthest <= FURTHEST:
+        return np.float32(1)
+    return np.float32(2.0 ** -round(np.log2(furthest)))
+
+
+def _is_standard(values: NDArray[np.float64]) -> bool:
+    """Whether a scan was brought to mean 0 and deviation 1: below 0 is then no padding."""
+    return abs(float(values.mean())) < STANDARD and abs(float(values.std()) - 1) < STANDARD
+
+
+def is_mask(stack: FloatArray) -> bool:
+    """Whether a picture has but a few shades, or nearly one: labels, or a tumor's probability."""
+    values, counts = np.unique(sampled(stack), return_counts=True)
+    low, high = np.percentile(values.astype(np.float64), (5, 95))
+    if low == high:
+        return True
+    shades = np.clip((values - low) / (high - low), 0, 1) * (SHADES - 1)
+    shares = np.bincount(shades.round().astype(int), counts, SHADES) / counts.sum()
+    return int((shares >= SHOWN).sum()) <= FEW_SHADES
+
+
+def background(ordered: NDArray[np.floating]) -> np.float32:
     """The intensity of air, from voxels in ascending order.
 
     It is the most common single value, if a fifth of the voxels have it and it is no brighter

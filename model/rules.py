@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+NIFTI_HEADER_SUFFIXES = (".hdr", ".hdr.gz")
+NIFTI_VOXEL_SUFFIXES = (".img", ".img.gz")
+NIFTI_SUFFIXES = (".nii", ".nii.gz", *NIFTI_HEADER_SUFFIXES, *NIFTI_VOXEL_SUFFIXES)
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ARCHIVE_SUFFIXES = (".zip",)
+INCOMPLETE = "incomplete"  # code of a note: a part of the head, or of its files, is not there
 
 
 class Kind(StrEnum):
@@ -24,6 +27,26 @@ def kind_by_name(name: str) -> Kind:
     if lower.endswith(PICTURE_SUFFIXES):
         return Kind.IMAGE
     return Kind.DICOM
+
+
+def is_pair(name: str, other: str) -> bool:
+    """Whether two names are those of a header and of its voxels."""
+    return other.lower() in (other_half(name.lower()) or ())
+
+
+def other_half(name: str) -> tuple[str, ...] | None:
+    """Names that the other file of a `.hdr` and `.img` pair may have; None if it is of none."""
+    lower = name.lower()
+    for mine, theirs in (
+        (NIFTI_HEADER_SUFFIXES, NIFTI_VOXEL_SUFFIXES),
+        (NIFTI_VOXEL_SUFFIXES, NIFTI_HEADER_SUFFIXES),
+    ):
+        ending = next((suffix for suffix in mine if lower.endswith(suffix)), None)
+        if ending is not None:
+            stem, is_loud = name[: -len(ending)], name[-len(ending) :].isupper()
+            endings = [suffix.upper() for suffix in theirs] if is_loud else theirs
+            return tuple(stem + suffix for suffix in endings)
+    return None
 
 
 def is_archive(name: str) -> bool:

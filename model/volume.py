@@ -83,6 +83,9 @@ class Volume:
     sources: of a DICOM series, where each slice along the third axis came from; None for one
         that was missing and filled in.
     file_affine: the file's own affine, where a person's spacing stands in `affine`; else None.
+    nifti_header: of a NIfTI file a header with its own geometry in the same bits, and no more, for
+        masks on its grid; else empty.
+    needs_copy: whether a program that reads plain NIfTI alone could misread the file.
     """
 
     voxels: FloatArray
@@ -97,6 +100,8 @@ class Volume:
     series: tuple[SeriesSeen, ...] = ()
     sources: tuple[SourceSlice | None, ...] = ()
     file_affine: Affine | None = None
+    nifti_header: bytes = b""
+    needs_copy: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

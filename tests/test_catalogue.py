@@ -20,9 +20,10 @@ ROOMS = ("model", "daemon", "viewer", "tools")
 CALLS = ("text", "note", "words", "t")
 FORMS = (".one", ".other")
 ENUMERATIONS = {  # tables whose names come from data: every one of them is in use
-    *("finding", "finding_short", "side", "side_of", "lobe", "depth", "height", "kind", "state"),
-    *("role", "right", "audit_action", "record", "gender", "decide", "decision", "reject_reason"),
-    *("window_preset", "stage", "role_file", "worklist_state", "flag", "differs", "queue_said"),
+    *("finding", "finding_part", "finding_short", "side", "side_of", "lobe", "depth", "height"),
+    *("kind", "state", "role", "right", "audit_action", "record", "gender", "decide", "decision"),
+    *("reject_reason", "window_preset", "stage", "role_file", "worklist_state", "flag", "differs"),
+    *("queue_said",),
 }
 FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|zip|dcm|toml|gz)$")
 KEYS = SENTENCES.sentences

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from daemon.drops import State, shown_id
 from daemon.outputs.catalogue import text, words
-from daemon.outputs.wording import FINDING_WORDS, size_words
+from daemon.outputs.wording import finding_words, size_words
 from daemon.permissions import RIGHTS
 from daemon.report import Found, Report
 from viewer.sessions import SESSION
@@ -43,7 +43,7 @@ def found_words(report: Report) -> str:
     """What was found, for a list: how many lesions, or why there is none."""
     if report.finding == "tumor":
         return text("size.lesions", count=len(report.lesions))
-    return FINDING_WORDS[report.finding]
+    return finding_words(report)
 
 
 def age(birth_date: str, today: date) -> int | None:

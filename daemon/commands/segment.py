@@ -188,7 +188,7 @@ def as_drop(scan: Path, patient_id: str) -> Drop:
     if not scan.exists():
         raise UnreadableScan("There is no such file or folder.")
     if scan.is_file():
-        dropped = (_identify(scan.parent, scan),)
+        dropped = tuple(_identify(scan.parent, file) for file in scan_at(scan).files)
         kind = drop_kind(os.fsencode(scan.name))
         return Drop(os.fsencode(scan.name), patient_id, kind, False, dropped)
     paths = _files_below(scan)

@@ -27,7 +27,14 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
-from daemon.intake.inbox_scan import InboxScanner, Listing, NameRules, identify, is_here
+from daemon.intake.inbox_scan import (
+    InboxScanner,
+    Listing,
+    NameRules,
+    identify,
+    is_half,
+    is_here,
+)
 from daemon.intake.resting import Filed, Stability
 from daemon.records.patients import come_again
 
@@ -164,22 +171,22 @@ class Reconciler:
                 listing.drops[unit] = loose
 
     def _find_unfinished(self, listing: Listing) -> set[bytes]:
-        """DICOM drops that wait for a temporary name, or a folder that could not be read.
+        """DICOM drops that wait for a temporary name, or a folder that could not be read; a header
+        that waits for its voxels, or these for it.
 
-        A temporary name that has not changed for long was left behind: nobody waits for it. The
-        folders of these.
+        What has not changed for long was left behind: nobody waits for it. The folders of these.
         """
-        folders = listing.unfinished
-        stale = {
-            f for f, files in folders.items() if files and self._temporary.has_rested(f, files)
-        }
-        self._temporary.keep_only(set(folders))
-        drops = listing.drops.values()
+        folders, drops = listing.unfinished, listing.drops.values()
+        halves = {drop.unit: drop.files for drop in drops if is_half(drop)}
+        awaited = {f: files for f, files in (folders | halves).items() if files}
+        stale = {f for f, files in awaited.items() if self._temporary.has_rested(f, files)}
+        self._temporary.keep_only(set(awaited))
         unfinished = {drop.unit for drop in drops if _waits_for(drop, folders.keys() - stale)}
+        unfinished |= halves.keys() - stale
         if unfinished != self.unfinished:
             log.info("unfinished", extra={"drops": len(unfinished)})
         self.unfinished = unfinished
-        return stale
+        return stale & folders.keys()
 
     async def _tell_stalled(self, listing: Listing, stale: set[bytes]) -> None:
         """Transfers that have stalled are told on the System page, and never moved."""

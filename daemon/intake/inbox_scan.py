@@ -19,7 +19,7 @@ from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.intake import layouts
 from model.reading.names import is_sidecar, is_transfer, is_transfer_folder
-from model.rules import Kind, is_archive, kind_by_name
+from model.rules import NIFTI_HEADER_SUFFIXES, Kind, is_archive, kind_by_name, other_half
 
 MARK = ".gliowatch"  # in the inbox, with a number that the index knows
 SWITCH = "inbox"
@@ -117,7 +117,7 @@ class _Entry:
 def scan_inbox(inbox: Path, rules: NameRules) -> Listing:
     """Every drop in the inbox by its unit. OSError when the inbox itself cannot be read.
 
-    Below a patient's folder a NIfTI file, a picture or a zip is one drop, with its companions
+    Below a patient's folder a NIfTI file, a pair, a picture or a zip is one drop, with companions
     (see `layouts`); all other files, at any depth, are one drop, taken for DICOM: the worker,
     which opens them, tells its studies apart. A file that lies in the inbox itself belongs to
     `unassigned`, or, if it may be DICOM, is a `loose` drop of its own.
@@ -215,11 +215,12 @@ def _together(listing: Listing, parts: "Iterable[_Part]") -> Listing:
         listing.ignored += part.listing.ignored
         for folder, files in part.listing.unfinished.items():
             listing.unfinished[folder] = (*listing.unfinished.get(folder, ()), *files)
-    beside = _companions(entries)
+    beside, headers = _companions(entries), _headers_of_voxels(entries)
     members: dict[bytes, list[_Entry]] = {}
     for entry in entries:
         scan = beside.get(entry.file.path)
-        members.setdefault(_unit(entry) if scan is None else scan, []).append(entry)
+        header = headers.get(entry.file.path if scan is None else scan, scan)
+        members.setdefault(_unit(entry) if header is None else header, []).append(entry)
     for unit, group in members.items():
         main = next((entry for entry in group if _unit(entry) == unit), group[0])
         files = tuple(sorted(entry.file for entry in group))
@@ -234,6 +235,32 @@ def drop_kind(name: bytes) -> DropKind:
         return DropKind.ZIP
     kinds = {Kind.NIFTI: DropKind.NIFTI, Kind.IMAGE: DropKind.IMAGE, Kind.DICOM: DropKind.DICOM}
     return kinds[kind_by_name(text)]
+
+
+def _headers_of_voxels(entries: list[_Entry]) -> dict[bytes, bytes]:
+    """The path of the `.hdr` for that of its `.img`."""
+    headers = {
+        _stem(entry.file.path): entry.file.path for entry in entries if _is_header(entry.name)
+    }
+    voxels = [e.file.path for e in entries if _is_of_pair(e.name) and not _is_header(e.name)]
+    return {path: headers[_stem(path)] for path in voxels if _stem(path) in headers}
+
+
+def _stem(path: bytes) -> bytes:
+    return os.path.splitext(path[:-3] if path.lower().endswith(b".gz") else path)[0]
+
+
+def is_half(drop: Drop) -> bool:
+    """Whether a drop is one file of a `.hdr` and `.img` pair, and the other has not come."""
+    return sum(_is_of_pair(os.path.basename(file.path)) for file in drop.files) == 1
+
+
+def _is_of_pair(name: bytes) -> bool:
+    return other_half(os.fsdecode(name)) is not None
+
+
+def _is_header(name: bytes) -> bool:
+    return os.fsdecode(name).lower().endswith(NIFTI_HEADER_SUFFIXES)
 
 
 def identify(path: bytes, facts: os.stat_result) -> DroppedFile:

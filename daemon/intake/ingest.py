@@ -27,7 +27,7 @@ from model.reading.dicom.patient_tags import (
     study_of,
 )
 from model.reading.dicom.pixels import picture_digest
-from model.rules import kind_by_name
+from model.rules import is_pair, kind_by_name
 from model.volume import Kind, Scan
 
 CHUNK = 1 << 20
@@ -210,14 +210,14 @@ def one_scan(
     """
     scan = scan_of([path for path, _ in files], names)
     if scan.kind is not Kind.DICOM:
-        return scan, [digest for path, digest in files if path == scan.files[0]], frozenset()
+        return scan, [digest for path, digest in files if path in scan.files], frozenset()
     dicom = [each for each in files if is_dicom(each[0])]
     told = pictures_of(dicom)
     return scan, sorted(told) or [digest for _, digest in dicom or files], told
 
 
 def scan_of(files: list[Path], names: Names | None = None) -> Scan:
-    """One NIfTI file or one picture, or else all DICOM files; companions count for nothing.
+    """One NIfTI file or pair, one picture, or else all DICOM files; companions do not count.
 
     Files that are no DICOM are given on beside it: the reader says what they mean. names: as
     `unpack` tells them; without, they are the paths. Raises UnreadableScan where there are
@@ -232,8 +232,9 @@ def scan_of(files: list[Path], names: Names | None = None) -> Scan:
     ]
     others = [path for path in files if kind_by_name(path.name) is Kind.DICOM]
     if not any(is_dicom(path) for path in others):
-        if len(single) == 1:
-            return Scan(kind_by_name(single[0].name), (single[0],))
+        is_one = len(single) == 1 or (len(single) == 2 and is_pair(*(p.name for p in single)))
+        if is_one:
+            return Scan(kind_by_name(single[0].name), tuple(sorted(single)))
     else:  # pictures beside a study are no scans
         single = [path for path in single if kind_by_name(path.name) is not Kind.IMAGE]
         others = [path for path in others if not layouts.is_document(called[path])]

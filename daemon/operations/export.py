@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,10 +80,10 @@ def _write(scan: ScanRow, outbox: Path, case: Path, flair: FlairRules) -> bool:
             volume = analyzed_volume(scan.scan_id, scan.report, folder, Path(scratch), flair)
         except (GliowatchError, OSError):
             return False
-        save_series(volume, partial / f"{case.name}_flair.nii.gz")
-        save_mask(
-            (drawn.voxels > 0).astype("uint8"), drawn.affine, partial / f"{case.name}_seg.nii.gz"
-        )
+        plain = replace(volume, nifti_header=b"", file_affine=None)  # in mm, an entered spacing too
+        save_series(plain, partial / f"{case.name}_flair.nii.gz")
+        mask = (drawn.voxels > 0).astype("uint8")
+        save_mask(mask, plain, partial / f"{case.name}_seg.nii.gz")
         if case.exists():  # with the mask from before somebody corrected it
             case.rename(Path(scratch) / "before")
         shutil.move(partial, case)

@@ -20,6 +20,7 @@ from model.measurement.findings import Finding, Findings, Lesion
 from model.measurement.lobes import Lobes
 from model.measurement.midline_shift import MidlineShift
 from model.reading.dicom.patient_tags import Study
+from model.rules import INCOMPLETE
 from model.volume import Affine, Kind, MaskArray, Note, Scale, Volume
 
 DIAMETERS = ("longest_diameter", "perpendicular_diameter")
@@ -251,7 +252,7 @@ def measurements(
     lesions = zip(findings.lesions, shares, strict=True)
     return Measurements(
         volume_ml=round(findings.volume_ml, 4) if has_volume else None,
-        volume_ml_range=_range(findings) if has_volume else None,
+        volume_ml_range=_range(findings) if has_volume and not _in_part(findings) else None,
         confidence=None if findings.trust is None else round(findings.trust.confidence, 3),
         volume_voxels=findings.voxels if analyzed else None,
         lesions=tuple(
@@ -260,6 +261,11 @@ def measurements(
         **_shift(findings.shift),
         **_area(findings.voxels if analyzed else None, scale, few_slices, pixel_mm2),
     )
+
+
+def _in_part(findings: Findings) -> bool:
+    """Whether the scan is incomplete: no range then holds the volume of the whole."""
+    return any(note.code == INCOMPLETE for note in findings.notes)
 
 
 def _area(voxels: int | None, scale: Scale, few_slices: bool, pixel_mm2: float) -> dict[str, Any]:

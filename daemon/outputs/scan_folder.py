@@ -16,24 +16,25 @@ from daemon.outputs.slice_rendering import display
 from daemon.report import Report
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.patient_tags import Identity
-from model.volume import Affine, FloatArray, Kind, MaskArray, Volume
+from model.reading.nifti_grid import MARK_BYTES, header_of
+from model.volume import FloatArray, Kind, MaskArray, Volume
 
 PACKED = 2  # level of ISA-L, which at this one is ten times as fast as zlib at its lowest
 
 
-def save_mask(mask: MaskArray, affine: Affine, path: Path) -> None:
-    """uint8 0/1, same shape and affine as the input; units mm, scanner coordinates."""
-    _save(mask.astype(np.uint8), affine, path)
+def save_mask(mask: MaskArray, volume: Volume, path: Path) -> None:
+    """uint8 0/1 on the volume's grid, which its header tells as the scan's own does."""
+    _save(mask.astype(np.uint8), volume, path)
 
 
-def save_probability(probability: FloatArray, affine: Affine, path: Path) -> None:
-    """float32 in [0, 1], same shape and affine as the input."""
-    _save(probability, affine, path)
+def save_probability(probability: FloatArray, volume: Volume, path: Path) -> None:
+    """float32 in [0, 1], on the volume's grid as a mask."""
+    _save(probability, volume, path)
 
 
 def save_series(volume: Volume, path: Path) -> None:
-    """The chosen DICOM series as float32 NIfTI, slices along the third axis, no patient data."""
-    _save(volume.voxels, volume.affine, path)
+    """The analyzed series as float32 NIfTI without patient data, of DICOM slice by slice."""
+    _save(volume.voxels, volume, path)
 
 
 def save_picture_mask(mask: MaskArray, path: Path) -> None:
@@ -41,12 +42,26 @@ def save_picture_mask(mask: MaskArray, path: Path) -> None:
     Image.fromarray(mask[:, :, 0].T * np.uint8(255)).save(path)
 
 
-def _save(voxels: NDArray[np.generic], affine: Affine, path: Path) -> None:
-    image = nib.Nifti1Image(voxels, affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(affine, "scanner")
-    image.set_qform(affine, "scanner", strip_shears=True)
-    path.write_bytes(igzip.compress(image.to_bytes(), PACKED, mtime=0))
+def _save(voxels: NDArray[np.generic], volume: Volume, path: Path) -> None:
+    """A file whose header holds the grid and no more: the scan's own, bit for bit, of NIfTI."""
+    header = header_of(volume.nifti_header) if volume.nifti_header else _in_mm(volume)
+    header.set_data_dtype(voxels.dtype)
+    header["vox_offset"] = header.template_dtype.itemsize + MARK_BYTES
+    content = voxels.astype(header.get_data_dtype(), copy=False).tobytes(order="F")
+    whole = header.binaryblock + bytes(MARK_BYTES) + content
+    path.write_bytes(igzip.compress(whole, PACKED, mtime=0))
+
+
+def _in_mm(volume: Volume) -> nib.Nifti1Header:
+    """The grid of what is no NIfTI: units mm, scanner coordinates."""
+    affine = volume.affine if volume.file_affine is None else volume.file_affine
+    header = nib.Nifti1Header()
+    header.set_data_shape(volume.shape)
+    header.set_xyzt_units("mm")
+    header.set_qform(affine, "scanner", strip_shears=True)
+    header.set_sform(affine, "scanner")
+    header["scl_slope"], header["scl_inter"] = 1, 0
+    return header
 
 
 def write_files(
@@ -59,18 +74,17 @@ def write_files(
     """Mask and pictures of a scan; without a segmentation only a plain picture of it."""
     shown = display(volume, segmentation.mask if segmentation else None)
     save_overlay(shown, folder / f"{scan_id}_overlay.png")
-    if volume.kind is Kind.DICOM:
+    if volume.kind is Kind.DICOM or volume.needs_copy:
         save_series(volume, folder / f"{scan_id}_flair.nii.gz")
     if segmentation is None:
         return
     save_montage(shown, folder / f"{scan_id}_montage.png")
-    affine = volume.affine if volume.file_affine is None else volume.file_affine
     if volume.kind is Kind.IMAGE:
         save_picture_mask(segmentation.mask, folder / f"{scan_id}_seg.png")
     else:
-        save_mask(segmentation.mask, affine, folder / f"{scan_id}_seg.nii.gz")
+        save_mask(segmentation.mask, volume, folder / f"{scan_id}_seg.nii.gz")
     if save_probabilities:
-        save_probability(segmentation.probability, affine, folder / f"{scan_id}_prob.nii.gz")
+        save_probability(segmentation.probability, volume, folder / f"{scan_id}_prob.nii.gz")
 
 
 def write_views(volume: Volume, segmentation: Segmentation, report: Report, folder: Path) -> None:

@@ -71,7 +71,7 @@ def midline_words(measured: Measurements) -> str:
     return shift_words(measured) or text("report.no_shift")
 
 
-FINDING_WORDS = words("finding")
+FINDING_WORDS, OF_A_PART = words("finding"), words("finding_part")
 SIDES, KINDS = words("side"), words("kind")
 MOST_LESIONS = 6  # that have a picture and a line on paper; all stand in the report for machines
 TIMES = " \u00d7 "
@@ -88,6 +88,11 @@ def not_known() -> str:
     return text("report.not_known")
 
 
+def finding_words(report: Report) -> str:
+    """The answer in a few words; of an incomplete scan they do not speak of a whole."""
+    return (OF_A_PART if report.is_incomplete else FINDING_WORDS)[report.finding]
+
+
 def finding_sentence(report: Report) -> str:
     """What was found, in one sentence without patient data."""
     if report.finding == "not_judged":
@@ -95,16 +100,17 @@ def finding_sentence(report: Report) -> str:
         if not reasons:
             return text("report.not_analyzed")
         return text("report.not_analyzed_because", reason=reasons[0])
-    shift = shift_words(report)
+    what, shift = finding_words(report), shift_words(report)
     if report.finding == "no_tumor":
-        return text("report.none_found_shift" if shift else "report.none_found", shift=shift)
+        key = "report.none_found_shift" if shift else "report.none_found"
+        return text(key, what=what, shift=shift)
     first = report.lesions[0]
     where = "report.lesions_unknown" if first.side == "unknown" else "report.lesions_where"
     places = text(where, count=len(report.lesions), side=side_words(first))
     about = ", ".join(part for part in (places, main_lobe(first), diameter_words(first)) if part)
     size = " ".join(part for part in (size_words(report), _range_words(report)) if part)
     key = "report.found_shift" if shift else "report.found"
-    return text(key, size=size, about=about, shift=shift)
+    return text(key, what=what, size=size, about=about, shift=shift)
 
 
 def size_words(found: Sized) -> str:

@@ -164,6 +164,7 @@ def _measured(report: Report, marked: Marked | None) -> Measured:
         declared=not report.has_note("units_unknown"),
         marked=marked,
         corrected=report.mask is not None,
+        incomplete=report.is_incomplete,
     )
 
 
@@ -188,7 +189,7 @@ def analyzed_volume(
     folder: where it was published; an archive is unpacked in `scratch`. Raises GliowatchError.
     """
     series = folder / f"{scan_id}_flair.nii.gz"
-    if series.exists():
+    if report.input.kind == "dicom" and series.exists():
         return read_nifti(series)
     study = report.input.study
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.inference.completeness import why_incomplete
 from model.inference.preprocessing import Prepared, prepare
 from model.inference.segmentation import Rules, Segmentation, segment
 from model.inference.tumor_check import TumorCheck, evidence_of, load_tumor_check
-from model.intensity import sampled
+from model.intensity import is_mask, sampled
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
-from model.volume import FEW, Kind, Note, Scale, Volume, axial_axis, note
+from model.rules import INCOMPLETE
+from model.volume import FEW, Kind, Note, Scale, Volume, axial_axis, axial_stack, note
 from model.weights_config import STANDARD, InputClass
 
 if TYPE_CHECKING:
@@ -95,11 +97,14 @@ def analyze(
     if unfit is not None and (nothing is not None or not rules.anyway):
         return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
-    unfit = unfit or _seen(volume, prepared, network, input_check)
+    standard = prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
+    unfit = unfit or _seen(volume, standard, input_check)
     if unfit is not None:
         if not rules.anyway:
             return _refused(unfit, notes)
         notes = (note("analyzed_anyway", reason=unfit.message), *notes)
+    if (missing := why_incomplete(volume, standard)) is not None:
+        notes += (missing,)
     if _is_off_axial(volume):
         notes += (note("turned_to_axial"),)
     segmentation = segment(volume, prepared, network, rules)
@@ -114,7 +119,7 @@ def analyze(
     if volume.kind is Kind.DICOM and volume.is_picture:
         if findings.finding is not Finding.TUMOR:
             return _refused(note("too_few_slices"), findings.notes)
-        findings = replace(findings, notes=(*findings.notes, note("incomplete", "few_of_a_series")))
+        findings = replace(findings, notes=(*findings.notes, note(INCOMPLETE, "few_of_a_series")))
     shift = midline_shift(volume, segmentation.mask, plane)
     return Analysis(replace(findings, trust=trust, shift=shift), segmentation)
 
@@ -143,7 +148,10 @@ def _nothing_to_see(volume: Volume) -> Note | None:
     """Why it cannot be analyzed, by its shape and voxels alone."""
     if sorted(volume.shape)[1] < SMALLEST_SIDE:
         return note("too_small")
-    if volume.voxels.max() <= volume.levels.air:
+    low, high = volume.voxels.min(), volume.voxels.max()
+    if low < high and is_mask(axial_stack(volume.voxels, volume.affine)):
+        return note("mask")
+    if high <= volume.levels.air:
         return note("blank")
     if _is_off_axial(volume) and _is_thick(volume):
         return note("not_axial", "thick_not_axial")
@@ -163,16 +171,13 @@ def _is_thick(volume: Volume) -> bool:
     return tall and between > THICK_MM
 
 
-def _seen(
-    volume: Volume, prepared: Prepared, network: "Network", input_check: "InputCheck | None"
-) -> Note | None:
+def _seen(volume: Volume, standard: Prepared, input_check: "InputCheck | None") -> Note | None:
     """What the input check says against it; nothing where there is none."""
     if input_check is None:
         return None
     if _is_ct(volume):
         return note("not_mr", "hounsfield")
-    own = prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
-    seen = input_check.seen(own, volume.is_picture)
+    seen = input_check.seen(standard, volume.is_picture)
     return None if seen is InputClass.FLAIR else note(REFUSALS[seen])
 
 

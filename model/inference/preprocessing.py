@@ -12,6 +12,7 @@ pixels, the head's middle in the middle; intensity is a multiple of the head's m
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import nibabel.orientations as orientations
 import numpy as np
@@ -120,7 +121,7 @@ def _window_on_head(
     volume: Volume, to_lps: NDArray[np.float64], head: NDArray[np.bool_], how: Preparation
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Size of a resampled whole slice, and the window's corner on it: (row, column) each."""
-    rows, columns = _extent(head.any(axis=2).mean(axis=0)), _extent(head.any(axis=1).mean(axis=0))
+    rows, columns = extent(head.any(axis=2).mean(axis=0)), extent(head.any(axis=1).mean(axis=0))
     pixel = _pixel_size(head.shape, volume, to_lps, (rows, columns), how)
     size = _resampled_size(head.shape, volume, to_lps, pixel)
     middle = (
@@ -169,14 +170,15 @@ def _orientation(affine: Affine) -> tuple[NDArray[np.float64], NDArray[np.float6
     return orientations.ornt_transform(mine, LPS), orientations.ornt_transform(LPS, mine)
 
 
-def _lps_spacing(volume: Volume, to_lps: NDArray[np.float64]) -> tuple[float, float, float]:
+def lps_spacing(volume: Volume, to_lps: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Distance in mm between neighbours along L, P and S."""
     spacing = [0.0, 0.0, 0.0]
     for axis, target in enumerate(to_lps[:, 0]):
         spacing[int(target)] = volume.spacing[axis]
     return spacing[0], spacing[1], spacing[2]
 
 
-def _extent(profile: NDArray[np.float64]) -> tuple[int, int]:
+def extent(profile: NDArray[Any]) -> tuple[int, int]:
     """First and last place where the head's profile is above a tenth of its peak."""
     inside = np.flatnonzero(profile > 0.1 * profile.max()) if profile.size else profile
     return (int(inside[0]), int(inside[-1])) if inside.size else (0, profile.size - 1)
@@ -195,7 +197,7 @@ def _pixel_size(
     head: first and last row, first and last column of the head.
     """
     rows, columns = head
-    column_mm, row_mm, _ = _lps_spacing(volume, to_lps)
+    column_mm, row_mm, _ = lps_spacing(volume, to_lps)
     tall = (rows[1] - rows[0] + 1) * row_mm / how.rows
     wide = (columns[1] - columns[0] + 1) * column_mm / how.columns
     if volume.kind is Kind.IMAGE:
@@ -208,7 +210,7 @@ def _pixel_size(
 def _resampled_size(
     shape: tuple[int, ...], volume: Volume, to_lps: NDArray[np.float64], pixel: float
 ) -> tuple[int, int]:
-    column_mm, row_mm, _ = _lps_spacing(volume, to_lps)
+    column_mm, row_mm, _ = lps_spacing(volume, to_lps)
     return max(1, round(shape[1] * row_mm / pixel)), max(1, round(shape[2] * column_mm / pixel))
 
 
@@ -229,6 +231,6 @@ def _overlap(grid: Grid) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
 def _neighbour_step(volume: Volume, to_lps: NDArray[np.float64], head: NDArray[np.bool_]) -> int:
     """Slices between neighbours: by distance where mm are declared, else by the head's height."""
     if volume.scale is Scale.DECLARED:
-        return max(1, round(NEIGHBOUR_MM / _lps_spacing(volume, to_lps)[2]))
+        return max(1, round(NEIGHBOUR_MM / lps_spacing(volume, to_lps)[2]))
     tall = head.mean(axis=(1, 2))
     return max(1, round(int((tall > 0.1 * tall.max()).sum()) / HEAD_SLICES))

@@ -66,7 +66,8 @@ class Measured:
     volume_ml: of all lesions; longest_mm: the longest diameter of any lesion, 0 without one;
     volume_range: ml, None where it is not known; judged_by: what two analyses must share;
     declared: whether the file declares its mm; marked: None where the mask cannot be had;
-    corrected: whether a person drew the mask, whatever analyzed before.
+    corrected: whether a person drew the mask, whatever analyzed before; incomplete: whether a
+    part of the head is not there.
     """
 
     volume_ml: float
@@ -76,6 +77,7 @@ class Measured:
     declared: bool
     marked: Marked | None
     corrected: bool = False
+    incomplete: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Change:
     Percent are of the earlier value: None where that is 0. new_lesions: numbers of lesions in
     the later scan that the earlier one has not; gone_lesions: the other way round.
     differs: in what the two were measured differently: "scale", "spacing", "plane", "network",
-    or "corrected" if a person corrected the mask of one of them alone.
+    "corrected" if a person corrected the mask of one of them alone, or "incomplete".
     to_earlier: 4x4, RAS mm of the later scan to those of the earlier one.
     ranges_overlap: whether both volumes may be the same, as far as their ranges tell.
     """
@@ -172,6 +174,8 @@ def _differences(
         found.append("corrected")
     elif not later.corrected and earlier.analyzed_by != later.analyzed_by:
         found.append("network")
+    if earlier.incomplete or later.incomplete:
+        found.append("incomplete")
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from model.measurement.lobes import Lobes, lobes_of
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_grid, midplane_of_head
 from model.reading.nifti import read_nifti
+from model.reading.nifti_grid import lies_on
 from model.volume import FloatArray, MaskArray, Volume
 
 MOST_LABELS = 32  # of one file; a grey picture has more values, and BraTS has three
@@ -42,7 +43,7 @@ def measure_mask(mask_file: Path, scan: Volume | None = None) -> MeasuredMask:
     if scan is None:
         plane = midplane_of_grid(drawn.shape, drawn.affine) if drawn.sides_known else None
         return MeasuredMask(drawn, measure(mask, drawn.affine, plane, None, drawn.notes), None)
-    if drawn.shape != scan.shape or not np.allclose(drawn.affine, scan.affine, atol=1e-3):
+    if not lies_on(drawn, scan):
         raise MaskError(text("mask.grids_differ"))
     return MeasuredMask(scan, findings_on(scan, mask), lobes_of(scan, mask))
 

@@ -8,16 +8,19 @@ from pathlib import Path
 from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.names import is_in_transfer, is_left_out
+from model.rules import ARCHIVE_SUFFIXES, NIFTI_SUFFIXES, PICTURE_SUFFIXES, other_half
 
 MAX_MEMBERS = 20_000
 MAX_BYTES = 4_000_000_000
 MAX_RATIO = 200  # of unpacked to packed bytes; a deflated scan rarely reaches 20
 CHUNK = 1 << 20
+ENDINGS = sorted((*NIFTI_SUFFIXES, *PICTURE_SUFFIXES, *ARCHIVE_SUFFIXES), key=len, reverse=True)
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # LZMA could ask for 4 GB of memory
 
 
 def unpack(archive: Path, folder: Path) -> dict[Path, str]:
-    """Unpack into `folder` as `0`, `1`, … with each member's ending, in the archive's order.
+    """Unpack into `folder` as `0`, `1`, … with each member's ending, in the archive's order; the
+    `.hdr` and `.img` of a pair have one number.
 
     The members' own names and paths are not used, so none can lead outside; they are told.
     Raises UnreadableScan for a damaged, encrypted or oversized archive.
@@ -29,11 +32,10 @@ def unpack(archive: Path, folder: Path) -> dict[Path, str]:
                 raise UnreadableScan(text("zip.unfinished"))
             _check_entries(members, archive.stat().st_size)
             _check_budget(members, archive.stat().st_size)
+            names = _plain_names([member.filename for member in members])
             return {
-                _extract(packed, member, folder / _plain_name(number, member.filename)): (
-                    member.filename.replace("\\", "/")
-                )
-                for number, member in enumerate(members)
+                _extract(packed, member, folder / name): member.filename.replace("\\", "/")
+                for member, name in zip(members, names, strict=True)
             }
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError):
         raise UnreadableScan(text("zip.cut_off")) from None
@@ -68,10 +70,18 @@ def _check_budget(members: list[zipfile.ZipInfo], packed_bytes: int) -> None:
         raise UnreadableScan(text("zip.expands"))
 
 
-def _plain_name(number: int, name: str) -> str:
-    lower = name.lower()
-    endings = (".nii.gz", ".nii", ".png", ".jpg", ".jpeg", ".zip")
-    return f"{number}{next((ending for ending in endings if lower.endswith(ending)), '')}"
+def _plain_names(names: list[str]) -> list[str]:
+    first: dict[str, int] = {}  # number of each pair, by the stem of its name
+    plain: list[str] = []
+    for number, name in enumerate(names):
+        lower = name.lower()
+        ending = next((each for each in ENDINGS if lower.endswith(each)), "")
+        if other_half(lower):
+            both = f"{first.setdefault(lower.removesuffix(ending), number)}{ending}"
+            plain.append(f"{number}{ending}" if both in plain else both)
+        else:
+            plain.append(f"{number}{ending}")
+    return plain
 
 
 def _extract(packed: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> Path:

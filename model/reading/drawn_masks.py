@@ -11,6 +11,7 @@ from model.catalogue import text
 from model.errors import MaskError
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
+from model.reading.nifti_grid import lies_on
 from model.rules import kind_by_name
 from model.volume import FloatArray, Kind, MaskArray, Volume
 
@@ -55,7 +56,6 @@ def _read(path: Path, volume: Volume) -> MaskArray:
     return np.asarray(marked.reshape(*volume.shape, -1).any(axis=3), np.uint8)
 
 
-SAME_MM = 1e-3  # by how much two affines may differ, as in measure_mask
 OTHER_GRID, NOT_BINARY = "mask.other_grid", "mask.not_binary"
 
 
@@ -88,8 +88,7 @@ def _pixels(path: Path, volume: Volume) -> FloatArray:
 
 def _voxels(path: Path, volume: Volume) -> FloatArray:
     drawn = read_nifti(path)
-    same_place = np.allclose(drawn.affine, volume.affine, rtol=0, atol=SAME_MM)
-    if drawn.shape != volume.shape or not same_place:
+    if not lies_on(drawn, volume):
         raise MaskError(text(OTHER_GRID))
     if any(note.code == "missing_voxels" for note in drawn.notes):
         raise MaskError(text(NOT_BINARY))

@@ -1,4 +1,4 @@
-"""PNG and JPEG pictures: one grey slice without a scale, or a colour photo that is not analyzed."""
+"""PNG, JPEG and TIFF: one grey slice without a scale, or a colour photo that is not analyzed."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from model.catalogue import text
 from model.errors import UnreadableScan
 from model.volume import FloatArray, Kind, Scale, Volume, note
 
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
 GREY_TOLERANCE = 6.0  # mean difference between channels, of 255, that JPEG leaves in a grey picture
@@ -39,7 +40,9 @@ def read_picture(path: Path) -> Volume:
 def _load(path: Path) -> NDArray[np.float32]:
     """Pixels as float32 (rows, columns) or (rows, columns, 3); see-through parts are black."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+        with Image.open(path, formats=("PNG", "JPEG", "TIFF")) as picture:
+            if getattr(picture, "n_frames", 1) > 1:
+                raise UnreadableScan(text("picture.several"))
             if picture.width * picture.height > MAX_PIXELS:
                 raise _too_large()
             return _pixels(picture)
@@ -58,10 +61,18 @@ def _too_large() -> UnreadableScan:
 def _pixels(picture: Image.Image) -> NDArray[np.float32]:
     if picture.mode in ("L", "1", "I", "F") or picture.mode.startswith("I;16"):
         grey = picture.convert("L") if picture.mode == "1" else picture
-        return np.asarray(grey).astype(np.float32)
+        levels = np.asarray(grey).astype(np.float32)
+        levels = np.where(np.isfinite(levels), levels, np.float32(0))
+        return levels.max() - levels if _is_inverted(picture) else levels
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     black.alpha_composite(picture.convert("RGBA"))
     return np.asarray(black.convert("RGB")).astype(np.float32)
+
+
+def _is_inverted(picture: Image.Image) -> bool:
+    """Whether a TIFF counts from white to black, which Pillow turns around for 8 bits alone."""
+    tags = getattr(picture, "tag_v2", {})
+    return tags.get(PHOTOMETRIC) == WHITE_IS_ZERO and picture.mode not in ("L", "1")
 
 
 def _to_grey(pixels: NDArray[np.float32]) -> tuple[FloatArray, bool]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.intensity import range_of
 from model.reading.dicom.files import is_dicom
 from model.reading.dicom.flair_selection import Candidate, in_order, weigh
 from model.reading.dicom.frames import frames_of
@@ -25,8 +26,8 @@ from model.reading.dicom.study import (
 )
 from model.reading.images import read_picture
 from model.reading.nifti import geometry_of, read_nifti
-from model.rules import RULES, FlairRules, Spacing, kind_by_name
-from model.volume import Kind, Scale, Scan, SeriesSeen, Volume, column_lengths, note
+from model.rules import RULES, FlairRules, Spacing, kind_by_name, other_half
+from model.volume import Kind, Scale, Scan, SeriesSeen, Volume, axial_stack, column_lengths, note
 
 
 def scan_at(path: Path) -> Scan:
@@ -34,7 +35,8 @@ def scan_at(path: Path) -> Scan:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return Scan(Kind.DICOM, tuple(files))
-    return Scan(kind_by_name(path.name), (path,))
+    beside = (path.with_name(name) for name in other_half(path.name) or ())
+    return Scan(kind_by_name(path.name), (path, *[half for half in beside if half.is_file()][:1]))
 
 
 def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
@@ -53,15 +55,26 @@ def read_each(scan: Scan, rules: FlairRules = RULES) -> Iterator[Volume]:
     if not scan.files:
         raise UnreadableScan(text("reading.no_file"))
     try:
-        match scan.kind:
-            case Kind.NIFTI:
-                yield read_nifti(scan.files[0])
-            case Kind.IMAGE:
-                yield read_picture(scan.files[0])
-            case Kind.DICOM:
-                yield from read_each_flair(scan.files, rules)
+        for volume in _each(scan, rules):
+            yield without_padding(volume)
     except MemoryError:
         raise UnreadableScan(text("reading.out_of_memory")) from None
+
+
+def _each(scan: Scan, rules: FlairRules) -> Iterator[Volume]:
+    match scan.kind:
+        case Kind.NIFTI:
+            yield read_nifti(*scan.files)
+        case Kind.IMAGE:
+            yield read_picture(scan.files[0])
+        case Kind.DICOM:
+            yield from read_each_flair(scan.files, rules)
+
+
+def without_padding(volume: Volume) -> Volume:
+    """A scan whose padding, and what else is no signal, is air; the same in every storage order."""
+    settled = range_of(axial_stack(volume.voxels, volume.affine)).settle(volume.voxels)
+    return volume if settled is volume.voxels else replace(volume, voxels=settled)
 
 
 def read_again(scan: Scan, kept: Path, rules: FlairRules = RULES) -> Volume:
@@ -133,15 +146,15 @@ def preview_scan(scan: Scan, rules: FlairRules) -> ScanPreview:
     """Look at the headers of one scan. Raises UnreadableScan with the reason in one sentence."""
     match scan.kind:
         case Kind.NIFTI:
-            return _at_nifti(scan.files[0])
+            return _at_nifti(scan.files)
         case Kind.IMAGE:
             return _at_picture(scan.files[0])
         case Kind.DICOM:
             return _at_dicom(scan.files, rules)
 
 
-def _at_nifti(path: Path) -> ScanPreview:
-    grid = geometry_of(path)
+def _at_nifti(files: tuple[Path, ...]) -> ScanPreview:
+    grid = geometry_of(*files)
     declared = grid.scale is Scale.DECLARED
     return ScanPreview(Kind.NIFTI, grid.shape, column_lengths(grid.affine) if declared else None)
 

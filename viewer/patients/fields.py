@@ -9,7 +9,7 @@ from enum import StrEnum
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
-from daemon.outputs.wording import FINDING_WORDS, SIDES, not_known, size_words
+from daemon.outputs.wording import SIDES, finding_words, not_known, size_words
 from daemon.report import Report
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
@@ -216,7 +216,7 @@ def summary(scans: list[ScanRow]) -> str:
     if last.acquired_at is None:
         return text("patient.none_dated", count=count)
     found = last.report.finding == "tumor"
-    size = size_words(last.report) if found else FINDING_WORDS[last.finding].lower()
+    size = size_words(last.report) if found else finding_words(last.report).lower()
     parts = [
         count,
         text("patient.last", day=day_words(last.acquired_at)),

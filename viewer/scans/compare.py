@@ -8,7 +8,7 @@ from aiohttp import web
 
 from daemon.index.scans import ScanRow, scans_of_patient
 from daemon.outputs.catalogue import text
-from daemon.outputs.wording import FINDING_WORDS, moment_words
+from daemon.outputs.wording import finding_words, moment_words
 from viewer.lookups import asked_patient
 from viewer.scans.canvas import VIEW_WINDOWS, View, align, view_of
 from viewer.scans.files import held_files
@@ -67,7 +67,7 @@ async def _view(request: web.Request, scan: ScanRow) -> View | None:
 def _rows(first: ScanRow, second: ScanRow) -> list[tuple[str, str, str]]:
     """Each number of both scans; those that neither has are left out."""
     told = [dict(facts(scan.report)) for scan in (first, second)]
-    findings = [FINDING_WORDS[scan.finding] for scan in (first, second)]
+    findings = [finding_words(scan.report) for scan in (first, second)]
     rows = [(text("label.finding"), findings[0], findings[1])]
     none = text("compare.none")
     for label in map(text, ROWS):

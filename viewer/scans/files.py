@@ -17,7 +17,7 @@ from daemon.drops import SOURCE, objects_folder
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import MOST_LESIONS as MOST
-from model.rules import Kind, kind_by_name
+from model.rules import Kind, kind_by_name, other_half
 from viewer.lookups import asked_revision
 from viewer.sessions import SETTINGS
 
@@ -155,6 +155,7 @@ def _numbered(folder: Path, word: str, ending: str, content_type: str) -> list[H
 def _image(source: Path) -> list[Held]:
     """The one NIfTI file that was dropped, for the canvas; none if it lies in an archive."""
     found = [path for path in source.rglob("*") if kind_by_name(path.name) is Kind.NIFTI]
+    found = [path for path in found if other_half(path.name) is None]  # of a pair lies a copy here
     return [Held(Role(IMAGE, BYTES), path, CANVAS) for path in found[:1]]
 
 

@@ -117,6 +117,7 @@ def _write_all(
         weights_sha256=report.model.weights_sha256,
         content_sha256=content,
         corrected=report.mask is not None,
+        incomplete=report.is_incomplete,
     )
     name, seg, doubt = report.scan_id, None, None
     if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):

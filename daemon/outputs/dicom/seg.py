@@ -57,9 +57,10 @@ def _algorithm_of(analysis: AnalysisRecord) -> Any:
 
 
 def _described(number: int, analysis: AnalysisRecord) -> hd.seg.SegmentDescription:
+    extent = "in an incomplete scan" if analysis.incomplete else "whole tumor"
     return hd.seg.SegmentDescription(
         segment_number=number,
-        segment_label=f"FLAIR abnormality {number} (whole tumor)",
+        segment_label=f"FLAIR abnormality {number} ({extent})",
         segmented_property_category=ABNORMAL,
         segmented_property_type=NEOPLASM,
         algorithm_type=KINDS.SEMIAUTOMATIC if analysis.corrected else KINDS.AUTOMATIC,

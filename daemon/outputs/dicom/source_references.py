@@ -59,7 +59,8 @@ class Origin:
 class AnalysisRecord:
     """Which analysis an object belongs to; all its UIDs follow from this and the content.
 
-    corrected: whether a person corrected the mask of the network.
+    corrected: whether a person corrected the mask of the network; incomplete: whether a part of
+    the head is not there.
     """
 
     scan_id: str
@@ -68,6 +69,7 @@ class AnalysisRecord:
     weights_sha256: str
     content_sha256: str
     corrected: bool = False
+    incomplete: bool = False
 
     def uid(self, kind: str, number: int = 0) -> UID:
         """The same for a retry, another for any other content (PS3.5 B.2: from a UUID)."""

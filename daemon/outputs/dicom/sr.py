@@ -56,7 +56,7 @@ def build_sr(
         sop_instance_uid=analysis.uid("sr"),
         instance_number=1,
         manufacturer=OURS,
-        is_complete=True,
+        is_complete=not report.is_incomplete,
         is_final=False,
         is_verified=False,
         series_description=DESCRIPTION,
@@ -84,7 +84,8 @@ def _algorithm(analysis: AnalysisRecord) -> sr.AlgorithmIdentification:
 
 
 def _total(report: Report, analysis: AnalysisRecord) -> Any:
-    tracking = sr.TrackingIdentifier(analysis.uid("whole tumor"), "whole tumor")
+    what = "tumor in part" if report.is_incomplete else "whole tumor"
+    tracking = sr.TrackingIdentifier(analysis.uid("whole tumor"), what)
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=tracking,
         finding_type=NEOPLASM,

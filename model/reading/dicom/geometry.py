@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from model.catalogue import text
 from model.errors import UnreadableScan
 from model.reading.dicom.frames import Frame, Vector, whereabouts
+from model.rules import INCOMPLETE
 from model.volume import Affine, Note, note
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -92,8 +93,8 @@ def _missing(frames: list[Frame | None]) -> tuple[Note, ...]:
     gone = [str(number + 1) for number, frame in enumerate(frames) if frame is None]
     if not gone:
         return ()
-    slices = ", ".join(gone)
-    return (note("slices_missing", count=len(gone), slices=slices, total=len(frames)),)
+    told = {"count": len(gone), "slices": ", ".join(gone), "total": len(frames)}
+    return (note(INCOMPLETE, "slices_missing", **told),)
 
 
 def _uneven(off: Vector, step: float) -> tuple[Note, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.reading.dicom.completeness import why_incomplete
 from model.reading.dicom.files import is_dicom
 from model.reading.dicom.flair_selection import (
     Candidate,
@@ -73,6 +74,7 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Iterator[Volume]:
         raise UnreadableScan(text("dicom.several_studies"))
     candidates = [weigh(stack, rules) for stack in stacks]
     chosen = in_order(candidates)
+    objects = len(files) - passed_over - len({frame.file for frame in frames})
     for volume, taken, failed in _volumes(chosen or to_look_at(candidates)):
         seen = tuple(seen_as(each, taken if chosen else None, failed) for each in candidates)
         if not chosen:
@@ -80,6 +82,8 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Iterator[Volume]:
             yield replace(volume, series=seen, unfit=only or note(NO_FLAIR))
             return
         notes = volume.notes + _notes(taken, candidates)
+        if (missing := why_incomplete(taken.stack.frames, frames, objects)) is not None:
+            notes += (missing,)
         if passed_over:
             notes += (note("files_passed_over", count=passed_over),)
         yield replace(volume, series=seen, notes=notes, unfit=_too_few(taken, chosen))

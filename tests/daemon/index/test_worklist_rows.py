@@ -135,7 +135,7 @@ async def test_every_order_shows_each_row_once_forward_and_back(lists: Lists) ->
 
 async def test_filters_and_searches_combine(lists: Lists) -> None:
     await lists.publish("a", "P1", finding="no_tumor", lesions=[], volume_ml=0.0)
-    await lists.publish("b", "P2", quality=[{"code": "slices_missing", "message": "m"}])
+    await lists.publish("b", "P2", quality=[{"code": "incomplete", "message": "m"}])
     await lists.publish("c", "P3", lesions=[LESION | {"side": "left"}])
     for patient, name in (("P1", "Øster^Ada"), ("P2", "O'Ada 100%"), ("P3", "李小龙")):
         await add_patient(lists.records, patient, {"name": name})
@@ -153,7 +153,8 @@ async def test_filters_and_searches_combine(lists: Lists) -> None:
     for filters, scans in (
         (Filters(side="left"), ["c"]),
         (Filters(finding="tumor"), ["b", "c"]),
-        (Filters(flag="slices_missing"), ["b"]),
+        (Filters(flag="incomplete"), ["b"]),
+        (Filters(states=("review",)), ["b"]),
         (Filters(patients=both, accession="ada"), ["a", "b"]),
         (Filters(patients=both, accession="ada", finding="tumor"), ["b"]),
         (Filters(arrived_since="2100"), []),

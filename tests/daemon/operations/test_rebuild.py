@@ -3,21 +3,32 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from daemon.index.database import open_index
+from daemon.drops import Drop, DroppedFile, QueuedDrop, State
+from daemon.index import ledger
+from daemon.index.database import Database, open_index
+from daemon.index.queue import claim_next
+from daemon.intake.inbox_scan import drop_kind, keep_mark
 from daemon.operations import rebuild as rebuilding
 from daemon.operations.rebuild import rebuild, unfinished_file
 from daemon.pipeline.lost_index import IndexLost, is_lost
-from daemon.service import run_daemon
+from daemon.service import open_service, run_daemon
 from daemon.settings import Settings
-from tests.conftest import drain, gliowatch, reports, until
-from tests.daemon.operations.test_verify import busy, picture
+from model.reading.read import read
+from model.volume import Kind, Scan
+from tests.conftest import SAMPLES, drain, gliowatch, reports, until
+from tests.daemon.operations.test_verify import picture
+from tests.daemon.pipeline.published import Given, publish_folder
 from tests.daemon.test_systemd import Supervisor, supervisor
 
-__all__ = ["busy", "supervisor"]
+__all__ = ["supervisor"]
+PICTURE = next((SAMPLES / "a-picture").iterdir())
 
 LISTS = {
     "worklist": "scan_id, patient_id, stage, finding, volume_ml, side, acquired_at, accession,"
@@ -44,31 +55,90 @@ def lose(index: Path) -> None:
         path.unlink()
 
 
+@pytest.fixture
+def site(hospital: Settings) -> Settings:
+    """Results of two patients, one with two revisions, entered as the daemon enters them; a
+    duplicate and a rejected file, set aside."""
+    asyncio.run(fill(hospital))
+    return hospital
+
+
+async def fill(hospital: Settings) -> None:
+    daemon, mask = hospital.daemon, np.zeros(read(Scan(Kind.IMAGE, (PICTURE,))).voxels.shape)
+    mask[20:40, 20:40] = 1
+    mask = mask.astype(np.uint8)
+    content = PICTURE.read_bytes()
+    first = Given("A", 1, PICTURE, Kind.IMAGE, mask, acquired_at="2024-05-06T07:08:09")
+    results = [first, replace(first, revision=2), Given("B", 2, PICTURE, Kind.IMAGE, mask)]
+    async with open_index(daemon.index) as index:
+        await keep_mark(daemon.inbox, index)
+        for number, given in enumerate(results):
+            row = publish_folder(daemon.outbox, given)
+            claim = await claimed(index, given.patient, b"%d.png" % number)
+            hashes = {claim.drop.files[0].path: sha256(content).hexdigest()}
+            await ledger.finish(index, claim, row, hashes)
+            await ledger.mark_left(index, claim.drop_id, {claim.drop.files[0].path: None})
+        for state, name in ((State.DUPLICATE, "again.png"), (State.REJECTED, "bad.nii")):
+            claim = await claimed(index, "A", name.encode())
+            path = claim.drop.files[0].path
+            if state is State.DUPLICATE:
+                await ledger.finish_duplicate(index, claim, first.scan_id)
+                aside = b".duplicates/" + path
+            else:
+                await ledger.reject(index, claim, "It is no scan.")
+                aside = b".rejected/" + path
+            place = daemon.inbox / aside.decode()
+            place.parent.mkdir(parents=True)
+            place.write_bytes(content)
+            if state is State.REJECTED:
+                place.with_name("bad.nii.reason.txt").write_text("It is no scan.\n")
+            await ledger.mark_left(index, claim.drop_id, {path: aside})
+
+
+async def claimed(index: Database, patient: str, name: bytes) -> QueuedDrop:
+    path = patient.encode() + b"/" + name
+    kind = drop_kind(name)
+    drop = Drop(path, patient, kind, False, (DroppedFile(path, 1, 1, 1),))
+    await ledger.mark_rested(index, await ledger.add_drops(index, [drop]))
+    claim = await claim_next(index, "me")
+    assert claim is not None
+    return claim
+
+
+def states(settings: Settings) -> dict[str, int]:
+    with closing(sqlite3.connect(settings.daemon.index)) as database:
+        return dict(database.execute("SELECT state, count(*) FROM drops GROUP BY state"))
+
+
+ENDED = {"done": 3, "duplicate": 1, "rejected": 1}
+
+
 @pytest.mark.parametrize("emptied", [False, True])
 def test_a_lost_index_is_refused_by_commands_and_made_again_at_the_start(
-    busy: Settings, emptied: bool
+    site: Settings, emptied: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    index = busy.daemon.index
-    with closing(sqlite3.connect(index, isolation_level=None)) as database:
-        database.execute("UPDATE worklist SET looked_up = 0")
+    index = site.daemon.index
     before = lists(index)
     lose(index)
     if emptied:  # as `gliowatch queue list` once did
         asyncio.run(make_empty(index))
     for words in (("queue", "list"), ("verify",), ("export",)):
-        refused = gliowatch(busy, *words)
+        refused = gliowatch(site, *words)
         assert refused.returncode == 2
         assert "is missing or empty, but the outbox is full" in refused.stderr
     assert index.exists() is emptied
-    done = drain(busy.daemon.inbox.parent)
-    assert "index_lost" in done.stderr
-    assert done.returncode == 0, done.stderr
-    assert len(reports(busy)) == 5
-    after = lists(index)
-    new = {row for row in after["worklist"] if row not in before["worklist"]}
-    assert [row[1] for row in new if row[2] == "done"] == ["C"]  # that waited, and is done now
-    assert before["worklist_flags"] <= after["worklist_flags"]
-    assert after["sqlite_master"] == before["sqlite_master"]
+    asyncio.run(started(site))
+    assert "index_lost" in caplog.messages
+    assert lists(index) == before
+    assert states(site) == ENDED
+    checked = gliowatch(site, "verify")
+    assert checked.returncode == 0, checked.stdout
+
+
+async def started(settings: Settings) -> None:
+    """As far as the daemon is before its first look."""
+    async with open_service(settings):
+        pass
 
 
 async def make_empty(index: Path) -> None:
@@ -76,56 +146,37 @@ async def make_empty(index: Path) -> None:
         pass
 
 
-async def test_the_lists_are_those_that_the_triggers_made(busy: Settings) -> None:
-    index = busy.daemon.index
-    with closing(sqlite3.connect(index, isolation_level=None)) as database:
-        database.execute("UPDATE worklist SET looked_up = 0")  # reviews are looked up anew
-    before = lists(index)
-    await rebuild(busy.daemon)
-    after = lists(index)
-    scans = {row for row in before["worklist"] if row[0]}
-    assert scans == {row for row in after["worklist"] if row[0]}
-    for table in ("worklist_flags", "patient_scans", "totals", "sqlite_master"):
-        assert after[table] == before[table], table
-
-
-async def test_a_duplicate_knows_its_scan_again(busy: Settings) -> None:
+async def test_a_duplicate_knows_its_scan_again(site: Settings) -> None:
     ask = "SELECT patient_id, scan_id FROM drops WHERE state = 'duplicate'"
-    with closing(sqlite3.connect(busy.daemon.index)) as database:
-        before = list(database.execute(ask))
-    await rebuild(busy.daemon)
-    with closing(sqlite3.connect(busy.daemon.index)) as database:
-        assert list(database.execute(ask)) == before
-        assert before[0][1] is not None
+    await rebuild(site.daemon)
+    with closing(sqlite3.connect(site.daemon.index)) as database:
+        assert list(database.execute(ask)) == [("A", f"{1:020x}")]
 
 
 async def test_half_an_index_is_never_taken_for_a_whole_one_and_goes_on(
-    busy: Settings, monkeypatch: pytest.MonkeyPatch
+    site: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = lists(busy.daemon.index)
-    read: list[bytes] = []
+    whole = lists(site.daemon.index)
+    read_again: list[bytes] = []
     really = rebuilding._found_in
 
     def noted(outbox: Path, folders: list[bytes]) -> object:
-        read.extend(folders)
+        read_again.extend(folders)
         return really(outbox, folders)
 
     monkeypatch.setattr(rebuilding, "_found_in", noted)
     with monkeypatch.context() as cut_off:
         cut_off.setattr(rebuilding, "queue_all_stale", None)  # all but the very end is done
         with pytest.raises(TypeError):
-            await rebuild(busy.daemon)
-    assert len(read) == 4
-    assert not busy.daemon.index.exists()
-    assert await is_lost(busy.daemon)
-    await rebuild(busy.daemon)
-    assert len(read) == 4  # nothing was read twice
-    assert not unfinished_file(busy.daemon.index).exists()
-    again = lists(busy.daemon.index)
-    assert again["totals"] == whole["totals"]
-    with closing(sqlite3.connect(busy.daemon.index)) as database:
-        states = dict(database.execute("SELECT state, count(*) FROM drops GROUP BY state"))
-    assert states == {"done": 4, "duplicate": 1, "rejected": 1}
+            await rebuild(site.daemon)
+    assert len(read_again) == 3
+    assert not site.daemon.index.exists()
+    assert await is_lost(site.daemon)
+    await rebuild(site.daemon)
+    assert len(read_again) == 3  # nothing was read twice
+    assert not unfinished_file(site.daemon.index).exists()
+    assert lists(site.daemon.index) == whole
+    assert states(site) == ENDED
 
 
 async def test_the_daemon_notices_that_its_index_is_gone(hospital: Settings) -> None:
@@ -142,12 +193,13 @@ async def test_the_daemon_notices_that_its_index_is_gone(hospital: Settings) -> 
 
 
 async def test_systemd_is_asked_for_time_and_told_how_far_it_is(
-    busy: Settings, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    site: Settings, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lose(busy.daemon.index)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(busy.daemon.inbox.parent / "notify"))
-    assert await run_daemon(busy, True, asyncio.Event()) == 0
-    heard = supervisor.messages
-    ready = heard.index("READY=1")
-    assert "EXTEND_TIMEOUT_USEC=60000000" in heard[:ready]
-    assert "STATUS=Making the index again: 4 of 4 results." in heard[:ready]
+    lose(site.daemon.index)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(site.daemon.inbox.parent / "notify"))
+    await started(site)
+    await until(lambda: len(supervisor.messages) == 2)
+    assert supervisor.messages == [
+        "EXTEND_TIMEOUT_USEC=60000000",
+        "STATUS=Making the index again: 3 of 3 results.",
+    ]

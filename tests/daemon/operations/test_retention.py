@@ -6,12 +6,13 @@ import shutil
 import time
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
 
 from daemon import safe_files
 from daemon.index.database import open_index, open_records
 from daemon.index.people.reviews import Decision, add_review
-from daemon.index.queue import switch
+from daemon.index.queue import set_switch, switch
 from daemon.index.scans import find_scan
 from daemon.operations import retention
 from daemon.operations.retention import (
@@ -26,7 +27,10 @@ from daemon.operations.retention import (
     binned,
 )
 from daemon.settings import Settings
+from model.reading.read import read
+from model.volume import Kind, Scan
 from tests.conftest import SAMPLES, drain, gliowatch, reports, running_daemon, until
+from tests.daemon.pipeline.published import Given, publish
 from viewer.admin.system import retention_words
 
 PICTURE = next((SAMPLES / "a-picture").iterdir())
@@ -47,6 +51,23 @@ def published(hospital: Settings) -> dict[str, str]:
         os.utime(folder / "a.png", (1e9 - number, 1e9 - number))  # what came last goes first
     assert drain(hospital.daemon.inbox.parent).returncode == 0
     return {str(report["patient_id"]): str(report["scan_id"]) for report in reports(hospital)}
+
+
+@pytest.fixture
+def made(hospital: Settings) -> dict[str, str]:
+    """The same, published without a daemon or a network."""
+    mask = np.zeros(read(Scan(Kind.IMAGE, (PICTURE,))).voxels.shape, np.uint8)
+    mask[20:40, 20:40] = 1
+    given = [Given(patient, n, PICTURE, Kind.IMAGE, mask) for n, patient in enumerate("ABC")]
+    asyncio.run(publish(hospital.daemon.inbox.parent, given))
+    asyncio.run(know_the_time(hospital))
+    return {each.patient: each.scan_id for each in given}
+
+
+async def know_the_time(settings: Settings) -> None:
+    """As a round does; what was made above was published long ago."""
+    async with open_index(settings.daemon.index) as index:
+        await set_switch(index, KNOWN, int(time.time()))
 
 
 async def say(settings: Settings, scan_id: str, *decisions: Decision) -> None:
@@ -173,9 +194,9 @@ async def switches(settings: Settings, *names: str) -> list[int]:
 
 
 async def test_a_share_goes_in_a_round_and_the_numbers_are_said_before(
-    hospital: Settings, published: dict[str, str]
+    hospital: Settings, made: dict[str, str]
 ) -> None:
-    for scan_id in published.values():
+    for scan_id in made.values():
         await say(hospital, scan_id, Decision.ACCEPTED)
     assert await remove_old(hospital, days=AT_ONCE, rounds=1) == 0
     assert await switches(hospital, DUE, IN_BIN) == [3, 0]
@@ -189,10 +210,8 @@ async def test_a_share_goes_in_a_round_and_the_numbers_are_said_before(
     assert folders(hospital) == set()
 
 
-async def test_a_clock_far_ahead_removes_nothing(
-    hospital: Settings, published: dict[str, str]
-) -> None:
-    for scan_id in published.values():
+async def test_a_clock_far_ahead_removes_nothing(hospital: Settings, made: dict[str, str]) -> None:
+    for scan_id in made.values():
         await say(hospital, scan_id, Decision.ACCEPTED)
     assert await remove_old(hospital, days=AT_ONCE, rounds=4, ahead_days=400) == 0
     assert folders(hospital) == {"A", "B", "C"}
@@ -223,9 +242,9 @@ async def test_a_clock_that_jumped_is_believed_after_a_steady_day(hospital: Sett
 
 
 async def test_what_went_lies_in_the_bin_can_be_put_back_and_is_deleted_in_the_end(
-    hospital: Settings, published: dict[str, str]
+    hospital: Settings, made: dict[str, str]
 ) -> None:
-    await say(hospital, published["A"], Decision.ACCEPTED)
+    await say(hospital, made["A"], Decision.ACCEPTED)
     outbox = hospital.daemon.outbox
     assert await remove_old(hospital, days=AT_ONCE) == 1
     ((day, place),) = binned(outbox)
@@ -233,7 +252,7 @@ async def test_what_went_lies_in_the_bin_can_be_put_back_and_is_deleted_in_the_e
     shutil.move(place, outbox / "A" / place.name)
     assert await remove_old(hospital, rounds=1) == 0
     async with open_index(hospital.daemon.index) as index:
-        scan = await find_scan(index, published["A"])
+        scan = await find_scan(index, made["A"])
     assert scan is not None
     assert scan.removed_at is None
     checked = await ask(hospital, "verify")

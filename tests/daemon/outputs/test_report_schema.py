@@ -7,6 +7,7 @@ import jsonschema
 import nibabel as nib
 import numpy as np
 import pytest
+from PIL import Image
 
 from daemon.commands.segment import segment_once
 from daemon.pipeline.worker_tasks import analysis_rules
@@ -42,6 +43,24 @@ def test_a_blank_scan_is_not_analyzed(tmp_path: Path, value: int) -> None:
     report = report_of(tmp_path / "blank.nii", tmp_path / "out")
     assert (report["finding"], report["volume_ml"]) == ("not_judged", None)
     assert report["quality"][0]["code"] == "blank"
+
+
+def test_a_mask_is_not_analyzed(tmp_path: Path) -> None:
+    drawn = SAMPLES.parent / "reference" / "TCGA_CS_4944_20010208_seg.nii.gz"
+    report = report_of(drawn, tmp_path)
+    assert (report["finding"], report["volume_ml"]) == ("not_judged", None)
+    assert report["quality"][0]["code"] == "mask"
+
+
+def test_a_tiff_of_16_bits_says_what_the_png_says(tmp_path: Path) -> None:
+    picture = next((SAMPLES / "a-picture").iterdir())
+    with Image.open(picture) as png:
+        grey = np.asarray(png.convert("L"))
+    Image.fromarray(grey).save(tmp_path / "slice.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "slice.tif")
+    png_report, report = (report_of(tmp_path / f"slice.{end}", tmp_path) for end in ("png", "tif"))
+    assert report["input"]["kind"] == "image"
+    assert (report["finding"], report["area_px"]) == (png_report["finding"], png_report["area_px"])
 
 
 def test_four_thin_slices_have_no_volume_in_whatever_plane(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ REPORT: dict[str, Any] = {
 }
 NOT_SHIFTED = {"midline_shift_mm": 1.3, "midline_shift_to": None}
 NOT_SEEN = {"midline_shift_mm": None, "midline_shift_to": None}
+INCOMPLETE = [{"code": "incomplete", "message": "The half of it."}]
 START = "FLAIR abnormality (whole tumor): 18.9 ml (14.0 to 34.0), one lesion on the patient's right"
 
 
@@ -48,6 +49,17 @@ START = "FLAIR abnormality (whole tumor): 18.9 ml (14.0 to 34.0), one lesion on 
             {"finding": "no_tumor", "lesions": []} | NOT_SHIFTED,
             {},
             "No FLAIR abnormality found.",
+        ),
+        (
+            {"quality": INCOMPLETE, "volume_ml_range": None} | NOT_SHIFTED,
+            {"lobes": None},
+            "FLAIR abnormality in an incomplete scan: 18.9 ml, one lesion on the patient's right,"
+            " 41 × 29 mm.",
+        ),
+        (
+            {"quality": INCOMPLETE, "finding": "no_tumor", "lesions": []} | NOT_SHIFTED,
+            {},
+            "No FLAIR abnormality found in an incomplete scan.",
         ),
     ],
 )

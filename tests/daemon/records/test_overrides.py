@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,6 @@ from daemon.index.scans import find_scan, scans_of_patient
 from daemon.records.overrides import enter_spacing, queue_spaced
 from daemon.service import run_daemon
 from daemon.settings import Settings
-from model.reading.nifti import load_image
 from model.reading.read import read, scan_at, with_spacing
 from model.rules import Spacing
 from tests.conftest import FRONTAL, reports
@@ -25,7 +25,7 @@ SIZES = Spacing(0.9, 0.8, 5.5)
 
 def _without_unit(path: Path) -> Path:
     """The frontal sample as an export that forgot its scale: 1 mm nominal, unit unknown."""
-    image = load_image(FRONTAL)
+    image: Any = nib.loadsave.load(FRONTAL)
     affine = np.diag([-1.0, -1.0, 1.0, 1.0])
     bare = nib.Nifti1Image(np.asarray(image.dataobj)[::2, ::2], affine)
     bare.header.set_xyzt_units(0)
@@ -52,7 +52,8 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     (inbox / "A").mkdir()
     bare = _without_unit(tmp_path / "bare.nii.gz")
     shutil.copy(bare, inbox / "A")
-    grey = np.asarray(load_image(FRONTAL).dataobj)[:, :, 12].T
+    sample: Any = nib.loadsave.load(FRONTAL)
+    grey = np.asarray(sample.dataobj)[:, :, 12].T
     Image.fromarray((grey / grey.max() * 255).astype(np.uint8)).save(inbox / "A" / "slice.png")
     assert await run_daemon(hospital, True, asyncio.Event()) == 0
     assert {report["spacing_entered"] for report in reports(hospital)} == {None}
@@ -79,8 +80,10 @@ async def test_from_the_records_into_the_report_and_anew_when_it_changes(
     area = picture.report.area_mm2 or 0
     assert abs(area - (picture.report.volume_voxels or 0) * 0.72) < 0.01
     assert picture.report.has_note("spacing_entered")
-    mask = load_image(outbox / "A" / f"{volume.scan_id}-r2" / f"{volume.scan_id}_seg.nii.gz")
-    assert np.allclose(mask.affine, load_image(bare).affine)
+    revised = outbox / "A" / f"{volume.scan_id}-r2"
+    mask: Any = nib.loadsave.load(revised / f"{volume.scan_id}_seg.nii.gz")
+    dropped: Any = nib.loadsave.load(bare)
+    assert np.array_equal(mask.affine, dropped.affine)
     async with (
         open_index(hospital.daemon.index) as index,
         open_records(hospital.daemon.records) as records,

@@ -136,6 +136,9 @@ def test_another_plane_network_or_scale_is_measured_differently() -> None:
     assert compare(sizes(1), other, 30, None, RULES).differs == ("network",)
     undeclared = replace(sizes(1), declared=False)
     assert compare(undeclared, sizes(1), 30, None, RULES).differs == ("scale",)
+    part = compare(replace(sizes(1), incomplete=True), sizes(2), 30, None, RULES)
+    assert (part.differs, part.volume_ml_per_30_days) == (("incomplete",), None)
+    assert "a scan is incomplete" in told(part)
 
 
 def test_from_nothing_and_to_nothing() -> None:

@@ -103,6 +103,33 @@ def test_16_bits_keep_their_levels(tmp_path: Path) -> None:
     assert np.array_equal(volume.voxels[:, :, 0].T, levels)
 
 
+@pytest.mark.parametrize("packing", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.float32])
+def test_a_tiff_keeps_its_levels(tmp_path: Path, kind: type, packing: str) -> None:
+    levels: NDArray[Any] = (GREY.astype(float) * (1 if kind is np.uint8 else 200)).astype(kind)
+    volume = read_bytes(tmp_path, packed(levels, "TIFF", compression=packing))
+    assert np.array_equal(volume.voxels[:, :, 0].T, levels)
+    assert (volume.kind, volume.unfit) == (Kind.IMAGE, None)
+
+
+def test_a_tiff_from_white_to_black_is_turned_around(tmp_path: Path) -> None:
+    levels = GREY.astype(np.uint16) * 200
+    volume = read_bytes(tmp_path, packed(levels, "TIFF", tiffinfo={262: 0}))
+    assert np.array_equal(volume.voxels[:, :, 0].T, float(levels.max()) - levels)
+
+
+def test_a_tiff_without_values_in_places_is_finite(tmp_path: Path) -> None:
+    levels = np.where(GREY == 0, np.nan, GREY).astype(np.float32)
+    volume = read_bytes(tmp_path, packed(levels, "TIFF"))
+    assert np.array_equal(volume.voxels[:, :, 0].T, GREY)
+
+
+def test_a_tiff_of_several_pictures_is_told(tmp_path: Path) -> None:
+    pages = [Image.fromarray(GREY), Image.fromarray(GREY[::-1].copy())]
+    content = packed(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    assert "several pictures" in reason(tmp_path, content)
+
+
 def test_a_grey_palette_is_grey_and_a_colour_palette_is_not(tmp_path: Path) -> None:
     grey = Image.fromarray(GREY).convert("P")
     assert np.array_equal(read_bytes(tmp_path, packed(grey)).voxels[:, :, 0].T, GREY)
@@ -150,7 +177,7 @@ def test_a_picture_cut_off_anywhere_is_told(tmp_path: Path, form: str) -> None:
         assert any(word in sentence for word in ("cut off", "empty", "not a PNG")), (end, sentence)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
 def test_no_damaged_byte_does_harm(tmp_path: Path, form: str) -> None:
     content = packed(np.stack([GREY] * 3, axis=2), form)
     positions = {*range(min(250, len(content))), *range(0, len(content), 97)}
@@ -162,8 +189,8 @@ def test_no_damaged_byte_does_harm(tmp_path: Path, form: str) -> None:
 
 
 def test_what_is_no_picture_is_told(tmp_path: Path) -> None:
-    for content in (b"", b"Dear doctor,\n" * 99, packed(GREY, "GIF"), packed(GREY, "TIFF")):
-        assert "not a PNG or JPEG" in reason(tmp_path, content)
+    for content in (b"", b"Dear doctor,\n" * 99, packed(GREY, "GIF")):
+        assert "not a PNG, JPEG or TIFF" in reason(tmp_path, content)
 
 
 def claiming(width: int, height: int) -> bytes:

@@ -133,7 +133,7 @@ def test_a_few_missing_voxels_become_0_and_are_counted(tmp_path: Path) -> None:
     voxels[0, 0, :3], voxels[1, 1, 1] = np.nan, np.inf
     volume: Volume = read_nifti(with_data(tmp_path, voxels))
     assert codes(volume.notes) == ["missing_voxels"]
-    assert volume.notes[0].message == "4 voxels without a value were set to 0."
+    assert volume.notes[0].message == "4 voxels without a value were taken for air."
     assert np.isfinite(volume.voxels).all()
     assert volume.voxels[1, 1, 1] == 0
     assert volume.voxels[2, 2, 2] == VOXELS[2, 2, 2]
@@ -152,9 +152,10 @@ def test_an_absurd_voxel_size_is_refused(tmp_path: Path, millimetres: float) -> 
     assert "voxel size" in reason(file)
 
 
-def test_a_singular_affine_is_refused(tmp_path: Path) -> None:
+def test_a_singular_affine_alone_is_refused(tmp_path: Path) -> None:
     content = bytearray(write_nifti(tmp_path / "flat.nii", VOXELS, AFFINE).read_bytes())
     content[312:328] = content[280:296]  # srow_z = srow_x
+    content[252:254] = bytes(2)  # qform_code
     (tmp_path / "flat.nii").write_bytes(content)
     assert "voxel position" in reason(tmp_path / "flat.nii")
 

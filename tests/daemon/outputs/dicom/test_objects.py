@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -367,3 +368,25 @@ def test_a_study_without_a_number_gets_no_objects(tmp_path: Path) -> None:
     assert reason is not None
     assert "names no study" in reason.message
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_issuer_other_ids_and_time_zone_are_kept(tmp_path: Path) -> None:
+    """An object that says no zone is read as of the reader's own; an id alone is anybody's."""
+
+    def tell(number: int, image: Dataset) -> None:
+        image.IssuerOfPatientID, image.TimezoneOffsetFromUTC = "HOSP_A", "+0900"
+        image.OtherPatientIDsSequence = items(PatientID="OTHER1", IssuerOfPatientID="HOSP_B")
+
+    volume = read_dicom(write_series(tmp_path, series=Series(change=tell)))
+    made = made_of(volume, MASK, tmp_path / "out")
+    objects = [pydicom.dcmread(path) for path in sorted(made.glob("dicom/**/*.dcm"))]
+    assert {each.Modality for each in objects} == {"SEG", "SR", "OT"}
+    there = datetime.now(timezone(timedelta(hours=9)))
+    for each in objects:
+        assert each.IssuerOfPatientID == "HOSP_A"
+        assert each.OtherPatientIDsSequence[0].PatientID == "OTHER1"
+        assert each.OtherPatientIDsSequence[0].IssuerOfPatientID == "HOSP_B"
+        assert each.TimezoneOffsetFromUTC == "+0900"
+        for day, time in (("InstanceCreationDate", "InstanceCreationTime"),):
+            told = datetime.fromisoformat(f"{each[day].value}T{str(each[time].value)[:6]}+09:00")
+            assert abs(told - there) < timedelta(hours=1)

@@ -124,7 +124,7 @@ def test_a_single_missing_slice_of_many_is_filled_in_and_named(tmp_path: Path) -
     assert volume.shape == stored.shape
     assert volume.affine == pytest.approx(AFFINE, abs=1e-4)
     (note,) = volume.notes
-    assert note.code == "slices_missing"
+    assert note.code == "incomplete"
     assert "Slice 8 of 24" in note.message
     between = (stored[:, :, 6].astype(float) + stored[:, :, 8]) / 2
     assert np.allclose(volume.voxels[:, :, 7], between)
