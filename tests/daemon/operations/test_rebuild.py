@@ -64,9 +64,9 @@ def site(hospital: Settings) -> Settings:
 
 
 async def fill(hospital: Settings) -> None:
-    daemon, mask = hospital.daemon, np.zeros(read(Scan(Kind.IMAGE, (PICTURE,))).voxels.shape)
+    daemon = hospital.daemon
+    mask = np.zeros(read(Scan(Kind.IMAGE, (PICTURE,))).voxels.shape, np.uint8)
     mask[20:40, 20:40] = 1
-    mask = mask.astype(np.uint8)
     content = PICTURE.read_bytes()
     first = Given("A", 1, PICTURE, Kind.IMAGE, mask, acquired_at="2024-05-06T07:08:09")
     results = [first, replace(first, revision=2), Given("B", 2, PICTURE, Kind.IMAGE, mask)]
@@ -137,7 +137,7 @@ def test_a_lost_index_is_refused_by_commands_and_made_again_at_the_start(
 
 async def started(settings: Settings) -> None:
     """As far as the daemon is before its first look."""
-    async with open_service(settings):
+    async with open_service(settings, once=False):
         pass
 
 
