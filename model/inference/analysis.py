@@ -175,13 +175,13 @@ def _seen(volume: Volume, standard: Prepared, input_check: "InputCheck | None") 
     """What the input check says against it; nothing where there is none."""
     if input_check is None:
         return None
-    if _is_ct(volume):
+    if is_ct(volume):
         return note("not_mr", "hounsfield")
     seen = input_check.seen(standard, volume.is_picture)
     return None if seen is InputClass.FLAIR else note(REFUSALS[seen])
 
 
-def _is_ct(volume: Volume) -> bool:
+def is_ct(volume: Volume) -> bool:
     """Whether the grey values are those of CT: air and water in Hounsfield units, or, whatever the
     units, soft tissues that hardly differ beside bone that is far brighter."""
     some, levels = sampled(volume.voxels), volume.levels
