@@ -3,9 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -52,7 +52,7 @@ class DaemonSettings(_Table):
     copies: Path = Path("copies")
     group: str = ""
     records_copies: int = Field(default=14, ge=1)
-    live_copy: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    live_copy: str = ""
     copy_hour: int = Field(default=2, ge=0, le=23)
     audit_syslog: str = Field(default="", pattern=r"^((tls|tcp)://[^\s/:]+:\d{1,5})?$")
     audit_syslog_ca: str = ""
@@ -96,10 +96,9 @@ class DaemonSettings(_Table):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
         paths = {name: folder / getattr(self, name) for name in _PATHS}
-        if self.live_copy is not None:
-            paths["live_copy"] = folder / self.live_copy
-        authority = str(folder / self.audit_syslog_ca) if self.audit_syslog_ca else ""
-        return self.model_copy(update={**paths, "audit_syslog_ca": authority})
+        named = {name: getattr(self, name) for name in ("live_copy", "audit_syslog_ca")}
+        optional = {name: str(folder / path) if path else "" for name, path in named.items()}
+        return self.model_copy(update={**paths, **optional})
 
 
 _PATHS = ("inbox", "outbox", "index", "records", "copies")

@@ -25,7 +25,7 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
     *("reject_reason", "window_preset", "stage", "role_file", "worklist_state", "flag", "differs"),
     *("queue_said",),
 }
-FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|zip|dcm|toml|gz)$")
+FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|hdr|img|zip|dcm|toml|gz)$")
 KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
 TEMPLATES = sorted((ROOT / "viewer/templates").glob("*.html"))

@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from daemon.index.database import Locked
@@ -55,7 +55,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 LOG = logging.getLogger(__name__)
 SENTENCES = {404: "fault.no_page", 405: "fault.wrong_method", 413: "fault.too_large"}
-KEPT = ("Allow", "Retry-After")  # of an error's own headers
+KEPT = (hdrs.ALLOW, hdrs.RETRY_AFTER)  # of an error's own headers
 TITLES = {403: "fault.denied", 404: "fault.not_found"}
 AIOHTTPS_OWN = "Maximum request body size"  # how its sentence about a large form begins
 FAULT_STATUS = 500

@@ -192,7 +192,7 @@ def _paths(settings: Settings) -> dict[str, Path]:
         f"daemon.{name}": str(getattr(daemon, name))
         for name in ("inbox", "outbox", "index", "records", "copies")
     }
-    named["daemon.live_copy"] = str(daemon.live_copy or "")
+    named["daemon.live_copy"] = daemon.live_copy
     named["daemon.audit_syslog_ca"] = daemon.audit_syslog_ca
     named["model.weights"] = model.weights
     named["viewer.tls_certificate"], named["viewer.tls_key"] = (

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.drops import readable
@@ -23,7 +23,9 @@ from daemon.settings import DaemonSettings
 
 log = logging.getLogger(__name__)
 
-BEGAN = "full_check_began"  # Unix seconds; 0: none was cut off
+BEGAN = "full_check_began_ms"  # milliseconds since EPOCH; 0: none was cut off
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIFFER = "results_differ"  # how many were found by the nights, for the System page
 MISSING = "It was published, but is gone."
 ADDED = "Nobody published it."
@@ -52,9 +54,9 @@ async def check_all(
     """
     began = await switch(index, BEGAN)
     if not began:
-        began = int(datetime.now(UTC).timestamp())
+        began = (datetime.now(UTC) - EPOCH) // MILLISECOND
         await set_switch(index, BEGAN, began)
-    since = datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
+    since = (EPOCH + began * MILLISECOND).isoformat(timespec="milliseconds")
     every = await result_files(index)
     left = [each for each in every if each.checked_at < since]
     differences, late, done = list[tuple[str, str, str]](), 0, len(every) - len(left)

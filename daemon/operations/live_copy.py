@@ -33,10 +33,10 @@ State = tuple[tuple[int, int] | None, ...]
 @asynccontextmanager
 async def copied_live(daemon: DaemonSettings) -> AsyncIterator[None]:
     """While the context is open, and once more at its end; nothing where no folder is named."""
-    if daemon.live_copy is None:
+    if not daemon.live_copy:
         yield
         return
-    follower = LiveCopy(daemon.records, daemon.outbox, daemon.live_copy)
+    follower = LiveCopy(daemon.records, daemon.outbox, Path(daemon.live_copy))
     task = asyncio.create_task(follower.follow())
     try:
         yield

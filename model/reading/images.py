@@ -1,5 +1,7 @@
 """PNG, JPEG and TIFF: one grey slice without a scale, or a colour photo that is not analyzed."""
 
+import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from model.volume import FloatArray, Kind, Scale, Volume, note
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0  # of TIFF
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 32
+DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error)
 GREY_TOLERANCE = 6.0  # mean difference between channels, of 255, that JPEG leaves in a grey picture
 
 
@@ -40,7 +43,10 @@ def read_picture(path: Path) -> Volume:
 def _load(path: Path) -> NDArray[np.float32]:
     """Pixels as float32 (rows, columns) or (rows, columns, 3); see-through parts are black."""
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "TIFF")) as picture:
+        with (
+            warnings.catch_warnings(action="ignore", category=UserWarning),  # of tags not needed
+            Image.open(path, formats=("PNG", "JPEG", "TIFF")) as picture,
+        ):
             if getattr(picture, "n_frames", 1) > 1:
                 raise UnreadableScan(text("picture.several"))
             if picture.width * picture.height > MAX_PIXELS:
@@ -50,7 +56,7 @@ def _load(path: Path) -> NDArray[np.float32]:
         raise UnreadableScan(text("picture.not_a_picture")) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large() from None
-    except (OSError, SyntaxError, ValueError):
+    except DAMAGED:
         raise UnreadableScan(text("picture.damaged")) from None
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -148,11 +148,11 @@ async def test_a_loop_that_hangs_is_not_alive(
 ) -> None:
     hang, look = asyncio.Event(), Reconciler.look
 
-    async def look_and_hang(self: Reconciler) -> bool:
+    async def look_and_hang(self: Reconciler, only: Collection[bytes] | None = None) -> bool:
         if len(supervisor.times("WATCHDOG=1")) >= 2 and not hang.is_set():
             hang.set()
             await asyncio.sleep(4)
-        return await look(self)
+        return await look(self, only)
 
     monkeypatch.setattr(Reconciler, "look", look_and_hang)
     async with running_daemon(hospital):

@@ -34,6 +34,8 @@ NOT_RUN = {
     r"\.\./shared/": "its data are not in the repository",
     r"--explain": "loads PyTorch; tests of the explanation run it",
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
+    r"^backup|^restore": "on another disk; tests/daemon/operations/test_site_backup.py runs them",
+    r"^queue (cancel|retry|now|urgent)": "needs a scan that waits; tests of the queue run it",
     r"^records restore": "needs damaged records, or a copy by name; tests of the copies run it",
 }
 ANYWHERE = {  # so that no other program's port and no small machine makes `config check` fail

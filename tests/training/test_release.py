@@ -232,7 +232,7 @@ def test_what_cannot_be_fine_tuned_or_resumed_is_refused(
         Request(data, tmp_path / "a", None, 0.2, False, start=tmp_path / "demo.pth"),
         Request(data, tmp_path / "b", None, 0.2, False, start=shipped, recipe="seed"),
     ):
-        with pytest.raises(DatasetError, match="can be fine-tuned"):
+        with pytest.raises(DatasetError, match="standard and mixed can be trained further"):
             train(wrong, PLAN, Limits(), WATCH)
     run = Request(data, tmp_path / "run", None, 0.2, False, fold=1)
     train(run, PLAN, Limits(), WATCH)

@@ -21,6 +21,14 @@ from tests.viewer.test_house import house_of
 
 HERE = Path(__file__).parent
 HAD_TOKEN = ("ade0a53", "f82d2e3")
+GONE = (  # settings, and how their refusal ends
+    (
+        "daemon.folder_is_patient_id",
+        "folder_is_patient_id",
+        'set daemon.folder to "patient", "study" or "auto".\n',
+    ),
+    ("viewer.token", "token", "gliowatch users add NAME --role admin.\n"),
+)
 
 
 @pytest.fixture(params=ENTRIES)
@@ -58,21 +66,25 @@ def set_aside(inbox: Path) -> list[tuple[Path, Path]]:
 def settings(site: Path) -> Settings:
     """Its settings, after what the refusal asked for was done."""
     file = site / "settings.toml"
-    file.write_text(re.sub(r"^token = .*\n", "", file.read_text("utf-8"), flags=re.M), "utf-8")
+    gone = r"^(token|folder_is_patient_id) = .*\n"
+    file.write_text(re.sub(gone, "", file.read_text("utf-8"), flags=re.M), "utf-8")
     return load_settings(file)
 
 
-def test_its_settings_start_or_the_refusal_says_what_to_change(site: Path, version: str) -> None:
+def test_its_settings_are_refused_with_what_to_change(site: Path, version: str) -> None:
     defaults = Settings()
     here = defaults.model_copy(update={"daemon": defaults.daemon.relative_to(site)})
-    ended = gliowatch(here, "users", "list")
-    if version in HAD_TOKEN:
+    file = site / "settings.toml"
+    for key, name, rest in GONE[: 2 if version in HAD_TOKEN else 1]:
+        ended = gliowatch(here, "users", "list")
         assert (ended.returncode, ended.stdout) == (2, "")
-        gone = "gliowatch: The setting viewer.token is gone, since people log in with accounts: "
-        assert ended.stderr.startswith(f"{gone}delete it in ")
-        assert ended.stderr.endswith("gliowatch users add NAME --role admin.\n")
-    else:
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stderr.startswith(f"gliowatch: The setting {key} is gone, since ")
+        assert ended.stderr.endswith(rest)
+        without = re.sub(rf"^{name} = .*\n", "", file.read_text("utf-8"), flags=re.M)
+        file.write_text(without, "utf-8")
+    ended = gliowatch(here, "users", "list")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    if version not in HAD_TOKEN:
         assert "ada: Ada Example, admin" in ended.stdout
 
 

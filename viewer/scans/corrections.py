@@ -75,8 +75,8 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
     limit, reserve = settings.viewer.max_upload_mb * MEGABYTE, settings.daemon.reserve_gb * 1e9
     meter = Meter(limit, settings.daemon.outbox, reserve)
     meter.announce(request.content_length)
-    await meter.refuse_when_full(request.content_length or 0)
     try:
+        await meter.refuse_when_full(request.content_length or 0)
         fields, file = await _receive(request, scan, meter)
     except WrongForm as error:
         raise web.HTTPBadRequest(text=str(error)) from None

@@ -63,7 +63,10 @@ def test_the_daemon_and_the_viewer_load_no_torch(tmp_path: Path) -> None:
         ("segment x", "--out is missing. See gliowatch segment --help."),
         ("segment x -o file", "--out: file is a file, and must be a folder."),
         ("queue cancel", "Name the scans, by id or by number, as in: gliowatch queue cancel 17."),
-        ("queue retry 99", "Nothing was changed: there is nothing to retry of 99. See gliowatch"),
+        (
+            "queue retry 99",
+            "Nothing was changed: gliowatch queue retry has nothing to do for 99.",
+        ),
         ("queue pasue", "ACTION: there is no pasue; choose one of list, pause, resume, cancel,"),
         ("users", "ACTION is missing; choose one of list, add, disable, enable, reset, role."),
         ("users disable", "Name the account, as in: gliowatch users disable ada."),

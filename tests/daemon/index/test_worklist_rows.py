@@ -2,7 +2,9 @@
 
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from daemon.drops import State
 from daemon.index import ledger, queue
-from daemon.index.database import open_index, open_joined, open_records
+from daemon.index.database import Database, open_index, open_joined, open_records
 from daemon.index.inventory import mark_removed
 from daemon.index.migrations import INDEX
 from daemon.index.people.patient_search import find_patients
@@ -187,16 +189,30 @@ async def test_a_row_knows_when_its_files_are_taken_away(lists: Lists) -> None:
     assert (await situation_of(lists.joined, "")).mark > mark
 
 
+async def as_older(older: Database, today: Path) -> None:
+    """The same drops, files and scans, in the columns that an older index has."""
+    with closing(sqlite3.connect(today)) as source:
+        for table in ("drops", "files", "scans"):
+            known = await older.rows("SELECT name FROM pragma_table_info(?)", (table,))
+            names = ", ".join(row["name"] for row in known)
+            rows = source.execute(f"SELECT {names} FROM {table}").fetchall()
+            marks = ", ".join("?" * len(known))
+            async with older.transaction():
+                await older.change_many(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+
 async def test_an_older_index_gets_its_list_when_it_is_opened(tmp_path: Path) -> None:
     path, records = tmp_path / "index.sqlite", tmp_path / "records.sqlite"
+    async with open_index(tmp_path / "today.sqlite") as index:
+        today = Lists(index, index, index)
+        await today.publish("s")
+        await today.publish("t", "Q", revision=1)
+        await today.drop("broken.nii", "R")
+        await ledger.reject(index, await claimed(index), "No.")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("daemon.index.database.INDEX", INDEX[:BEFORE_THE_LIST])
         async with open_index(path) as index:
-            older = Lists(index, index, index)
-            await older.publish("s")
-            await older.publish("t", "Q", revision=1)
-            await older.drop("broken.nii", "R")
-            await ledger.reject(index, await claimed(index), "No.")
+            await as_older(index, tmp_path / "today.sqlite")
             assert (await ledger.count_states(index))[State.DONE] == 2
     async with (
         open_index(path) as index,

@@ -27,5 +27,7 @@ async def test_begin_now(hospital: Settings) -> None:
 
 
 def test_the_command_line_has_it_too(hospital: Settings) -> None:
-    assert gliowatch(hospital, "queue", "now", "999").stdout.endswith("further waiting: 0.\n")
+    refused = gliowatch(hospital, "queue", "now", "999")
+    assert refused.returncode == 2
+    assert "Nothing was changed: gliowatch queue now has nothing to do for 999." in refused.stderr
     assert gliowatch(hospital, "queue", "now").returncode == 2

@@ -72,6 +72,7 @@ def test_another_machine_goes_on_from_a_backup(site: Settings, tmp_path: Path) -
     settings = load_settings(new / "settings.toml")
     assert asyncio.run(entered(settings.daemon.records)) == ADA
     assert (settings.daemon.outbox / CORRECTIONS / "s1" / "mask.nii.gz").read_bytes()
+    (settings.daemon.outbox / CORRECTIONS / "s1" / "mask.nii.gz").unlink()  # of no record
     verified = gliowatch(settings, "verify")
     assert verified.returncode == 0, verified.stdout
 
@@ -110,7 +111,7 @@ def test_settings_that_are_there_count(site: Settings, tmp_path: Path) -> None:
 
 async def test_what_is_entered_is_copied_at_once(hospital: Settings, tmp_path: Path) -> None:
     away = tmp_path / "away"
-    daemon = hospital.daemon.model_copy(update={"live_copy": away})
+    daemon = hospital.daemon.model_copy(update={"live_copy": str(away)})
     settings = hospital.model_copy(update={"daemon": daemon})
     async with running_daemon(settings):
         await until((away / NAME).exists)

@@ -144,16 +144,22 @@ def test_another_picture_of_a_known_number_is_refused_and_the_result_stays(
     assert "differ" in reason
 
 
-def test_a_late_object_without_a_picture_joins_nothing(
+def test_a_late_object_without_a_picture_is_filed_beside_its_study(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
     drop(hospital, made)
     run(hospital)
     (sr,) = hospital.daemon.outbox.glob("P/*/dicom/*_sr.dcm")
     drop(hospital, (sr,))
-    run(hospital, 1)
-    assert names_of(published(hospital)) == ("",)
-    assert len(reasons(hospital)) == 1
+    run(hospital)
+    found = published(hospital)
+    assert names_of(found) == ("",)
+    assert reasons(hospital) == {}
+    ((scan_id, report),) = found.items()
+    assert report["revision"] == 1
+    beside = hospital.daemon.outbox / ".extra" / scan_id / "source"
+    (kept,) = beside.rglob("*_sr.dcm")
+    assert kept.read_bytes() == sr.read_bytes()
 
 
 @pytest.mark.parametrize("more", [False, True])
@@ -184,15 +190,17 @@ def test_a_revision_that_was_published_before_a_crash_is_entered_once(
     run(hospital)
     drop(hospital, made[4:])
     run(hospital)
-    with sqlite3.connect(hospital.daemon.index) as index:
+    with sqlite3.connect(hospital.daemon.index) as index:  # all that the commit would have kept
         index.execute("DELETE FROM scans WHERE revision = 2")
+        index.execute("DELETE FROM files WHERE drop_id = 2")
+        index.execute("DELETE FROM drops WHERE drop_id = 2")
     drop(hospital, made[4:])
     run(hospital)
     assert names_of(published(hospital)) == ("", "-r2")
     with sqlite3.connect(hospital.daemon.index) as index:
         states = index.execute("SELECT state FROM drops ORDER BY drop_id").fetchall()
         known = index.execute("SELECT count(*) FROM scans").fetchone()
-    assert states == [("done",)] * 3
+    assert states == [("done",)] * 2
     assert known == (2,)
 
 

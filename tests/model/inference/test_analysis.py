@@ -81,7 +81,7 @@ def noise_beside(flair: list[Path], folder: Path) -> Path:
         image.save_as(file)
         image.ImageType, image.SeriesDescription = ["ORIGINAL", "PRIMARY"], "FLAIR of nobody"
         image.SeriesInstanceUID, image.SeriesNumber = "1.2.3.4", 99
-        image.SOPInstanceUID = f"{image.SOPInstanceUID}.9"
+        image.SOPInstanceUID = f"1.2.3.4.{image.InstanceNumber}"
         image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
         noise = NOISE.integers(0, 900, (int(image.Rows), int(image.Columns))).astype("<u2")
         image.PixelData = noise.tobytes()

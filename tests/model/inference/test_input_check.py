@@ -1,5 +1,6 @@
 """The "no": what is no axial FLAIR of a head is not analyzed, and what is one is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from model.inference.analysis import is_ct
 from model.inference.input_check import load_input_check, middle_slices, read_input_check
 from model.inference.preprocessing import prepare
 from model.reading.nifti import read_nifti
+from model.reading.read import read, scan_at
 from model.weights_config import InputClass
 from tests.conftest import FRONTAL, SAMPLES
 from tools.experiments.input_check_shares import show, turn
@@ -119,18 +121,56 @@ def test_anyway_adds_nothing_to_a_flair_and_cannot_help_a_blank_scan(tmp_path: P
     assert (report["finding"], codes(report)[0]) == ("not_judged", "blank")
 
 
-@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (1.0, 1024.0), (0.25, 256.0)])
-def test_a_ct_is_known_by_its_grey_values_whatever_their_unit(
-    slope: float, offset: float, tmp_path: Path
-) -> None:
-    brain = average_brain(Contrast(fluid=0.1, white=0.3, grey=0.4, lesion=0.4))  # Hounsfield units
+def ct_head() -> NDArray[np.float32]:
+    """A CT of the head in Hounsfield units, as (L, P, S) voxels; its edges are mixed as in a scan.
+
+    Around the brain lie bone, harder here than there, skin with fat, and air.
+    """
+    brain = average_brain(Contrast(fluid=0.1, white=0.3, grey=0.4, lesion=0.4))
+    random = np.random.default_rng(4)
     inside = brain > 0
-    bone = ndimage.binary_dilation(inside, iterations=5) & ~inside
-    shown = np.where(inside, brain, np.where(bone, 900, -1000))
-    shown = shown + np.random.default_rng(4).normal(0, 8, shown.shape)
-    scan = save(shown * slope + offset, (1.5, 1.5, 4.5), tmp_path / "ct.nii")
-    assert is_ct(read_nifti(scan))
-    assert not is_ct(read_nifti(FRONTAL))
+    skull, head = (ndimage.binary_dilation(inside, iterations=number) for number in (5, 8))
+    uneven = ndimage.gaussian_filter(random.normal(0, 1, brain.shape), 1.5)
+    layers = [inside, skull, head]
+    shown = np.select(layers, [brain, np.clip(1000 + 2500 * uneven, 300, 1900), -60.0], -1000.0)
+    shown = ndimage.gaussian_filter(shown, (0.7, 0.7, 0)) + random.normal(0, 8, brain.shape)
+    whole: NDArray[np.float32] = shown.round().astype(np.float32)
+    return whole
+
+
+def round_field(ct: NDArray[np.float32], beyond: float) -> NDArray[np.float32]:
+    """What lies beyond the round field of view of the scanner, set to one value."""
+    i, j = (np.linspace(-1, 1, size) for size in ct.shape[:2])
+    is_beyond = np.hypot(i[:, None], j[None, :])[:, :, None] > 1
+    return np.where(is_beyond, np.float32(beyond), ct)
+
+
+CT_STORED: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "as scanned": lambda ct: ct,
+    "air clipped": lambda ct: np.maximum(ct, -1000),
+    "padded with -1024": lambda ct: round_field(ct, -1024),
+    "padded with -3024": lambda ct: round_field(ct, -3024),
+}
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (1.0, 1024.0), (0.25, 256.0)])
+@pytest.mark.parametrize("stored", CT_STORED)
+def test_a_ct_is_known_by_its_grey_values_whatever_their_unit(
+    stored: str, slope: float, offset: float, tmp_path: Path
+) -> None:
+    shown = CT_STORED[stored](ct_head()) * slope + offset
+    report = report_of(save(shown, (1.5, 1.5, 4.5), tmp_path / "ct.nii"), tmp_path / "o")
+    assert (report["finding"], codes(report)[0]) == ("not_judged", "not_mr")
+
+
+def test_a_flair_is_no_ct() -> None:
+    assert not is_ct(read(scan_at(FRONTAL)))
+
+
+def test_a_real_ct_is_not_analyzed_and_says_why(shared_data: Path, tmp_path: Path) -> None:
+    scan = shared_data / "othersequences" / "autorad_ct_head_ct.nii.gz"
+    report = report_of(scan, tmp_path / "o")
+    assert (report["finding"], codes(report)[0]) == ("not_judged", "not_mr")
 
 
 def test_a_picture_may_lie_but_a_scan_may_not() -> None:

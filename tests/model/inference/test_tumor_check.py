@@ -81,7 +81,7 @@ def test_white_matter_disease_is_no_tumor_and_says_what_was_bright(
     assert report.finding == "no_tumor"
     assert (report.volume_ml, report.lesions, report.confidence) == (0, (), None)
     (note,) = (each for each in report.quality if each.code == "white_matter_lesions")
-    assert "ml looks like a lesion of the white matter" in note.message
+    assert "of the white matter, not like a tumor" in note.message
     assert mask_of(report, tmp_path / "o") == 0
 
 

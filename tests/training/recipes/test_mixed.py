@@ -10,14 +10,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from model.weights_config import STANDARD
+from model.network.network import load_network
+from model.network.unet import UNet
+from model.weights_config import SEED_SHAPE, STANDARD
 from tests.training.cached_heads import BRATS, CUBE, FREE, IN_PLACE, LGG
 from tests.training.test_loop import COLUMNS, ROWS, KilledError
 from training.augmentation.painted_lesions import LESIONS
 from training.cache import HOW
 from training.datasets import DatasetError, Split
 from training.folds import read_folds
-from training.loop import LATEST, Limits, Progress, Training, load_checkpoint
+from training.loop import BEST, LATEST, Limits, Progress, Training, load_checkpoint
 from training.preparation import arrays_of, save_cache
 from training.recipes import mixed
 from training.recipes.mixed import MixedBatches, MixedShares, mixed_fold, mixed_method
@@ -102,7 +104,6 @@ def test_a_fold_is_trained_from_the_cache_alone(request_of_fold_1: Request) -> N
     [
         ({"fold": None}, "folds of its own"),
         ({"split_file": Path("split.json")}, "folds of its own"),
-        ({"start": Path("model/weights/flair_unet.safetensors")}, "Only weights of the recipe"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -110,6 +111,27 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     with pytest.raises(DatasetError, match=sentence):
         train_recipe(replace(request_of_fold_1, **change), StandardPlan(), Limits(), WATCH)
+
+
+def test_a_run_goes_on_from_weights_of_its_own_preparation_alone(
+    request_of_fold_1: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_recipe(request_of_fold_1, StandardPlan(), Limits(), WATCH)
+    first = request_of_fold_1.target / "weights.safetensors"
+    still = replace(PLAN, rate=0.0, steps=1, average=0.0)
+    monkeypatch.setattr(mixed, "FURTHER_PLAN", still)
+    further = replace(request_of_fold_1, target=tmp_path / "further", start=first)
+    train_recipe(further, StandardPlan(), Limits(), WATCH)
+    known, gone_on = load_network(first), load_network(further.target / BEST)
+    for name, value in known.members[0].tensors.items():
+        if name.endswith(("weight", "bias")):
+            assert np.array_equal(gone_on.members[0].tensors[name], value), name
+    origin = load_checkpoint(further.target / BEST)["origin"]
+    assert origin["started_from"] == known.sha256
+    torch.save({"model_state_dict": UNet(SEED_SHAPE).state_dict()}, tmp_path / "demo.pth")
+    of_the_demo = replace(further, target=tmp_path / "demo", start=tmp_path / "demo.pth")
+    with pytest.raises(DatasetError, match="Only weights of the recipes standard and mixed"):
+        train_recipe(of_the_demo, StandardPlan(), Limits(), WATCH)
 
 
 def test_a_cache_that_lacks_scans_is_left_as_it_is(request_of_fold_1: Request) -> None:
