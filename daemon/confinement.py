@@ -79,11 +79,15 @@ CLONE3, OTHER_ABI = 435, 0x40000000
 
 @dataclass(frozen=True)
 class Bounds:
-    """Folders below which a process may read, and change files; how much memory it may hold."""
+    """Folders below which a process may read, and change files; how much memory it may hold.
+
+    guarded: what it must not read even where a folder of Python modules lies around it.
+    """
 
     readable: tuple[Path, ...]
     writable: tuple[Path, ...]
     memory_bytes: int
+    guarded: tuple[Path, ...] = ()
 
 
 def bounds_of_scans(settings: Settings) -> Bounds | None:
@@ -106,7 +110,9 @@ def bounds_of_uploads(settings: Settings) -> Bounds | None:
 def _bounds(
     settings: Settings, readable: tuple[Path, ...], writable: tuple[Path, ...], memory_bytes: int
 ) -> Bounds | None:
-    return Bounds(readable, writable, memory_bytes) if settings.daemon.confine_workers else None
+    daemon = settings.daemon
+    guarded = (daemon.records, daemon.index, daemon.copies, daemon.inbox)
+    return Bounds(readable, writable, memory_bytes, guarded) if daemon.confine_workers else None
 
 
 class Mounts:
@@ -197,8 +203,9 @@ def _fence_files(bounds: Bounds) -> None:
         reading = READ_FILE | READ_FOLDER
         for path in (*map(Path, SYSTEM), *_program(), *bounds.readable):
             _allow(ruleset, path, reading)
-        for name in filter(None, sys.path):  # modules are looked for here by their names
-            _allow(ruleset, Path(name), READ_FOLDER)
+        for path in map(Path, filter(None, sys.path)):
+            is_around = any(place.is_relative_to(path) for place in bounds.guarded)
+            _allow(ruleset, path, READ_FOLDER if is_around else reading)
         for path in _devices():
             _allow(ruleset, path, (reading | WRITE | DEVICE_CONTROL) & known)
         for path in bounds.writable:

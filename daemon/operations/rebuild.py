@@ -106,7 +106,7 @@ async def rebuild(daemon: DaemonSettings, progress: Progress = _silent) -> Rebui
     async with open_unfinished(unfinished) as index:
         await keep_mark(daemon.inbox, index)
         await put_triggers_aside(index)
-        results, unreadable = await _enter_results(index, daemon.outbox, progress)
+        results, unreadable = await _enter_results(index, daemon, progress)
         await derive_lists(index)
         with TemporaryDirectory(dir=daemon.index.parent) as scratch:
             async with open_unfinished(Path(scratch, "index")) as whole:
@@ -135,40 +135,48 @@ def clear_unfinished(index: Path) -> None:
         file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
-async def _enter_results(index: Database, outbox: Path, progress: Progress) -> tuple[int, int]:
+async def _enter_results(
+    index: Database, daemon: DaemonSettings, progress: Progress
+) -> tuple[int, int]:
     """Every result of the outbox that is not entered yet; how many are, and cannot be read."""
-    folders = await asyncio.to_thread(lambda: list(published_folders(outbox)))
+    folders = await asyncio.to_thread(lambda: list(published_folders(daemon.outbox)))
     known = await held_folders(index)
     new = [folder for folder in folders if folder not in known]
     done, unreadable = len(known), 0
-    async for found in _read(outbox, new):
+    async for found in _read(daemon, new):
         await enter_results(index, [each for each in found if each is not None])
         done, unreadable = done + len(found), unreadable + found.count(None)
         progress(done, len(folders))
     return len(folders) - unreadable, unreadable
 
 
-async def _read(outbox: Path, folders: list[bytes]) -> AsyncIterator[list[FoundResult | None]]:
+async def _read(
+    daemon: DaemonSettings, folders: list[bytes]
+) -> AsyncIterator[list[FoundResult | None]]:
     """What lies in these folders, so many at a time; where there are many, by several processes."""
     loop, ahead = asyncio.get_running_loop(), deque[asyncio.Future[list[FoundResult | None]]]()
     is_long = len(folders) > MANY
     with ProcessPoolExecutor(READERS, get_context("spawn")) if is_long else nullcontext() as pool:
         for first in range(0, len(folders), MANY):
             some = folders[first : first + MANY]
-            ahead.append(loop.run_in_executor(pool, _found_in, outbox, some))
+            ahead.append(loop.run_in_executor(pool, _found_in, daemon, some))
             if len(ahead) > 2 * READERS:
                 yield await ahead.popleft()
         while ahead:
             yield await ahead.popleft()
 
 
-def _found_in(outbox: Path, folders: list[bytes]) -> list[FoundResult | None]:
-    return [_found(outbox, folder) for folder in folders]
+def _found_in(daemon: DaemonSettings, folders: list[bytes]) -> list[FoundResult | None]:
+    return [_found(daemon, folder) for folder in folders]
 
 
-def _found(outbox: Path, name: bytes) -> FoundResult | None:
-    """A folder of the outbox as the index keeps it; None if its report cannot be read."""
-    folder = outbox / os.fsdecode(name)
+def _found(daemon: DaemonSettings, name: bytes) -> FoundResult | None:
+    """A folder of the outbox as the index keeps it; None if its report cannot be read.
+
+    Without its drop where a file still lies in the inbox under the same name: a crash came before
+    that was taken away, so the next look finds the drop itself, which the result is then known of.
+    """
+    folder = daemon.outbox / os.fsdecode(name)
     report = report_in(folder)
     if report is None:
         return None
@@ -176,7 +184,7 @@ def _found(outbox: Path, name: bytes) -> FoundResult | None:
     hashes = hashes_of(folder)
     files = _sources(folder, patient, report, from_column(hashes) if hashes else {})
     drop = None
-    if files:
+    if files and not any((daemon.inbox / os.fsdecode(f.file.path)).exists() for f in files):
         drop = EndedDrop(
             unit=files[0].file.path if report.input.kind != "dicom" else patient,
             patient_id=readable(patient),

@@ -1,5 +1,6 @@
 """All files of one analyzed scan, written into one folder; masks on the input's own grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -33,8 +34,9 @@ def save_probability(probability: FloatArray, volume: Volume, path: Path) -> Non
 
 
 def save_series(volume: Volume, path: Path) -> None:
-    """The analyzed series as float32 NIfTI without patient data, of DICOM slice by slice."""
-    _save(volume.voxels, volume, path)
+    """What was analyzed as float32 NIfTI without patient data, of DICOM slice by slice, in a header
+    that every program reads in the same way."""
+    _save(volume.voxels, replace(volume, nifti_header=b""), path)
 
 
 def save_picture_mask(mask: MaskArray, path: Path) -> None:

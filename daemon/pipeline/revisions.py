@@ -26,7 +26,7 @@ from daemon.outputs.wording import WHY_REVISED
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.outbox import hashes_of, publish, published_report, revision_folder
 from daemon.pipeline.running_scans import Job
-from daemon.pipeline.worker_tasks import AnalysisRules, finish_scan, occasion_of
+from daemon.pipeline.worker_tasks import AnalysisRules, Circumstances, finish_scan, occasion_of
 from daemon.records.corrections import file_of, settle
 from daemon.report import Report
 from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
@@ -36,7 +36,6 @@ from model.geometry import dice
 from model.inference.segmentation import Segmentation
 from model.measurement.given_masks import findings_on
 from model.measurement.lobes import lobes_of
-from model.reading.dicom.patient_tags import Identity
 from model.reading.drawn_masks import read_corrected
 from model.reading.images import read_picture
 from model.reading.nifti import read_nifti
@@ -75,9 +74,7 @@ def correct_into(
     basis: Basis,
     newest: Report,
     rules: AnalysisRules,
-    outbox: Path,
-    past: Past,
-    entered: Identity | None,
+    known: Circumstances,
 ) -> Report:
     """Write a revision whose mask is a person's, synced; its report. newest: the report before.
 
@@ -93,7 +90,7 @@ def correct_into(
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):
         raise MaskError(text("correction.same"))
     was_read = time.monotonic()
-    volume = with_spacing(volume, past.spacing)
+    volume = with_spacing(volume, known.past.spacing)
     findings = findings_on(volume, mask)
     segmentation = Segmentation(mask, mask.astype(np.float32), rules.threshold)
     write_files(volume, segmentation, staging, scan_id, save_probabilities=False)
@@ -104,20 +101,11 @@ def correct_into(
     )
     occasion = occasion_of(intake, newest.patient_id, staging / SOURCE, seconds)
     used, lobes = basis.network_report.model, lobes_of(volume, mask)
-    return finish_scan(
-        build_report(volume, findings, used, occasion, lobes).changed(
-            mask=_told(corrected.correction, mask, basis),
-            quality=_quality(newest, corrected.correction),
-        ),
-        volume=volume,
-        segmentation=segmentation,
-        staging=staging,
-        intake=intake,
-        outbox=outbox,
-        past=past,
-        rules=rules,
-        entered=entered,
+    report = build_report(volume, findings, used, occasion, lobes).changed(
+        mask=_told(corrected.correction, mask, basis),
+        quality=_quality(newest, corrected.correction),
     )
+    return finish_scan(report, volume, segmentation, staging, intake, rules, known)
 
 
 def _checked(mask: MaskArray, correction: Correction) -> MaskArray:
@@ -261,9 +249,11 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
             basis,
             newest=newest.report,
             rules=job.rules,
-            outbox=outbox,
-            past=await past_of(job, newest.scan_id, os.path.dirname(newest.folder)),
-            entered=await job.entered(),
+            known=Circumstances(
+                outbox,
+                await past_of(job, newest.scan_id, os.path.dirname(newest.folder)),
+                await job.entered(),
+            ),
         )
         publish(staging, outbox / folder)
     row = row_of_report(report, os.fsencode(folder), now(), hashes_of(outbox / folder))

@@ -212,9 +212,9 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             intake,
             job.rules,
             notes=notes,
-            outbox=outbox,
-            past=await past_of(job, intake.scan_id, patient_folder),
-            entered=await job.entered(),
+            known=worker_tasks.Circumstances(
+                outbox, await past_of(job, intake.scan_id, patient_folder), await job.entered()
+            ),
         )
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")

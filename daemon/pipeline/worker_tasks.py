@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -38,7 +38,20 @@ if TYPE_CHECKING:
     from model.network.network import Network
 
 
-NO_PAST = Past()
+@dataclass(frozen=True)
+class Circumstances:
+    """What is known beside a scan's own files.
+
+    outbox: where the folders of `past` lie, the patient's other scans, to compare it with; entered:
+    what people entered about the patient, for the page that names whose scan it is.
+    """
+
+    outbox: Path | None = None
+    past: Past = field(default_factory=Past)
+    entered: Identity | None = None
+
+
+ALONE = Circumstances()
 MOST_COMPANIONS = 200  # that a report names
 
 
@@ -113,21 +126,17 @@ def analyze_into(
     intake: Intake,
     rules: AnalysisRules,
     notes: tuple[Note, ...] = (),
-    outbox: Path | None = None,
-    past: Past = NO_PAST,
-    entered: Identity | None = None,
+    known: Circumstances = ALONE,
 ) -> Report:
     """Read, analyze and write all files of a scan into `staging`, synced; its report.
 
-    past: the patient's other scans, whose folders lie in `outbox`, to compare it with;
-    entered: what people entered about the patient, for the page that names whose scan it is.
     Raises UnreadableScan when the files hold no scan that can be read.
     """
     began = time.monotonic()
     volumes = (
         replace(volume, notes=(*volume.notes, *notes))
         for each in read_each(intake.scan, rules.flair)
-        for volume in [with_spacing(each, past.spacing)]
+        for volume in [with_spacing(each, known.past.spacing)]
     )
     first = next(volumes)
     was_read = time.monotonic()
@@ -148,17 +157,8 @@ def analyze_into(
     )
     used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=rules.threshold)
     occasion = occasion_of(intake, patient_id, staging / SOURCE, seconds)
-    return finish_scan(
-        build_report(volume, analysis.findings, used, occasion, lobes),
-        volume=volume,
-        segmentation=segmentation,
-        staging=staging,
-        intake=intake,
-        outbox=outbox,
-        past=past,
-        rules=rules,
-        entered=entered,
-    )
+    report = build_report(volume, analysis.findings, used, occasion, lobes)
+    return finish_scan(report, volume, segmentation, staging, intake, rules, known)
 
 
 def finish_scan(
@@ -167,14 +167,12 @@ def finish_scan(
     segmentation: Segmentation | None,
     staging: Path,
     intake: Intake,
-    outbox: Path | None,
-    past: Past,
     rules: AnalysisRules,
-    entered: Identity | None,
+    known: Circumstances,
 ) -> Report:
     """The report with what is known beyond the mask; it and what shows it is written, synced."""
     report = report.changed(
-        spacing_entered=_spacing_used(volume, past),
+        spacing_entered=_spacing_used(volume, known.past),
         slices=slices_of(volume, segmentation.mask if segmentation else None),
     )
     if segmentation is not None:
@@ -183,13 +181,13 @@ def finish_scan(
         report,
         seen=_seen_again(volume, segmentation),
         staging=staging,
-        outbox=outbox,
-        past=past,
+        outbox=known.outbox,
+        past=known.past,
         rules=rules.change,
         flair=rules.flair,
     )
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, _whose(report.patient_id, intake, entered), staging)
+    write_report(report, _whose(report.patient_id, intake, known.entered), staging)
     write_manifest(report, staging)
     sync_tree(staging)
     return report

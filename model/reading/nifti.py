@@ -67,7 +67,7 @@ def read_nifti(*files: Path) -> Volume:
         _description(header),
         notes=(*data.notes, *notes, *grid.notes),
         nifti_header=grid.carried,
-        needs_copy=data.is_odd,
+        needs_copy=data.is_odd or not grid.is_plain,
     )
 
 

@@ -11,6 +11,7 @@ from model.catalogue import text
 from model.errors import UnreadableScan
 from model.volume import Affine, Note, Scale, Volume, column_lengths, note
 
+CODES = range(6)  # of what a position refers to, as NIfTI lists them
 UNITS = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 SHORTEST_MM, LONGEST_MM = 0.01, 100.0  # of a voxel's side
 FLAT = 1e-6  # of the product of its sides, the volume of a voxel that has none
@@ -27,7 +28,8 @@ CARRIED = (
 class Geometry:
     """A volume's grid as its header tells: voxels along i, j, k, and the affine to RAS mm.
 
-    notes: what is doubtful of it. carried: see `Volume.nifti_header`.
+    notes: what is doubtful of it. carried: see `Volume.nifti_header`. is_plain: whether every
+    reader finds this same place in the header.
     """
 
     shape: tuple[int, int, int]
@@ -36,6 +38,7 @@ class Geometry:
     sides_known: bool
     notes: tuple[Note, ...]
     carried: bytes
+    is_plain: bool
 
 
 def geometry(header: nib.Nifti1Header) -> Geometry:
@@ -44,6 +47,8 @@ def geometry(header: nib.Nifti1Header) -> Geometry:
     unit = _unit(header)
     sform, qform = (_in_mm(header, affine) for affine in (_sform(header), _qform(header)))
     notes: tuple[Note, ...] = () if unit in UNITS else (note("units_unknown"),)
+    if any(int(header[field]) not in CODES for field in ("sform_code", "qform_code")):
+        notes += (note("position_code_unknown"),)
     sides_known = bool(_code(header, "sform_code") or _code(header, "qform_code"))
     if not sides_known:
         notes += (note("orientation_unknown"),)
@@ -54,7 +59,8 @@ def geometry(header: nib.Nifti1Header) -> Geometry:
     told = qform if sform is None else sform
     affine = _untold(header, shape) if told is None else told
     scale = Scale.DECLARED if unit in UNITS else Scale.ASSUMED
-    return Geometry(shape, affine, scale, sides_known, notes, _carried(header))
+    is_plain = sides_known and not {each.code for each in notes} - {"units_unknown"}
+    return Geometry(shape, affine, scale, sides_known, notes, _carried(header), is_plain)
 
 
 def lengths(header: nib.Nifti1Header) -> tuple[int, ...]:

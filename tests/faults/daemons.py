@@ -48,6 +48,8 @@ class Daemon:
         command = [*self._prefix, sys.executable, "-m", module, "run"]
         command += ["--once"] if self._once else []
         own = {"PYTHONPATH": str(ROOT), "FAULT_PLAN": json.dumps(self._plan)}
+        if any("gate" in fault for fault in self._plan or ()):  # a worker has to reach the gate
+            own["GLIOWATCH_DAEMON__CONFINE_WORKERS"] = "false"
         self._begin = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -215,8 +215,8 @@ def replaced_while_leaving(folder: Path, weights: Path, scale: float) -> Outcome
     hospital = Hospital(folder, weights)
     gate = folder / "gate"
     path = hospital.drop("P/a.png", scans.png(1))
-    plan = {"at": "os:rename", "do": "pause", "nth": 1, "where": "daemon", "value": ".leaving-"}
-    with hospital.once(({**plan, "gate": str(gate)},)) as daemon:
+    plan = {"at": "daemon.safe_files:rename_new", "do": "pause", "nth": 1, "value": ".leaving-"}
+    with hospital.once(({**plan, "where": "daemon", "gate": str(gate)},)) as daemon:
         hospital.check(until(gate.with_suffix(".reached").exists), "nothing left")
         new = folder / "new"
         new.write_bytes(scans.png(2))

@@ -143,16 +143,19 @@ export class Volume {
   }
 }
 
-// Lay the scan on the mask's grid, which is the one that was analyzed: readers differ in which of a
-// file's two positions they believe, and in units. Without a mask only a plain file is shown.
+// Lay mask and scan on the grid that was analyzed. Readers differ in which of a file's positions they
+// believe, and in units; of such a file a plain copy is shown. Results of before have no copy, but
+// masks on that grid.
 function layOver(volume, marks) {
   const { hdr } = volume;
+  const placed = hdr.sform_code > 0 ? hdr.qform_code <= hdr.sform_code : hdr.qform_code > 0;
+  const plain = placed && MILLIMETRES.includes(hdr.xyzt_units & UNITS);
   if (!marks) {
-    const plain = hdr.sform_code > 0 ? hdr.qform_code <= hdr.sform_code : hdr.qform_code > 0;
-    if (!plain || !MILLIMETRES.includes(hdr.xyzt_units & UNITS)) throw new Error("an odd position");
+    if (!plain) throw new Error("an odd position");
     return;
   }
   const same = [1, 2, 3].every((axis) => hdr.dims[axis] === marks.hdr.dims[axis]);
   if (!same) throw new Error("the mask is on another grid");
-  volume.setAffine(marks.hdr.affine);
+  if (plain) marks.setAffine(hdr.affine);
+  else volume.setAffine(marks.hdr.affine);
 }

@@ -211,10 +211,13 @@ def unknown_packing(syntax: UID) -> str:
 
 
 def _is_picture(header: FileDataset) -> bool:
+    """Raises UnreadableScan for what begins as DICOM and goes on as nothing that can be known."""
     made_as = header.file_meta.get("MediaStorageSOPClassUID") or header.get("SOPClassUID")
+    name = UID(made_as or "").name
+    if not header and name == (made_as or ""):
+        raise UnreadableScan(text("dicom.damaged"))
     if made_as is None:
         return "Rows" in header
-    name = UID(made_as).name
     if header.get("Manufacturer") == OURS:
         return False
     return any(word in name for word in PICTURES) or (name == made_as and "Rows" in header)

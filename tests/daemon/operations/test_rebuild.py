@@ -19,7 +19,7 @@ from daemon.operations import rebuild as rebuilding
 from daemon.operations.rebuild import rebuild, unfinished_file
 from daemon.pipeline.lost_index import IndexLost, is_lost
 from daemon.service import open_service, run_daemon
-from daemon.settings import Settings
+from daemon.settings import DaemonSettings, Settings
 from model.reading.read import read
 from model.volume import Kind, Scan
 from tests.conftest import SAMPLES, drain, gliowatch, reports, until
@@ -160,9 +160,9 @@ async def test_half_an_index_is_never_taken_for_a_whole_one_and_goes_on(
     read_again: list[bytes] = []
     really = rebuilding._found_in
 
-    def noted(outbox: Path, folders: list[bytes]) -> object:
+    def noted(daemon: DaemonSettings, folders: list[bytes]) -> object:
         read_again.extend(folders)
-        return really(outbox, folders)
+        return really(daemon, folders)
 
     monkeypatch.setattr(rebuilding, "_found_in", noted)
     with monkeypatch.context() as cut_off:

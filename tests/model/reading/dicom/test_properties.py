@@ -147,6 +147,8 @@ def number_anew(folder: Path) -> None:
 def compress(folder: Path) -> None:
     for file in folder.iterdir():
         image = pydicom.dcmread(file)
+        if image.file_meta.TransferSyntaxUID.is_compressed:
+            image.decompress(generate_instance_uid=False)
         image.compress(RLELossless, generate_instance_uid=False)
         image.save_as(file)
 
