@@ -279,7 +279,7 @@ def _is_too_coarse(stored: NDArray[np.generic], low: np.float32, high: np.float3
     """Whether 32 bits hold no more of what differs: the values lie too far from 0, or too near."""
     kind = np.finfo(np.float32)
     furthest = max(abs(float(low)), abs(float(high)))
-    finest = FINEST * max(furthest * float(kind.eps), float(kind.smallest_subnormal))
+    finest = FINEST * max(furthest * float(kind.eps), float(kind.smallest_normal))
     is_coarse = float(high) - float(low) < finest
     return is_coarse and bool(stored.min() != stored.max())
 

@@ -27,6 +27,7 @@ from model.reading.dicom.files import is_dicom, read_header, seen_syntax
 MAX_FRAMES = 20_000  # in one file
 DEFER_BYTES = 1024  # larger values, the pixels above all, are left in the file
 SERIES = tag_for_keyword("SeriesInstanceUID") or 0
+CONTENTS = "dicomdir"  # the table of contents of a CD; it holds no picture
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 ABOUT = (  # what is kept of a header
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"),
@@ -152,6 +153,8 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
 
     Raises UnreadableScan when the header is damaged, so that it cannot be told what is missing.
     """
+    if path.name.lower() == CONTENTS:
+        return ()
     try:
         header = read_header(path, [*ABOUT, *PIXELS], DEFER_BYTES)
     except InvalidDicomError:
