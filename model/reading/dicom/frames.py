@@ -153,17 +153,8 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
 
     Raises UnreadableScan when the header is damaged, so that it cannot be told what is missing.
     """
-    if path.name.lower() == CONTENTS:
-        return ()
-    try:
-        header = read_header(path, [*ABOUT, *PIXELS], DEFER_BYTES)
-    except InvalidDicomError:
-        if is_dicom(path):
-            raise UnreadableScan(text("dicom.damaged_start")) from None
-        return ()
-    except Exception as error:  # pydicom raises many kinds on hostile bytes
-        raise UnreadableScan(_why_damaged(path)) from error
-    if not _is_picture(header):
+    header = _picture_header(path)
+    if header is None:
         return ()
     fault = "" if any(name in header for name in PIXELS) else text("dicom.no_pixels")
     if fault and max(header.keys(), default=0) <= SERIES:  # nobody knows what it is a slice of
@@ -183,6 +174,21 @@ def frames_of(path: Path) -> tuple[Frame, ...]:
         plain.pop("ImagePositionPatient", None)
         own = [Dataset()] * count
     return tuple(Frame(path, n, _flat(plain, own[n]), *how) for n in range(count))
+
+
+def _picture_header(path: Path) -> FileDataset | None:
+    """None where the file holds no picture, or is no DICOM. Raises UnreadableScan."""
+    if path.name.lower() == CONTENTS:
+        return None
+    try:
+        header = read_header(path, [*ABOUT, *PIXELS], DEFER_BYTES)
+    except InvalidDicomError:
+        if is_dicom(path):
+            raise UnreadableScan(text("dicom.damaged_start")) from None
+        return None
+    except Exception as error:  # pydicom raises many kinds on hostile bytes
+        raise UnreadableScan(_why_damaged(path)) from error
+    return header if _is_picture(header) else None
 
 
 def _count(header: Dataset) -> int:
