@@ -23,6 +23,7 @@ from daemon.service import run_daemon
 from daemon.settings import Settings, load_settings
 from model.network.unet import UNet
 from model.weights_config import UNetShape
+from tests.warm_process import run_warm
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples" / "inbox"
@@ -142,9 +143,11 @@ async def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 def drain(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     """`gliowatch run --once` as its own process over the settings in `folder`."""
-    command = [sys.executable, "-m", "gliowatch", "run", "--once", "--settings"]
+    words = ["run", "--once", "--settings", str(folder / "settings.toml")]
+    if not environment:
+        return run_warm(words, folder, seconds=110)
     return subprocess.run(
-        [*command, str(folder / "settings.toml")],
+        [sys.executable, "-m", "gliowatch", *words],
         env=os.environ | environment,
         cwd=folder,
         capture_output=True,

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15.0  # for the head of a request, from its connection or from its first byte on
 IDLE_SECONDS = 75.0  # between two requests of one connection
+LINGER_SECONDS = 10.0  # reading what was refused
 MOST_OF_ADDRESS = 200  # connections; browsers open six each, and a ward may share one address
 KEPT_FREE = 64  # descriptors for databases, files and workers
 SAID_AGAIN_SECONDS = 60.0
@@ -141,11 +142,20 @@ class _Server(web.Server):
 
 
 class Runner(web.AppRunner):
-    """Runs the application behind a door. trusted: addresses of proxies."""
+    """Runs the application behind a door. trusted: addresses of proxies.
 
-    def __init__(self, app: web.Application, trusted: Container[str] = (), **settings: Any) -> None:
+    linger_seconds: for so long what was refused is read on, so that its sender hears the answer.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        trusted: Container[str] = (),
+        linger_seconds: float = LINGER_SECONDS,
+        **settings: Any,
+    ) -> None:
         super().__init__(app, access_log=None, **settings)
-        self._door = Door(most_connections(), trusted)
+        self._door, self._linger_seconds = Door(most_connections(), trusted), linger_seconds
 
     async def _make_server(self) -> web.Server:
         # No access log: addresses hold a link's token, and who looked at what is the audit's
@@ -157,6 +167,7 @@ class Runner(web.AppRunner):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=IDLE_SECONDS,
+            lingering_time=self._linger_seconds,
         )
 
 

@@ -120,7 +120,8 @@ class _Server(TestServer):
     """Takes connections as the viewer does, but any number of them."""
 
     async def _make_runner(self, **settings: Any) -> Runner:
-        return Runner(self.app, trusted=("127.0.0.1",), **settings)
+        # A stopped server would wait the whole ten seconds for what a test does not send.
+        return Runner(self.app, trusted=("127.0.0.1",), linger_seconds=0.5, **settings)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import pytest
 from pydicom.dataset import Dataset
 
 from daemon.settings import Settings
@@ -35,6 +36,7 @@ def patients(settings: Settings) -> list[tuple[str, int, int]]:
     )
 
 
+@pytest.mark.long
 def test_by_study_the_patient_is_the_patient_id_however_many_folders(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     send(inbox / "1.2.1.5", "1.2.1", "77")

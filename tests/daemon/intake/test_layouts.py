@@ -131,6 +131,7 @@ def test_a_picture_in_the_patients_own_folder_is_always_a_scan(hospital: Setting
     assert kinds == {"A": ["image", "nifti"], "B": ["nifti"]}
 
 
+@pytest.mark.long
 def test_a_published_case_is_analyzed_again_with_its_companions(
     hospital: Settings, tmp_path: Path
 ) -> None:

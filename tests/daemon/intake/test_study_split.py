@@ -91,6 +91,7 @@ def test_a_broken_study_does_not_harm_the_other(hospital: Settings) -> None:
     assert left_in_inbox(hospital) == []
 
 
+@pytest.mark.long
 def test_the_same_study_again_is_a_duplicate(hospital: Settings) -> None:
     patient = hospital.daemon.inbox / "P"
     for _ in range(2):
@@ -243,6 +244,7 @@ def test_a_reexport_with_other_bytes_is_a_duplicate(hospital: Settings) -> None:
     assert len(list((hospital.daemon.inbox / ".duplicates").rglob("other-*"))) == 6
 
 
+@pytest.mark.long
 def test_five_thousand_files_of_one_series_are_one_volume(tmp_path: Path) -> None:
     many = np.random.default_rng(1).integers(0, 999, (14, 10, 5000)).astype(np.uint16)
     (tmp_path / "P").mkdir()

@@ -59,6 +59,7 @@ async def test_a_daemon_killed_in_mid_scan_loses_and_doubles_nothing(
     assert sum(states.values()) == 1
 
 
+@pytest.mark.long
 async def test_kills_at_random_moments_lose_and_double_nothing(
     hospital: Settings, start_daemon: Start
 ) -> None:

@@ -68,6 +68,7 @@ async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
             assert "Patient identity conflict" in page
 
 
+@pytest.mark.long
 def test_tags_fill_an_empty_record_and_never_what_people_entered(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     told = {"PatientID": "77", "PatientBirthDate": "19491231", "PatientSex": "F"}

@@ -86,6 +86,7 @@ def test_late_slices_make_a_revision_and_the_first_result_stays(
     assert sr.SOPInstanceUID != named
 
 
+@pytest.mark.long
 def test_what_is_known_of_a_study_makes_no_revision(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_late_flair_is_analyzed(hospital: Settings) -> None:
     }
 
 
+@pytest.mark.long
 def test_the_same_study_under_another_patient_is_no_revision(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_late_object_without_a_picture_is_filed_beside_its_study(
     assert kept.read_bytes() == sr.read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [False, True])
 def test_a_crash_before_the_commit_of_a_revision_loses_nothing(
     hospital: Settings, made: tuple[Path, ...], more: bool
@@ -183,6 +186,7 @@ def test_a_crash_before_the_commit_of_a_revision_loses_nothing(
     assert known == [(1,), (2,), (3,)]
 
 
+@pytest.mark.long
 def test_a_revision_that_was_published_before_a_crash_is_entered_once(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
@@ -238,6 +242,7 @@ def test_a_zip_with_a_broken_study_is_set_aside_whole_and_the_good_one_is_done(
     assert set(reasons(hospital)) == {"export.zip"}
 
 
+@pytest.mark.long
 def test_a_late_zip_joins_an_earlier_zip(hospital: Settings, tmp_path: Path) -> None:
     first = export(tmp_path / "a", "1.2.1", "FLAIR", "1.2.1.1")
     export(tmp_path / "a" / "other", "1.2.2", "FLAIR", "1.2.2.1", 1)
@@ -271,6 +276,7 @@ def test_accession_and_date_of_the_study_stand_in_report_and_index(hospital: Set
     assert row == ("1.2.9", "ACC 7", "2024-01-31")
 
 
+@pytest.mark.long
 def test_another_patient_of_the_same_study_number_is_not_joined(
     hospital: Settings, tmp_path: Path
 ) -> None:
@@ -286,6 +292,7 @@ def test_another_patient_of_the_same_study_number_is_not_joined(
     assert {report["revision"] for report in found.values()} == {1}
 
 
+@pytest.mark.long
 def test_a_slice_that_came_cut_off_may_come_again(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
@@ -302,6 +309,7 @@ def test_a_slice_that_came_cut_off_may_come_again(
     assert "came_twice" in [note["code"] for note in report["quality"]]
 
 
+@pytest.mark.long
 def test_a_clock_that_was_set_back_does_not_hide_the_newest_revision(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:

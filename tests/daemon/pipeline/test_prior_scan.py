@@ -101,6 +101,7 @@ def folder_of(hospital: Settings, report: dict[str, Any]) -> Path:
     return hospital.daemon.outbox / "P" / name
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_what_follows_a_late_scan_and_one_that_is_analyzed_again(hospital: Settings) -> None:
     drop_dicom(hospital, "2024-03-01")
@@ -238,6 +239,7 @@ def killed(hospital: Settings, at: str, when: str, nth: int) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("quick")
 def test_kills_on_the_way_to_a_revision_neither_lose_nor_double_it(hospital: Settings) -> None:

@@ -25,6 +25,7 @@ def drain_all(settings: Settings) -> int:
     return drain(settings.daemon.inbox.parent).returncode
 
 
+@pytest.mark.long
 def test_a_blocked_outbox_folder_costs_only_its_own_scan(hospital: Settings) -> None:
     drop(hospital, "A/a.png", "B/b.png", "C/c.png")
     hospital.daemon.outbox.mkdir()
@@ -87,6 +88,7 @@ def test_a_leftover_of_a_copy_does_not_hold_up_the_night(hospital: Settings) -> 
     assert left_in_inbox(hospital) == ["B/series/1", "B/series/2.part"]
 
 
+@pytest.mark.long
 def test_a_very_deep_folder_is_analyzed_and_stops_nobody(hospital: Settings) -> None:
     with deep_folder(hospital.daemon.inbox / "A") as deep:
         (deep / "a.nii").write_bytes(b"no scan")
