@@ -139,7 +139,7 @@ def _late_slices_by_clock(
             hospital.drop(f"D/{each}", slices[each])
         with hospital.once(plan, prefix) as daemon:
             hospital.fault()
-            code = daemon.wait(20)
+            code = daemon.wait(100)
         hospital.check(code == 0, f"start {number + 1}: no end, or another than 0: {code}")
     revisions = sorted(path.name[20:] for path in hospital.outbox.glob("D/*"))
     hospital.check(revisions == ["", "-r2", "-r3"], f"revisions: {revisions}")
