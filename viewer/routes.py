@@ -47,7 +47,7 @@ SCAN, PATIENT, HELD = "/scans/{scan_id}", "/patients/{patient_key}", "/upload/he
 OPEN = (
     RouteRule(None, web.get("/healthz", healthz)),
     RouteRule(None, web.get("/metrics", send_metrics)),  # has a token of its own
-    RouteRule(None, web.get("/static/window_shares.js", send_windows)),
+    RouteRule(None, web.get("/static/canvas/window_shares.js", send_windows)),
     RouteRule(None, web.get("/enter", show_enter)),
     RouteRule(None, web.post("/enter", enter)),
     RouteRule(None, web.get("/login", show_login)),

@@ -60,7 +60,7 @@ async def test_nothing_without_a_session(tmp_path: Path) -> None:
 async def test_what_is_open_is_open_on_purpose(tmp_path: Path) -> None:
     app = make_app(settings_in(tmp_path))
     opened = {path for method, path in _addresses(app) if _is_open(app, method, path)}
-    static = {"/static", "/static/window_shares.js"}
+    static = {"/static", "/static/canvas/window_shares.js"}
     assert opened == {"/healthz", "/metrics", "/enter", "/login", *static}
 
 

@@ -110,7 +110,7 @@ def asked_options(request: web.Request) -> SliceOptions:
 
 
 async def send_windows(_: web.Request) -> web.StreamResponse:
-    """`/static/window_shares.js`: the presets of grey_windows.js and of our slices."""
+    """`/static/canvas/window_shares.js`: the presets of window_presets.js and of our slices."""
     shares = {number: (window.black, window.white) for number, window in WINDOWS.items()}
     text = f"export const SHARES = {json.dumps(shares)};\n"
     return web.Response(text=text, content_type="text/javascript")

@@ -1,9 +1,9 @@
 // The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
 
-import { link, linkWords } from "./link.js";
+import { link, linkWords } from "./canvas/link.js";
 import { text } from "./sentences.js";
-import { Tools } from "./tools.js";
-import { openView } from "./view.js";
+import { DisplayOptions } from "./canvas/display_options.js";
+import { openView } from "./canvas/view.js";
 
 const page = document.querySelector(".scan-page");
 const figure = page.querySelector(".views > .view[data-view]");
@@ -15,7 +15,7 @@ letPrint();
 function begin(scene) {
   const open = [{ figure, scene }];
   const bar = page.querySelector(".tools");
-  const tools = new Tools(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
+  const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
   for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
 }

@@ -75,11 +75,11 @@ async def test_a_picture_has_pixels_and_no_scale(tmp_path: Path) -> None:
 
 async def test_the_canvas_has_the_windows_that_our_own_slices_have(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        script = await house.page("/static/window_shares.js")
+        script = await house.page("/static/canvas/window_shares.js")
         shares = json.loads(script.removeprefix("export const SHARES = ").rstrip(";\n"))
         assert shares == {str(n): [each.black, each.white] for n, each in WINDOWS.items()}
-        assert "./window_shares.js" in await house.page("/static/grey_windows.js")
-        assert str(WINDOWS[4].black) not in await house.page("/static/grey_windows.js")
+        assert "./window_shares.js" in await house.page("/static/canvas/window_presets.js")
+        assert str(WINDOWS[4].black) not in await house.page("/static/canvas/window_presets.js")
 
 
 async def test_a_slab_has_an_area(tmp_path: Path) -> None:

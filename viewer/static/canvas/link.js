@@ -1,6 +1,6 @@
 // Two scans that scroll together: by place where they are registered, else by relative slice.
 
-import { text } from "./sentences.js";
+import { text } from "../sentences.js";
 
 // What to say of two scans that are linked. words: how the server calls it.
 export function linkWords(later, earlier, matrix, words) {

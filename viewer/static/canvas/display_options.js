@@ -1,12 +1,12 @@
-// The buttons over one or two scans, and the keys that do the same.
+// How a scan is shown: the buttons over one or two of them, and the keys that do the same.
 
-import { text } from "./sentences.js";
+import { text } from "../sentences.js";
 import { step } from "./view.js";
 
 const MARKS = ["outline", "fill", "none"];
 const TYPED = "input:not([type=range]), textarea, select, [contenteditable]";
 
-export class Tools {
+export class DisplayOptions {
   // scenes: gives those that are open, the one that the arrow keys scroll first.
   constructor(bar, said, scenes) {
     Object.assign(this, { bar, said, scenes });

@@ -1,6 +1,6 @@
 // One scan on a page: its canvas, or pictures where that cannot be, with slider and wheel.
 
-import { text } from "./sentences.js";
+import { text } from "../sentences.js";
 import { Slices } from "./slices.js";
 import { Volume, fetchFiles } from "./volume.js";
 

@@ -1,8 +1,8 @@
 // A scan in a canvas, drawn by NiiVue from the files that were analyzed, on the mask's own grid.
 
 import { COLORMAP, COLORS, SHADER } from "./outline.js";
-import { text } from "./sentences.js";
-import { brightnessOf, windowOf } from "./grey_windows.js";
+import { text } from "../sentences.js";
+import { brightnessOf, windowOf } from "./window_presets.js";
 
 const OUTLINE_PIXELS = 2;
 const AXES = { axial: 2, coronal: 1, sagittal: 0 };

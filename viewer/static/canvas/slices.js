@@ -1,6 +1,6 @@
 // A scan as pictures that the server draws slice by slice, for a browser without WebGL2.
 
-import { text } from "./sentences.js";
+import { text } from "../sentences.js";
 
 const WAIT = 60; // ms: who scrolls on does not want the slices in between
 
