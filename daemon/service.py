@@ -40,7 +40,7 @@ from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
-from daemon.records.overrides import queue_dated, queue_spaced
+from daemon.records.overrides import queue_dated, queue_spaced, queue_wished
 from daemon.records.patients import Upkeep
 from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import DaemonSettings, Settings
@@ -189,6 +189,7 @@ class Service:
         await queue_dated(self._index, self._records)
         await self._upkeep.begin()
         await queue_spaced(self._index, self._records)
+        await queue_wished(self._index, self._records)
         try:
             await _unless(stop, self._warm_up())
             daemon = self._settings.daemon

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import jsonschema
@@ -197,7 +198,7 @@ def deep_folder(top: Path) -> Iterator[Path]:
         subprocess.run(["rm", "-rf", str(top)], check=True)
 
 
-def reports(settings: Settings) -> list[dict[str, object]]:
+def reports(settings: Settings) -> list[dict[str, Any]]:
     """All reports in the outbox."""
     found = settings.daemon.outbox.glob("[!.]*/*/*_report.json")
     return [json.loads(path.read_text("utf-8")) for path in sorted(found)]

@@ -29,7 +29,8 @@ FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|hdr|img|zip|dcm|toml|gz
 KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
 TEMPLATES = sorted((ROOT / "viewer/templates").glob("*.html"))
-SCRIPTS = sorted((ROOT / "viewer/static").glob("*.js"))
+STATIC = ROOT / "viewer/static"
+SCRIPTS = sorted((*STATIC.glob("*.js"), *(STATIC / "canvas").glob("*.js")))
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
 
 

@@ -32,7 +32,7 @@ from viewer.patients.photos import send_photo, show_photo_form, take_photo
 from viewer.scans.compare import show_compare
 from viewer.scans.corrections import show_corrections, take_correction
 from viewer.scans.files import send_file, send_zip
-from viewer.scans.overrides import change_date, change_spacing
+from viewer.scans.overrides import change_date, change_spacing, change_wish
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
 from viewer.scans.slices import send_slice, send_thumbnail, send_windows
@@ -104,6 +104,7 @@ SCANS = (
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/corrections", take_correction), REVIEW),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/anyway", change_wish), CHANGE),
 )
 UPLOADS = (
     RouteRule(Right.UPLOAD, web.get("/upload", show_upload), VIEW),

@@ -2,13 +2,14 @@
 
 import logging
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from daemon.drops import OF_PUBLISHED, SOURCE, UNASSIGNED, Drop, DropKind, State
 from daemon.index import ledger
 from daemon.index.database import now
 from daemon.index.patient_scans import is_in_conflict
+from daemon.index.people.overrides import find_wish
 from daemon.index.people.patients import correct_patient, fill_patient
 from daemon.index.queue import LONGEST_DELAY, count_done, have_come
 from daemon.index.scans import (
@@ -38,7 +39,12 @@ from daemon.pipeline.relabelling import relabel_into
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.worker_processes import WorkerFailed
-from daemon.records.overrides import is_spaced_anew, queue_if_spaced
+from daemon.records.overrides import (
+    is_spaced_anew,
+    is_wished_anew,
+    queue_if_spaced,
+    queue_if_wished,
+)
 from daemon.records.patients import came_by_drop, come_again
 from daemon.report import Report
 from model.errors import GliowatchError
@@ -175,7 +181,8 @@ async def _reprocess(job: Job, staging: Path) -> State:
     used = scan.report.model
     weights = await job.in_worker(worker_tasks.warm_up, job.rules)
     is_as_before = (used.weights_sha256, used.threshold) == (weights, job.rules.threshold)
-    if is_as_before and not await is_spaced_anew(job.records, scan):
+    is_asked = await is_spaced_anew(job.records, scan) or await is_wished_anew(job.records, scan)
+    if is_as_before and not is_asked:
         return await _duplicate(job, scan_id)
     earlier = Earlier(scan_id, scan.revision, folder)
     intake = await job.in_worker(worker_tasks.receive_again, staging, earlier, scan.study_uid)
@@ -199,6 +206,7 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
     await _correct_record(job, intake)
     notes = await _doubts(job, intake)
     before = await find_scan(job.index, intake.scan_id) if intake.changes else None
+    wish = await find_wish(job.records, intake.scan_id)
     if before is not None and before.content_sha256 == intake.content_sha256:
         patient = await job.entered() or Identity(before.report.patient_id)
         report = await job.in_worker(
@@ -210,7 +218,7 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             staging,
             job.queued.drop.patient_id,
             intake,
-            job.rules,
+            replace(job.rules, anyway=wish is not None and wish.is_wanted),
             notes=notes,
             known=worker_tasks.Circumstances(
                 outbox, await past_of(job, intake.scan_id, patient_folder), await job.entered()
@@ -219,6 +227,7 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
+    await queue_if_wished(job.index, job.records, intake.scan_id, wish)
     return state
 
 

@@ -1,15 +1,19 @@
-"""Scan dates and pixel sizes that people enter where the files do not tell them."""
+"""What people enter where files do not tell it: dates, pixel sizes, and that it is a FLAIR."""
 
 from datetime import date
 
 from daemon.index.database import Database
 from daemon.index.patient_scans import queue_comparison
 from daemon.index.people.overrides import (
+    Wish,
     add_date,
     add_spacing,
+    add_wish,
+    all_wishes,
     entered_dates,
     entered_spacing,
     entered_spacings,
+    find_wish,
 )
 from daemon.index.queue import add_reprocessing
 from daemon.index.scans import ScanRow, find_scan
@@ -137,3 +141,61 @@ def _number(typed: str, most: float) -> float:
     if not SMALLEST_MM <= number <= most:
         raise WrongSpacing(text("override.spacing_range", least=SMALLEST_MM, most=most))
     return number
+
+
+class NoSuchWish(GliowatchError):
+    """The scan cannot be analyzed anyway, or is; the sentence says why."""
+
+
+BY_LOOKS = (  # codes of reports
+    *("no_flair", "not_flair", "not_axial", "no_head", "not_head", "not_mr", "colour_picture"),
+)
+ANYWAY = "analyzed_anyway"  # code of the note that such an analysis bears
+
+
+def may_be_wished(report: Report) -> bool:
+    """Whether only its looks speak against analyzing it, and not that there is nothing."""
+    return report.finding == "not_judged" and any(n.code in BY_LOOKS for n in report.quality[:1])
+
+
+async def wish_analysis(
+    index: Database, records: Database, scan: ScanRow, is_wanted: bool, who: str
+) -> None:
+    """Have a scan analyzed although the input check refused it, or take that back.
+
+    The records come first: what a crash leaves undone, `queue_wished` finds. Raises NoSuchWish.
+    """
+    fits = may_be_wished(scan.report) if is_wanted else scan.report.has_note(ANYWAY)
+    if not fits or scan.removed_at:
+        raise NoSuchWish(text("override.no_wish"))
+    await add_wish(records, scan.scan_id, is_wanted, who)
+    await add_reprocessing(index, scan.scan_id, scan.patient_id)
+
+
+async def is_wished_anew(records: Database, scan: ScanRow) -> bool:
+    """Whether a person said so, or took it back, after a published scan was analyzed."""
+    wish = await find_wish(records, scan.scan_id)
+    return wish is not None and _is_open(wish, scan)
+
+
+async def queue_if_wished(
+    index: Database, records: Database, scan_id: str, followed: Wish | None
+) -> None:
+    """Queue a scan again of which something else was said while it was analyzed as `followed`."""
+    scan = await find_scan(index, scan_id)
+    if scan and not scan.removed_at and await find_wish(records, scan_id) != followed:
+        await add_reprocessing(index, scan_id, scan.patient_id)
+
+
+async def queue_wished(index: Database, records: Database) -> None:
+    """At start: every scan of which something was said that its newest revision does not follow."""
+    for wish in await all_wishes(records):
+        scan = await find_scan(index, wish.scan_id)
+        if scan and not scan.removed_at and _is_open(wish, scan):
+            await add_reprocessing(index, scan.scan_id, scan.patient_id)
+
+
+def _is_open(wish: Wish, scan: ScanRow) -> bool:
+    if not wish.is_wanted:
+        return scan.report.has_note(ANYWAY)
+    return may_be_wished(scan.report) and wish.wished_at > scan.published_at

@@ -21,9 +21,9 @@ VIEW_WINDOWS = len(WINDOWS)
 
 @dataclass(frozen=True)
 class View:
-    """For static/canvas/view.js. base: address of the scan; revision: as a query; image and mask: their
-    addresses, '' where there is none; slice: the first to show, from 0; areas: marked pixels of
-    each slice; letters: whether sides are known; unit: what a measured length is in, '' for none.
+    """For static/canvas/view.js. base: address of the scan; revision: as a query; image and mask:
+    their addresses, '' where there is none; slice: the first to show, from 0; areas: marked pixels
+    of each slice; letters: whether sides are known; unit: what a length is in, '' for none.
     """
 
     base: str

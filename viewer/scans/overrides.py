@@ -1,21 +1,32 @@
-"""The date and the pixel size of a scan whose files do not tell them: the forms on its page."""
+"""What a person knows better than a scan's files, date, pixel size, that it is a FLAIR: forms."""
 
 from datetime import date
 from typing import Any
 
 from aiohttp import web
 
-from daemon.index.people.overrides import EnteredDate, EnteredSpacing, entered_spacing
+from daemon.index.people.overrides import (
+    EnteredDate,
+    EnteredSpacing,
+    Wish,
+    entered_spacing,
+    find_wish,
+)
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.overrides import (
+    ANYWAY,
+    NoSuchWish,
     WrongDate,
     WrongSpacing,
     enter_date,
     enter_spacing,
+    is_wished_anew,
+    may_be_wished,
     spacing_of,
     wants_spacing,
+    wish_analysis,
 )
 from daemon.report import Report
 from daemon.scan_history import spacing_in, wants_date
@@ -115,3 +126,41 @@ def _words(report: Report, entered: EnteredSpacing | None) -> str:
         return ""
     is_in = spacing_in(report) == entered.spacing
     return _entered_words(entered, entered.spacing is not None, is_in)
+
+
+WISHED = {  # by whether it is wanted, and whether the result does not follow it yet
+    (True, False): "anyway.by",
+    (True, True): "anyway.by_soon",
+    (False, False): "anyway.taken_back",
+    (False, True): "anyway.taken_back_soon",
+}
+
+
+async def change_wish(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/anyway`: analyze it whatever it looks like; `wanted=no`: do not."""
+    form = await read_form(request)
+    scan, is_wanted = await asked_scan(request), form.get("wanted", "") != "no"
+    index, records = request.app[INDEX], request.app[RECORDS]
+    try:
+        await wish_analysis(index, records, scan, is_wanted, signer(request))
+    except NoSuchWish as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
+
+
+async def wish_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
+    """What the form's template needs."""
+    records = request.app[RECORDS]
+    wish = await find_wish(records, scan.scan_id)
+    is_open = wish is not None and await is_wished_anew(records, scan)
+    return {
+        "may_wish": may_be_wished(scan.report) and not scan.removed_at and not is_open,
+        "was_wished": scan.report.has_note(ANYWAY) and not scan.removed_at and not is_open,
+        "wish_words": _wish_words(wish, is_open) if wish else "",
+    }
+
+
+def _wish_words(wish: Wish, is_open: bool) -> str:
+    """Who asked for it or took it back, and whether the result follows it already."""
+    key = WISHED[wish.is_wanted, is_open]
+    return text(key, by=wish.wished_by, at=moment_words(wish.wished_at))

@@ -41,7 +41,7 @@ from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
 from viewer.scans.files import Held, held_files, listed_files
-from viewer.scans.overrides import date_words, spacing_values
+from viewer.scans.overrides import date_words, spacing_values, wish_values
 from viewer.scans.reviews import review_values
 from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
@@ -223,6 +223,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await _canvas(request, scan, held),
         **await _said(request, scan),
         **await spacing_values(request, scan),
+        **await wish_values(request, scan),
     }
     return render(request, "scan.html", values)
 

@@ -1,4 +1,4 @@
-"""Scan dates and pixel sizes that people entered, in the records."""
+"""Scan dates and pixel sizes that people entered, and what they want analyzed, in the records."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -97,3 +97,47 @@ def _entered(row: sqlite3.Row) -> EnteredSpacing:
     scan_id, across, down, between, entered_by, entered_at = row
     spacing = None if across is None else Spacing(across, down, between)
     return EnteredSpacing(scan_id, spacing, entered_by, entered_at)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person said last of a scan that was not analyzed. is_wanted: it is to be, anyway."""
+
+    scan_id: str
+    is_wanted: bool
+    wished_by: str
+    wished_at: str
+
+
+async def add_wish(records: Database, scan_id: str, is_wanted: bool, who: str) -> None:
+    """Note that a scan is to be analyzed anyway, or no longer; what was said before stays."""
+    async with changing(records):
+        await records.change(
+            "INSERT INTO analysis_wishes (scan_id, is_wanted, wished_by, wished_at)"
+            " VALUES (?, ?, ?, ?)",
+            (scan_id, is_wanted, who, now()),
+        )
+
+
+async def find_wish(records: Database, scan_id: str) -> Wish | None:
+    """What was said last of a scan, or None if nothing ever was."""
+    row = await records.row(
+        "SELECT scan_id, is_wanted, wished_by, wished_at FROM analysis_wishes"
+        " WHERE scan_id = ? ORDER BY entry DESC LIMIT 1",
+        (scan_id,),
+    )
+    return _wish(row) if row else None
+
+
+async def all_wishes(records: Database) -> list[Wish]:
+    """What was said last of every scan of which anything was."""
+    rows = await records.rows(
+        "SELECT scan_id, is_wanted, wished_by, wished_at FROM analysis_wishes WHERE entry IN"
+        " (SELECT max(entry) FROM analysis_wishes GROUP BY scan_id)"
+    )
+    return [_wish(row) for row in rows]
+
+
+def _wish(row: sqlite3.Row) -> Wish:
+    scan_id, is_wanted, wished_by, wished_at = row
+    return Wish(scan_id, bool(is_wanted), wished_by, wished_at)

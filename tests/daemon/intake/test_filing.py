@@ -30,7 +30,7 @@ def patients(settings: Settings) -> list[tuple[str, int, int]]:
         (
             str(report["patient_id"]),
             int(str(report["revision"])),
-            len(report["input"]["series"]),  # type: ignore[index]
+            len(report["input"]["series"]),
         )
         for report in reports(settings)
     )

@@ -64,7 +64,7 @@ def test_a_header_waits_for_its_voxels(hospital: Settings) -> None:
     assert run(hospital) == 0
     (report,) = reports(hospital)
     assert left_in_inbox(hospital) == []
-    assert (report["input"]["kind"], report["input"]["files"]) == ("nifti", 2)  # type: ignore[index]
+    assert (report["input"]["kind"], report["input"]["files"]) == ("nifti", 2)
     place = hospital.daemon.outbox / "P" / str(report["scan_id"])
     kept = {path.name: path.read_bytes() for path in (place / "source").iterdir()}
     assert kept == {"scan.hdr": header, "scan.img": voxels}

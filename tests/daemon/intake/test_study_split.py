@@ -72,7 +72,7 @@ def test_two_studies_of_two_series_each_become_two_scans(hospital: Settings) -> 
     assert len(found) == 2
     for report in found:
         given = report["input"]
-        assert [each["chosen"] for each in given["series"]] == [True, False]  # type: ignore[index]
+        assert [each["chosen"] for each in given["series"]] == [True, False]
     kept = [path for path in hospital.daemon.outbox.glob("P/*/source") for path in path.rglob("*")]
     assert len([path for path in kept if path.is_file()]) == len(before) == 26
     assert left_in_inbox(hospital) == []
@@ -276,9 +276,9 @@ def test_a_study_numbered_anew_slice_by_slice_is_one_scan(hospital: Settings) ->
     assert done.returncode == 0, done.stderr
     scans = {report["scan_id"]: report for report in reports(hospital)}  # the newest revisions
     found = list(scans.values())
-    shapes = [report["input"]["shape"] for report in found]  # type: ignore[index]
+    shapes = [report["input"]["shape"] for report in found]
     assert shapes == [[64, 60, 6], [64, 60, 6]]
-    series = [report["input"]["series"] for report in found]  # type: ignore[index]
+    series = [report["input"]["series"] for report in found]
     assert sorted(len(each) for each in series) == [1, 2]
     assert left_in_inbox(hospital) == []
 
@@ -293,8 +293,8 @@ def test_an_archive_of_studies_numbered_slice_by_slice_is_told_by_its_pictures(
     shutil.make_archive(str(hospital.daemon.inbox / "P" / "both"), "zip", outside)
     assert drain(hospital.daemon.inbox.parent).returncode == 0
     found = reports(hospital)
-    assert [report["input"]["shape"] for report in found] == [[64, 60, 6]] * 2  # type: ignore[index]
-    uids = {report["input"]["study"]["uid"] for report in found}  # type: ignore[index]
+    assert [report["input"]["shape"] for report in found] == [[64, 60, 6]] * 2
+    uids = {report["input"]["study"]["uid"] for report in found}
     assert uids == {"1.2.1", "1.2.5.20240229.1"}
 
 

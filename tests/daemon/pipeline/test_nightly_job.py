@@ -45,7 +45,7 @@ def _check_frontal_tumor(settings: Settings) -> None:
     """The right frontal tumor of the sample: side, size, mask on the grid, source untouched."""
     report = reports(settings)[0]
     assert report["finding"] == "tumor"
-    lesion = report["lesions"][0]  # type: ignore[index]
+    lesion = report["lesions"][0]
     assert lesion["side"] == "right"
     x, y, _ = lesion["centroid_ras_mm"]
     assert x > 20
@@ -59,7 +59,7 @@ def _check_frontal_tumor(settings: Settings) -> None:
     assert voxels.dtype == np.uint8
     assert int(voxels.sum()) == report["volume_voxels"]
     expected_ml = voxels.sum() * abs(np.linalg.det(scan.affine[:3, :3])) / 1000
-    assert abs(float(report["volume_ml"]) - expected_ml) < 1e-3  # type: ignore[arg-type]
+    assert abs(float(report["volume_ml"]) - expected_ml) < 1e-3
     kept = (folder / "source" / FRONTAL.name).read_bytes()
     assert hashlib.sha256(kept).digest() == hashlib.sha256(FRONTAL.read_bytes()).digest()
 

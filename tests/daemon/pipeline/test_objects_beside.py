@@ -71,7 +71,7 @@ def test_objects_go_with_their_study_and_later_ones_beside_it(hospital: Settings
     write_object(patient / "a" / "SR1", "SR", "1.2.1")
     run(hospital)
     (report,) = reports(hospital)
-    assert report["input"]["files"] == 7  # type: ignore[index]
+    assert report["input"]["files"] == 7
     late = {write_object(patient / "b" / name, name, "1.2.1") for name in OBJECTS}
     run(hospital)
     assert reports(hospital) == [report]
