@@ -38,6 +38,7 @@ LEAST_SHARE = 0.05  # of all voxels, that each of the two has in a CT of the hea
 ALIKE, LEAST_ALIKE = 0.05, 0.35  # of the head's median: how far off, and the share that is nearer
 FILL_HU = (-3100, -900)  # what stands around a brain cut out of a CT
 BRAIN_HU = (15, 45)  # its median; almost nothing of it is denser than fresh blood
+DENSER = 1.75  # times the median: a FLAIR as dark as that has skin and fat brighter than this
 DENSEST_HU, ALMOST_ALL = 65, 95  # per cent of the voxels
 FLAT = 0.1  # of the distance from the fill to the median: MR tissue always differs by more
 BONE, LEAST_BONE = 0.3, 0.1  # of it: how much brighter, and the share that is
@@ -213,7 +214,7 @@ def _is_cut_out_of_ct(volume: Volume) -> bool:
         return False
     middle, dense = np.percentile(head, (50, ALMOST_ALL))
     if FILL_HU[0] < volume.filled < FILL_HU[1]:
-        return bool(BRAIN_HU[0] < middle < BRAIN_HU[1] and dense < DENSEST_HU)
+        return bool(BRAIN_HU[0] < middle < BRAIN_HU[1] and dense < min(DENSEST_HU, DENSER * middle))
     return volume.filled >= 0 and bool(dense - levels.air < FLAT * (middle - volume.filled))
 
 

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from daemon.settings import Settings
-from tests.conftest import drain, gliowatch, left_in_inbox
+from tests.conftest import gliowatch
 from tests.daemon.pipeline.test_late_files import drop, names_of, published, run
 from tests.phantoms.dicom_series import Series, write_series
 
@@ -115,10 +115,6 @@ def test_a_slice_that_fits_but_not_for_certain_is_flagged_on_both(
     flagged = found[f"{whole}-r2"]
     assert "may_lack" in codes(flagged)
     assert flagged["finding"] == found[whole]["finding"]
-    assert gliowatch(hospital, "verify").returncode == 0
-    before = set(found)
-    run(hospital)  # nothing more comes of it
-    assert set(published(hospital)) == before
 
 
 ALL = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
@@ -157,13 +153,10 @@ def test_the_same_pictures_of_another_day_are_another_scan(
     hospital: Settings, tmp_path: Path
 ) -> None:
     files = made(tmp_path / "made")
+    later = dict.fromkeys(ALL, "new") | {"StudyDate": "20240311"}
     drop(hospital, files)
-    drop(
-        hospital,
-        changed(files, tmp_path / "later", StudyDate="20240311", **dict.fromkeys(ALL, "new")),
-        "b",
-    )
-    done = drain(hospital.daemon.inbox.parent)
-    assert done.returncode == 0, done.stderr
-    assert left_in_inbox(hospital) == []
-    assert len({report["scan_id"] for report in published(hospital).values()}) == 2
+    drop(hospital, changed(files, tmp_path / "later", **later), "b")
+    run(hospital)
+    found = published(hospital).values()
+    assert len({report["scan_id"] for report in found}) == 2
+    assert {report["input"]["shape"][2] for report in found} == {12}
