@@ -19,7 +19,7 @@ from daemon.intake.ingest import (
     pictures_of,
     scan_of,
 )
-from daemon.intake.study_split import members_of_study
+from daemon.intake.study_split import members_of_study, studies_in_members
 from daemon.safe_files import link_file
 from model.reading.archive import unpack
 from model.reading.dicom.files import is_dicom
@@ -174,9 +174,10 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
 def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Path, str]:
     """The earlier files as they were analyzed, with their names below the source.
 
-    Archives are unpacked, and of several studies in one this one is taken.
+    Archives are unpacked, and of several studies in one this one is taken, or those that fit it.
     """
     files: dict[Path, str] = {}
+    others: dict[Path, str] = {}
     for number, path in enumerate(files_below(source)):
         if not is_archive(path.name):
             files[path] = str(path.relative_to(source))
@@ -184,7 +185,12 @@ def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Pat
         folder = staging / UNPACKED / _unpacked(number)
         folder.mkdir(parents=True)
         names = unpack(path, folder)
-        files |= {each: names[each] for each in members_of_study(study_uid, tuple(names))}
+        chosen = members_of_study(study_uid, tuple(names))
+        files |= {each: names[each] for each in chosen}
+        others |= {} if chosen else names
+    for part in studies_in_members(tuple(others)):  # joined, under another number, by what fits
+        if fit_of(files, part) is Fit.SURE:
+            files |= {each: others[each] for each in part}
     return files
 
 

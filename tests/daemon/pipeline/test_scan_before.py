@@ -9,9 +9,10 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from daemon.intake.late_files import files_before
 from daemon.settings import Settings
 from tests.conftest import gliowatch
-from tests.daemon.pipeline.test_late_files import drop, names_of, published, run
+from tests.daemon.pipeline.test_late_files import drop, names_of, packed, published, run
 from tests.phantoms.dicom_series import Series, write_series
 
 BIG = np.random.default_rng(5).integers(0, 999, (64, 60, 12)).astype(np.uint16)
@@ -160,3 +161,17 @@ def test_the_same_pictures_of_another_day_are_another_scan(
     found = published(hospital).values()
     assert len({report["scan_id"] for report in found}) == 2
     assert {report["input"]["shape"][2] for report in found} == {12}
+
+
+def test_slices_that_came_in_an_archive_of_several_studies_stay_with_theirs(
+    tmp_path: Path,
+) -> None:
+    files = made(tmp_path / "made")
+    known = str(pydicom.dcmread(files[0]).StudyInstanceUID)
+    (tmp_path / "source").mkdir()
+    for file in files[:8]:
+        file.rename(tmp_path / "source" / file.name)
+    made(tmp_path / "made" / "other", "t2 FLAIR", "20240311", 3)
+    packed(tmp_path / "source" / "late.zip", tmp_path / "made")
+    found = files_before(tmp_path / "source", tmp_path / "staging", known)
+    assert sorted(found.values()) == [file.name for file in files]
