@@ -141,6 +141,11 @@ class Input(Part):
         description="names in source/ of what lay beside the scan and was not read: masks,"
         " pictures, documents, other sequences of a case; the first 200; only where there are any",
     )
+    may_belong_to: MayMiss[tuple[str, ...]] = Field(
+        default=None,
+        description="scan_id of the patient's scans that these slices fit, but not for certain;"
+        " only where there are any",
+    )
 
 
 class Network(Part):

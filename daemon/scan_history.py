@@ -9,6 +9,7 @@ from daemon.report_parts import HistoryEntry
 from model.rules import Spacing
 
 IN_DOUBT = "identity_conflict"
+MAY_LACK = "may_lack"  # code of a note
 DAY_SECONDS = 86400.0
 
 
@@ -35,12 +36,14 @@ class Past:
     """What is known beside the files when a scan is analyzed.
 
     points: the patient's other scans that may be compared; date_entered: the date that a person
-    gave for this one, ISO 8601; spacing: the size of its pixels, if a person gave that.
+    gave for this one, ISO 8601; spacing: the size of its pixels, if a person gave that; may_lack:
+    whether slices that are a scan of their own may belong to it.
     """
 
     points: tuple[Point, ...] = ()
     date_entered: str | None = None
     spacing: Spacing | None = None
+    may_lack: bool = False
 
 
 def point_of(report: Report, folder: bytes) -> Point | None:
@@ -102,7 +105,10 @@ def _entry(point: Point) -> HistoryEntry:
 
 
 def is_stale(report: Report, past: Past) -> bool:
-    """Whether a published report says other than what would be said now of date and change."""
+    """Whether a published report says other than what would be said now: of date and change, or
+    of slices that may belong to it."""
+    if report.has_note(MAY_LACK) is not past.may_lack:
+        return True
     if wants_date(report) and report.date_entered != past.date_entered:
         return True
     me = point_of(report, b"")

@@ -39,6 +39,7 @@ class Range:
     what else lies below, and what lies above is set to the ceiling.
 
     factor: a power of two that brings what no 32 bits could square or add up near 1; 1 for others.
+    filled: the value below the floor that many voxels have; None where there is none.
     """
 
     floor: np.float32
@@ -46,6 +47,7 @@ class Range:
     dark: np.float32
     hot_is_padding: bool
     factor: np.float32
+    filled: float | None = None
 
     def settle(self, voxels: FloatArray) -> FloatArray:
         """The voxels, all within the range: the same array where they are."""
@@ -80,7 +82,16 @@ def range_of(stack: FloatArray) -> Range:
         if values[first] < 0 and counts[first] >= COMMON * counts.sum():
             floor = (values[first] + values[first + 1]) / 2
     ends = np.clip((floor, ceiling), -HUGEST, HUGEST).astype(np.float32)
-    return Range(ends[0], ends[1], dark, bool(is_hot), _factor(values[inside]))
+    filled = _filled(values, counts, float(floor))
+    return Range(ends[0], ends[1], dark, bool(is_hot), _factor(values[inside]), filled)
+
+
+def _filled(values: NDArray[np.float64], counts: NDArray[np.int64], floor: float) -> float | None:
+    """The most common value below the floor, if it is no chance."""
+    below = counts[values < floor]
+    if not below.size or below.max() < COMMON * counts.sum():
+        return None
+    return float(values[int(np.argmax(below))])
 
 
 def _factor(values: NDArray[np.float64]) -> np.float32:

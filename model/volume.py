@@ -86,6 +86,7 @@ class Volume:
     nifti_header: of a NIfTI file a header with its own geometry in the same bits, and no more, for
         masks on its grid; else empty.
     needs_copy: whether a program that reads plain NIfTI alone could misread the file.
+    filled: the value far below all others that stood where no tissue is; None where there was none.
     """
 
     voxels: FloatArray
@@ -102,6 +103,7 @@ class Volume:
     file_affine: Affine | None = None
     nifti_header: bytes = b""
     needs_copy: bool = False
+    filled: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -10,7 +10,13 @@ from dataclasses import replace
 
 from daemon.drops import Drop, DropKind, DroppedFile, QueuedDrop, State
 from daemon.index.database import Database, now
-from daemon.index.patient_scans import add_identities, patients_named, queue_stale, replace_identity
+from daemon.index.patient_scans import (
+    add_identities,
+    patients_named,
+    queue_doubted,
+    queue_stale,
+    replace_identity,
+)
 from daemon.index.scans import ScanRow, add_scan
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
@@ -128,6 +134,7 @@ async def finish(
         await add_identities(index, scan.patient_id, known)
         await _end(index, claim, state, scan.scan_id, None)
         await queue_stale(index, {scan.patient_id} | await patients_named(index, known))
+        await queue_doubted(index, scan.patient_id, scan.report.input.may_belong_to or ())
         await _keep_hashes(index, claim, hashes)
 
 

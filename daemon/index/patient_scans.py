@@ -111,11 +111,23 @@ async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:
             continue
         is_nobody = patient_id == UNASSIGNED or await is_in_conflict(index, patient_id)
         rows = await scans_of_patient(index, patient_id)
+        doubted = _doubted_among(rows)
         for row in rows:
             others = () if is_nobody else _others(rows, os.path.dirname(row.folder), row.scan_id)
-            past = Past(others, row.report.date_entered)
+            may_lack = row.scan_id in doubted
+            past = Past(others, row.report.date_entered, may_lack=may_lack)
             if is_stale(row.report, past):
                 await _queue(index, row.scan_id, patient_id)
+
+
+async def is_in_doubt(index: Database, patient_id: str, scan_id: str) -> bool:
+    """Whether another scan of the patient may belong to this one."""
+    return scan_id in _doubted_among(await scans_of_patient(index, patient_id))
+
+
+def _doubted_among(rows: list[ScanRow]) -> set[str]:
+    """The scans to which others of these may belong."""
+    return {scan_id for row in rows for scan_id in row.report.input.may_belong_to or ()}
 
 
 async def queue_all_stale(index: Database, patient_ids: Iterable[str]) -> None:
@@ -127,6 +139,12 @@ async def queue_all_stale(index: Database, patient_ids: Iterable[str]) -> None:
 async def queue_comparison(index: Database, scan_id: str, patient_id: str) -> None:
     """Queue one scan to be dated and compared anew."""
     async with index.transaction():
+        await _queue(index, scan_id, patient_id)
+
+
+async def queue_doubted(index: Database, patient_id: str, scan_ids: Iterable[str]) -> None:
+    """Queue the scans that slices may be of, so that they tell it; inside a transaction."""
+    for scan_id in scan_ids:
         await _queue(index, scan_id, patient_id)
 
 

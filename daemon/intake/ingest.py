@@ -39,11 +39,17 @@ UNPACKED = "unpacked"
 
 @dataclass(frozen=True)
 class Earlier:
-    """The newest published revision of a scan that files came late for."""
+    """The newest published revision of a scan that files came late for.
+
+    study_uid: by which the scan is known; None of what names no study. doubtful: the scans that
+    it may be a part of.
+    """
 
     scan_id: str
     revision: int
     folder: Path
+    study_uid: str | None
+    doubtful: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,8 @@ class Intake:
     content_sha256: of the image files alone, whatever their names and order; named: whom and
     which study DICOM files name; pictures: one hash of each DICOM picture; has_none: the DICOM
     objects have no picture for us (SR, SEG, our own results come back); earlier: what this joins
-    and replaces, if it came late; changes: what its pictures said otherwise before.
+    and replaces, if it came late; changes: what its pictures said otherwise before; doubtful: the
+    scans that it may be a part of, though not for certain.
     """
 
     scan_id: str
@@ -66,6 +73,7 @@ class Intake:
     has_none: bool = False
     earlier: Earlier | None = None
     changes: tuple[IdentityChange, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
     @property
     def identities(self) -> tuple[Identity, ...]:
@@ -84,8 +92,8 @@ class Intake:
 
     @property
     def study(self) -> Study | None:
-        """The study of its DICOM files: the first by its digits, where they give several numbers
-        to one study."""
+        """The study of its DICOM files. Where they give several numbers to one, it is the one by
+        which the scan is known already, else the first by its digits."""
         return self.named.studies[0] if self.named.studies else None
 
     @property
@@ -213,7 +221,14 @@ def one_scan(
         return scan, [digest for path, digest in files if path in scan.files], frozenset()
     dicom = [each for each in files if is_dicom(each[0])]
     told = pictures_of(dicom)
-    return scan, sorted(told) or [digest for _, digest in dicom or files], told
+    return scan, content_of(told, scan.files) or [digest for _, digest in dicom or files], told
+
+
+def content_of(pictures: frozenset[str], files: Iterable[Path]) -> list[str]:
+    """What the content of DICOM files is hashed from: their pictures, and the days of their
+    studies, since what was taken again another day is another scan. Nothing without pictures."""
+    told = (study_of(path) for path in files) if pictures else ()
+    return [*sorted(pictures), *sorted({study.day for study in told if study and study.day})]
 
 
 def scan_of(files: list[Path], names: Names | None = None) -> Scan:

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Container, Mapping
+import tempfile
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,20 @@ from daemon.intake.ingest import (
     UNPACKED,
     Earlier,
     Intake,
+    content_of,
     hash_content,
     hash_file,
     one_scan,
     pictures_of,
     scan_of,
 )
-from daemon.intake.study_split import members_of_study
+from daemon.intake.study_split import members_of_study, studies_in_members
 from daemon.safe_files import link_file
 from model.reading.archive import unpack
 from model.reading.dicom.files import is_dicom
 from model.reading.dicom.patient_tags import Named, changes_between, named_in
-from model.rules import is_archive
+from model.reading.dicom.studies import Fit, fit_of
+from model.rules import FlairRules, is_archive
 from model.volume import Kind, Scan
 
 Shown = Mapping[Path, frozenset[str]]  # the hash of the picture that a DICOM file shows, if any
@@ -33,25 +36,48 @@ def join(staging: Path, intake: Intake, earlier: Earlier) -> Intake | None:
 
     `staging/source` then holds all of it: links to the earlier files, and the late ones in a
     folder of their own, named by the revision that they make. Earlier files whose pictures came
-    again with corrected patient data are left out. What names another patient than the earlier
-    files do, and is no correction of them all, is not joined: it is given back as it came.
+    again with corrected patient data, or all of them under new numbers, are left out. What names
+    another patient than the earlier files do, and is no correction of them all, is not joined: it
+    is given back as it came.
     """
     old = staging / "earlier"
     link_tree(earlier.folder / SOURCE, old)
-    before = files_before(old, staging, intake.study.uid if intake.study else None)
-    shown = {path: pictures_of([(path, hash_file(path))]) for path in before if is_dicom(path)}
+    before = files_before(old, staging, earlier.study_uid)
+    shown = _shown(before)
     known: frozenset[str] = frozenset().union(*shown.values())
     again = [path for path, its in shown.items() if its and its <= intake.pictures]
     changes = changes_between(again, intake.scan.files)
-    names = {identity.patient_id for identity in named_in(before).identities}
+    named = named_in(before)
+    names = {identity.patient_id for identity in named.identities}
     if names != intake.dicom_ids and not (changes and known <= intake.pictures):
         shutil.rmtree(old)
         return intake
     if intake.pictures <= known and not changes:
         return None
-    if changes:
+    is_numbered_anew = known <= intake.pictures and not set(named.uids) & set(intake.named.uids)
+    if changes or is_numbered_anew:
         before = _leave_out(old, before, shown, set(again))
     return _joined(staging, replace(intake, changes=changes), earlier, old, before, known)
+
+
+def fits(
+    staging: Path, intake: Intake, others: tuple[Earlier, ...], rules: FlairRules
+) -> dict[str, Fit]:
+    """How well a drop fits each of some published scans, by the scan's id: its pictures are among
+    those of the scan, or the other way round, or both make one stack."""
+    found: dict[str, Fit] = {}
+    for other in others:
+        with tempfile.TemporaryDirectory(prefix="fits-", dir=staging) as folder:
+            before = files_before(other.folder / SOURCE, Path(folder), other.study_uid)
+            known: frozenset[str] = frozenset().union(*_shown(before).values())
+            is_same = bool(known) and (known <= intake.pictures or intake.pictures <= known)
+            fit = Fit.SURE if is_same else fit_of(before, intake.scan.files, rules)
+        found[other.scan_id] = fit
+    return found
+
+
+def _shown(files: Iterable[Path]) -> Shown:
+    return {path: pictures_of([(path, hash_file(path))]) for path in files if is_dicom(path)}
 
 
 def _joined(
@@ -69,12 +95,15 @@ def _joined(
     old.rename(source)
     late = source / place.name
     files = [_below(source, old, path) for path in kept]
-    files += [_below(late, source, path) for path in intake.scan.files]
+    came = [_below(late, source, path) for path in intake.scan.files]
+    studies = named_in([*came, *files]).known_as(earlier.study_uid).studies
     return replace(
         intake,
         scan_id=earlier.scan_id,
-        content_sha256=hash_content(sorted(known | intake.pictures)),
-        scan=Scan(Kind.DICOM, tuple(files)),
+        content_sha256=hash_content(content_of(known | intake.pictures, [*files, *came])),
+        scan=Scan(Kind.DICOM, (*files, *came)),
+        named=replace(intake.named, studies=studies),
+        doubtful=earlier.doubtful,
         earlier=earlier,
     )
 
@@ -103,13 +132,13 @@ def _below(folder: Path, moved: Path, path: Path) -> Path:
     return folder / path.relative_to(moved) if path.is_relative_to(moved) else path
 
 
-def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
+def take_again(staging: Path, earlier: Earlier) -> Intake:
     """What was published, to be analyzed anew: links to its files, and nothing dropped.
 
     Raises UnreadableScan when the files in the outbox are no longer what they were.
     """
     link_tree(earlier.folder / SOURCE, staging / SOURCE)
-    files = files_before(staging / SOURCE, staging, study_uid)
+    files = files_before(staging / SOURCE, staging, earlier.study_uid)
     scan, digests, pictures = one_scan([(path, hash_file(path)) for path in files], files)
     named = named_in(scan.files) if scan.kind is Kind.DICOM else Named()
     content = hash_content(digests)
@@ -118,7 +147,8 @@ def take_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake
         content_sha256=content,
         scan=scan,
         hashes={},
-        named=named,
+        named=named.known_as(earlier.study_uid),
+        doubtful=earlier.doubtful,
         pictures=pictures,
         earlier=earlier,
     )
@@ -144,9 +174,10 @@ def link_tree(folder: Path, target: Path, but: Container[str] = ()) -> None:
 def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Path, str]:
     """The earlier files as they were analyzed, with their names below the source.
 
-    Archives are unpacked, and of several studies in one this one is taken.
+    Archives are unpacked, and of several studies in one this one is taken, or those that fit it.
     """
     files: dict[Path, str] = {}
+    others: dict[Path, str] = {}
     for number, path in enumerate(files_below(source)):
         if not is_archive(path.name):
             files[path] = str(path.relative_to(source))
@@ -154,7 +185,12 @@ def files_before(source: Path, staging: Path, study_uid: str | None) -> dict[Pat
         folder = staging / UNPACKED / _unpacked(number)
         folder.mkdir(parents=True)
         names = unpack(path, folder)
-        files |= {each: names[each] for each in members_of_study(study_uid, tuple(names))}
+        chosen = members_of_study(study_uid, tuple(names))
+        files |= {each: names[each] for each in chosen}
+        others |= {} if chosen else names
+    for part in studies_in_members(tuple(others)):  # joined, under another number, by what fits
+        if fit_of(files, part) is Fit.SURE:
+            files |= {each: others[each] for each in part}
     return files
 
 

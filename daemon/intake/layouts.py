@@ -32,6 +32,11 @@ SEQUENCES = {
     *(b"t1", b"t1w", b"t1n", b"t1c", b"t1ce", b"t1gd", b"t1km", b"t2", b"t2w", b"t2star", b"pd"),
     *(b"pdw", b"dwi", b"adc", b"dti", b"swi", b"asl", b"bold", b"fa", b"md"),
 }
+# How folders are called that exports fill with pictures of their DICOM, and those of the DICOM.
+_RENDERED = re.compile(
+    rb"jpe?g|png|tif|bmp|pictur|im+ag|\bimg|thumb|view|screen|render|snap|bild|html|\bweb|ihe_pdi"
+)
+_OF_DICOM = re.compile(rb"dicom|dcm|^(?:pa|pt|st|se)\d{3,}$")
 _BIDS = re.compile(rb"(sub-[^_]+(?:_ses-[^_]+)?)_(?:.+_)?([a-z0-9]+)")
 _BETWEEN = re.compile(rb"[_\-. ]+")
 
@@ -195,22 +200,64 @@ class _Delivery:
         """Whether DICOM files, or a DICOMDIR, lie beside it, above it, or in the same delivery."""
         below, with_dicom = self._dicom
         upwards = list(_upwards(name.folder, self.top))
-        return any(each in with_dicom for each in upwards) or (
-            len(upwards) > 1 and upwards[-2] in below
-        )
+        if any(each in with_dicom for each in upwards):
+            return True
+        return (len(upwards) > 1 and upwards[-2] in below) or self._is_rendered(name, upwards[:-1])
+
+    def _is_rendered(self, name: _Name, inside: Sequence[bytes]) -> bool:
+        """Whether a folder of pictures lies beside the folder of DICOM that they show.
+
+        Both are called so, or one of them is and each picture is named like a file of the other.
+        """
+        for folder in inside:
+            is_called = bool(_RENDERED.search(os.path.basename(folder).lower()))
+            path = _below(folder, name)
+            for other in self._siblings.get(os.path.dirname(folder), set()) - {folder}:
+                is_dicom = bool(_OF_DICOM.search(os.path.basename(other).lower()))
+                is_alike = path in self._stems_of_dicom[other]
+                if (is_called and (is_dicom or is_alike)) or (
+                    is_dicom and is_alike and b"/" in path
+                ):
+                    return True
+        return False
+
+    @cached_property
+    def _siblings(self) -> dict[bytes, set[bytes]]:
+        """The folders that hold DICOM files at any depth, by the folder in which each lies."""
+        found: dict[bytes, set[bytes]] = {}
+        for folder in self._stems_of_dicom:
+            found.setdefault(os.path.dirname(folder), set()).add(folder)
+        return found
+
+    @cached_property
+    def _stems_of_dicom(self) -> dict[bytes, set[bytes]]:
+        """Of each folder below the top the DICOM files at any depth, without their endings."""
+        found: dict[bytes, set[bytes]] = {}
+        for name in self.names:
+            if _is_of_dicom(name) and name.base != DICOMDIR:
+                for folder in list(_upwards(name.folder, self.top))[:-1]:
+                    paths = _below(folder, name), _below(os.path.dirname(folder), name)
+                    found.setdefault(folder, set()).update(paths)
+        return found
 
     @cached_property
     def _dicom(self) -> tuple[set[bytes], set[bytes]]:
         """The folders below the top that hold DICOM files at any depth; those that hold them."""
-        folders = {
-            name.folder
-            for name in self.names
-            if name.kind is Kind.DICOM
-            and not is_archive(os.fsdecode(name.base))
-            and (name.base == DICOMDIR or not is_document(name.path))
-        }
+        folders = {name.folder for name in self.names if _is_of_dicom(name)}
         chains = (list(_upwards(folder, self.top)) for folder in folders)
         return {chain[-2] for chain in chains if len(chain) > 1}, folders
+
+
+def _is_of_dicom(name: _Name) -> bool:
+    """Whether a file is DICOM by its name, or the table of contents of a CD."""
+    if name.kind is not Kind.DICOM or is_archive(os.fsdecode(name.base)):
+        return False
+    return name.base == DICOMDIR or not is_document(name.path)
+
+
+def _below(folder: bytes, name: _Name) -> bytes:
+    """The path of a file below a folder that it lies in, in small letters, without its ending."""
+    return os.path.splitext(os.path.relpath(name.path, folder).lower())[0]
 
 
 def _folder_of_subject(name: _Name) -> bytes:

@@ -52,6 +52,11 @@ def members_of_study(uid: str | None, members: tuple[Path, ...]) -> tuple[Path, 
     return members if uid is None else _members(members, lambda study: study == uid)
 
 
+def studies_in_members(members: tuple[Path, ...]) -> list[tuple[Path, ...]]:
+    """An archive's unpacked members, study by study."""
+    return [tuple(part) for part in _parts(_named_members(members), lambda member: b"").values()]
+
+
 def _members(members: tuple[Path, ...], is_wanted: Callable[[str], bool]) -> tuple[Path, ...]:
     parts = _parts(_named_members(members), lambda member: b"")
     if len(parts) < 2:

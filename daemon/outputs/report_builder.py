@@ -194,7 +194,8 @@ class Occasion:
     """What a report says beside the findings: whose scan, from which files, in what time.
 
     supersedes: the revision that this one replaces; None for the first; companions: the names of
-    files that were kept with it and not read.
+    files that were kept with it and not read; may_belong_to: scans that its slices fit, though
+    not for certain.
     """
 
     scan_id: str
@@ -205,6 +206,7 @@ class Occasion:
     study: Study | None = None
     supersedes: int | None = None
     companions: tuple[str, ...] = ()
+    may_belong_to: tuple[str, ...] = ()
 
 
 def build_report(
@@ -322,6 +324,7 @@ def _input(volume: Volume, occasion: Occasion) -> parts.Input:
         study=study,
         series=series or None,
         companions=occasion.companions or None,
+        may_belong_to=occasion.may_belong_to or None,
     )
 
 

@@ -20,6 +20,7 @@ from daemon.report import Report
 from daemon.report_parts import Seconds
 from daemon.safe_files import sync_tree
 from daemon.scan_history import (
+    MAY_LACK,
     Past,
     Point,
     curve_of,
@@ -66,6 +67,7 @@ def with_past(
     """
     began = time.monotonic()
     dated = _dated(report, past.date_entered).changed(change=None, history=None)
+    dated = _doubted(dated, past.may_lack)
     me = point_of(dated, b"")
     if me is None or outbox is None:
         return dated
@@ -124,6 +126,15 @@ def _dated(report: Report, entered: str | None) -> Report:
     said = quality_note(note(DATED if entered else DATE_UNKNOWN))
     quality = [said if each.code in (DATE_UNKNOWN, DATED) else each for each in report.quality]
     return report.changed(date_entered=entered, quality=tuple(quality))
+
+
+def _doubted(report: Report, may_lack: bool) -> Report:
+    """Whether slices that were not joined may belong to it."""
+    if report.has_note(MAY_LACK) is may_lack:
+        return report
+    kept = tuple(each for each in report.quality if each.code != MAY_LACK)
+    said = (quality_note(note(MAY_LACK)),) if may_lack else ()
+    return report.changed(quality=(*kept, *said))
 
 
 def _change(

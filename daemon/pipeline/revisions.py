@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from daemon.drops import SOURCE, State
 from daemon.index import ledger
 from daemon.index.database import now
-from daemon.index.patient_scans import points_of
+from daemon.index.patient_scans import is_in_doubt, points_of
 from daemon.index.people.corrections import Correction, find_correction, revision_made_of
 from daemon.index.people.overrides import entered_date, entered_spacing
 from daemon.index.queue import count_done
@@ -63,7 +63,6 @@ class Basis:
     whose mask the network made, with its report, for the agreement of both."""
 
     earlier: Earlier
-    study_uid: str | None
     by_network: Path
     network_report: Report
 
@@ -82,7 +81,7 @@ def correct_into(
     Raises MaskError or UnreadableScan with the reason why it cannot be taken.
     """
     began = time.monotonic()
-    intake = take_again(staging, basis.earlier, basis.study_uid)
+    intake = take_again(staging, basis.earlier)
     kept = basis.earlier.folder / f"{intake.scan_id}_flair.nii.gz"
     volume = read_again(intake.scan, kept, rules.flair)
     mask = _checked(read_corrected(corrected.file, volume), corrected.correction)
@@ -153,8 +152,15 @@ def _published_mask(folder: Path, scan_id: str) -> NDArray[np.uint8]:
 log = logging.getLogger(__name__)
 
 
+def earlier_of(outbox: Path, scan: ScanRow) -> Earlier:
+    """A published scan as what comes late replaces it."""
+    folder = outbox / os.fsdecode(scan.folder)
+    doubtful = scan.report.input.may_belong_to or ()
+    return Earlier(scan.scan_id, scan.revision, folder, scan.study_uid, doubtful)
+
+
 async def past_of(job: Job, scan_id: str, patient_folder: bytes) -> Past:
-    """What one scan is dated and compared by, as it is known now."""
+    """What one scan is dated, compared and doubted by, as it is known now."""
     patient_id = job.queued.drop.patient_id
     points = await points_of(job.index, patient_id, patient_folder, scan_id)
     entered = await entered_date(job.records, scan_id)
@@ -163,6 +169,7 @@ async def past_of(job: Job, scan_id: str, patient_folder: bytes) -> Past:
         points,
         (entered.acquired_on or None) if entered else None,
         spacing.spacing if spacing else None,
+        await is_in_doubt(job.index, patient_id, scan_id),
     )
 
 
@@ -185,7 +192,7 @@ async def _revised(job: Job, staging: Path, scan: ScanRow, past: Past) -> ScanRo
     folder = revision_folder(os.path.dirname(scan.folder), scan.scan_id, scan.revision + 1)
     report = published_report(outbox, folder, scan.scan_id)
     if report is None:
-        earlier = Earlier(scan.scan_id, scan.revision, outbox / os.fsdecode(scan.folder))
+        earlier = earlier_of(outbox, scan)
         report = await job.in_worker(
             worker_tasks.compare_into,
             staging,
@@ -270,10 +277,9 @@ def _basis(outbox: Path, revisions: list[ScanRow]) -> Basis:
     by_network = next(row for row in revisions if row.report.mask is None)
     if by_network.finding == "not_judged":
         raise MaskError(text("correction.no_mask"))
-    earlier = Earlier(newest.scan_id, newest.revision, outbox / os.fsdecode(newest.folder))
+    earlier = earlier_of(outbox, newest)
     return Basis(
         earlier=earlier,
-        study_uid=newest.study_uid,
         by_network=outbox / os.fsdecode(by_network.folder),
         network_report=by_network.report,
     )

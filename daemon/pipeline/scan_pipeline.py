@@ -22,7 +22,7 @@ from daemon.index.scans import (
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
 from daemon.intake.filing import patients_of
-from daemon.intake.ingest import Earlier, Intake
+from daemon.intake.ingest import Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import CORRECTED
@@ -36,8 +36,9 @@ from daemon.pipeline.outbox import (
     staging_folder,
 )
 from daemon.pipeline.relabelling import relabel_into
-from daemon.pipeline.revisions import compare_again, correct, past_of
+from daemon.pipeline.revisions import compare_again, correct, earlier_of, past_of
 from daemon.pipeline.running_scans import Job
+from daemon.pipeline.scan_before import scan_before
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.overrides import (
     is_spaced_anew,
@@ -143,14 +144,15 @@ async def _analyze(job: Job, staging: Path) -> State:
     intake: Intake = await job.in_worker(worker_tasks.receive, inbox, drop, staging)
     if intake.has_none:
         return await _keep_beside(job, staging, intake)
-    scan = await _scan_before(job, intake)
+    scan, doubtful = await scan_before(job, staging, intake)
+    intake = replace(intake, doubtful=doubtful)
     if scan is None:
         return await _analyze_intake(job, staging, intake, drop.patient_folder)
     folder = job.settings.daemon.outbox / os.fsdecode(scan.folder)
     says_nothing = not intake.pictures or not (folder / SOURCE).is_dir()
     if says_nothing or await have_come(job.index, scan.scan_id, intake.hashes.values()):
         return await _known(job, intake, scan)
-    earlier = Earlier(scan.scan_id, scan.revision, folder)
+    earlier = earlier_of(job.settings.daemon.outbox, scan)
     joined = await job.in_worker(worker_tasks.receive_late, staging, intake, earlier)
     if joined is None or (joined.earlier is None and scan.scan_id == intake.scan_id):
         return await _known(job, intake, scan)
@@ -184,8 +186,8 @@ async def _reprocess(job: Job, staging: Path) -> State:
     is_asked = await is_spaced_anew(job.records, scan) or await is_wished_anew(job.records, scan)
     if is_as_before and not is_asked:
         return await _duplicate(job, scan_id)
-    earlier = Earlier(scan_id, scan.revision, folder)
-    intake = await job.in_worker(worker_tasks.receive_again, staging, earlier, scan.study_uid)
+    earlier = earlier_of(job.settings.daemon.outbox, scan)
+    intake = await job.in_worker(worker_tasks.receive_again, staging, earlier)
     return await _analyze_intake(job, staging, intake, os.path.dirname(scan.folder))
 
 
@@ -258,20 +260,6 @@ async def _duplicate(job: Job, scan_id: str, intake: Intake | None = None) -> St
     return State.DUPLICATE
 
 
-async def _scan_before(job: Job, intake: Intake) -> ScanRow | None:
-    """The scan of this content, or else of this study of the patient, if its files are there."""
-    outbox = job.settings.daemon.outbox
-    known = await find_scan(job.index, intake.scan_id)
-    if known and (outbox / os.fsdecode(known.folder)).is_dir():
-        return known
-    if intake.study is None or not intake.pictures:
-        return None
-    scan = await scan_of_study(job.index, job.queued.drop.patient_id, intake.study.uid)
-    if scan is None or os.path.dirname(scan.folder) != job.queued.drop.patient_folder:
-        return None
-    return scan if (outbox / os.fsdecode(scan.folder) / SOURCE).is_dir() else None
-
-
 async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     """What the index knows against filing this scan under this patient: it is filed and flagged."""
     drop = job.queued.drop
@@ -280,6 +268,8 @@ async def _doubts(job: Job, intake: Intake) -> tuple[Note, ...]:
     ids = intake.dicom_ids
     if await is_in_conflict(job.index, drop.patient_id, ids, intake.corrected_id):
         notes += (note("identity_conflict"),)
+    if intake.doubtful:
+        notes += (note("may_belong"),)
     if intake.earlier is None:
         return notes
     if intake.changes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from daemon.drops import SOURCE, Drop, readable, shown_id
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
-from daemon.intake.late_files import files_below, join, take_again
+from daemon.intake.late_files import files_below, fits, join, take_again
 from daemon.outputs.lesion_figures import save_explanation
 from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
@@ -29,6 +29,7 @@ from model.measurement.change import Marked
 from model.measurement.findings import Finding
 from model.measurement.lobes import lobes_of
 from model.reading.dicom.patient_tags import Identity
+from model.reading.dicom.studies import Fit
 from model.reading.read import read_each, with_spacing
 from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules, is_archive
 from model.volume import Kind, Note, Volume
@@ -115,9 +116,16 @@ def receive_late(staging: Path, intake: Intake, earlier: Earlier) -> Intake | No
     return join(staging, intake, earlier)
 
 
-def receive_again(staging: Path, earlier: Earlier, study_uid: str | None) -> Intake:
+def receive_again(staging: Path, earlier: Earlier) -> Intake:
     """A published scan as it was taken in, to be analyzed anew."""
-    return take_again(staging, earlier, study_uid)
+    return take_again(staging, earlier)
+
+
+def fits_among(
+    staging: Path, intake: Intake, others: tuple[Earlier, ...], rules: FlairRules
+) -> dict[str, Fit]:
+    """How well what came fits each of these published scans, by the scan's id."""
+    return fits(staging, intake, others, rules)
 
 
 def analyze_into(
@@ -265,6 +273,7 @@ def occasion_of(intake: Intake, patient_id: str, source: Path, seconds: Seconds)
         seconds=seconds,
         study=intake.study,
         supersedes=intake.earlier.revision if intake.earlier else None,
+        may_belong_to=intake.doubtful,
         companions=tuple(
             readable(os.fsencode(path.relative_to(source))) for path in beside[:MOST_COMPANIONS]
         ),

@@ -36,6 +36,11 @@ REFUSALS = {
 AIR_HU, WATER_HU = (-1100, -900), (-20, 100)
 LEAST_SHARE = 0.05  # of all voxels, that each of the two has in a CT of the head
 ALIKE, LEAST_ALIKE = 0.05, 0.35  # of the head's median: how far off, and the share that is nearer
+FILL_HU = (-3100, -900)  # what stands around a brain cut out of a CT
+BRAIN_HU = (15, 45)  # its median; almost nothing of it is denser than fresh blood
+DENSER = 1.75  # times the median: a FLAIR as dark as that has skin and fat brighter than this
+DENSEST_HU, ALMOST_ALL = 65, 95  # per cent of the voxels
+FLAT = 0.1  # of the distance from the fill to the median: MR tissue always differs by more
 BONE, LEAST_BONE = 0.3, 0.1  # of it: how much brighter, and the share that is
 DATE_UNKNOWN = "date_unknown"  # code of a note
 
@@ -186,7 +191,7 @@ def is_ct(volume: Volume) -> bool:
     units, soft tissues that hardly differ beside bone that is far brighter."""
     some, levels = sampled(volume.voxels), volume.levels
     shares = (np.mean((some > low) & (some < high)) for low, high in (AIR_HU, WATER_HU))
-    if all(share > LEAST_SHARE for share in shares):
+    if all(share > LEAST_SHARE for share in shares) or _is_cut_out_of_ct(volume):
         return True
     bright = levels.bright(some)
     head = bright[bright > levels.edge] / max(levels.middle, 1e-6)
@@ -194,6 +199,23 @@ def is_ct(volume: Volume) -> bool:
         return False
     alike, bone = np.mean(np.abs(head - 1) < ALIKE), np.mean(head > 1 + BONE)
     return bool(alike > LEAST_ALIKE and bone > LEAST_BONE)
+
+
+def _is_cut_out_of_ct(volume: Volume) -> bool:
+    """Whether it is a brain alone, in Hounsfield units or in these moved up, within a fill.
+
+    A brain's tissues lie within 60 units of each other, and 1,000 or more above the fill.
+    """
+    if volume.filled is None:
+        return False
+    some, levels = sampled(volume.voxels), volume.levels
+    head = some[levels.bright(some) > levels.edge]
+    if not head.size:
+        return False
+    middle, dense = np.percentile(head, (50, ALMOST_ALL))
+    if FILL_HU[0] < volume.filled < FILL_HU[1]:
+        return bool(BRAIN_HU[0] < middle < BRAIN_HU[1] and dense < min(DENSEST_HU, DENSER * middle))
+    return volume.filled >= 0 and bool(dense - levels.air < FLAT * (middle - volume.filled))
 
 
 def _doubts(volume: Volume) -> tuple[Note, ...]:

@@ -73,8 +73,11 @@ def _each(scan: Scan, rules: FlairRules) -> Iterator[Volume]:
 
 def without_padding(volume: Volume) -> Volume:
     """A scan whose padding, and what else is no signal, is air; the same in every storage order."""
-    settled = range_of(axial_stack(volume.voxels, volume.affine)).settle(volume.voxels)
-    return volume if settled is volume.voxels else replace(volume, voxels=settled)
+    its = range_of(axial_stack(volume.voxels, volume.affine))
+    settled = its.settle(volume.voxels)
+    if settled is volume.voxels:
+        return volume
+    return replace(volume, voxels=settled, filled=its.filled)
 
 
 def read_again(scan: Scan, kept: Path, rules: FlairRules = RULES) -> Volume:

@@ -77,7 +77,7 @@ def write_objects(
     They join the study of the series.
 
     before: the folder of the revision that is replaced. No SEG of an empty mask, nor without
-    the FrameOfReferenceUID in which it would lie.
+    the one study, series and FrameOfReferenceUID in which it would lie.
     """
     origin = read_origin(volume)
     if origin is None:
@@ -120,7 +120,11 @@ def _write_all(
         incomplete=report.is_incomplete,
     )
     name, seg, doubt = report.scan_id, None, None
-    if segmentation.mask.any() and origin.present[0].get("FrameOfReferenceUID"):
+    if not segmentation.mask.any() or not origin.present[0].get("FrameOfReferenceUID"):
+        pass  # nothing to mark, or the reader has said that there is no place to mark it
+    elif not origin.is_one_series:
+        doubt = note("no_dicom_seg")
+    else:
         try:
             numbered = number_lesions(segmentation.mask, volume.affine)
             seg = build_seg(origin, numbered, analysis)

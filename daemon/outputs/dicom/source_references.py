@@ -54,6 +54,13 @@ class Origin:
     there: tuple[int, ...]
     frames: tuple[int, ...] | None
 
+    @property
+    def is_one_series(self) -> bool:
+        """Whether the images name one study, series and frame of reference: a SEG can lie in no
+        more than one (PS3.3 C.7.4.1, C.8.20.2)."""
+        tags = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+        return len({tuple(str(image.get(tag, "")) for tag in tags) for image in self.present}) == 1
+
 
 @dataclass(frozen=True)
 class AnalysisRecord:

@@ -1,7 +1,7 @@
 """Whose study, and which, DICOM files say that it is: never for a log, a URL or a file name."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,6 +64,15 @@ class Named:
 
     identities: tuple[Identity, ...] = ()
     studies: tuple[Study, ...] = ()
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The StudyInstanceUIDs."""
+        return tuple(study.uid for study in self.studies)
+
+    def known_as(self, uid: str | None) -> "Named":
+        """The same, the study of this StudyInstanceUID first if it is there."""
+        return replace(self, studies=tuple(sorted(self.studies, key=lambda its: its.uid != uid)))
 
 
 def named_in(files: Iterable[Path]) -> Named:

@@ -18,7 +18,7 @@ from model.reading.dicom.frames import Frame, frames_of, is_known, number_of, un
 from model.volume import FloatArray
 
 TOLD = (  # what the choice, the place and the brightness of a series follow from
-    *("SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "BodyPartExamined", "ImageType"),
+    *("Modality", "BodyPartExamined", "ImageType"),
     *("SeriesDescription", "ProtocolName", "ScanningSequence", "InversionTime", "EchoTime"),
     *("DiffusionBValue", "ContrastBolusAgent", "ImagePositionPatient", "ImageOrientationPatient"),
     *("PixelSpacing", "SliceThickness", "RescaleSlope", "RescaleIntercept"),
@@ -105,10 +105,10 @@ def _as_stored(value: float, bits: int, is_signed: bool) -> int:
 
 
 def picture_digest(file: Path) -> str | None:
-    """SHA-256 of what a DICOM file shows: number, pixels however packed, and what analyzing reads.
+    """SHA-256 of what a DICOM file shows: pixels however packed, and what analyzing reads.
 
-    Two exports of one image differ in bytes but not in this. "" for a file without pictures;
-    None for one whose pixels cannot be unpacked: its bytes have to do.
+    Two exports of one image differ in bytes and often in every number, but not in this. "" for a
+    file without pictures; None for one whose pixels cannot be unpacked: its bytes have to do.
     """
     try:
         frames = frames_of(file)
@@ -118,7 +118,7 @@ def picture_digest(file: Path) -> str | None:
             return None
         digest = hashlib.sha256()
         for frame in frames:
-            told = [frame.instance[0], *(str(frame.header.get(tag, "")) for tag in TOLD)]
+            told = [str(frame.header.get(tag, "")) for tag in TOLD]
             digest.update("\0".join(told).encode("utf-8", "surrogateescape"))
         for pixels in iter_pixels(_source(frames[0])):
             digest.update(str(pixels.shape).encode())

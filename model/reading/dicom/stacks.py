@@ -207,17 +207,24 @@ def _scans(frames: Frames, rules: FlairRules) -> list[tuple[Frames, Sequence]]:
     series: dict[str, Frames] = {}
     for frame in frames:
         series.setdefault(text_of(frame.header, SERIES), []).append(frame)
-    references = Counter(text_of(frame.header, "FrameOfReferenceUID") for frame in frames)
-    has_reference = max(references.values()) > 1  # else each picture was given one of its own
-    scans: dict[tuple[object, ...], Frames] = {}
+    alike: dict[tuple[Sequence, str, str], list[Frames]] = {}
     for part in series.values():
         header = speaker(_in_order(part)).header
         day = text_of(header, "StudyDate") or text_of(header, "AcquisitionDate")
-        same = (
-            sequence_of(header, rules),
-            text_of(header, "PatientID").strip(),
-            day,
-            text_of(header, "FrameOfReferenceUID") if has_reference else "",
-        )
-        scans.setdefault(same, []).extend(part)
-    return [(part, same[0]) for same, part in scans.items() if isinstance(same[0], Sequence)]
+        same = (sequence_of(header, rules), text_of(header, "PatientID").strip(), day)
+        alike.setdefault(same, []).append(part)
+    return [(scan, same[0]) for same, parts in alike.items() for scan in _by_reference(parts)]
+
+
+def _by_reference(parts: list[Frames]) -> list[Frames]:
+    """Series of one frame of reference together; all, where each picture was given its own."""
+    references = Counter(
+        text_of(frame.header, "FrameOfReferenceUID") for part in parts for frame in part
+    )
+    if max(references.values()) == 1:
+        return [[frame for part in parts for frame in part]]
+    scans: dict[str, Frames] = {}
+    for part in parts:
+        reference = text_of(speaker(_in_order(part)).header, "FrameOfReferenceUID")
+        scans.setdefault(reference, []).extend(part)
+    return list(scans.values())

@@ -162,6 +162,18 @@ def test_a_published_case_is_analyzed_again_with_its_companions(
         (("P/s/IM1", "P/s/flair.nii"), {}),
         (("P/s/IM1", "P/other/x.jpg", "P/x.png"), {}),
         (("P/s/about.pdf", "P/s/x.jpg"), {}),
+        (("P/DICOM/S1/IM1", "P/JPEG/a.jpg"), {"P/JPEG/a.jpg": ""}),
+        (("P/dicom_files/IM1.dcm", "P/Bilder/S/a.png"), {"P/Bilder/S/a.png": ""}),
+        (("P/ST0001/SE0001/IM1", "P/jpg export/1.jpg"), {"P/jpg export/1.jpg": ""}),
+        (("P/URGENT/DICOM/IM1", "P/URGENT/JPEG/a.jpg"), {"P/URGENT/JPEG/a.jpg": ""}),
+        (("P/flair/IM1", "P/PNG/flair/IM1.png"), {"P/PNG/flair/IM1.png": ""}),
+        (("P/flair/IM1", "P/PNG/IM1.png"), {"P/PNG/IM1.png": ""}),
+        (("P/DICOM/S1/IM1", "P/all/S1/IM1.jpg"), {"P/all/S1/IM1.jpg": ""}),
+        (("P/DICOM/IM1", "P/2024-06-01/IM1.jpg"), {}),  # dropped on another day
+        (("P/DICOM/S1/IM1", "P/2024-06-01/JPEG/x.jpg"), {}),
+        (("P/2024-06-01/DICOM/IM1", "P/JPEG/x.jpg"), {}),
+        (("P/2024-06-01/IM1", "P/JPEG/x.jpg"), {}),
+        (("P/DICOM/S1/IM1", "P/film.jpg"), {}),
     ],
 )
 def test_names_tell_what_lies_beside_a_scan(names: tuple[str, ...], beside: dict[str, str]) -> None:
@@ -182,6 +194,23 @@ def test_segment_takes_a_cd_or_a_case_as_a_folder(hospital: Settings, tmp_path: 
     assert (cd.report.input.kind, case.report.input.kind) == ("dicom", "nifti")
     assert case.report.input.companions == ("case_seg.nii", "case_t1.nii")
     assert two.reason == "The folder holds 2 scans: name each of them by itself."
+
+
+def test_pictures_in_a_folder_beside_that_of_the_dicom_are_no_scans(hospital: Settings) -> None:
+    inbox = hospital.daemon.inbox
+    export(inbox / "A" / "DICOM" / "S1", "1.2.1", "FLAIR", "1.2.1.1")
+    write_picture(*(inbox / "A" / "JPEG" / "S1" / f"IM{number}.jpg" for number in range(3)))
+    export(inbox / "B" / "2024-02-29" / "DICOM", "1.2.2", "FLAIR", "1.2.2.1", 1)
+    write_picture(inbox / "B" / "2024-03-11" / "JPEG" / "film.jpg")
+    done = drain(inbox.parent)
+    assert done.returncode == 0, reasons(hospital)
+    found = by_patient(hospital)
+    assert [report["input"]["kind"] for report in found["A"]] == ["dicom"]
+    beside = [f"JPEG/S1/IM{number}.jpg" for number in range(3)]
+    assert found["A"][0]["input"]["companions"] == beside
+    assert sorted(report["input"]["kind"] for report in found["B"]) == ["dicom", "image"]
+    assert left_in_inbox(hospital) == []
+    assert gliowatch(hospital, "verify").returncode == 0
 
 
 def test_a_real_cd_is_the_study(hospital: Settings, shared_data: Path) -> None:

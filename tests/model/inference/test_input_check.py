@@ -163,8 +163,40 @@ def test_a_ct_is_known_by_its_grey_values_whatever_their_unit(
     assert (report["finding"], codes(report)[0]) == ("not_judged", "not_mr")
 
 
-def test_a_flair_is_no_ct() -> None:
-    assert not is_ct(read(scan_at(FRONTAL)))
+BRAINS_STORED = {
+    "in Hounsfield units": (1.0, 0.0, -1000.0),
+    "filled with -1024": (1.0, 0.0, -1024.0),
+    "filled with -3024": (1.0, 0.0, -3024.0),
+    "moved up by 1024": (1.0, 1024.0, -1000.0),
+    "moved up by 1024, filled with 0": (1.0, 1024.0, -1024.0),
+    "a quarter, moved up": (0.25, 256.0, -1000.0),
+}
+
+
+@pytest.mark.parametrize("stored", BRAINS_STORED)
+def test_a_brain_cut_out_of_a_ct_is_known_by_its_fill(stored: str, tmp_path: Path) -> None:
+    slope, offset, fill = BRAINS_STORED[stored]
+    brain = average_brain(Contrast(fluid=0.08, white=0.28, grey=0.38, lesion=0.38))
+    noise = np.random.default_rng(4).normal(0, 4, brain.shape)
+    shown = np.where(brain > 0, (brain + noise).round(), fill) * slope + offset
+    report = report_of(save(shown, (1.5, 1.5, 4.5), tmp_path / "ct.nii"), tmp_path / "o")
+    assert (report["finding"], codes(report)[0]) == ("not_judged", "not_mr")
+
+
+@pytest.mark.parametrize("fill", [None, 0.0, -1000.0, -1024.0, -3024.0])
+@pytest.mark.parametrize("scale", ["as stored", "standard", "0 to 1", "0 to 255"])
+def test_a_flair_is_no_ct(fill: float | None, scale: str, tmp_path: Path) -> None:
+    scan = nib.Nifti1Image.from_filename(FRONTAL)
+    voxels = np.asarray(scan.dataobj, np.float32)
+    volume = read(scan_at(FRONTAL))
+    head = volume.levels.head(volume.voxels)
+    if scale == "standard":
+        voxels = (voxels - voxels[head].mean()) / voxels[head].std()
+    elif scale != "as stored":
+        voxels = voxels / voxels.max() * (1 if scale == "0 to 1" else 255)
+    shown = voxels if fill is None else np.where(head, voxels, np.float32(fill))
+    nib.save(nib.Nifti1Image(shown, scan.affine), tmp_path / "flair.nii")
+    assert not is_ct(read(scan_at(tmp_path / "flair.nii")))
 
 
 def test_a_real_ct_is_not_analyzed_and_says_why(shared_data: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.study import read_dicom
-from model.volume import Volume
+from model.volume import Note, Volume
 from tests.conftest import SAMPLES, SHARED
 from tests.model.reading.dicom.test_enhanced import items, second_echo, write_enhanced
 from tests.phantoms.dicom_series import STORED, Series, write_series
@@ -228,8 +228,8 @@ def test_other_content_never_has_the_same_uid() -> None:
     assert all(uid.is_valid and len(uid) <= 64 for uid in numbers)
 
 
-def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
-    """The objects of a mask that a phantom has."""
+def write_for(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Note | None:
+    """Write the objects of a mask that a phantom has; the reason for one that is missing."""
     probability = mask.astype(np.float32)
     segmentation = Segmentation(mask.astype(np.uint8), probability, 0.5)
     lesion = make_lesion(
@@ -243,7 +243,12 @@ def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
     if not mask.any():
         report = REPORT.changed(finding="no_tumor", volume_ml=0.0)
     folder.mkdir(exist_ok=True)
-    assert write_objects(volume, segmentation, report, folder) is None
+    return write_objects(volume, segmentation, report, folder)
+
+
+def made_of(volume: Volume, mask: np.ndarray[Any, Any], folder: Path) -> Path:
+    """The objects of a mask that a phantom has; none is missing."""
+    assert write_for(volume, mask, folder) is None
     return folder
 
 
@@ -355,6 +360,34 @@ def test_a_series_of_which_no_seg_can_be_made_says_so(tmp_path: Path) -> None:
     assert reason is not None
     assert not list((tmp_path / "out").glob("**/*_seg.dcm"))
     assert not (tmp_path / "out" / "objects").exists()
+
+
+@pytest.mark.parametrize("tag", ["StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"])
+def test_slices_that_were_joined_get_no_seg_and_no_wrong_reference(
+    tag: str, tmp_path: Path
+) -> None:
+    files = write_series(
+        tmp_path, series=Series(change=lambda number, image: setattr(image, tag, f"1.2.9.{number}"))
+    )
+    reason = write_for(read_dicom(files), MASK, tmp_path / "out")
+    assert reason is not None
+    assert reason.code == "no_dicom_seg"
+    made = sorted((tmp_path / "out").rglob("*.dcm"))
+    assert made
+    assert not [path for path in made if path.name.endswith("_seg.dcm")]
+    assert [errors_of(path) for path in made] == [[]] * len(made)
+    sources = [pydicom.dcmread(path) for path in files]
+    (study,) = {pydicom.dcmread(path).StudyInstanceUID for path in made}
+    assert study in {source.StudyInstanceUID for source in sources}
+    (sr,) = (pydicom.dcmread(path) for path in made if path.name.endswith("_sr.dcm"))
+    named = {
+        (each.StudyInstanceUID, series.SeriesInstanceUID, instance.ReferencedSOPInstanceUID)
+        for name in ("CurrentRequestedProcedureEvidence", "PertinentOtherEvidence")
+        for each in sr.get(f"{name}Sequence", ())
+        for series in each.ReferencedSeriesSequence
+        for instance in series.ReferencedSOPSequence
+    }
+    assert named == {(s.StudyInstanceUID, s.SeriesInstanceUID, s.SOPInstanceUID) for s in sources}
 
 
 def test_a_study_without_a_number_gets_no_objects(tmp_path: Path) -> None:
