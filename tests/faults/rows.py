@@ -4,22 +4,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults import (
+    fuzz_decoders,
     rows_copies,
     rows_hostile,
     rows_index,
     rows_kills,
+    rows_results,
     rows_storage,
+    rows_viewer,
     rows_whole,
 )
 from tests.faults.account import Outcome
 
 Row = Callable[[Path, Path, float], Outcome]
-_FILES = (rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole)
+_FILES = (
+    *(rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole),
+    *(fuzz_decoders, rows_viewer, rows_results),
+)
 _ALL = {name: row for file in _FILES for name, row in file.ROWS.items()}
 
 
 def _place(name: str) -> tuple[int, str]:
-    return int(name.rstrip("abcd")), name
+    return int(name.rstrip("abcdef")), name
 
 
 ROWS: dict[str, Row] = {name: _ALL[name] for name in sorted(_ALL, key=_place)}

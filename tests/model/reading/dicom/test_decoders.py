@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gdcm
 import jpeg_ls
 import numpy as np
 import pydicom
@@ -13,8 +14,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
-from pydicom.pixels.decoders import gdcm as by_gdcm
-from pydicom.pixels.decoders import pillow as by_pillow
 from pydicom.pixels.decoders import pylibjpeg as by_pylibjpeg
 from pydicom.pixels.decoders import rle as by_pydicom
 from pydicom.pixels.decoders.base import get_decoder
@@ -52,8 +51,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         return call
 
     for name, owner, entry in (
-        ("python-gdcm", by_gdcm.gdcm, "Fragment"),
-        ("pillow", by_pillow.Image, "open"),
+        ("python-gdcm", gdcm, "Fragment"),
+        ("pillow", Image, "open"),
         ("pyjpegls", jpeg_ls, "decode_pixel_data"),
         ("pydicom", by_pydicom, "_rle_decode_frame"),
     ):
