@@ -25,6 +25,7 @@ from tests.model.reading.dicom.test_properties import as_big_endian, pack
 
 STUDY = SAMPLES / "from-the-pacs" / "study"
 SLICES = 5
+SIDE = 96  # pixels: the middle of each slice, so that more can be tried
 PIXELS = b"\xe0\x7f\x10\x00"  # the tag of the pixels, little endian
 NUMBERS = {  # elements of the header that decoders follow, as they stand in a little-endian file
     "rows": b"\x28\x00\x10\x00",
@@ -89,6 +90,8 @@ def _plain_slices() -> tuple[bytes, ...]:
 
 def _plain(image: FileDataset) -> bytes:
     image.decompress(decoding_plugin="pillow", generate_instance_uid=False)
+    middle = image.pixel_array[80 : 80 + SIDE, 56 : 56 + SIDE]
+    image.Rows, image.Columns, image.PixelData = *middle.shape, middle.tobytes()
     image.PatientID, image.PatientName = OLD_PATIENT.decode(), "Fuzz"
     image.StudyInstanceUID = image.FrameOfReferenceUID = image.SeriesInstanceUID = _uid(0)
     image.SOPInstanceUID = f"{_uid(0)}.{int(image.InstanceNumber)}"
