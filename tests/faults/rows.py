@@ -4,22 +4,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults import (
-    fuzz_decoders,
     rows_copies,
     rows_hostile,
     rows_index,
     rows_kills,
-    rows_results,
     rows_storage,
     rows_viewer,
     rows_whole,
 )
 from tests.faults.account import Outcome
+from tests.fuzz import decoders
 
 Row = Callable[[Path, Path, float], Outcome]
 _FILES = (
     *(rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole),
-    *(fuzz_decoders, rows_viewer, rows_results),
+    *(rows_viewer, decoders),
 )
 _ALL = {name: row for file in _FILES for name, row in file.ROWS.items()}
 

@@ -3,7 +3,7 @@
 Beside each drop, more files are unpacked in a confined worker like the daemon's, without the rest
 of an analysis.
 
-`python -m tests.faults.fuzz_decoders [--minutes 60] [--seed 1]` runs it alone and prints what
+`python -m tests.fuzz.decoders [--minutes 60] [--seed 1]` runs it alone and prints what
 became of each packing; exits 1 if the daemon ended, grew, or left a drop without an end.
 """
 
@@ -23,9 +23,9 @@ from tempfile import TemporaryDirectory
 from tests.conftest import save_small_weights
 from tests.faults.account import Outcome, settle
 from tests.faults.daemons import Daemon, memory
-from tests.faults.decoding import Decoding, decoding
 from tests.faults.hospital import Hospital, until
-from tests.faults.packed import damaged, seeds
+from tests.fuzz.decoding import Decoding, decoding
+from tests.fuzz.packed import damaged, seeds
 
 MINUTES = 60.0  # of the full count
 MOST_GROWTH = 30 << 20  # bytes, of daemon and worker, from a quarter of the time to its end
@@ -198,7 +198,7 @@ ROWS: dict[str, Callable[[Path, Path, float], Outcome]] = {"21": decoders_fuzzed
 
 def main() -> int:
     """Run it alone; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.fuzz_decoders")
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.decoders")
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--seed", type=int, default=1, help="of the damage")
     options = parser.parse_args()
