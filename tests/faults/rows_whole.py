@@ -281,6 +281,7 @@ def altered_results(folder: Path, weights: Path, scale: float) -> Outcome:
             _write(path, before)
             if times:
                 os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    hospital.check(kinds, "nothing was altered")
     hospital.check(not missed, f"not told: {sorted(set(missed))}")
     return settle(hospital, "results altered behind our back", f"{kinds} alterations, all told")
 
