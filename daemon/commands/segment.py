@@ -98,7 +98,7 @@ def _lesion_words(lesion: Lesion) -> list[str]:
 
 
 def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = "") -> None:
-    """Nested plain values, one a line."""
+    """Nested plain values, one a line; a list of alike ones as a table of its own."""
     if as_json:
         say(json.dumps(content, indent=1))
         return
@@ -106,8 +106,19 @@ def print_table(content: dict[str, Any], as_json: bool, say: Say, indent: str = 
         if isinstance(value, dict):
             say(f"{indent}{name}")
             print_table(value, False, say, indent + "  ")
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            say(f"{indent}{name}")
+            _print_rows([tuple(value[0]), *(tuple(row.values()) for row in value)], say, indent)
         else:
             say(f"{indent}{name}: {value}")
+
+
+def _print_rows(rows: list[tuple[Any, ...]], say: Say, indent: str) -> None:
+    """A line a row, its columns below each other."""
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        say(f"{indent}  {'  '.join(cells).rstrip()}")
 
 
 def print_analyzed(analyzed: Iterable[Analyzed], as_json: bool, say: Say) -> int:

@@ -33,6 +33,7 @@ def versions() -> dict[str, str]:
 def about(settings: Settings) -> dict[str, Any]:
     """Everything that a bug report should hold. Secrets are shown as stars."""
     from model.network.network import load_network
+    from model.reading.dicom.decoders import codecs_in_use
 
     weights = Path(settings.model.weights) if settings.model.weights else None
     with naming(weights, "model.weights") if weights else nullcontext():
@@ -44,6 +45,7 @@ def about(settings: Settings) -> dict[str, Any]:
         "device": network.device,
         "workers_kept_from": asdict(protection()),
         "model": {"name": network.name, "weights_sha256": network.sha256},
+        "codecs": [asdict(each) for each in codecs_in_use()],
         "settings": settings.model_dump(mode="json"),
     }
 

@@ -116,14 +116,14 @@ def renames_in(folder: Path, weights: Path, scale: float) -> Outcome:
 
 
 def changes_meanwhile(folder: Path, weights: Path, scale: float) -> Outcome:
-    """Row 5: overwritten, replaced, appended to and deleted at each step of the processing."""
+    """Row 5: overwritten, replaced, rewritten, appended to, deleted at each step of the work."""
     hospital = Hospital(folder, weights)
     steps = (
         "daemon.pipeline.worker_tasks:receive",
         "daemon.pipeline.worker_tasks:analyze_into",
         "daemon.intake.cleanup:leave",
     )
-    cases = [(step, change) for step in steps for change in (_overwrite, _append, _delete, _rename)]
+    cases = [(step, change) for step in steps for change in CHANGES]
     chosen = cases if scale > 0.2 else random.Random(5).sample(cases, 3)
     for number, (step, change) in enumerate(chosen):
         _change_at(hospital, step, change, number)
@@ -180,6 +180,20 @@ def _rename(hospital: Hospital, path: bytes, number: int) -> None:
     other.write_bytes(scans.png(number))
     other.rename(os.fsdecode(path))
     hospital.expect(scans.png(number))
+
+
+def _rewrite(hospital: Hospital, path: bytes, number: int) -> None:
+    """Other bytes of the same length under the same time, as rsync --inplace -t leaves them."""
+    _forget(hospital, path)
+    before = os.stat(path)
+    other = scans.png(number)[: before.st_size].ljust(before.st_size, b"\0")
+    with open(path, "rb+") as stream:
+        stream.write(other)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    hospital.expect(other)
+
+
+CHANGES = (_overwrite, _append, _delete, _rename, _rewrite)
 
 
 def _forget(hospital: Hospital, path: bytes) -> None:

@@ -1,5 +1,7 @@
-"""Rows 12 and 13: an index that is locked, damaged or cut short, and a clock that jumps."""
+"""Rows 12 and 13: an index that is locked, damaged, cut short or gone; a clock that jumps."""
 
+import asyncio
+import os
 import random
 import shutil
 import sqlite3
@@ -8,6 +10,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from daemon.index.database import open_records
+from daemon.index.people.reviews import Decision, add_review
 from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.daemons import Plan
@@ -15,6 +19,7 @@ from tests.faults.hospital import Hospital, until
 
 PAGE = 4096
 DAY = 86_400.0
+RETENTION = "keep_days = 365.0\ngrace_days = 0.0"
 
 
 def locked_index(folder: Path, weights: Path, scale: float) -> Outcome:
@@ -146,11 +151,107 @@ def _late_slices_by_clock(
     return settle(hospital, title)
 
 
+def killed_while_rebuilding(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 12e: kill -9 while a damaged index is made again: the next start makes it whole."""
+    hospital = Hospital(folder, weights)
+    count = _publish(hospital, max(4, round(60 * scale)))
+    for number in range(max(2, round(20 * scale))):
+        whole = hospital.index.read_bytes()
+        hospital.index.write_bytes(os.urandom(PAGE) + whole[PAGE:])
+        point = ("_found", "_enter_results", "put_away")[number % 3]
+        at = f"daemon.operations.rebuild:{point}"
+        plan = {"at": at, "do": "kill", "nth": 1, "when": "before" if number % 2 else "after"}
+        with hospital.once((plan,)) as daemon:
+            code = daemon.wait(100)
+        hospital.check(code == -9, f"{at} was not reached: {code}, {daemon.said()}")
+        hospital.fault()
+        hospital.drain()
+        hospital.check(_known(hospital) == count, f"{_known(hospital)} of {count} are known")
+    return settle(hospital, "kill -9 while the index is made again", f"{count} results")
+
+
+def lost_index(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 12f: the index is deleted, while gliowatch is stopped and while it runs."""
+    hospital = Hospital(folder, weights)
+    count = _publish(hospital, max(3, round(30 * scale)))
+    for number in range(max(2, round(10 * scale))):
+        is_running = number % 2
+        if is_running:
+            with hospital.run() as daemon:
+                until(lambda daemon=daemon: daemon.has_logged("started"))  # type: ignore[misc]
+                _delete_index(hospital)
+                noticed = until(
+                    lambda daemon=daemon: (  # type: ignore[misc]
+                        daemon.has_logged("index_replaced") or daemon.process.poll() is not None
+                    ),
+                    30,
+                )
+                hospital.check(noticed, "nobody noticed that the index had gone")
+        else:
+            _delete_index(hospital)
+        hospital.fault()
+        hospital.drain()
+        hospital.check(_known(hospital) == count, f"{_known(hospital)} of {count} are known")
+    return settle(hospital, "index deleted", f"{count} results")
+
+
+def clock_with_retention(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 13c: reviewed scans stay while the clock is 400 days ahead, and after it."""
+    title = "clock 400 days ahead, with retention"
+    if shutil.which("faketime") is None:
+        return Outcome(title, skipped="faketime is not installed (Debian: apt install faketime)")
+    hospital = Hospital(folder, weights, extra=RETENTION)
+    count = _publish(hospital, max(3, round(20 * scale)))
+    asyncio.run(_accept_all(hospital))
+    with hospital.run() as daemon:  # a round with the right time, which is then known
+        until(lambda: daemon.has_logged("started"))
+        time.sleep(5)
+        daemon.stop()
+    for number in range(max(1, round(5 * scale))):
+        with hospital.run(prefix=("faketime", "-f", "+400d")) as daemon:
+            until(lambda daemon=daemon: daemon.has_logged("started"))  # type: ignore[misc]
+            hospital.fault()
+            time.sleep(8)
+            daemon.stop()
+        kept = len(hospital.published())
+        hospital.check(kept == count, f"time {number + 1}: {kept} of {count} results are left")
+    hospital.drain()
+    return settle(hospital, title, f"{count} reviewed scans")
+
+
+def _publish(hospital: Hospital, count: int) -> int:
+    for number in range(count):
+        hospital.drop(f"P{number}/a.png", scans.png(number))
+    hospital.drain()
+    return count
+
+
+def _delete_index(hospital: Hospital) -> None:
+    for ending in ("", "-wal", "-shm"):
+        hospital.index.with_name(f"index.sqlite{ending}").unlink(missing_ok=True)
+
+
+def _known(hospital: Hospital) -> int:
+    with closing(sqlite3.connect(f"file:{hospital.index}?mode=ro", uri=True)) as index:
+        return int(index.execute("SELECT count(*) FROM scans").fetchone()[0])
+
+
+async def _accept_all(hospital: Hospital) -> None:
+    with closing(sqlite3.connect(f"file:{hospital.index}?mode=ro", uri=True)) as index:
+        known = [str(row[0]) for row in index.execute("SELECT scan_id FROM scans")]
+    async with open_records(hospital.folder / "records.sqlite") as records:
+        for scan in known:
+            await add_review(records, scan, 1, Decision.ACCEPTED, "", "Dr. Who")
+
+
 ROWS: dict[str, Callable[[Path, Path, float], Outcome]] = {
     "12": locked_index,
     "12b": end_while_locked,
     "12c": lost_wal,
     "12d": damaged_index,
+    "12e": killed_while_rebuilding,
+    "12f": lost_index,
     "13": clock_by_faketime,
     "13b": clock_of_the_records,
+    "13c": clock_with_retention,
 }

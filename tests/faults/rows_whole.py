@@ -1,21 +1,25 @@
-"""Rows 14, 15, 16 and 20: bursts, a second daemon, an inbox that vanishes, and a long night."""
+"""Rows 14 to 16, 20, 24, 25: bursts, a second daemon, a lost inbox, a long night, bit rot."""
 
+import json
 import os
 import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from tests.faults import scans
-from tests.faults.account import Outcome, settle
+from tests.faults.account import Outcome, gliowatch, settle
 from tests.faults.daemons import Daemon
 from tests.faults.hospital import Hospital, until
 
 MOST_GROWTH = 20 << 20  # bytes of the daemon's memory between a quarter and the end of a soak
 MOST_NEW_FILES = 4  # descriptors
+TICKS = os.sysconf("SC_CLK_TCK")
+MOST_SHARE = 0.05  # of a processor, while nothing is to be done
+SELDOM = ("env", "GLIOWATCH_DAEMON__RECONCILE_SECONDS=60")  # as sites have it
 ENDED = "state NOT IN ('waiting', 'running')"
 Row = Callable[[Path, Path, float], Outcome]
 
@@ -232,6 +236,85 @@ def _soak_one(
     hospital.fault()
 
 
+def idle_folders(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 24: many patients' folders and nothing to do: no core burns, a drop is seen soon."""
+    hospital, count = Hospital(folder, weights), max(2_000, round(20_000 * scale))
+    for number in range(count):
+        (hospital.inbox / f"P{number}").mkdir()
+    seconds = max(5.0, 20 * scale)
+    with hospital.run(prefix=SELDOM) as daemon:
+        hospital.warm_up()
+        time.sleep(2)
+        before = _cpu_seconds(daemon.process.pid)
+        time.sleep(seconds)
+        used = (_cpu_seconds(daemon.process.pid) - before) / seconds
+        began = time.monotonic()
+        hospital.drop("P7/a.png", scans.png(1))
+        hospital.fault()
+        until(lambda: len(hospital.published()) == 2)
+        soon = time.monotonic() - began
+        until(hospital.is_drained)
+        daemon.stop()
+    hospital.check(used < MOST_SHARE, f"{used:.0%} of a core with nothing to do")
+    notes = f"{count} folders, {used:.1%} of a core, published after {soon:.1f} s"
+    return settle(hospital, "many folders and nothing to do", notes)
+
+
+def altered_results(folder: Path, weights: Path, scale: float) -> Outcome:
+    """Row 25: a byte changed, cut off, deleted or added in a result is told by verify --full."""
+    hospital = Hospital(folder, weights)
+    for number in range(max(2, round(20 * scale))):
+        hospital.drop(f"P{number}/a.png", scans.png(number))
+    hospital.drain()
+    missed, kinds = [], 0
+    for place in hospital.published():
+        for what, path, content in _alterations(place):
+            before = path.read_bytes() if path.exists() else None
+            times = path.stat() if path.exists() else None
+            _write(path, content)
+            if times and content is not None:
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+            hospital.fault()
+            kinds += 1
+            if not _is_told(hospital):
+                missed.append(f"{what} {path.suffix}")
+            _write(path, before)
+            if times:
+                os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    hospital.check(kinds, "nothing was altered")
+    hospital.check(not missed, f"not told: {sorted(set(missed))}")
+    return settle(hospital, "results altered behind our back", f"{kinds} alterations, all told")
+
+
+def _alterations(place: Path) -> Iterator[tuple[str, Path, bytes | None]]:
+    """What, which file, and its content from now on; None deletes it."""
+    mask = next(place.glob("*_seg.*"))
+    report, page = next(place.glob("*_report.json")), next(place.glob("*_report.pdf"))
+    picture = next(place.glob("*_overlay.png"), mask)
+    yield "appended to", mask, mask.read_bytes() + b"junk"
+    yield "emptied", page, b""
+    yield "edited", report, report.read_bytes()[:-1] + b" "
+    yield "deleted", picture, None
+    yield "added", place / "source" / "more.png", b"nobody dropped this"
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+
+def _is_told(hospital: Hospital) -> bool:
+    done = gliowatch("verify", "--full", "--json", "--settings", str(hospital.settings))
+    return done.returncode == 1 and bool(json.loads(done.stdout)["differences"])
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 ROWS: dict[str, Row] = {
     "14": burst,
     "14b": long_queue,
@@ -241,4 +324,6 @@ ROWS: dict[str, Row] = {
     "16b": inbox_away_while_leaving,
     "16c": inbox_away_while_filing,
     "20": soak,
+    "24": idle_folders,
+    "25": altered_results,
 }

@@ -15,6 +15,7 @@ from tests.faults.rows import ROWS
 SCALE = 0.015
 LONG_ONLY = ("1b", "5c")  # with the real weights, which load longer
 SHORT = ("1", "4", "8", "12", "16", "18")
+SLOW = ("12e", "12f", "21", "22b", "25")  # a minute of fuzz, or many starts one after the other
 AT_ONCE = 3  # rows; most of their time they wait for processes to start
 
 
@@ -38,7 +39,12 @@ def outcomes(
 
 def _rows() -> list[object]:
     names = [name for name in ROWS if name not in LONG_ONLY]
-    return [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in names]
+    later = {
+        name: [pytest.mark.long, *([pytest.mark.timeout(600)] if name in SLOW else [])]
+        for name in names
+        if name not in SHORT
+    }
+    return [pytest.param(name, marks=later.get(name, [])) for name in names]
 
 
 @pytest.mark.parametrize("row", _rows())

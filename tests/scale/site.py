@@ -80,7 +80,7 @@ def running(module: str, function: str, port: int, *values: object) -> Iterator[
         yield process.pid
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(90)
 
 
 @contextmanager

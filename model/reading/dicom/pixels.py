@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from model.catalogue import text
 from model.errors import UnreadableScan
+from model.reading.dicom.decoders import pictures
 from model.reading.dicom.files import read_whole
 from model.reading.dicom.frames import Frame, frames_of, is_known, number_of, unknown_packing
 from model.volume import FloatArray
@@ -48,8 +48,8 @@ def _unpacked(frames: list[Frame]) -> list[FloatArray]:
         raise UnreadableScan(fault)
     try:
         numbers = [frame.index for frame in frames]
-        pictures = iter_pixels(_source(frames[0]), indices=numbers, correct_unused_bits=False)
-        return [_grey(pixels, frame) for pixels, frame in zip(pictures, frames, strict=True)]
+        unpacked = pictures(_source(frames[0]), indices=numbers, correct_unused_bits=False)
+        return [_grey(pixels, frame) for pixels, frame in zip(unpacked, frames, strict=True)]
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom and the decoders below it raise many kinds
@@ -120,7 +120,7 @@ def picture_digest(file: Path) -> str | None:
         for frame in frames:
             told = [str(frame.header.get(tag, "")) for tag in TOLD]
             digest.update("\0".join(told).encode("utf-8", "surrogateescape"))
-        for pixels in iter_pixels(_source(frames[0])):
+        for pixels in pictures(_source(frames[0])):
             digest.update(str(pixels.shape).encode())
             whole = pixels.dtype.kind in "iub"
             digest.update(pixels.astype("<i8" if whole else "<f8").tobytes())

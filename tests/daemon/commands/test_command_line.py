@@ -199,6 +199,13 @@ def test_info_tells_versions_weights_and_settings(tmp_path: Path) -> None:
     assert content["gliowatch"]
     assert len(content["model"]["weights_sha256"]) == 64
     assert content["settings"]["daemon"]["rest_seconds"] == 10
+    libraries = {each["codec"]: each["library"] for each in content["codecs"]}
+    assert libraries["JPEG 2000"] == "pillow"
+    assert [name for name, each in libraries.items() if each == "python-gdcm"] == ["JPEG lossless"]
+    table = gliowatch("info", folder=tmp_path).stdout.splitlines()
+    (row,) = [line.split() for line in table if line.startswith("  JPEG-LS ")]
+    assert row[1] == "pyjpegls"
+    assert row[3] == "CharLS"
 
 
 def test_train_makes_weights_that_evaluate_takes(tmp_path: Path) -> None:

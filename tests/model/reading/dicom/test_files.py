@@ -16,6 +16,7 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -110,7 +111,9 @@ def test_a_legacy_converted_series_is_that_which_it_was_converted_from(tmp_path:
     assert "sequence_unknown" not in codes(volume.notes)
 
 
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless]
+)
 @pytest.mark.parametrize("signed", [False, True])
 def test_bits_above_those_stored_are_no_part_of_a_pixel(
     tmp_path: Path, syntax: UID, signed: bool

@@ -1,0 +1,1 @@
+"""Damaged files of every packing, given to a real daemon and to a confined worker."""
