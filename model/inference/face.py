@@ -23,9 +23,7 @@ MARGIN_MM = 9.0  # around the atlas' brain, and around the mask: nothing is take
 SURELY_BRAIN = 0.3  # share of grey, white and fluid that makes a point of the atlas brain
 STEP_MM = 2.0  # of the grid on which the distance from the brain is kept
 ROOM_MM = 60.0  # around the brain, on that grid
-# How far below the atlas' brain the head's own may still lie: slices of unknown thickness leave the
-# fit unsure of heights alone.
-LOWER_MM = {Scale.DECLARED: 6.0, Scale.ASSUMED: 18.0}
+LOWER_MM = 16.0  # how far below the atlas' brain the head's own may still lie
 SCALP_MM, BARE = (10.0, 20.0), 0.9  # where the scalp lies, and how much of it one value fills
 SLICES_LOOKED_AT = 40
 LEAST_INSIDE = 0.9  # share of the mask that must lie in the atlas' brain: else the fit is wrong
@@ -58,10 +56,12 @@ def without_face(volume: Volume, mask: MaskArray) -> Defaced:
     fit = fit_head(volume, mask, template)
     if fit is None or fit.score < LEAST_SCORE:
         raise FaceError(text("face.no_fit"))
-    if mask.any() and _share_in_brain(volume, mask, fit) < LEAST_INSIDE:
-        raise FaceError(text("face.mask_outside"))
     if _is_stripped(volume, fit):
         return Defaced(volume, had_face=False)
+    if volume.scale is not Scale.DECLARED:  # the fit is then unsure of heights, by 30 mm at worst
+        raise FaceError(text("face.no_scale"))
+    if mask.any() and _share_in_brain(volume, mask, fit) < LEAST_INSIDE:
+        raise FaceError(text("face.mask_outside"))
     face = face_of(volume, mask, fit)
     voxels = volume.voxels.copy(order="K")
     voxels[face] = volume.levels.air
@@ -72,7 +72,7 @@ def face_of(volume: Volume, mask: MaskArray, fit: HeadFit) -> NDArray[np.bool_]:
     """Which voxels are taken away: bool, on the volume's grid."""
     face = np.zeros(volume.shape, np.bool_)
     to_template = inverse(fit.matrix) @ volume.affine
-    brain = brain_distance(volume.scale)
+    brain = brain_distance()
     for index in range(volume.shape[2]):  # slice by slice, so that memory stays small
         places = _places(volume.shape[:2], index)
         points = move(places, to_template)
@@ -103,7 +103,7 @@ def _before_brain(points: Points) -> NDArray[np.bool_]:
 def _is_stripped(volume: Volume, fit: HeadFit) -> bool:
     """Whether nothing but one value lies where skull and scalp are, above ears and brows."""
     to_template = inverse(fit.matrix) @ volume.affine
-    brain = brain_distance(volume.scale)
+    brain = brain_distance()
     around = []
     for index in range(0, volume.shape[2], max(1, volume.shape[2] // SLICES_LOOKED_AT)):
         points = move(_places(volume.shape[:2], index), to_template)
@@ -116,7 +116,7 @@ def _is_stripped(volume: Volume, fit: HeadFit) -> bool:
 
 def _share_in_brain(volume: Volume, mask: MaskArray, fit: HeadFit) -> float:
     points = fit.to_template(move(np.argwhere(mask), volume.affine))
-    return float((brain_distance(volume.scale).at(points) <= MARGIN_MM).mean())
+    return float((brain_distance().at(points) <= MARGIN_MM).mean())
 
 
 @dataclass(frozen=True)
@@ -133,15 +133,15 @@ class BrainDistance:
         return np.asarray(found, np.float64)
 
 
-@lru_cache(maxsize=2)
-def brain_distance(scale: Scale) -> BrainDistance:
+@lru_cache(maxsize=1)
+def brain_distance() -> BrainDistance:
     """The distance from the brain of the shipped atlas, and from where it may be lower down."""
     template, _ = load_atlas()
     brain = template.points[template.tissues[:, :BRAIN].sum(axis=1) > SURELY_BRAIN]
     origin = brain.min(axis=0) - ROOM_MM
     shape = np.ceil((brain.max(axis=0) + ROOM_MM - origin) / STEP_MM).astype(int) + 1
     away = np.ones(shape, np.bool_)
-    for lower in np.arange(0.0, LOWER_MM[scale] + 1, STEP_MM):
+    for lower in np.arange(0.0, LOWER_MM + 1, STEP_MM):
         places = np.rint((brain - (0, 0, lower) - origin) / STEP_MM).astype(int)
         away[tuple(places.T)] = False
     mm = ndimage.distance_transform_edt(away, sampling=STEP_MM)

@@ -18,7 +18,8 @@ from PIL import Image
 from model.errors import GliowatchError
 from model.inference.face import FaceError, without_face
 from model.reading.nifti import read_nifti
-from model.reading.read import read, scan_at
+from model.reading.read import read, scan_at, with_spacing
+from model.rules import Spacing
 from model.volume import Upright, Volume
 from tools.experiments.cut_heads import scans_in
 
@@ -38,13 +39,18 @@ class Row:
 def show(
     data: Annotated[Path, typer.Argument(exists=True, help="a folder of cases")],
     brains: Annotated[Path | None, typer.Option(exists=True, help="brain masks")] = None,
+    field_mm: Annotated[
+        float | None, typer.Option(help="of sets without a voxel size: width of a slice")
+    ] = None,
+    height_mm: Annotated[float, typer.Option(help="and height of all slices together")] = 150.0,
+    every: Annotated[int, typer.Option(min=1, help="look at each n-th head alone")] = 1,
     pictures: Annotated[Path | None, typer.Option(help="write front views here: faces!")] = None,
 ) -> None:
     """A line for each head, then the worst and the middle of all."""
     rows, bare, refused = [], 0, 0
-    for path in scans_in(data):
+    for path in scans_in(data)[::every]:
         name = path.name.removesuffix("_flair.nii.gz")
-        volume, mask = read(scan_at(path)), _mask(path)
+        volume, mask = _in_mm(read(scan_at(path)), field_mm, height_mm), _mask(path)
         try:
             done = without_face(volume, mask.astype(np.uint8))
         except FaceError as error:
@@ -79,6 +85,14 @@ def _summary(rows: list[Row]) -> None:
 def _words(row: Row) -> str:
     brain = "" if row.brain is None else f", brain kept {row.brain:.4f}"
     return f"mask voxels lost {row.lost}{brain}, front skin gone {row.skin:.3f}"
+
+
+def _in_mm(volume: Volume, field_mm: float | None, height_mm: float) -> Volume:
+    """The volume with a voxel size as a person would enter it; as it is without a field."""
+    if field_mm is None:
+        return volume
+    pixel, slices = field_mm / volume.shape[0], volume.shape[volume.slice_axis]
+    return with_spacing(volume, Spacing(pixel, pixel, height_mm / slices))
 
 
 def _mask(path: Path) -> Bools:
