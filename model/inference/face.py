@@ -28,7 +28,7 @@ SCALP_MM, BARE = (10.0, 20.0), 0.9  # where the scalp lies, and how much of it o
 SLICES_LOOKED_AT = 40
 LEAST_INSIDE = 0.9  # share of the mask that must lie in the atlas' brain: else the fit is wrong
 # MNI mm (A, S): the face lies in front of the line through these, behind the last one's A below it
-BROW, PALATE, THROAT = (62.0, 18.0), (2.0, -45.0), (-8.0, -60.0)
+BROW, PALATE, THROAT = (62.0, 18.0), (18.0, -45.0), (10.0, -60.0)
 EAR_R, EAR_A, EAR_S = 72.0, (-60.0, 25.0), 5.0  # beyond this on both sides, between, and below
 
 
