@@ -33,7 +33,7 @@ from model.errors import GliowatchError
 from model.inference.face import FaceError, without_face
 from model.reading.nifti import read_nifti
 from model.rules import FlairRules
-from model.volume import Kind, Volume
+from model.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ async def export_sources(
     rules = analysis_rules(settings.model).flair
     assert wishes.sources is not None, "somebody asked for sources"
     async for scan in _chosen(index, naming, wishes):
-        if scan.report.input.kind != Kind.DICOM:
+        if scan.report.input.kind != "dicom":
             continue
         source = settings.daemon.outbox / os.fsdecode(scan.folder) / SOURCE
         case = wishes.sources / _name(scan, naming)

@@ -16,7 +16,7 @@ from typing import Any
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID
 from pydicom.valuerep import DSfloat
 
 from daemon.outputs.deidentified.kept_elements import CODES, KEPT, Form, Vocabulary
@@ -73,7 +73,7 @@ class Cleaner:
 
     def other_uid(self, uid: str) -> str:
         """The one that stands for it everywhere; one of the standard's own stays."""
-        if uid in UID_dictionary:
+        if UID(uid).name != uid:  # it is listed in PS3.6
             return uid
         digest = hmac.new(
             self.naming.secret, f"gliowatch export uid\0{uid}".encode(), hashlib.sha256
