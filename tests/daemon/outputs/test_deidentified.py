@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.datadict import DicomDictionary, keyword_dict, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_dict, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import RLELossless, SecondaryCaptureImageStorage
+from pydicom.uid import UID, RLELossless, SecondaryCaptureImageStorage
 
 from daemon.outputs.deidentified.headers import Cleaner
 from daemon.outputs.deidentified.kept_elements import KEPT, Form, Vocabulary
@@ -34,9 +34,9 @@ SPARED = {0x00080018, 0x0020000D, 0x0020000E, 0x00080016, 0x00200052}  # numbers
 def marked(depth: int = 1) -> Dataset:
     """A data set with every element of the standard that can hold text, and sequences of them."""
     names = Dataset()
-    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
-        group = tag >> 16
-        if not keyword or group in (0x0000, 0x0002, 0x0004, 0xFFFE, 0x7FE0) or tag in SPARED:
+    for tag in keyword_dict.values():
+        vr, group = dictionary_VR(tag), tag >> 16
+        if group in (0x0000, 0x0002, 0x0004, 0xFFFE, 0x7FE0) or tag in SPARED:
             continue
         if vr in TEXTS:
             names.add_new(tag, vr, TEXTS[vr])
@@ -85,7 +85,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 del image[keyword]
         image.ReferencedImageSequence = [inner()]
         image.file_meta.SourceApplicationEntityTitle = MARK
-        image.file_meta.PrivateInformationCreatorUID = "1.2.3.48151623"
+        image.file_meta.PrivateInformationCreatorUID = UID("1.2.3.48151623")
         image.file_meta.PrivateInformation = MARK.encode()
         image.preamble = MARK.encode().ljust(128, b"\0")
         image.BitsStored, image.HighBit = 12, 11
