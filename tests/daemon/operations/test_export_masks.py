@@ -106,7 +106,7 @@ def test_heads_and_dicom_files_leave_without_face_and_name(
 
 def _draw_small(settings: Settings, scan_id: str) -> None:
     (path,) = settings.daemon.outbox.rglob(f"{scan_id}_seg.nii.gz")
-    drawn = nib.load(path)
+    drawn = nib.Nifti1Image.from_filename(path)
     mask = np.zeros(drawn.shape, np.uint8)
     i, j, k = (length // 2 for length in drawn.shape)
     mask[i - 5 : i + 5, j - 5 : j + 5, k + 2 : k + 5] = 1
