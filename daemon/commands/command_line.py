@@ -136,6 +136,9 @@ def verify_all(
 
 @app.command(epilog=ending("gliowatch export --deidentify -o findings.csv"))
 def export(
+    scans: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCAN_ID...]", help="these alone, else all")
+    ] = None,
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="opaque numbers for patients, shifted dates")
     ] = False,
@@ -143,16 +146,34 @@ def export(
         Path | None,
         typer.Option(metavar="DIR", file_okay=False, help="write reviewed masks as a training set"),
     ] = None,
+    deface: Annotated[
+        bool, typer.Option("--deface", help="with --masks and --deidentify: heads without faces")
+    ] = False,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="with --deidentify: DICOM files without names"
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", dir_okay=False, help="else standard output"),
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Write all findings as CSV, one row a lesion."""
+    """Write all findings as CSV, one row a lesion; or masks and DICOM files into folders."""
+    from daemon.operations.export import Wishes
     from daemon.operations.export import export as export_all
 
-    export_all(load(settings), deidentify, masks, out, typer.echo)
+    wishes = Wishes(
+        deidentify=deidentify,
+        masks=masks,
+        deface=deface,
+        sources=sources,
+        out=out,
+        scans=tuple(scans or ()),
+    )
+    export_all(load(settings), wishes, typer.echo)
 
 
 @app.command(epilog=ending("gliowatch info --json"))

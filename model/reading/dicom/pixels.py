@@ -104,6 +104,38 @@ def _as_stored(value: float, bits: int, is_signed: bool) -> int:
     return whole - (1 << bits) if is_signed and whole >= 1 << bits - 1 else whole
 
 
+def plain_pixels(file: Path) -> NDArray[Any]:
+    """Whole numbers (frames, rows, columns) as stored, and nothing else that a file may hide there:
+    the bits above BitsStored are cleared, and padding is the header's own value throughout.
+
+    Raises UnreadableScan where pixels are missing, damaged, in colour, or no whole numbers.
+    """
+    frames = frames_of(file)
+    fault = next((frame.fault for frame in frames if frame.fault), "")
+    if fault or not frames:
+        raise UnreadableScan(fault or text("dicom.no_pixels"))
+    try:
+        numbers = [frame.index for frame in frames]
+        unpacked = pictures(_source(frames[0]), indices=numbers, correct_unused_bits=False)
+        return np.stack([_plain(each, frames[0].header) for each in unpacked])
+    except (UnreadableScan, MemoryError):
+        raise
+    except Exception as error:  # pydicom and the decoders below it raise many kinds
+        raise UnreadableScan(_why_not(frames[0])) from error
+
+
+def _plain(pixels: NDArray[Any], header: Dataset) -> NDArray[Any]:
+    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+        raise UnreadableScan(text("colour_picture"))
+    used = _used_bits(pixels, header)
+    padding = _padding(pixels, used, header)
+    if not padding.any():
+        return used
+    value = int(number_of(header, "PixelPaddingValue") or 0)
+    bits, is_signed = 8 * pixels.dtype.itemsize, pixels.dtype.kind == "i"
+    return np.where(padding, _as_stored(value, bits, is_signed), used).astype(pixels.dtype)
+
+
 def picture_digest(file: Path) -> str | None:
     """SHA-256 of what a DICOM file shows: pixels however packed, and what analyzing reads.
 
