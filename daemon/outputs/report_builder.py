@@ -138,12 +138,17 @@ def change_since(
 
 
 def change_sentence(change: parts.Change) -> str:
-    """The change in plain sentences; never a category of response."""
+    """The change in plain sentences; never a category of response, and no size of a change between
+    scans that are not comparable."""
+    prior = {"date": change.prior_acquired_at[:10], "days": _days(change.days)}
+    if change.measured_differently:
+        why = ", ".join(text(f"differs.{code}") for code in change.measured_differently)
+        words = [text("change.not_comparable", **prior, why=why)]
+        return " ".join([*words, *_lesion_words(change)])
     words = [
         text(
             "change.against",
-            date=change.prior_acquired_at[:10],
-            days=_days(change.days),
+            **prior,
             ml=change.volume_ml,
             percent=_percent(change.volume_percent),
             mm=change.longest_diameter_mm,
@@ -154,11 +159,7 @@ def change_sentence(change: parts.Change) -> str:
         words.append(text("change.rate", ml=change.volume_ml_per_30_days))
     if change.ranges_overlap:
         words.append(text("change.ranges_overlap"))
-    words += _lesion_words(change)
-    if change.measured_differently:
-        why = ", ".join(text(f"differs.{code}") for code in change.measured_differently)
-        words.append(text("change.not_comparable", why=why))
-    return " ".join(words)
+    return " ".join([*words, *_lesion_words(change)])
 
 
 def _lesion_words(change: parts.Change) -> list[str]:

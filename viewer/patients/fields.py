@@ -190,10 +190,12 @@ def place_words(report: Report) -> str:
 
 
 def change_words(report: Report) -> str:
-    """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
+    """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026", if comparable; or ''."""
     change = report.change
     if change is None:
         return ""
+    if not change.comparable:
+        return text("patient.not_comparable", day=day_words(change.prior_acquired_at))
     percent, ml = change.volume_percent, change.volume_ml
     amount, is_same = amount_words(ml, percent)
     key = "unchanged" if is_same else "larger" if ml > 0 else "smaller"

@@ -45,7 +45,6 @@ class Change:
 
     short: str
     words: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,15 @@ def _change(row: Row, brief: Brief) -> Change | None:
         is_first = row.is_first and row.patient_id != UNASSIGNED
         said = text("worklist.first_scan" if is_first else "worklist.not_compared")
         return Change(said, said)
-    note = "" if change.comparable else text("worklist.not_comparable")
+    if not change.comparable:
+        said = text("worklist.not_comparable")
+        return Change(said, said)
     ml = change.volume_ml
     amount, is_same = amount_words(ml, change.volume_percent)
     if is_same:
-        return Change(text("worklist.same_size"), text("worklist.same_size_words"), note)
+        return Change(text("worklist.same_size"), text("worklist.same_size_words"))
     short, said = GREW if ml > 0 else SHRANK
-    return Change(text(short, amount=amount), text(said, amount=amount), note)
+    return Change(text(short, amount=amount), text(said, amount=amount))
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:

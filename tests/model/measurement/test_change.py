@@ -113,7 +113,9 @@ def test_other_voxels_are_measured_differently(clinical: Volume) -> None:
     assert change.registered
     assert change.volume_ml == pytest.approx(ml(16) - ml(12), rel=0.06)
     assert change.volume_ml_per_30_days is None
-    assert "Not comparable (different acquisition): other voxel sizes." in told(change)
+    assert "not comparable (different acquisition): other voxel sizes." in told(change)
+    assert "%" not in told(change)
+    assert " ml" not in told(change)
     assert compare(old, new, 61, registration, ChangeRules(spacing_ratio=2)).comparable
 
 

@@ -76,9 +76,8 @@ async def test_changes_in_signs_and_in_words(tmp_path: Path) -> None:
             ("▲ 2.5 ml", "Larger by 2.5 ml"),
             ("▲ 18 %", "Larger by 18 %"),
             ("= same size", "Same size as before"),
-            ("▼ 5 %", "Smaller by 5 %"),
+            ("Not comparable", "Not comparable"),
         ]
-        assert page.count("not comparable") == 1
 
 
 async def test_a_search_combines_with_filters_and_its_text_is_in_no_address(tmp_path: Path) -> None:
