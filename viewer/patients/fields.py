@@ -190,7 +190,7 @@ def place_words(report: Report) -> str:
 
 
 def change_words(report: Report) -> str:
-    """How much larger or smaller than before, such as "\u25b2 18 % since 3 Feb 2026", if comparable; or ''."""
+    """How much larger than a comparable scan, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
     change = report.change
     if change is None:
         return ""
