@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -123,11 +124,10 @@ class Slot:
         executor, self._executor = self._executor, None
         if executor is None:
             return
-        if self._pid:
-            try:
-                os.kill(self._pid, signal.SIGKILL)
-            except ProcessLookupError:
-                self._pid = 0  # it was dead already
+        # asked of the executor: a process that has not begun to work has not told its number yet
+        for pid in list(executor._processes or ()):
+            with suppress(ProcessLookupError):  # it was dead already
+                os.kill(pid, signal.SIGKILL)
         self._pid = 0
         executor.shutdown(wait=False, cancel_futures=True)
         if self._mounts:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,26 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(slot: Slot) -> None:
         await slot.run(replace(ALLOWED, seconds=0.3), time.sleep, 60)
     await until(lambda: _has_ended(before))
     assert await slot.run(ALLOWED, os.getpid) != before
+
+
+async def test_a_worker_that_hangs_while_it_starts_is_killed_too(
+    slot: Slot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.pipeline.worker_processes._begin", _begin_for_ever)
+    with pytest.raises(WorkerHung):
+        await slot.run(replace(ALLOWED, seconds=0.5), time.sleep, 60)
+    await until(lambda: not _spawned(), seconds=10)
+
+
+def _begin_for_ever(*_: object) -> None:
+    time.sleep(60)
+
+
+def _spawned() -> list[Path]:
+    """Processes that this one spawned as workers, those that have ended left out."""
+    mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    lines = [Path("/proc", pid, "cmdline") for pid in mine]
+    return [line for line in lines if line.exists() and b"spawn_main" in line.read_bytes()]
 
 
 async def test_a_worker_that_takes_too_much_memory_is_killed_and_replaced(slot: Slot) -> None:
