@@ -321,7 +321,10 @@ def _rejected(event: evt.Event) -> None:
 
 
 def _received(event: evt.Event) -> None:
-    if isinstance(getattr(event, "primitive", None), A_P_ABORT) and not event.assoc.dul.idle_timer_expired():
+    if (
+        isinstance(getattr(event, "primitive", None), A_P_ABORT)
+        and not event.assoc.dul.idle_timer_expired()
+    ):
         _peer(event).ending = Ending.BROKEN
 
 
