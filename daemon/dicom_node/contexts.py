@@ -12,7 +12,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
-    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -24,7 +23,8 @@ from pynetdicom.presentation import AllStoragePresentationContexts
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 # Of several that a sender offers in one context, the first of these is taken: pixels as they are
-# first, then those packed without loss.
+# first, then those packed without loss. JPEG Extended is left out: our readers refuse it, and a
+# sender that has it may send the pixels unpacked instead.
 SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -38,7 +38,6 @@ SYNTAXES: tuple[UID, ...] = (
     HTJ2KLosslessRPCL,
     RLELossless,
     JPEGBaseline8Bit,
-    JPEGExtended12Bit,
     JPEGLSNearLossless,
     JPEG2000,
     HTJ2K,

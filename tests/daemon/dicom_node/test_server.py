@@ -100,7 +100,7 @@ def test_a_syntax_and_a_class_that_are_not_taken_are_named_as_such(
 
 
 def test_what_is_offered() -> None:
-    assert len(SYNTAXES) == 16
+    assert len(SYNTAXES) == 15
     for uid in (
         *("1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"),  # MR, Enhanced MR
         *("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.88.33"),  # SEG, SR
