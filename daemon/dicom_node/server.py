@@ -95,6 +95,13 @@ class _Socket(AssociationSocket):
             content += part
         return content
 
+    def _shutdown_socket(self) -> None:
+        """Closed even if the other side was first, so that no descriptor is left over."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self.socket.close()
+
 
 class _Messages(DIMSEServiceProvider):
     """Writes objects to files as they come, and lets go of the bytes of those that are refused."""
@@ -120,9 +127,9 @@ class _Messages(DIMSEServiceProvider):
     def _keep_within_bounds(self) -> None:
         """What cannot be kept is let go as it comes, and answered when its last byte has come."""
         incoming, file = self.peer.incoming, note_file(self.message, self.peer.incoming)
-        if file is None or self.message is None:
+        if file is None:
             return
-        stream = cast(IO[bytes], self.message._data_set_file)
+        stream = incoming.files[file]
         fault = self._store.fault_of(stream.tell())
         if file in incoming.refused or fault is not Status.SUCCESS:
             incoming.refused.setdefault(file, fault)
@@ -133,9 +140,9 @@ class _Messages(DIMSEServiceProvider):
 def note_file(message: DIMSEMessage | None, incoming: Incoming) -> Path | None:
     """The file to which a message's object is written, if it has one: it has no answer yet."""
     path = message._data_set_path if message else None
-    if not isinstance(path, Path):
+    if message is None or not isinstance(path, Path):
         return None
-    incoming.files.add(path)
+    incoming.files[path] = cast(IO[bytes], message._data_set_file)
     return path
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import IO
 
 from daemon.dicom_node.associations import Book
 from daemon.dicom_node.staging import ENDING, Staging
@@ -33,20 +34,23 @@ class Status(IntEnum):
 class Incoming:
     """What one association has on the way: files of objects that have no answer yet.
 
-    number: of the association. refused: those whose bytes are let go, and why.
+    number: of the association. files: each with the stream that writes it. refused: those whose
+    bytes are let go, and why.
     """
 
     number: int
-    files: set[Path] = field(default_factory=set)
+    files: dict[Path, IO[bytes]] = field(default_factory=dict)
     refused: dict[Path, Status] = field(default_factory=dict)
 
     def leave(self) -> int:
         """At its end: what has no answer goes; how many these were."""
-        halves = [each for each in self.files if each.exists()]
-        for half in halves:
+        halves = 0
+        for half, stream in list(self.files.items()):
+            stream.close()
+            halves += half.exists()
             half.unlink(missing_ok=True)
         self.files.clear()
-        return len(halves)
+        return halves
 
 
 class Room:
@@ -101,7 +105,7 @@ class Store:
         except OSError as error:
             log.warning("not_kept", extra={"errno": error.errno})
             status = Status.NO_ROOM
-        incoming.files.discard(file)
+        incoming.files.pop(file, None)
         if status is Status.SUCCESS:
             self._book.stored(incoming.number, size)
         else:

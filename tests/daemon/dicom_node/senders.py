@@ -1,9 +1,11 @@
 """Objects to send, a sender, and the node: its server in this process, or the real process."""
 
+import contextlib
 import hashlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -70,6 +72,36 @@ def send(port: int, *objects: Dataset, calling: str = "SENDER") -> list[int]:
         assert association.is_established
         answers = [association.send_c_store(each) for each in objects]
     return [getattr(answer, "Status", -1) for answer in answers]
+
+
+@contextmanager
+def cut_after(port: int, size: int) -> Iterator[int]:
+    """A way to the node that breaks once so many bytes have gone over it; its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def forward(source: socket.socket, target: socket.socket, most: float) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while passed < most and (part := source.recv(4096)):
+                target.sendall(part)
+                passed += len(part)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def carry() -> None:
+        client, _ = listener.accept()
+        with client, socket.create_connection(("127.0.0.1", port)) as node:
+            back = threading.Thread(target=forward, args=(node, client, float("inf")))
+            back.start()
+            forward(client, node, size)
+            back.join()
+
+    carrying = threading.Thread(target=carry)
+    carrying.start()
+    yield int(listener.getsockname()[1])
+    carrying.join(60)
+    listener.close()
 
 
 def kept(folder: Path) -> dict[str, int]:
