@@ -178,7 +178,7 @@ class DicomSettings(_Table):
     """[dicom]: the DICOM node, `gliowatch receive`."""
 
     on: bool = False
-    ae_title: str = Field(default="GLIOWATCH", pattern=r"^[!-\[\]-~]{1,16}$")
+    ae_title: str = Field(default="GLIOWATCH", min_length=1, max_length=16)
     host: str = "127.0.0.1"
     port: int = Field(default=11112, ge=0, le=65535)
     calling_ae_titles: tuple[str, ...] = ()

@@ -16,14 +16,14 @@ from daemon.index.people.accounts import list_accounts
 from daemon.logs import log_to_stderr
 from daemon.operations.machine import free_port
 from daemon.service import run_daemon
-from daemon.settings import Settings, ViewerSettings
+from daemon.settings import DicomSettings, Settings, ViewerSettings
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
 
 
 class AddressTaken(GliowatchError):
-    """The viewer's address is in use, or is none of this machine."""
+    """The viewer's address, or the node's, is in use, or is none of this machine."""
 
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # before what ended starts again
@@ -143,10 +143,23 @@ def _end_at_once() -> None:
 
 
 def _with_address(settings: Settings) -> Settings:
-    """The settings with a real port. Raises AddressTaken."""
+    """The settings with real ports. Raises AddressTaken."""
     port = usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port})
-    return settings.model_copy(update={"viewer": viewer})
+    dicom = settings.dicom
+    if dicom.on:
+        dicom = dicom.model_copy(update={"port": _nodes_port(dicom)})
+    return settings.model_copy(update={"viewer": viewer, "dicom": dicom})
+
+
+def _nodes_port(dicom: DicomSettings) -> int:
+    try:
+        return free_port(dicom.host, dicom.port)
+    except OSError:
+        raise AddressTaken(
+            f"The DICOM node cannot listen on {dicom.host}, port {dicom.port}: if another program"
+            " has it, set dicom.port in settings.toml to another one, or to 0 for any."
+        ) from None
 
 
 def usable_port(host: str, port: int) -> int:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25  # between two looks
 FAREWELL_SECONDS = 4.0  # for objects that are arriving when the end is wished for
+ABORT_SECONDS = 2.0  # for the associations that are open then
 
 
 class NodeFault(GliowatchError):
@@ -34,9 +35,16 @@ class NodeFault(GliowatchError):
 
 
 def serve(settings: Settings) -> None:
-    """Receive until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises NodeFault."""
+    """Receive until SIGTERM or the parent's end; the parent handles Ctrl-C.
+
+    What keeps it from listening is logged; whoever started it tries again.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_node(settings, lambda line: None)
+    try:
+        run_node(settings, lambda line: None)
+    except GliowatchError as error:
+        log.error("node_refused", extra={"reason": type(error).__name__})
+        raise SystemExit(1) from None
 
 
 def run_node(settings: Settings, say: Callable[[str], object]) -> None:
@@ -124,14 +132,22 @@ class _Node:
         while time.monotonic() < ends and any(p.incoming.files for p in self._server.peers()):
             time.sleep(LOOK_SECONDS / 5)
 
+    def _abort_all(self) -> None:
+        """All at once, and not for long: a peer that does not listen holds up no end."""
+        open_ones = [peer.association for peer in self._server.peers() if peer.association]
+        aborting = [threading.Thread(target=each.abort, daemon=True) for each in open_ones]
+        for each in aborting:
+            each.start()
+        ends = time.monotonic() + ABORT_SECONDS
+        for each in aborting:
+            each.join(max(0.0, ends - time.monotonic()))
+
     async def _end(self) -> None:
         """What is arriving may end; then the associations are, by us; nothing answered is lost."""
         await asyncio.to_thread(self._server.shutdown)
         await asyncio.to_thread(self._wait_for_arriving)
         self._reap()
-        for peer in self._server.peers():
-            if peer.association is not None:
-                await asyncio.to_thread(peer.association.abort)
+        await asyncio.to_thread(self._abort_all)
         self._reap(Ending.STOPPED)
         with contextlib.suppress(OSError):
             self._book.write()

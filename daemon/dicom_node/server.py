@@ -159,6 +159,7 @@ class _Handler(RequestHandler):
         connection.seconds = self.server.idle_seconds
         association.set_socket(connection)
         association.dimse = _Messages(association, peer, self.server.store)
+        association.dul.daemon = True  # a peer that hangs must not hold up the node's end
         peer.association = association
         return association
 

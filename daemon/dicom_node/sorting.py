@@ -126,7 +126,10 @@ class Sorter:
         for place in [place for place in self._studies if self._is_complete(place, is_open)]:
             try:
                 self._file(place)
-            except OSError as error:  # it is tried again at the next look
+            except OSError as error:  # it is tried again at the next look, if it is still there
+                if not self._folder(place).exists():
+                    del self._studies[place]
+                    continue
                 if place not in self._told:
                     log.warning("study_not_filed", extra={"errno": error.errno})
                 self._told.add(place)

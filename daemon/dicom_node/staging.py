@@ -6,6 +6,7 @@ it is on the inbox's file system, so that one rename makes a study appear in the
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,8 @@ class Staging:
         halves = files_below(self.arriving)
         for half in halves:
             half.unlink(missing_ok=True)
+        for scratch in self.arriving.iterdir():  # of a worker that was killed with its node
+            shutil.rmtree(scratch, ignore_errors=True)
         return len(halves)
 
 

@@ -127,6 +127,13 @@ def _node(settings: Settings) -> Iterator[Fault]:
     dicom = settings.dicom
     if dicom.on and (sentence := open_node(dicom)):
         yield Fault(("dicom.host", "dicom.addresses"), sentence, Stops.RUN)
+    for title in (dicom.ae_title, *dicom.calling_ae_titles):
+        if not _is_title(title):
+            sentence = (
+                f'"{title}" is no AE title: dicom.ae_title and dicom.calling_ae_titles have 1 to 16'
+                " characters of ASCII, none of them a backslash, and no spaces at the ends."
+            )
+            yield Fault(("dicom.ae_title", "dicom.calling_ae_titles"), sentence, Stops.RUN)
     for address in dicom.addresses:
         if not _is_network(address):
             sentence = (
@@ -237,6 +244,11 @@ def _paths(settings: Settings) -> dict[str, Path]:
     for name in ("tls_certificate", "tls_key", "tls_ca"):
         named[f"dicom.{name}"] = getattr(settings.dicom, name)
     return {key: Path(path) for key, path in named.items() if path}
+
+
+def _is_title(text: str) -> bool:
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    return plain and 0 < len(text) <= 16 and text == text.strip()
 
 
 def _is_network(text: str) -> bool:
