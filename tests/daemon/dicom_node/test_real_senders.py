@@ -15,7 +15,7 @@ from pydicom import dcmread
 
 from daemon.operations.verify import verify
 from daemon.settings import load_settings
-from tests.conftest import SAMPLES
+from tests.conftest import ROOT, SAMPLES
 from tests.daemon.dicom_node.senders import real_node
 from tests.daemon.outputs.dicom.test_pacs import ask, free_port, wait_for
 from tests.programs import program
@@ -65,8 +65,8 @@ def _unpack(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def orthanc(folder: Path, node_port: int) -> Iterator[str]:
-    """An Orthanc that knows our node as "node"; its HTTP address."""
+def orthanc(folder: Path, node_port: int, **more: object) -> Iterator[str]:
+    """An Orthanc that knows our node as "gliowatch"; its HTTP address."""
     http = free_port()
     settings = {
         "StorageDirectory": str(folder),
@@ -75,7 +75,8 @@ def orthanc(folder: Path, node_port: int) -> Iterator[str]:
         "DicomPort": free_port(),
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
-        "DicomModalities": {"node": ["GLIOWATCH", "127.0.0.1", node_port]},
+        "DicomModalities": {"gliowatch": ["GLIOWATCH", "127.0.0.1", node_port]},
+        **more,
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     command = [program("Orthanc"), str(folder / "orthanc.json")]
@@ -98,13 +99,28 @@ def test_an_orthanc_sends_a_study(tmp_path: Path) -> None:
     store = tmp_path / "orthanc"
     store.mkdir()
     with real_node(tmp_path) as node, orthanc(store, node.port) as address:
-        post(f"{address}/modalities/node/echo", b"{}")
+        post(f"{address}/modalities/gliowatch/echo", b"{}")
         for path in STUDY.iterdir():
             post(f"{address}/instances", path.read_bytes())
         (study,) = ask(f"{address}/studies")
-        post(f"{address}/modalities/node/store", study.encode())
+        post(f"{address}/modalities/gliowatch/store", study.encode())
         (folder,) = node.wait_for(1)
         assert values(folder) == values(STUDY)
+
+
+def test_an_orthanc_as_front_passes_studies_on_by_itself(tmp_path: Path) -> None:
+    store, script = tmp_path / "orthanc", ROOT / "deploy" / "orthanc.lua"
+    store.mkdir()
+    with (
+        real_node(tmp_path) as node,
+        orthanc(store, node.port, LuaScripts=[str(script)], StableAge=2) as address,
+    ):
+        for path in STUDY.iterdir():
+            post(f"{address}/instances", path.read_bytes())
+        (folder,) = node.wait_for(1)
+        assert values(folder) == values(STUDY)
+        time.sleep(3)
+        assert node.studies() == [folder]
 
 
 def test_from_the_pacs_to_a_result_with_pauses(tmp_path: Path, small_weights: Path) -> None:
