@@ -63,7 +63,8 @@ def associated(
     finally:
         if association.is_established:
             association.release()
-        association.join(30)
+        if association.is_alive():
+            association.join(30)
 
 
 def send(port: int, *objects: Dataset, calling: str = "SENDER") -> list[int]:
