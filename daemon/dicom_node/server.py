@@ -23,7 +23,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.pdu_primitives import A_P_ABORT, P_DATA
+from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, P_DATA
 from pynetdicom.transport import (
     AssociationSocket,
     RequestHandler,
@@ -71,9 +71,8 @@ class Peer:
             return Ending.NO_REQUEST
         if its.is_released:
             return Ending.RELEASED
-        if its.dul.idle_timer_expired():
-            return Ending.IDLE
-        return Ending.ABORTED if its.is_aborted else Ending.BROKEN
+        # What the peer aborted, `_received` has noted: this was aborted here, by the clock.
+        return Ending.IDLE if its.is_aborted else Ending.BROKEN
 
 
 class _Socket(AssociationSocket):
@@ -329,10 +328,10 @@ def _rejected(event: evt.Event) -> None:
 
 
 def _received(event: evt.Event) -> None:
-    if (
-        isinstance(getattr(event, "primitive", None), A_P_ABORT)
-        and not event.assoc.dul.idle_timer_expired()
-    ):
+    primitive = getattr(event, "primitive", None)
+    if isinstance(primitive, A_ABORT):
+        _peer(event).ending = Ending.ABORTED
+    elif isinstance(primitive, A_P_ABORT):
         _peer(event).ending = Ending.BROKEN
 
 

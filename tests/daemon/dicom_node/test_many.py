@@ -11,7 +11,11 @@ from pydicom.dataset import Dataset
 
 from tests.daemon.dicom_node.senders import RealNode, associated, kept, picture, pixels, real_node
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+pytestmark = [
+    *(pytest.mark.long, pytest.mark.timeout(1500)),
+    # pynetdicom as a sender leaves sockets that the other side closed to the collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 KILLS = 20
 MEGABYTE = 1 << 20

@@ -23,6 +23,8 @@ from tests.daemon.dicom_node.senders import (
 )
 
 STUDY = "1.2.3.4"
+# pynetdicom as a sender leaves sockets that the other side closed to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.mark.timeout(300)

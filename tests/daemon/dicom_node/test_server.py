@@ -1,8 +1,9 @@
 """What comes in is written as it is and answered; what may not come is refused with a status."""
 
+import contextlib
 import socket
+import ssl
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from tests.daemon.dicom_node.senders import (
 from tests.programs import program
 
 STUDY = "1.2.3.4"
+# pynetdicom as a sender leaves sockets that the other side closed to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def test_echo_and_objects_byte_for_byte(
@@ -168,33 +171,28 @@ def test_a_peer_that_never_releases_and_one_that_says_nothing(
         assert len(node.objects()) == 1
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x01\x00\xff\xff\xff\xf0",  # an association request of four gigabytes
+        b"\x04\x00\x7f\xff\xff\xff",  # data of two, without any association
+    ],
+)
 def test_no_dicom_and_endless_pdus_end_their_connection_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bytes
 ) -> None:
-    with listening(tmp_path, monkeypatch) as node:
-        for first in (
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"\x01\x00\xff\xff\xff\xf0",
-            b"\x04\x00\x7f\xff\xff\xff",
+    with listening(tmp_path, monkeypatch, begin_seconds=1.0) as node:
+        with (
+            socket.create_connection(("127.0.0.1", node.port), 60) as client,
+            contextlib.suppress(ConnectionError),
         ):
-            with socket.create_connection(("127.0.0.1", node.port), 30) as client:
-                client.sendall(first + b"\0" * 2000)
-                client.settimeout(30)
-                with pytest.MonkeyPatch.context():
-                    answer = drained(client)
-                assert len(answer) < 100
-        assert send(node.port, picture("P1", STUDY)) == [0]
-
-
-def drained(client: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
-    content = b""
-    try:
-        while part := client.recv(1000):
-            content += part
-    except ConnectionError:
-        pass
-    return content
+            client.sendall(first + b"\0" * 60)
+            while client.recv(1000):
+                pass
+        assert len(node.endings(1)) == 1
+        with associated(node.port) as association:
+            assert association.is_established
 
 
 def test_too_many_at_once_are_asked_to_try_again(
@@ -236,8 +234,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tls_with_the_right_and_the_wrong_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificates: Path
 ) -> None:
-    import ssl
-
     ours, theirs = certificates / "ours.pem", certificates / "theirs.pem"
     keys = {
         "tls_certificate": str(ours),
@@ -262,4 +258,3 @@ def test_tls_with_the_right_and_the_wrong_certificate(
         assert sorted(node.endings(3)) == sorted([Ending.TLS, Ending.TLS, Ending.RELEASED])
         silent.close()
         assert len(node.objects()) == 1
-        time.sleep(0)
