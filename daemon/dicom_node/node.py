@@ -93,12 +93,22 @@ class _Node:
         log.info("node_started")
         try:
             while not stop.is_set():
-                await self._look()
+                await self._look_until(stop)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
         finally:
             await self._end()
         log.info("node_stopped")
+
+    async def _look_until(self, stop: asyncio.Event) -> None:
+        """One look, given up where the end is wished for: a worker that hangs holds up no end."""
+        looking, stopping = asyncio.create_task(self._look()), asyncio.create_task(stop.wait())
+        await asyncio.wait({looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not looking.done():
+            looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
 
     async def _look(self) -> None:
         self._reap()
