@@ -1,9 +1,11 @@
 """What comes in is written as it is and answered; what may not come is refused with a status."""
 
 import contextlib
+import gc
 import socket
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,13 @@ from tests.programs import program
 STUDY = "1.2.3.4"
 # pynetdicom as a sender leaves sockets that the other side closed to the collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a sender left is collected here, and not in some later test."""
+    yield
+    gc.collect()
 
 
 def test_echo_and_objects_byte_for_byte(

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.staging import Staging
 from daemon.safe_files import only_one_at
-from daemon.settings import DicomSettings
 from tests.viewer.test_house import open_house
-from viewer.sessions import SETTINGS
 
 
 def write_account(staging: Staging) -> None:
@@ -46,11 +45,11 @@ async def test_the_page_tells_what_came_and_how_it_ended(tmp_path: Path) -> None
         assert "/system/associations" not in await house.page("/system")
 
 
-async def test_where_it_is_on_the_system_page_leads_there_and_metrics_count(tmp_path: Path) -> None:
+async def test_where_it_is_on_the_system_page_leads_there_and_metrics_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLIOWATCH_DICOM__ON", "true")
     async with open_house(tmp_path, metrics_token=SecretStr("a-token-for-prometheus")) as house:
-        house.app[SETTINGS] = house.app[SETTINGS].model_copy(
-            update={"dicom": DicomSettings(on=True)}
-        )
         write_account(Staging(house.settings.daemon.inbox))
         assert "The DICOM node does not run" in await house.page("/system/associations")
         assert "/system/associations" in await house.page("/system")
