@@ -13,6 +13,7 @@ import pytest
 from jinja2 import nodes
 
 from daemon.outputs.catalogue import SENTENCES
+from daemon.settings import DicomSettings
 from model.catalogue import Catalogue, Words
 from tests.conftest import ROOT
 
@@ -23,8 +24,10 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
     *("finding", "finding_part", "finding_short", "side", "side_of", "lobe", "depth", "height"),
     *("kind", "state", "role", "right", "audit_action", "record", "gender", "decide", "decision"),
     *("reject_reason", "window_preset", "stage", "role_file", "worklist_state", "flag", "differs"),
-    *("queue_said",),
+    *("queue_said", "association_ending"),
 }
+# Settings that are named as a table of sentences is; `dicom.` alone begins such a name.
+SETTINGS = {"dicom.", *(f"dicom.{name}" for name in DicomSettings.model_fields)}
 FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|hdr|img|zip|dcm|toml|gz)$")
 KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
@@ -61,7 +64,8 @@ class Use:
 def _is_key(literal: str) -> bool:
     table, dot, _ = literal.partition(".")
     plain = re.fullmatch(r"[a-z_]+\.[A-Za-z0-9_.]*", literal)
-    return bool(dot and plain and table in TABLES and not FILE_NAME.search(literal))
+    is_other = FILE_NAME.search(literal) or literal in SETTINGS
+    return bool(dot and plain and table in TABLES and not is_other)
 
 
 def python_uses(file: Path) -> Iterator[Use]:

@@ -77,6 +77,6 @@ def row_of(association: Association) -> Row:
         objects=association.objects,
         megabytes=text("associations.megabytes", mb=association.size / MEGABYTE),
         refused=association.refused,
-        ending=text(f"associations.ending_{association.ending}"),
+        ending=text(f"association_ending.{association.ending}"),
         is_wrong=association.ending not in (Ending.OPEN, Ending.RELEASED),
     )
