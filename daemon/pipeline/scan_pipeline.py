@@ -202,7 +202,13 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
     if before is not None and before.content_sha256 == intake.content_sha256:
         patient = await job.entered() or Identity(before.report.patient_id)
         report = await job.in_worker(
-            relabel_into, staging, intake, before.report, notes, job.rules.flair, patient
+            relabel_into,
+            staging,
+            intake,
+            before.report,
+            notes,
+            job.rules.flair,
+            worker_tasks.Circumstances(entered=patient, asked=job.asked),
         )
     else:
         report = await job.in_worker(
@@ -213,7 +219,10 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             job.rules,
             notes=notes,
             known=worker_tasks.Circumstances(
-                outbox, await past_of(job, intake.scan_id, patient_folder), await job.entered()
+                outbox,
+                await past_of(job, intake.scan_id, patient_folder),
+                await job.entered(),
+                job.asked,
             ),
         )
     publish(staging, outbox / folder)
