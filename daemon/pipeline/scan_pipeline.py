@@ -37,6 +37,7 @@ from daemon.pipeline.outbox import (
 from daemon.pipeline.relabelling import relabel_into
 from daemon.pipeline.revisions import compare_again, correct, past_of
 from daemon.pipeline.running_scans import Job
+from daemon.pipeline.told_objects import tell_refusal
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.overrides import is_spaced_anew, queue_if_spaced
 from daemon.records.patients import came_by_drop, come_again
@@ -354,7 +355,19 @@ async def _failed_attempt(job: Job, error: GliowatchError) -> State:
     return State.WAITING
 
 
+async def _tell_refusal(job: Job, reason: str) -> None:
+    """An SR for the PACS, in which the study would else look as if it had never come."""
+    daemon, drop = job.settings.daemon, job.queued.drop
+    if drop.kind is not DropKind.DICOM:
+        return
+    try:
+        await job.in_worker(tell_refusal, daemon.inbox, drop, daemon.outbox, reason)
+    except (GliowatchError, OSError):  # the files may be what kills a reader: the reason stands
+        log.warning("refusal_not_told", extra={"drop": job.queued.drop_id})
+
+
 async def _reject(job: Job, reason: str) -> State:
+    await _tell_refusal(job, reason)
     await ledger.reject(job.index, job.queued, reason)
     log.warning("rejected", extra={"drop": job.queued.drop_id, "reason": reason})
     return State.REJECTED

@@ -108,7 +108,7 @@ def record_of(
     A first result has the time of the newest picture, so that two runs give the same bytes; a
     revision that at which it was asked for, and a person's mask that at which it was sent.
     """
-    if report.mask:
+    if report.mask and report.judged_revision is None:
         asked = datetime.fromisoformat(report.mask.at)
     later = origin.in_zone(asked) if asked and report.revision > 1 else None
     numbers = {each.number for each in report.input.series or () if each.number is not None}

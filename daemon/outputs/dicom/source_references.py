@@ -1,10 +1,14 @@
 """What our DICOM objects take over from the analyzed series."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
+from typing import BinaryIO
 
 from pydicom import config
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 from pydicom.valuerep import DA, TM, validate_value
 
 from model.reading.dicom.files import read_header
@@ -28,6 +32,10 @@ TIMES = (  # when a picture was taken or made; a further copy of it changes none
     *(("ContentDate", "ContentTime"), ("StudyDate", "StudyTime")),
 )
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+IDENTIFYING = (  # of any object, with its times
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+    *("SpecificCharacterSet", "SeriesNumber", *(each for pair in TIMES for each in pair)),
+)
 DESCRIBING = (  # what the objects need to know of an image; the rest of its header stays there
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
     *("FrameOfReferenceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
@@ -96,6 +104,22 @@ def read_origin(volume: Volume) -> Origin | None:
         if not image.get("SliceThickness"):
             image.SliceThickness = f"{volume.spacing[2]:.6g}"
     return Origin(tuple(images), there, None)
+
+
+def origin_of(files: Iterable[BinaryIO]) -> dict[str, Origin]:
+    """What DICOM files say of their studies, by its number, whether or not they are pictures.
+
+    A file that is no DICOM, or does not name study, series and itself, is left out.
+    """
+    studies: dict[str, list[Dataset]] = defaultdict(list)
+    for file in files:
+        try:
+            header = _sound(read_header(file, [*INHERITED, *KEPT, ZONE, *IDENTIFYING]))
+        except (InvalidDicomError, EOFError, ValueError, NotImplementedError):
+            continue  # it is damaged: others of its study may not be
+        if all(header.get(name) for name in IDENTIFYING[:4]):
+            studies[str(header.StudyInstanceUID)].append(header)
+    return {study: Origin(tuple(images), (), None) for study, images in studies.items()}
 
 
 def _share_plane(header: Dataset, frame: int) -> None:

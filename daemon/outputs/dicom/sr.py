@@ -1,7 +1,8 @@
 """What a report says as a DICOM SR: a Measurement Report (TID 1500, PS3.16)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from highdicom import sr
 from pydicom.dataset import Dataset
@@ -12,7 +13,14 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.dicom import sr_codes as coded
 from daemon.outputs.dicom.content_uids import reread
 from daemon.outputs.dicom.object_record import AnalysisRecord, Series
-from daemon.outputs.dicom.sr_groups import Measured, change_group, groups_of, is_change
+from daemon.outputs.dicom.source_references import Origin
+from daemon.outputs.dicom.sr_groups import (
+    Measured,
+    change_group,
+    groups_of,
+    is_change,
+    not_attempted,
+)
 from daemon.outputs.wording import WHY_REVISED, change_words, finding_sentence, place_words
 from daemon.report import Report
 from model.reading.dicom.frames import OURS
@@ -25,21 +33,58 @@ def build_sr(report: Report, measured: Measured, before: Dataset | None) -> sr.C
 
     before: the SR of the revision that this one replaces; it is named as the predecessor.
     """
-    analysis, seg = measured.analysis, measured.seg
+    seg = measured.seg
+    return _document(
+        [*measured.origin.present, *([seg] if seg is not None else [])],
+        measured.analysis,
+        groups=groups_of(report, measured),
+        texts=_texts(report),
+        is_complete=not report.is_incomplete,
+        before=before,
+    )
+
+
+def build_refusal(origin: Origin, analysis: AnalysisRecord, reason: str) -> sr.ComprehensiveSR:
+    """Of a study that could not be taken: that nothing of it was analyzed, and why."""
+    said = text("report.not_analyzed_because", reason=reason)
+    return _document(
+        list(origin.present),
+        analysis,
+        groups=[not_attempted(analysis)],
+        texts=_use_and(said, reason),
+        is_complete=True,
+        before=None,
+    )
+
+
+def _use_and(said: str, reason: str) -> Iterator[tuple[Code, str]]:
+    yield coded.USE, text("report.research_use")
+    yield coded.IMPRESSION, said
+    yield coded.REASON, reason
+
+
+def _document(
+    evidence: list[Dataset],
+    analysis: AnalysisRecord,
+    groups: list[Any],
+    texts: Iterable[tuple[Code, str]],
+    is_complete: bool,
+    before: Dataset | None,
+) -> sr.ComprehensiveSR:
     content = sr.MeasurementReport(
         observation_context=_who(analysis),
         procedure_reported=codes.LN.BrainMRI,
-        imaging_measurements=groups_of(report, measured),
+        imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
-    content[0].ContentSequence.append(_evaluations(report))
+    content[0].ContentSequence.append(_evaluations(texts))
     made = sr.ComprehensiveSR(
-        evidence=[*measured.origin.present, *([seg] if seg is not None else [])],
+        evidence=evidence,
         content=content,
         series_instance_uid=analysis.uid("sr series"),
         sop_instance_uid=analysis.uid("sr"),
         instance_number=1,
-        is_complete=not report.is_incomplete,
+        is_complete=is_complete,
         is_final=False,
         is_verified=False,
         previous_versions=None if before is None else [before],
@@ -75,9 +120,9 @@ def _who(analysis: AnalysisRecord) -> sr.ObservationContext:
     )
 
 
-def _evaluations(report: Report) -> sr.ContainerContentItem:
+def _evaluations(texts: Iterable[tuple[Code, str]]) -> sr.ContainerContentItem:
     """What no number says: the finding, its places, change, doubts, and for what use it is."""
-    items = [sr.TextContentItem(name, said, CONTAINS) for name, said in _texts(report)]
+    items = [sr.TextContentItem(name, said, CONTAINS) for name, said in texts]
     container = sr.ContainerContentItem(coded.EVALUATIONS, relationship_type=CONTAINS)
     container.ContentSequence = sr.ContentSequence(items)
     return container
@@ -114,7 +159,7 @@ def compared_anew(old: Dataset, report: Report) -> Dataset | None:
     if report.change:
         groups += change_group(report.change, report.scan_id)
     measurements.ContentSequence = groups
-    evaluations.ContentSequence = _evaluations(report).ContentSequence
+    evaluations.ContentSequence = _evaluations(_texts(report)).ContentSequence
     made.PredecessorDocumentsSequence = [predecessor(old)]
     return made
 

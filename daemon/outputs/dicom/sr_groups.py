@@ -77,6 +77,15 @@ def _whole(report: Report, measured: Measured) -> Any:
     )
 
 
+def not_attempted(analysis: AnalysisRecord) -> Any:
+    """Of a study of which nothing could be analyzed."""
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(analysis.uid("whole tumor"), "whole tumor"),
+        finding_sites=[sr.FindingSite(coded.BRAIN)],
+        qualitative_evaluations=[sr.QualitativeEvaluation(coded.ANALYSES, coded.NOT_ATTEMPTED)],
+    )
+
+
 def _succeeded(report: Report) -> Code:
     if report.finding == "not_judged":
         return coded.NOT_ATTEMPTED
