@@ -42,17 +42,21 @@ def _opened(inbox: Path, drop: Drop) -> Iterator[BinaryIO]:
 
 @dataclass(frozen=True)
 class Reviewed:
-    """A result and what was said of it. folder: its own, below the outbox."""
+    """A result and what was said of it. folder: its own, below the outbox; later: the folder of the
+    revision that took its place, where that is what there is to say."""
 
     report: Report
     folder: Path
     verdict: Verdict
+    later: Path | None = None
 
     @property
     def name(self) -> str:
         """The name of the object that tells it."""
         kind = "sr" if self.verdict.accepted else "ko"
         scan = f"{self.report.scan_id}-r{self.report.revision}"
+        if self.later is not None:
+            return f"{scan}_superseded_{kind}.dcm"
         return f"{scan}_review{self.verdict.number}_{kind}.dcm"
 
 
@@ -66,7 +70,8 @@ def tell_review(outbox: Path, reviewed: Reviewed) -> bool:
     )
 
     objects = objects_folder(outbox / reviewed.folder)
-    made = review_object(objects, reviewed.report, reviewed.verdict)
+    later = objects_folder(outbox / reviewed.later) if reviewed.later else None
+    made = review_object(objects, reviewed.report, reviewed.verdict, later)
     if made is not None:
         keep_object(outbox, scan_id, reviewed.name, made)
     return made is not None

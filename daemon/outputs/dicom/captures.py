@@ -65,7 +65,7 @@ def build_captures(
 
 def _tell_capture(image: Dataset, analysis: AnalysisRecord) -> None:
     """What made the picture, where archives that check captures look for it."""
-    image.SecondaryCaptureDeviceID = analysis.weights_sha256[:16]
+    image.SecondaryCaptureDeviceID = analysis.serial_number
     image.SecondaryCaptureDeviceManufacturer = OURS
     image.SecondaryCaptureDeviceManufacturerModelName = analysis.model
     image.SecondaryCaptureDeviceSoftwareVersions = image.SoftwareVersions

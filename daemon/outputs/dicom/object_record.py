@@ -66,13 +66,18 @@ class AnalysisRecord:
         return uid_of("device", self.model, self.weights_sha256)
 
     @property
+    def serial_number(self) -> str:
+        """Of the network: the first digits of its weights' hash; where none was asked, of us."""
+        return self.weights_sha256[:16] or version("gliowatch")
+
+    @property
     def equipment(self) -> dict[str, Any]:
         """Who made an object, as highdicom asks for it."""
         return {
             "manufacturer": OURS,
             "manufacturer_model_name": self.model,
             "software_versions": version("gliowatch"),
-            "device_serial_number": self.weights_sha256[:16],
+            "device_serial_number": self.serial_number,
         }
 
     @property

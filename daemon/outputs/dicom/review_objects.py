@@ -8,23 +8,31 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from daemon.outputs.dicom.content_uids import bytes_of, seal
-from daemon.outputs.dicom.object_record import Series, described, record_of, stamp
+from daemon.outputs.dicom.object_record import AnalysisRecord, Series, described, record_of, stamp
 from daemon.outputs.dicom.source_references import Origin
 from daemon.outputs.dicom.sr import verified_by
 from daemon.outputs.dicom.verdict import Verdict
 from daemon.report import Report
+from model.reading.dicom.frames import OURS
 
-NUMBERS = 100_000  # our series of reviews have numbers above this one
 
-
-def review_object(folder: Path, report: Report, verdict: Verdict) -> bytes | None:
+def review_object(
+    folder: Path, report: Report, verdict: Verdict, later: Path | None = None
+) -> bytes | None:
     """An accepted result's SR, verified, or the rejection of all its objects; None if it has none.
 
-    folder: where the objects of the result lie.
+    folder: where the objects of the result lie; later: where those of the revision that took its
+    place do: what both have is not rejected.
     """
     if verdict.accepted:
         return _verified_sr(folder / f"{report.scan_id}_sr.dcm", report, verdict)
-    return _rejection(sorted(folder.rglob("*.dcm")), report, verdict)
+    kept = set() if later is None else {_name_of(path) for path in later.rglob("*.dcm")}
+    objects = [path for path in sorted(folder.rglob("*.dcm")) if _name_of(path) not in kept]
+    return _rejection(objects, report, verdict)
+
+
+def _name_of(path: Path) -> str:
+    return str(pydicom.dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID)
 
 
 def _verified_sr(path: Path, report: Report, verdict: Verdict) -> bytes | None:
@@ -34,7 +42,7 @@ def _verified_sr(path: Path, report: Report, verdict: Verdict) -> bytes | None:
     origin = Origin((old,), (), None)
     at = origin.in_zone(verdict.at)
     made = verified_by(old, verdict.name, verdict.organization, at)
-    made.SeriesNumber = NUMBERS + verdict.number
+    made.SeriesNumber = verdict.number
     made.SeriesDescription = described(Series.VERIFIED, report.revision)
     stamp(made, origin, at)
     seal([made])
@@ -49,21 +57,16 @@ def _rejection(objects: list[Path], report: Report, verdict: Verdict) -> bytes |
     origin = Origin((rejected[0],), (), None)
     at = origin.in_zone(verdict.at)
     analysis = record_of(report, origin, "", None)
-    who = hd.sr.ObserverContext(
-        observer_type=codes.DCM.Person,
-        observer_identifying_attributes=hd.sr.PersonObserverIdentifyingAttributes(
-            name=verdict.name, organization_name=verdict.organization or None
-        ),
-    )
     made = hd.ko.KeyObjectSelectionDocument(
         evidence=rejected,
         content=hd.ko.KeyObjectSelection(
             document_title=codes.DCM.RejectedForQualityReasons,
             referenced_objects=rejected,
-            observer_person_context=who,
+            observer_person_context=_person(verdict) if verdict.person else None,
+            observer_device_context=None if verdict.person else _device(analysis),
         ),
         series_instance_uid=analysis.uid("rejection series"),
-        series_number=NUMBERS + verdict.number,
+        series_number=verdict.number,
         series_description=described(Series.REJECTION, report.revision),
         sop_instance_uid=analysis.uid("rejection"),
         instance_number=1,
@@ -75,3 +78,17 @@ def _rejection(objects: list[Path], report: Report, verdict: Verdict) -> bytes |
     stamp(made, origin, at)
     seal([made])
     return bytes_of(made)
+
+
+def _person(verdict: Verdict) -> hd.sr.ObserverContext:
+    attributes = hd.sr.PersonObserverIdentifyingAttributes(
+        name=verdict.name, organization_name=verdict.organization or None
+    )
+    return hd.sr.ObserverContext(codes.DCM.Person, attributes)
+
+
+def _device(analysis: AnalysisRecord) -> hd.sr.ObserverContext:
+    attributes = hd.sr.DeviceObserverIdentifyingAttributes(
+        uid=analysis.device, name=OURS, manufacturer_name=OURS, model_name=analysis.model
+    )
+    return hd.sr.ObserverContext(codes.DCM.Device, attributes)

@@ -111,7 +111,7 @@ def _who(analysis: AnalysisRecord) -> sr.ObservationContext:
         name=f"{OURS}. {text('report.research_use')}",
         manufacturer_name=OURS,
         model_name=analysis.model,
-        serial_number=analysis.weights_sha256[:16],
+        serial_number=analysis.serial_number,
     )
     return sr.ObservationContext(
         observer_device_context=sr.ObserverContext(

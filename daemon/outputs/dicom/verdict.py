@@ -6,8 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Verdict:
-    """accepted: else it was rejected; organization: whose the person is, '' if that is not told;
-    at: UTC; number: it grows with each review of the site, so that no two series share one."""
+    """accepted: else it was rejected; person: '' where no one said it, and a later revision took
+    the place of the result; organization: whose the person is, '' if that is not told; at: UTC;
+    number: of its series, so that no two in a study share one."""
 
     accepted: bool
     person: str
@@ -17,6 +18,7 @@ class Verdict:
 
     @property
     def name(self) -> str:
-        """The person as DICOM writes a name: without the signs that part it, 64 characters."""
+        """The person as DICOM writes a name of one part: without the signs that part it, and with
+        the one that says that there are no others; 64 characters."""
         plain = "".join(" " if sign in "^=\\" else sign for sign in self.person)
-        return plain.strip()[:64] or "Unknown"
+        return f"{plain.strip()[:63] or 'Unknown'}^"
