@@ -91,7 +91,7 @@ def _with_objects(
         mask = (drawn.voxels > 0).astype(np.uint8)
         segmentation = Segmentation(mask, mask.astype(np.float32), report.model.threshold)
     before = intake.earlier.folder if intake.earlier else None
-    written = write_objects(volume, segmentation, report, staging, before, known.asked)
+    written = write_objects(volume, segmentation, report, staging, before=before, asked=known.asked)
     doubt = written.doubt
     if doubt is None or report.has_note(doubt.code):
         return report, written

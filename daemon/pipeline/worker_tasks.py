@@ -251,7 +251,7 @@ def _with_objects(
     )
 
     before = intake.earlier.folder if intake.earlier else None
-    written = write_objects(volume, segmentation, report, staging, before, known.asked)
+    written = write_objects(volume, segmentation, report, staging, before=before, asked=known.asked)
     if written.doubt is None:
         return report, written
     return report.changed(quality=(*report.quality, quality_note(written.doubt))), written

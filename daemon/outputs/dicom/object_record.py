@@ -37,6 +37,16 @@ class Series(IntEnum):
     VERIFIED = 6
 
 
+NAMES = {  # keys of what each is called
+    Series.SEG: "objects.seg",
+    Series.SR: "objects.sr",
+    Series.CAPTURE: "objects.capture",
+    Series.PDF: "objects.pdf",
+    Series.REJECTION: "objects.rejection",
+    Series.VERIFIED: "objects.verified",
+}
+
+
 @dataclass(frozen=True)
 class AnalysisRecord:
     """Which analysis an object belongs to.
@@ -132,7 +142,7 @@ def record_of(
 
 def described(kind: Series, revision: int) -> str:
     """What a series is, in at most 64 characters: its kind, its revision, and for what use."""
-    what = text(f"objects.{kind.name.lower()}")
+    what = text(NAMES[kind])
     if revision > 1:
         what = text("objects.revision", what=what, revision=revision)
     return text("objects.series", what=what)
