@@ -196,7 +196,7 @@ def correction_unit(scan_id: str, correction_key: str) -> bytes:
 
 @dataclass(frozen=True)
 class QueuedDrop:
-    """A drop as the index knows it."""
+    """A drop as the index knows it. seen_at: when it came or was asked for, UTC, ISO 8601."""
 
     drop_id: int
     drop: Drop
@@ -206,3 +206,4 @@ class QueuedDrop:
     reason: str | None = None
     token: int = 0  # of the claim: who holds an older one may not end the drop
     hashes: Mapping[bytes, str] = field(default_factory=dict)  # SHA-256 of what was copied, by path
+    seen_at: str = ""

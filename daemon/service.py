@@ -36,6 +36,7 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
 from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
+from daemon.pipeline.review_teller import ReviewTeller
 from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.pipeline.worker_tasks import analysis_rules, warm_up
@@ -170,6 +171,7 @@ class Service:
         self._check = NightlyCheck(daemon, index)
         self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
+        self._teller = ReviewTeller(settings, index, records)
         self._notifier = Notifier(os.environ)
         self._changes = Changes()
         self._next_whole = 0.0  # when all of the inbox is looked through again
@@ -200,6 +202,7 @@ class Service:
         finally:
             self._notifier.stopping()
             await self._scans.close()
+            await self._teller.finish()
             await self._copies.finish()
             await self._retention.finish()
             await self._check.finish()
@@ -245,6 +248,7 @@ class Service:
         self._copies.look()
         self._retention.look()
         self._check.look()
+        self._teller.look()
         await self._upkeep.look()
         await self._aside.look()
         began_at = time.monotonic()

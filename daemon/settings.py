@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -76,6 +76,8 @@ class DaemonSettings(_Table):
     keep_gb: float = Field(default=0.0, ge=0)
     grace_days: float = Field(default=30.0, ge=0)
     keep_aside_days: float = Field(default=0.0, ge=0)
+    verifying_organization: str = Field(default="", max_length=64)
+    rejection_notes: bool = False
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property
@@ -138,6 +140,9 @@ class ModelSettings(_Table):
         )
 
 
+OpenIn = Annotated[str, Field(pattern=r"^\S[^<>\"]*? (https?|weasis)://\S*\{study\}\S*$")]
+
+
 class ViewerSettings(_Table):
     """[viewer]: the address of the pages."""
 
@@ -151,6 +156,7 @@ class ViewerSettings(_Table):
     host_names: tuple[str, ...] = ()
     allow_plain_http: bool = False
     max_upload_mb: int = Field(default=2000, ge=1)
+    open_in: tuple[OpenIn, ...] = ()
     night_begins: int = Field(default=18, ge=0, le=23)
     recent_days: int = Field(default=7, ge=1)
     metrics_token: SecretStr = SecretStr("")

@@ -11,7 +11,7 @@ OF_DCMTK = (
     "echoscu",
     "storescu",
     "storescp",
-)  # pynetdicom puts scripts of these names beside Python
+)  # pynetdicom has scripts of these names
 
 
 def program(name: str) -> str:

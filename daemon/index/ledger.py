@@ -316,4 +316,5 @@ def _queued(row: sqlite3.Row, files: list[DroppedFile]) -> QueuedDrop:
         attempts=row["attempts"],
         reason=row["reason"],
         token=row["token"],
+        seen_at=row["seen_at"],
     )

@@ -204,6 +204,17 @@ async def revisions_of(index: Database, scan_id: str) -> list[ScanRow]:
     return [scan_of_row(row) for row in rows]
 
 
+async def revisions_since(index: Database, moment: str, most: int) -> list[ScanRow]:
+    """Later revisions, the first ones left out, that were published then or after, oldest first;
+    `most` of them at once."""
+    rows = await index.rows(
+        "SELECT * FROM scans WHERE removed_at IS NULL AND published_at >= ? AND revision > 1"
+        " ORDER BY published_at, scan_id, revision LIMIT ?",
+        (moment, most),
+    )
+    return [scan_of_row(row) for row in rows]
+
+
 async def every_scan(
     index: Database, patient_name: Callable[[str], str] = str
 ) -> AsyncIterator[ScanRow]:

@@ -26,6 +26,7 @@ from daemon.operations.backup import copies_in
 from daemon.operations.full_check import check_all, told
 from daemon.operations.retention import REMOVED, removed_results
 from daemon.outputs.manifest import compare_files, from_column
+from daemon.pipeline.extra_objects import faults_in
 from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.outbox import files_beside, published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
@@ -157,6 +158,7 @@ async def _compare(settings: Settings) -> Account:
         *await asyncio.to_thread(_of_outbox, daemon.outbox, held, folders, hashes),
         *_of_aside(daemon.inbox, held),
         *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
+        *await asyncio.to_thread(_of_extra, daemon.outbox),
     ]
     not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
     received = await asyncio.to_thread(count_received, daemon.inbox)
@@ -296,6 +298,11 @@ def _of_corrections(outbox: Path, corrections: list[Correction]) -> list[Differe
             place = str(path.relative_to(outbox))
             differences.append(Difference("unknown_correction", place, message))
     return differences
+
+
+def _of_extra(outbox: Path) -> list[Difference]:
+    """Each DICOM object beside a result, of a review or a rejected study, is what was written."""
+    return [Difference("extra_object", each.place, each.message) for each in faults_in(outbox)]
 
 
 def aside_files(inbox: Path) -> list[bytes]:

@@ -187,15 +187,19 @@ def save_overlay(shown: Display, path: Path) -> None:
 
 def capture_pictures(shown: Display, words: str) -> list[Image.Image]:
     """Every marked slice like an overlay, with `words` below; without any, the middle one."""
-    marked = [int(index) for index in np.flatnonzero(shown.areas)] or [_best_slice(shown)]
     count = len(shown.grey)
     return [
         captioned(
             whole_slice(shown, index),
             f"{words} {text('drawn.slice', slice=index + 1, count=count)}",
         )
-        for index in marked
+        for index in captured_slices(shown)
     ]
+
+
+def captured_slices(shown: Display) -> list[int]:
+    """The slices that `capture_pictures` shows, in display order."""
+    return [int(index) for index in np.flatnonzero(shown.areas)] or [_best_slice(shown)]
 
 
 def whole_slice(shown: Display, index: int, outlined: bool = True) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -19,6 +20,10 @@ from model.inference.segmentation import Segmentation
 from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti_grid import MARK_BYTES, header_of
 from model.volume import FloatArray, Kind, MaskArray, Volume
+
+if TYPE_CHECKING:  # highdicom: only a worker needs it
+    from daemon.outputs.dicom.compared_objects import ComparedObjects
+    from daemon.outputs.dicom.result_objects import Written
 
 PACKED = 2  # level of ISA-L, which at this one is ten times as fast as zlib at its lowest
 
@@ -99,11 +104,19 @@ def write_views(volume: Volume, segmentation: Segmentation, report: Report, fold
         save_planes(volume, segmentation.mask, centre, path)
 
 
-def write_report(report: Report, patient: Identity, folder: Path) -> None:
-    """The report for people, which names the patient, and the one for machines.
+def write_report(
+    report: Report,
+    patient: Identity,
+    folder: Path,
+    written: "Written | ComparedObjects | None" = None,
+) -> None:
+    """The report for people, which names the patient, as a file and among the DICOM objects that
+    were written, and the one for machines.
 
     That one comes last: a folder that holds it holds everything.
     """
     name = report.scan_id
     write_pdf(report, patient, folder)
+    if written:
+        written.add_page(report, folder / f"{name}_report.pdf")
     save_report(report, folder / f"{name}_report.json")

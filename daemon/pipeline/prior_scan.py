@@ -5,9 +5,11 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from daemon.drops import SOURCE
+from daemon.drops import DICOM, SOURCE
 from daemon.intake.ingest import Earlier, one_scan
 from daemon.intake.late_files import files_before, link_tree
 from daemon.outputs.growth_chart import save_growth
@@ -41,6 +43,9 @@ from model.reading.read import read, with_spacing
 from model.registration.rigid import register
 from model.rules import ChangeRules, FlairRules
 from model.volume import Volume, note
+
+if TYPE_CHECKING:
+    from daemon.outputs.dicom.compared_objects import ComparedObjects
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +95,7 @@ def compare_published(
     patient: Identity,
     outbox: Path,
     past: Past,
+    asked: datetime | None,
     rules: ChangeRules,
     flair: FlairRules,
 ) -> Report:
@@ -113,10 +119,23 @@ def compare_published(
         flair=flair,
     )
     gather_objects(staging, name)
-    write_report(revised, patient, staging)
+    write_report(revised, patient, staging, _compared_objects(staging, revised, asked))
     write_manifest(revised, staging)
     sync_tree(staging)
     return revised
+
+
+def _compared_objects(
+    staging: Path, report: Report, asked: datetime | None
+) -> "ComparedObjects | None":
+    """The SR of the revision before, made anew if it says another change now."""
+    if not (staging / DICOM / f"{report.scan_id}_sr.dcm").is_file():
+        return None
+    from daemon.outputs.dicom.compared_objects import (
+        compare_objects,  # highdicom: only a worker needs it
+    )
+
+    return compare_objects(staging / DICOM, report, asked)
 
 
 def _dated(report: Report, entered: str | None) -> Report:

@@ -5,6 +5,7 @@ Mask, pictures and numbers stay as they were; what names the patient is made ane
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import quality_note
 from daemon.outputs.scan_folder import write_report
 from daemon.outputs.wording import WHY_REVISED
+from daemon.pipeline.worker_tasks import Circumstances
 from daemon.report import Report
 from daemon.report_parts import Seconds, StudyOfScan
 from daemon.safe_files import sync_tree
@@ -25,6 +27,9 @@ from model.reading.nifti import read_nifti
 from model.reading.read import read_again, with_spacing
 from model.rules import FlairRules
 from model.volume import Note
+
+if TYPE_CHECKING:
+    from daemon.outputs.dicom.result_objects import Written
 
 NAMES_PATIENT = (  # what a result's folder holds for the PACS and for people
     *("_report.json", "_report.pdf", "_manifest.json", "_seg.dcm", "_sr.dcm", "_report.dcm"),
@@ -40,7 +45,7 @@ def relabel_into(
     report: Report,
     notes: tuple[Note, ...],
     flair: FlairRules,
-    patient: Identity,
+    known: Circumstances,
 ) -> Report:
     """Write the revision, synced; its report. report: the one before; notes: why, for people."""
     earlier, name = intake.earlier, intake.scan_id
@@ -62,28 +67,32 @@ def relabel_into(
         quality=(*quality, *map(quality_note, notes)),
         seconds=Seconds(read=0.0, segment=0.0, write=0.0),
     )
-    if report.finding != "not_judged":
-        revised = _with_objects(staging, intake, revised, flair)
+    revised, written = _with_objects(staging, intake, revised, flair, known)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(revised, patient, staging)
+    write_report(revised, known.entered or Identity(report.patient_id), staging, written)
     write_manifest(revised, staging)
     sync_tree(staging)
     return revised
 
 
-def _with_objects(staging: Path, intake: Intake, report: Report, flair: FlairRules) -> Report:
+def _with_objects(
+    staging: Path, intake: Intake, report: Report, flair: FlairRules, known: Circumstances
+) -> "tuple[Report, Written]":
     """The DICOM objects of the mask as it was, which name the patient as the files do now."""
     from daemon.outputs.dicom.result_objects import (
         write_objects,  # highdicom: only a worker needs it
     )
 
-    drawn = read_nifti(staging / f"{intake.scan_id}_seg.nii.gz")
-    mask = (drawn.voxels > 0).astype(np.uint8)
     series = staging / f"{intake.scan_id}_flair.nii.gz"
     volume = with_spacing(read_again(intake.scan, series, flair), spacing_in(report))
-    segmentation = Segmentation(mask, mask.astype(np.float32), report.model.threshold)
+    segmentation = None
+    if report.finding != "not_judged":
+        drawn = read_nifti(staging / f"{intake.scan_id}_seg.nii.gz")
+        mask = (drawn.voxels > 0).astype(np.uint8)
+        segmentation = Segmentation(mask, mask.astype(np.float32), report.model.threshold)
     before = intake.earlier.folder if intake.earlier else None
-    doubt = write_objects(volume, segmentation, report, staging, before)
+    written = write_objects(volume, segmentation, report, staging, before=before, asked=known.asked)
+    doubt = written.doubt
     if doubt is None or report.has_note(doubt.code):
-        return report
-    return report.changed(quality=(*report.quality, quality_note(doubt)))
+        return report, written
+    return report.changed(quality=(*report.quality, quality_note(doubt))), written

@@ -198,10 +198,8 @@ async def _revised(job: Job, staging: Path, scan: ScanRow, past: Past) -> ScanRo
             staging,
             earlier,
             scan.report,
-            outbox=outbox,
-            past=past,
-            rules=job.rules,
-            entered=await job.entered(),
+            job.rules,
+            Circumstances(outbox, past, await job.entered(), job.asked),
         )
         publish(staging, outbox / folder)
     return row_of_report(report, os.fsencode(folder), now(), hashes_of(outbox / folder))
@@ -260,6 +258,7 @@ async def _corrected_revision(job: Job, staging: Path, correction: Correction) -
                 outbox,
                 await past_of(job, newest.scan_id, os.path.dirname(newest.folder)),
                 await job.entered(),
+                job.asked,
             ),
         )
         publish(staging, outbox / folder)

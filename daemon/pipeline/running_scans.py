@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -59,6 +60,11 @@ class Job:
     ) -> Result:
         """Run a function of `worker_tasks` in the slot's process, within what is allowed."""
         return await self.slot.run(self.settings.daemon.allowance, function, *values, **named)
+
+    @property
+    def asked(self) -> datetime | None:
+        """When the drop came, or was asked for."""
+        return datetime.fromisoformat(self.queued.seen_at) if self.queued.seen_at else None
 
     async def entered(self) -> Identity | None:
         """What people entered about the drop's patient, if anything; `unassigned` is nobody."""

@@ -39,6 +39,7 @@ from daemon.pipeline.relabelling import relabel_into
 from daemon.pipeline.revisions import compare_again, correct, earlier_of, past_of
 from daemon.pipeline.running_scans import Job
 from daemon.pipeline.scan_before import scan_before
+from daemon.pipeline.told_objects import tell_refusal
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.overrides import (
     is_spaced_anew,
@@ -212,7 +213,13 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
     if before is not None and before.content_sha256 == intake.content_sha256:
         patient = await job.entered() or Identity(before.report.patient_id)
         report = await job.in_worker(
-            relabel_into, staging, intake, before.report, notes, job.rules.flair, patient
+            relabel_into,
+            staging,
+            intake,
+            before.report,
+            notes,
+            job.rules.flair,
+            worker_tasks.Circumstances(entered=patient, asked=job.asked),
         )
     else:
         report = await job.in_worker(
@@ -223,7 +230,10 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             replace(job.rules, anyway=wish is not None and wish.is_wanted),
             notes=notes,
             known=worker_tasks.Circumstances(
-                outbox, await past_of(job, intake.scan_id, patient_folder), await job.entered()
+                outbox,
+                await past_of(job, intake.scan_id, patient_folder),
+                await job.entered(),
+                job.asked,
             ),
         )
     publish(staging, outbox / folder)
@@ -344,7 +354,19 @@ async def _failed_attempt(job: Job, error: GliowatchError) -> State:
     return State.WAITING
 
 
+async def _tell_refusal(job: Job, reason: str) -> None:
+    """An SR for the PACS, in which the study would else look as if it had never come."""
+    daemon, drop = job.settings.daemon, job.queued.drop
+    if drop.kind is not DropKind.DICOM:
+        return
+    try:
+        await job.in_worker(tell_refusal, daemon.inbox, drop, daemon.outbox, reason)
+    except (GliowatchError, OSError):  # the files may be what kills a reader: the reason stands
+        log.warning("refusal_not_told", extra={"drop": job.queued.drop_id})
+
+
 async def _reject(job: Job, reason: str) -> State:
+    await _tell_refusal(job, reason)
     await ledger.reject(job.index, job.queued, reason)
     log.warning("rejected", extra={"drop": job.queued.drop_id, "reason": reason})
     return State.REJECTED

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -35,6 +36,7 @@ from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules, is_archive
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
+    from daemon.outputs.dicom.result_objects import Written
     from model.inference.input_check import InputCheck
     from model.network.network import Network
 
@@ -44,12 +46,14 @@ class Circumstances:
     """What is known beside a scan's own files.
 
     outbox: where the folders of `past` lie, the patient's other scans, to compare it with; entered:
-    what people entered about the patient, for the page that names whose scan it is.
+    what people entered about the patient, for the page that names whose scan it is; asked: when a
+    revision was asked for, or its files came.
     """
 
     outbox: Path | None = None
     past: Past = field(default_factory=Past)
     entered: Identity | None = None
+    asked: datetime | None = None
 
 
 ALONE = Circumstances()
@@ -184,7 +188,7 @@ def finish_scan(
         slices=slices_of(volume, segmentation.mask if segmentation else None),
     )
     if segmentation is not None:
-        report = _shown(volume, segmentation, report, staging, intake)
+        write_views(volume, segmentation, report, staging)
     report = with_past(
         report,
         seen=_seen_again(volume, segmentation),
@@ -194,8 +198,9 @@ def finish_scan(
         rules=rules.change,
         flair=rules.flair,
     )
+    report, written = _with_objects(volume, segmentation, report, staging, intake, known)
     shutil.rmtree(staging / UNPACKED, ignore_errors=True)
-    write_report(report, _whose(report.patient_id, intake, known.entered), staging)
+    write_report(report, _whose(report.patient_id, intake, known.entered), staging, written)
     write_manifest(report, staging)
     sync_tree(staging)
     return report
@@ -208,22 +213,18 @@ def _spacing_used(volume: Volume, past: Past) -> tuple[float, float, float | Non
 
 
 def compare_into(
-    staging: Path,
-    earlier: Earlier,
-    report: Report,
-    outbox: Path,
-    past: Past,
-    rules: AnalysisRules,
-    entered: Identity | None,
+    staging: Path, earlier: Earlier, report: Report, rules: AnalysisRules, known: Circumstances
 ) -> Report:
     """Write a revision that only dates and compares a published scan anew; its report."""
+    assert known.outbox is not None, "there it was published"
     return compare_published(
         staging,
         earlier,
         report,
-        patient=entered or Identity(report.patient_id),
-        outbox=outbox,
-        past=past,
+        patient=known.entered or Identity(report.patient_id),
+        outbox=known.outbox,
+        past=known.past,
+        asked=known.asked,
         rules=rules.change,
         flair=rules.flair,
     )
@@ -239,25 +240,29 @@ def _seen_again(volume: Volume, segmentation: Segmentation | None) -> Remeasured
     return seen
 
 
-def _shown(
-    volume: Volume, segmentation: Segmentation, report: Report, staging: Path, intake: Intake
-) -> Report:
-    """Pictures of the lesions and planes; of a DICOM series what goes back to the PACS as well.
+def _with_objects(
+    volume: Volume,
+    segmentation: Segmentation | None,
+    report: Report,
+    staging: Path,
+    intake: Intake,
+    known: Circumstances,
+) -> "tuple[Report, Written | None]":
+    """Of a DICOM series what goes back to the PACS, but for the page.
 
     The report, with a note where something of that could not be made.
     """
-    write_views(volume, segmentation, report, staging)
     if volume.kind is not Kind.DICOM:
-        return report
+        return report, None
     from daemon.outputs.dicom.result_objects import (
         write_objects,  # highdicom: only a worker needs it
     )
 
     before = intake.earlier.folder if intake.earlier else None
-    doubt = write_objects(volume, segmentation, report, staging, before)
-    if doubt is None:
-        return report
-    return report.changed(quality=(*report.quality, quality_note(doubt)))
+    written = write_objects(volume, segmentation, report, staging, before=before, asked=known.asked)
+    if written.doubt is None:
+        return report, written
+    return report.changed(quality=(*report.quality, quality_note(written.doubt))), written
 
 
 def occasion_of(intake: Intake, patient_id: str, source: Path, seconds: Seconds) -> Occasion:

@@ -67,6 +67,7 @@ ROLES = {
         Role("prob.nii.gz", GZIP),
         Role("seg.dcm", DICOM),
         Role("sr.dcm", DICOM),
+        Role("report.dcm", DICOM),
         Role("report.json", JSON),
         Role("manifest.json", JSON),
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -217,7 +218,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "newest": revisions[0].revision,
         "revisions": revision_lines(revisions),
         **_whose(patients[scan.patient_id]),
-        **_found(scan),
+        **_found(scan, request.app[SETTINGS].viewer.open_in),
         **_files(scan, held),
         **await _doubts(request, scan),
         **await _canvas(request, scan, held),
@@ -238,12 +239,30 @@ def _whose(patient: Patient) -> dict[str, Any]:
     return {"patient": patient, "age": age(patient.birth_date, date.today())}
 
 
-def _found(scan: ScanRow) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Link:
+    """A study in another viewer, by that one's name."""
+
+    name: str
+    address: str
+
+
+def open_links(templates: Iterable[str], study_uid: str | None) -> list[Link]:
+    """Where a DICOM study can be opened, as the settings name it: "NAME https://…{study}…"."""
+    if not study_uid:
+        return []
+    parted = (each.rpartition(" ") for each in templates)
+    study = quote(study_uid, safe="")
+    return [Link(name, address.replace("{study}", study)) for name, _, address in parted]
+
+
+def _found(scan: ScanRow, links: Iterable[str]) -> dict[str, Any]:
     report = scan.report
     notes, more = notes_beside(report)
     return {
         "acquired": moment_words(scan.acquired_at),
         "study": study_words(scan.study_date, scan.accession),
+        "links": open_links(links, scan.study_uid),
         "sentence": finding_sentence(report),
         "facts": facts(report),
         "range_meaning": text("report.range_meaning") if report.volume_ml_range else "",

@@ -94,6 +94,15 @@ async def reviews_of(records: Database, scan_id: str) -> list[Review]:
     return [_review(row) for row in rows]
 
 
+async def reviews_after(records: Database, review_id: int, most: int) -> list[Review]:
+    """What was said after that review, in its order, `most` of it at once."""
+    rows = await records.rows(
+        f"SELECT {_COLUMNS} FROM reviews WHERE review_id > ? ORDER BY review_id LIMIT ?",
+        (review_id, most),
+    )
+    return [_review(row) for row in rows]
+
+
 async def last_decision(records: Database, scan_id: str, revision: int) -> Decision | None:
     """What was said last of the mask of this revision; None if nobody has said anything."""
     row = await records.row(

@@ -5,17 +5,18 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin
+from daemon.outputs.dicom.object_record import AnalysisRecord, Series
+from daemon.outputs.dicom.source_references import Origin
 from model.reading.dicom.frames import OURS
 
 NEOPLASM = codes.SCT.Neoplasm  # 108369006
 ABNORMAL = codes.SCT.MorphologicallyAbnormalStructure  # 49755003
 BRAIN = codes.SCT.Brain  # 12738006
 COLOUR = hd.color.CIELabColor.from_rgb(255, 210, 0)  # of the outline in our pictures
-SERIES_NUMBER = 7301
 KINDS = hd.seg.SegmentAlgorithmTypeValues
 
 
@@ -28,22 +29,30 @@ def build_seg(
     """
     lesions = range(1, int(numbered.max()) + 1)
     label = f"FLAIR abnormality {analysis.scan_id}"
-    return hd.seg.Segmentation(
+    seg = hd.seg.Segmentation(
         source_images=origin.present,
         pixel_array=_frames(origin, numbered),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[_described(number, analysis) for number in lesions],
         series_instance_uid=analysis.uid("seg series"),
-        series_number=SERIES_NUMBER,
         sop_instance_uid=analysis.uid("seg"),
         instance_number=1,
         content_label="TUMOR",
         content_description=label[:64],
         content_creator_name=f"{OURS}^",
-        series_description=DESCRIPTION,
         transfer_syntax_uid=ExplicitVRLittleEndian,
+        **analysis.series(Series.SEG),
         **analysis.equipment,
     )
+    _name_dimensions(seg, analysis)
+    return seg
+
+
+def _name_dimensions(seg: Dataset, analysis: AnalysisRecord) -> None:
+    """By the mask, where highdicom has given a new number to the order of the frames."""
+    number = analysis.uid("dimensions")
+    for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
+        item.DimensionOrganizationUID = number
 
 
 def _algorithm_of(analysis: AnalysisRecord) -> Any:
@@ -63,8 +72,8 @@ def _described(number: int, analysis: AnalysisRecord) -> hd.seg.SegmentDescripti
         segment_label=f"FLAIR abnormality {number} ({extent})",
         segmented_property_category=ABNORMAL,
         segmented_property_type=NEOPLASM,
-        algorithm_type=KINDS.SEMIAUTOMATIC if analysis.corrected else KINDS.AUTOMATIC,
-        algorithm_identification=_algorithm_of(analysis),
+        algorithm_type=KINDS.MANUAL if analysis.corrected else KINDS.AUTOMATIC,
+        algorithm_identification=None if analysis.corrected else _algorithm_of(analysis),
         tracking_uid=analysis.uid("lesion", number),
         tracking_id=f"lesion {number}",
         anatomic_regions=[BRAIN],

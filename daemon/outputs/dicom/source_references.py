@@ -1,22 +1,19 @@
-"""What our DICOM objects take over from the analyzed series, and the numbers by which they go."""
+"""What our DICOM objects take over from the analyzed series."""
 
-import hashlib
-import uuid
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from importlib.metadata import version
-from typing import Any
+from datetime import datetime, time, timedelta, timezone
+from typing import BinaryIO
 
 from pydicom import config
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.errors import InvalidDicomError
 from pydicom.valuerep import DA, TM, validate_value
 
 from model.reading.dicom.files import read_header
-from model.reading.dicom.frames import OURS
 from model.volume import Volume
 
-DESCRIPTION = "gliowatch: research use only, not a diagnosis"  # of each series, 64 characters
 INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
     *("StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -24,20 +21,30 @@ INHERITED = (  # what every object of a study repeats (PS3.3 C.7.1.1, C.7.2.1)
 KEPT = (  # what belongs to these where it is there: without the issuer an id is anybody's
     *("IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID"),
     *("OtherPatientIDs", "OtherPatientIDsSequence", "IssuerOfAccessionNumberSequence"),
+    *("PatientBirthTime", "PatientIdentityRemoved", "DeidentificationMethod"),
+    "DeidentificationMethodCodeSequence",
+    *("StudyDescription", "ProcedureCodeSequence", "PhysiciansOfRecord"),
+    *("PatientAge", "PatientSize", "PatientWeight", "AdmissionID", "IssuerOfAdmissionIDSequence"),
 )
 ZONE = "TimezoneOffsetFromUTC"  # of all times of an object (PS3.3 C.12.1.1.8)
-OUR_TIMES = (  # when we made an object: of the clock of this machine
-    ("InstanceCreationDate", "InstanceCreationTime"),
-    ("ContentDate", "ContentTime"),
-    ("DateOfSecondaryCapture", "TimeOfSecondaryCapture"),
+TIMES = (  # when a picture was taken or made; a further copy of it changes none of these
+    *(("SeriesDate", "SeriesTime"), ("AcquisitionDate", "AcquisitionTime")),
+    *(("ContentDate", "ContentTime"), ("StudyDate", "StudyTime")),
+)
+LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
+IDENTIFYING = (  # of any object, with its times
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
+    *("SpecificCharacterSet", "SeriesNumber", *(each for pair in TIMES for each in pair)),
 )
 DESCRIBING = (  # what the objects need to know of an image; the rest of its header stays there
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality"),
     *("FrameOfReferenceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
-    *("Rows", "Columns", "NumberOfFrames", "InstanceNumber", "ImageType", "LossyImageCompression"),
+    *("Rows", "Columns", "NumberOfFrames", "InstanceNumber", "ImageType", "BurnedInAnnotation"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
     *("SpacingBetweenSlices", "DimensionOrganizationSequence", "DimensionIndexSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *(each for pair in TIMES for each in pair),
+    *LOSSY,
 )
 SEXES = ("M", "F", "O", "")
 
@@ -61,38 +68,25 @@ class Origin:
         tags = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
         return len({tuple(str(image.get(tag, "")) for tag in tags) for image in self.present}) == 1
 
-
-@dataclass(frozen=True)
-class AnalysisRecord:
-    """Which analysis an object belongs to; all its UIDs follow from this and the content.
-
-    corrected: whether a person corrected the mask of the network; incomplete: whether a part of
-    the head is not there.
-    """
-
-    scan_id: str
-    revision: int
-    model: str
-    weights_sha256: str
-    content_sha256: str
-    corrected: bool = False
-    incomplete: bool = False
-
-    def uid(self, kind: str, number: int = 0) -> UID:
-        """The same for a retry, another for any other content (PS3.5 B.2: from a UUID)."""
-        parts = (self.scan_id, self.revision, self.weights_sha256, self.content_sha256)
-        key = "\0".join(map(str, (*parts, kind, number)))
-        return UID(f"2.25.{uuid.UUID(bytes=hashlib.sha256(key.encode()).digest()[:16]).int}")
-
     @property
-    def equipment(self) -> dict[str, Any]:
-        """Who made an object, as highdicom asks for it."""
-        return {
-            "manufacturer": OURS,
-            "manufacturer_model_name": self.model,
-            "software_versions": version("gliowatch"),
-            "device_serial_number": self.weights_sha256[:16],
-        }
+    def newest(self) -> datetime | None:
+        """When its newest picture was taken or made, as its headers say; None if they do not."""
+        told = (_moment(image, *pair) for image in self.present for pair in TIMES)
+        return max((each for each in told if each), default=None)
+
+    def in_zone(self, moment: datetime) -> datetime:
+        """A moment of the clock as the study's times are told: in its zone, else in ours."""
+        return moment.astimezone(_zone(str(self.present[0].get(ZONE, "")))).replace(tzinfo=None)
+
+    def picture_of(self, index: int) -> tuple[Dataset, int | None] | None:
+        """The image that a slice of the volume was read from, and its frame, counted from 1 where
+        it has several; None for a slice that was missing and filled in."""
+        if index not in self.there:
+            return None
+        place = self.there.index(index)
+        if self.frames is None:
+            return self.present[place], None
+        return self.present[0], self.frames[place] + 1
 
 
 def read_origin(volume: Volume) -> Origin | None:
@@ -119,6 +113,22 @@ def read_origin(volume: Volume) -> Origin | None:
     return Origin(tuple(images), there, None)
 
 
+def origin_of(files: Iterable[BinaryIO]) -> dict[str, Origin]:
+    """What DICOM files say of their studies, by its number, whether or not they are pictures.
+
+    A file that is no DICOM, or does not name study, series and itself, is left out.
+    """
+    studies: dict[str, list[Dataset]] = defaultdict(list)
+    for file in files:
+        try:
+            header = _sound(read_header(file, [*INHERITED, *KEPT, ZONE, *IDENTIFYING]))
+        except (InvalidDicomError, EOFError, ValueError, NotImplementedError):
+            continue  # it is damaged: others of its study may not be
+        if all(header.get(name) for name in IDENTIFYING[:4]):
+            studies[str(header.StudyInstanceUID)].append(header)
+    return {study: Origin(tuple(images), (), None) for study, images in studies.items()}
+
+
 def _share_plane(header: Dataset, frame: int) -> None:
     """Direction and pixel size, which some scanners write frame by frame, for all of a file."""
     own = header.PerFrameFunctionalGroupsSequence[frame]
@@ -139,26 +149,18 @@ def _sound(header: Dataset) -> Dataset:
     for name in (*KEPT, ZONE):
         if not name.endswith("Sequence") and name in header and not _is_valid(header, name):
             del header[name]
+    for item in header.get("OtherPatientIDsSequence", []):
+        if not item.get("TypeOfPatientID"):  # each must say it (PS3.3 C.7.1.1)
+            item.TypeOfPatientID = "TEXT"
     return header
 
 
 def keep_identity(made: Dataset, origin: Origin) -> None:
-    """Give an object the issuers and other ids of its source, and its time zone.
-
-    The times of the examination are those of the zone that the source names, so ours become so.
-    """
+    """Give an object what names patient and study in its source, and its time zone."""
     source = origin.present[0]
-    for name in KEPT:
+    for name in (*KEPT, ZONE):
         if name in source and name not in made:
             made[name] = source[name]
-    zone = _zone(str(source.get(ZONE, "")))
-    if zone is None:
-        return
-    made.TimezoneOffsetFromUTC = source.TimezoneOffsetFromUTC
-    for day, time in OUR_TIMES:
-        if made.get(day) and made.get(time):
-            here = datetime.combine(DA(made[day].value), TM(made[time].value)).astimezone(zone)
-            made[day].value, made[time].value = DA(here.date()), TM(here.time())
 
 
 def _zone(written: str) -> timezone | None:
@@ -166,6 +168,16 @@ def _zone(written: str) -> timezone | None:
     try:
         return timezone(datetime.strptime(written, "%z").utcoffset() or timedelta())
     except ValueError:
+        return None
+
+
+def _moment(header: Dataset, day: str, hour: str) -> datetime | None:
+    """The day and the time of a header as one; None without a day that can be."""
+    try:
+        on = DA(header.get(day) or None)
+        at = TM(header.get(hour) or None)
+        return datetime.combine(on, at or time()) if on else None
+    except (TypeError, ValueError):
         return None
 
 

@@ -1,76 +1,117 @@
-"""The numbers of a report as a DICOM SR: a Measurement Report (TID 1500, PS3.16)."""
+"""What a report says as a DICOM SR: a Measurement Report (TID 1500, PS3.16)."""
 
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
-import highdicom as hd
 from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 
 from daemon.outputs.catalogue import text
-from daemon.outputs.dicom.seg import ABNORMAL, BRAIN, NEOPLASM
-from daemon.outputs.dicom.source_references import DESCRIPTION, AnalysisRecord, Origin
-from daemon.outputs.wording import SMALLEST_SHARE
+from daemon.outputs.dicom import sr_codes as coded
+from daemon.outputs.dicom.content_uids import reread
+from daemon.outputs.dicom.object_record import AnalysisRecord, Series
+from daemon.outputs.dicom.source_references import Origin
+from daemon.outputs.dicom.sr_groups import (
+    Measured,
+    change_group,
+    groups_of,
+    is_change,
+    not_attempted,
+)
+from daemon.outputs.wording import WHY_REVISED, change_words, finding_sentence, place_words
 from daemon.report import Report
-from daemon.report_parts import Lesion
 from model.reading.dicom.frames import OURS
 
-SERIES_NUMBER = 7302
-VOLUME = codes.SCT.Volume  # 118565006
-LONG_AXIS = codes.SCT.LongAxis  # 103339001
-SHORT_AXIS = codes.SCT.ShortAxis  # 103340004
-LOBES = {
-    "frontal": codes.SCT.FrontalLobe,  # 83251001
-    "parietal": codes.SCT.ParietalLobe,  # 16630005
-    "temporal": codes.SCT.TemporalLobe,  # 78277001
-    "occipital": codes.SCT.OccipitalLobe,  # 31065004
-}
-SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
-ML, MM = codes.UCUM.CubicCentimeter, codes.UCUM.Millimeter
+CONTAINS = sr.RelationshipTypeValues.CONTAINS
 
 
-def build_sr(
-    origin: Origin,
-    seg: hd.seg.Segmentation | None,
-    report: Report,
-    analysis: AnalysisRecord,
-    before: Dataset | None,
-) -> sr.ComprehensiveSR:
-    """Total volume, then of each lesion volume and diameters, on its segment where there is one.
+def build_sr(report: Report, measured: Measured, before: Dataset | None) -> sr.ComprehensiveSR:
+    """The whole, then each lesion, on its segment where there is one, then all that is said of it.
 
     before: the SR of the revision that this one replaces; it is named as the predecessor.
     """
-    groups: list[Any] = [_total(report, analysis)]
-    groups += [_lesion(lesion, origin, seg, analysis) for lesion in report.lesions]
+    seg = measured.seg
+    return _document(
+        [*measured.origin.present, *([seg] if seg is not None else [])],
+        measured.analysis,
+        groups=groups_of(report, measured),
+        texts=_texts(report),
+        is_complete=not report.is_incomplete,
+        before=before,
+    )
+
+
+def build_refusal(origin: Origin, analysis: AnalysisRecord, reason: str) -> sr.ComprehensiveSR:
+    """Of a study that could not be taken: that nothing of it was analyzed, and why."""
+    said = text("report.not_analyzed_because", reason=reason)
+    return _document(
+        list(origin.present),
+        analysis,
+        groups=[not_attempted(analysis)],
+        texts=_use_and(said, reason),
+        is_complete=True,
+        before=None,
+    )
+
+
+def _use_and(said: str, reason: str) -> Iterator[tuple[Code, str]]:
+    yield coded.USE, text("report.research_use")
+    yield coded.IMPRESSION, said
+    yield coded.REASON, reason
+
+
+def _document(
+    evidence: list[Dataset],
+    analysis: AnalysisRecord,
+    groups: list[Any],
+    texts: Iterable[tuple[Code, str]],
+    is_complete: bool,
+    before: Dataset | None,
+) -> sr.ComprehensiveSR:
     content = sr.MeasurementReport(
         observation_context=_who(analysis),
         procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
     )
-    return sr.ComprehensiveSR(
-        evidence=[*origin.present, *([seg] if seg is not None else [])],
+    content[0].ContentSequence.append(_evaluations(texts))
+    made = sr.ComprehensiveSR(
+        evidence=evidence,
         content=content,
         series_instance_uid=analysis.uid("sr series"),
-        series_number=SERIES_NUMBER,
         sop_instance_uid=analysis.uid("sr"),
         instance_number=1,
-        manufacturer=OURS,
-        is_complete=not report.is_incomplete,
+        is_complete=is_complete,
         is_final=False,
         is_verified=False,
-        series_description=DESCRIPTION,
         previous_versions=None if before is None else [before],
+        contributing_equipment=[analysis.contribution],
+        **analysis.series(Series.SR),
+        **analysis.equipment,
     )
+    _name_scheme(made)
+    return made
+
+
+def _name_scheme(made: Dataset) -> None:
+    """Whose the codes are that the standard does not know (PS3.3 C.12.1.1.7)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = coded.SCHEME
+    item.CodingSchemeName = coded.SCHEME_NAME
+    item.CodingSchemeResponsibleOrganization = OURS
+    made.CodingSchemeIdentificationSequence = [item]
 
 
 def _who(analysis: AnalysisRecord) -> sr.ObservationContext:
     device = sr.DeviceObserverIdentifyingAttributes(
-        uid=analysis.uid("device"),
+        uid=analysis.device,
         name=f"{OURS}. {text('report.research_use')}",
         manufacturer_name=OURS,
         model_name=analysis.model,
-        serial_number=analysis.weights_sha256[:16],
+        serial_number=analysis.serial_number,
     )
     return sr.ObservationContext(
         observer_device_context=sr.ObserverContext(
@@ -79,69 +120,69 @@ def _who(analysis: AnalysisRecord) -> sr.ObservationContext:
     )
 
 
-def _algorithm(analysis: AnalysisRecord) -> sr.AlgorithmIdentification:
-    return sr.AlgorithmIdentification(analysis.model, analysis.weights_sha256[:16])
+def _evaluations(texts: Iterable[tuple[Code, str]]) -> sr.ContainerContentItem:
+    """What no number says: the finding, its places, change, doubts, and for what use it is."""
+    items = [sr.TextContentItem(name, said, CONTAINS) for name, said in texts]
+    container = sr.ContainerContentItem(coded.EVALUATIONS, relationship_type=CONTAINS)
+    container.ContentSequence = sr.ContentSequence(items)
+    return container
 
 
-def _total(report: Report, analysis: AnalysisRecord) -> Any:
-    what = "tumor in part" if report.is_incomplete else "whole tumor"
-    tracking = sr.TrackingIdentifier(analysis.uid("whole tumor"), what)
-    return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=tracking,
-        finding_type=NEOPLASM,
-        finding_category=ABNORMAL,
-        finding_sites=[sr.FindingSite(BRAIN)],
-        algorithm_id=_algorithm(analysis),
-        measurements=_sizes({VOLUME: (report.volume_ml, ML)}),
-    )
+def _texts(report: Report) -> Iterator[tuple[Code, str]]:
+    yield coded.USE, text("report.research_use")
+    yield coded.IMPRESSION, finding_sentence(report)
+    if report.finding == "not_judged":
+        reasons = [each.message for each in report.quality[:1]]
+        yield coded.REASON, next(iter(reasons), text("report.not_analyzed"))
+    else:
+        yield coded.CHANGE, change_words(report)
+    for lesion in report.lesions:
+        said = text("objects.lesion", number=lesion.id, place=place_words(lesion))
+        yield coded.LOCATION, said
+    for note in report.quality:
+        if note.code not in WHY_REVISED:  # those speak of the revision, not of the scan
+            yield coded.QUALITY, note.message
 
 
-def _lesion(
-    lesion: Lesion,
-    origin: Origin,
-    seg: hd.seg.Segmentation | None,
-    analysis: AnalysisRecord,
-) -> Any:
-    number = lesion.id
-    what: dict[str, Any] = {
-        "tracking_identifier": sr.TrackingIdentifier(
-            analysis.uid("lesion", number), f"lesion {number}"
-        ),
-        "finding_type": NEOPLASM,
-        "finding_category": ABNORMAL,
-        "finding_sites": _sites(lesion),
-        "algorithm_id": _algorithm(analysis),
-        "measurements": _sizes(
-            {
-                VOLUME: (lesion.volume_ml, ML),
-                LONG_AXIS: (lesion.longest_diameter_mm, MM),
-                SHORT_AXIS: (lesion.perpendicular_diameter_mm, MM),
-            }
-        ),
-    }
-    if seg is None:
-        return sr.MeasurementsAndQualitativeEvaluations(**what)
-    source = sr.SourceSeriesForSegmentation(origin.present[0].SeriesInstanceUID)
-    segment = sr.ReferencedSegment(
-        seg.SOPClassUID, seg.SOPInstanceUID, number, source_series=source
-    )
-    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **what)
+def compared_anew(old: Dataset, report: Report) -> Dataset | None:
+    """The SR of the revision before, its predecessor, with another change and other doubts.
+
+    None for an SR of an earlier version, which says neither.
+    """
+    made = reread(old)
+    by_name = {item.ConceptNameCodeSequence[0].CodeValue: item for item in made.ContentSequence}
+    measurements = by_name.get(codes.DCM.ImagingMeasurements.value)
+    evaluations = by_name.get(coded.EVALUATIONS.value)
+    if measurements is None or evaluations is None:
+        return None
+    groups = [group for group in measurements.ContentSequence if not is_change(group)]
+    if report.change:
+        groups += change_group(report.change, report.scan_id)
+    measurements.ContentSequence = groups
+    evaluations.ContentSequence = _evaluations(_texts(report)).ContentSequence
+    made.PredecessorDocumentsSequence = [predecessor(old)]
+    return made
 
 
-def _sites(lesion: Lesion) -> list[sr.FindingSite]:
-    """The lobes that hold a share worth a word, on its side; else the brain."""
-    shares = lesion.lobes or {}
-    lobes = [
-        LOBES[name] for name, share in shares.items() if name in LOBES and share >= SMALLEST_SHARE
-    ]
-    side = SIDES.get(lesion.side)
-    return [sr.FindingSite(site, laterality=side) for site in lobes or [BRAIN]]
+def predecessor(old: Dataset) -> Dataset:
+    """A reference to a document (PS3.3 C.17.2.3)."""
+    document, series, study = Dataset(), Dataset(), Dataset()
+    document.ReferencedSOPClassUID = old.SOPClassUID
+    document.ReferencedSOPInstanceUID = old.SOPInstanceUID
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = old.SeriesInstanceUID, [document]
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = old.StudyInstanceUID, [series]
+    return study
 
 
-def _sizes(values: dict[Any, tuple[float | None, Any]]) -> list[sr.Measurement]:
-    """Only what is known."""
-    return [
-        sr.Measurement(name, value, unit)
-        for name, (value, unit) in values.items()
-        if value is not None
-    ]
+def verified_by(old: Dataset, person: str, organization: str, at: datetime) -> Dataset:
+    """The SR as a person has accepted it (PS3.3 C.17.2): VERIFIED, by whom and when."""
+    made = reread(old)
+    observer = Dataset()
+    observer.VerifyingObserverName = person
+    observer.VerifyingOrganization = organization
+    observer.VerificationDateTime = at.strftime("%Y%m%d%H%M%S")
+    observer.VerifyingObserverIdentificationCodeSequence = []
+    made.VerifyingObserverSequence = [observer]
+    made.VerificationFlag = "VERIFIED"
+    made.PredecessorDocumentsSequence = [predecessor(old)]
+    return made

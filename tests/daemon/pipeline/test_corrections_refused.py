@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import nibabel as nib
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from daemon.outputs.dicom.object_record import AnalysisRecord
 from daemon.outputs.dicom.seg import build_seg
-from daemon.outputs.dicom.source_references import AnalysisRecord, read_origin
+from daemon.outputs.dicom.source_references import read_origin
 from model.errors import GliowatchError
 from model.reading.drawn_masks import read_corrected, read_seg
 from model.reading.images import read_picture
@@ -140,7 +142,9 @@ def test_a_dicom_seg_is_only_taken_of_the_series_itself(volume: Volume, tmp_path
     numbered[50:60, 80:90, 5:7], numbered[100:110, 80:90, 9] = 1, 2
     origin = read_origin(series)
     assert origin is not None
-    seg = build_seg(origin, numbered, AnalysisRecord("5ca0", 1, "by hand", "0" * 64, "1" * 64))
+    at = datetime(2024, 5, 6)
+    made = AnalysisRecord("5ca0", 1, "by hand", "0" * 64, "1" * 64, at)
+    seg = build_seg(origin, numbered, made)
     seg.save_as(tmp_path / "seg.dcm")
     assert np.array_equal(read_corrected(tmp_path / "seg.dcm", series), numbered > 0)
     turned = replace(series, affine=series.affine @ np.diag([1, 1, 1.1, 1]))

@@ -128,10 +128,12 @@ def test_what_follows_a_late_scan_and_one_that_is_analyzed_again(hospital: Setti
     assert (second["supersedes"], second["judged_revision"]) == (1, 1)
     assert [note["code"] for note in second["quality"]] == ["compared_again"]
     here, there = folder_of(hospital, first), folder_of(hospital, second)
-    for ending in ("_seg.nii.gz", "_overlay.png", "_seg.dcm", "_sr.dcm"):
+    for ending in ("_seg.nii.gz", "_overlay.png", "_seg.dcm"):
         name = f"{first['scan_id']}{ending}"
         name = f"dicom/{name}" if ending.endswith("dcm") else name
         assert (there / name).read_bytes() == (here / name).read_bytes()
+    for name in (f"dicom/{first['scan_id']}_sr.dcm", f"dicom/{first['scan_id']}_report.dcm"):
+        assert (there / name).read_bytes() != (here / name).read_bytes(), "it tells the change"
     newest = folder_of(hospital, found["2024-07"][-1])
     assert list(newest.glob("*_growth.png"))
     assert len(list((newest / "source").rglob("*000*"))) == 10

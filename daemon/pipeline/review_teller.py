@@ -1,0 +1,117 @@
+"""Reviews and revisions that a PACS shall hear of: each gets its object beside the scan, once."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon.confinement import bounds_of_scans
+from daemon.index import queue
+from daemon.index.database import Database
+from daemon.index.people.reviews import Decision, Review, reviews_after
+from daemon.index.scans import ScanRow, revisions_of, revisions_since
+from daemon.outputs.dicom.verdict import Verdict
+from daemon.pipeline.told_objects import Reviewed, tell_review
+from daemon.pipeline.worker_processes import Slot
+from daemon.settings import Settings
+from model.errors import GliowatchError
+
+log = logging.getLogger(__name__)
+
+REVIEWS, REVISIONS = "reviews_told", "revisions_told"  # switches: how far all was looked at
+AT_ONCE = 10  # of each at one look
+NUMBERS = 100_000  # above it lie the numbers of the series of reviews
+SUPERSEDED = 2_000_000_000  # and above it those of what was superseded
+
+
+class ReviewTeller:
+    """Looks for what was said since the last look. Off as shipped: nothing is looked for."""
+
+    def __init__(self, settings: Settings, index: Database, records: Database) -> None:
+        self._daemon, self._index, self._records = settings.daemon, index, records
+        self._slot = Slot(bounds_of_scans(settings))
+        self._at_work: asyncio.Task[None] | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any review is told."""
+        return bool(self._daemon.verifying_organization or self._daemon.rejection_notes)
+
+    def look(self) -> None:
+        """Begin with the next ones, unless the last ones are still at work."""
+        if self.is_on and (self._at_work is None or self._at_work.done()):
+            self._at_work = asyncio.create_task(self._tell_all())
+
+    async def finish(self) -> None:
+        """Wait for what has begun."""
+        if self._at_work is not None:
+            await self._at_work
+        self._slot.close()
+
+    async def _tell_all(self) -> None:
+        """What cannot be written now, since the disk is full or away, is tried at the next look."""
+        for found in (self._of_reviews, self._of_revisions):
+            async for reviewed, switch, reached in found():
+                try:
+                    if reviewed is not None:
+                        await self._tell(reviewed)
+                except OSError as error:
+                    log.warning("storage_trouble", extra={"errno": error.errno})
+                    return
+                await queue.set_switch(self._index, switch, reached)
+
+    async def _tell(self, reviewed: Reviewed) -> None:
+        outbox, scan_id = self._daemon.outbox, reviewed.report.scan_id
+        try:
+            if await self._slot.run(self._daemon.allowance, tell_review, outbox, reviewed):
+                log.info("review_told", extra={"scan": scan_id})
+        except GliowatchError:
+            log.warning("review_not_told", extra={"scan": scan_id})
+
+    async def _of_reviews(self) -> AsyncIterator[tuple[Reviewed | None, str, int]]:
+        last = await queue.switch(self._index, REVIEWS)
+        for review in await reviews_after(self._records, last, AT_ONCE):
+            yield await self._reviewed(review), REVIEWS, review.review_id
+
+    async def _reviewed(self, review: Review) -> Reviewed | None:
+        """The newest revision with that mask, if its files are there and it is to be told."""
+        accepted = review.decision is Decision.ACCEPTED
+        organization = self._daemon.verifying_organization
+        wanted = organization if accepted else self._daemon.rejection_notes
+        if not wanted or review.decision is Decision.NEEDS_CORRECTION:
+            return None
+        for scan in await revisions_of(self._index, review.scan_id):
+            report = scan.report
+            if (report.judged_revision or scan.revision) != review.revision:
+                continue
+            verdict = Verdict(
+                accepted=accepted,
+                person=review.reviewer,
+                organization=organization,
+                at=datetime.fromisoformat(review.at),
+                number=NUMBERS + review.review_id,
+            )
+            return None if scan.removed_at else Reviewed(report, _folder(scan), verdict)
+        return None
+
+    async def _of_revisions(self) -> AsyncIterator[tuple[Reviewed | None, str, int]]:
+        """What a later revision took the place of."""
+        if not self._daemon.rejection_notes:
+            return
+        last = await queue.switch(self._index, REVISIONS)
+        moment = datetime.fromtimestamp(last / 1000, UTC).isoformat(timespec="milliseconds")
+        for scan in await revisions_since(self._index, moment, AT_ONCE):
+            at = datetime.fromisoformat(scan.published_at)
+            before = {each.revision: each for each in await revisions_of(self._index, scan.scan_id)}
+            old = before.get(scan.report.supersedes or 0)
+            superseded = None
+            if old is not None and old.removed_at is None:
+                verdict = Verdict(False, "", "", at, SUPERSEDED + scan.revision)
+                superseded = Reviewed(old.report, _folder(old), verdict, _folder(scan))
+            yield superseded, REVISIONS, round(at.timestamp() * 1000)
+
+
+def _folder(scan: ScanRow) -> Path:
+    return Path(os.fsdecode(scan.folder))
