@@ -1,6 +1,7 @@
 """What goes back to the PACS, as files in the scan's folder: SEG, SR, captures, and the page."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from daemon.safe_files import link_file
 from model.inference.segmentation import Segmentation
 from model.measurement.findings import number_lesions
 from model.volume import Note, Volume, note
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,12 @@ class Written:
         if self.as_before and old and old.is_file():
             link_file(str(old), str(self.pages.folder / name))
             return
-        self.pages.save([build_pdf(self.pages.origin, file, self.pages.analysis)], [name])
+        try:
+            self.pages.save([build_pdf(self.pages.origin, file, self.pages.analysis)], [name])
+        except OSError:
+            raise
+        except Exception:  # a header that cannot be written again: the page lies beside as it is
+            log.warning("no_page_object", extra={"scan": report.scan_id})
 
 
 def write_objects(
