@@ -205,7 +205,7 @@ class InputCheckPlan:
 
 
 # For an input check that knows something already.
-FURTHER_PLAN = InputCheckPlan(steps=800, rate=1e-3, check_every=100)
+FURTHER_PLAN = InputCheckPlan(steps=4000, rate=1e-3, check_every=500)
 
 
 @dataclass(frozen=True)
