@@ -113,7 +113,7 @@ class ModelSettings(_Table):
     threshold: float = Field(default=0.5, gt=0, lt=1)
     quality: Literal["fast", "best"] = "fast"
     smallest_lesion_mm3: float = Field(default=100.0, ge=0)
-    least_flair: float = Field(default=0.25, ge=0, lt=1)
+    least_flair: float = Field(default=0.35, ge=0, lt=1)
     flair_names: tuple[str, ...] = RULES.flair_names
     other_names: tuple[str, ...] = RULES.other_names
     never_names: tuple[str, ...] = RULES.never_names

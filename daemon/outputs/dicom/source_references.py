@@ -147,12 +147,26 @@ def _sound(header: Dataset) -> Dataset:
         if not _is_valid(header, name):
             setattr(header, name, "")
     for name in (*KEPT, ZONE):
-        if not name.endswith("Sequence") and name in header and not _is_valid(header, name):
+        if name.endswith("Sequence"):
+            for item in header.get(name) or ():
+                _drop_invalid(item)
+        elif name in header and not _is_valid(header, name):
             del header[name]
     for item in header.get("OtherPatientIDsSequence", []):
         if not item.get("TypeOfPatientID"):  # each must say it (PS3.3 C.7.1.1)
             item.TypeOfPatientID = "TEXT"
     return header
+
+
+def _drop_invalid(item: Dataset) -> None:
+    """Values that DICOM forbids go from an item of a sequence, and empty ones of optional kinds."""
+    for tag in list(item.keys()):
+        element = item[tag]
+        if element.VR == "SQ":
+            for inner in element.value or ():
+                _drop_invalid(inner)
+        elif element.is_empty or not _is_valid(item, element.keyword):
+            del item[tag]
 
 
 def keep_identity(made: Dataset, origin: Origin) -> None:
