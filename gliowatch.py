@@ -11,6 +11,7 @@ import typer
 
 from daemon.commands.command_line import AsJson, SettingsFile, ending, load
 from daemon.commands.command_line import app as about_what_is_there
+from daemon.commands.dicom import app as about_dicom
 from daemon.commands.site import app as about_the_site
 
 app = typer.Typer(
@@ -22,9 +23,12 @@ app = typer.Typer(
 
 app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
+app.add_typer(about_dicom)
 
 UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 0750
-EXTRA = {"torch", "monai", "matplotlib"}  # packages that only training needs, and --explain
+# Packages of an extra, and what they are for; those of training also for --explain.
+EXTRA = dict.fromkeys(("torch", "monai", "matplotlib"), ("training", "train"))
+EXTRA["pynetdicom"] = ("the DICOM node", "dicom")
 
 OutFolder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
@@ -73,9 +77,11 @@ def main() -> None:
         place = f" ({error.filename})" if error.filename else ""
         sentence = f"The system refused: {error.strerror or type(error).__name__}{place}."
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA:
             raise
-        sentence = "This needs packages of training: pip install 'gliowatch[train]'."
+        what, extra = EXTRA[package]
+        sentence = f"This needs packages of {what}: pip install 'gliowatch[{extra}]'."
     except typer.TyperException as error:
         from daemon.commands.usage import usage_sentence
 
@@ -111,7 +117,7 @@ def run(
     settings: SettingsFile = None,
     once: Annotated[bool, typer.Option("--once", help="drain the inbox and exit")] = False,
 ) -> None:
-    """Run daemon, workers and viewer until Ctrl-C."""
+    """Run daemon, workers, viewer, and the DICOM node where it is on, until Ctrl-C."""
     from daemon.operations.machine import refuse_contradictions
     from daemon.settings import load_settings, site_file
 

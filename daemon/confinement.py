@@ -107,6 +107,11 @@ def bounds_of_uploads(settings: Settings) -> Bounds | None:
     return _bounds(settings, (), (settings.daemon.inbox,), settings.daemon.allowance.memory_bytes)
 
 
+def bounds_of_received(settings: Settings, folder: Path, memory_bytes: int) -> Bounds | None:
+    """For what reads the headers of received objects, which lie in this folder."""
+    return _bounds(settings, (folder,), (), memory_bytes)
+
+
 def _bounds(
     settings: Settings, readable: tuple[Path, ...], writable: tuple[Path, ...], memory_bytes: int
 ) -> Bounds | None:

@@ -11,6 +11,7 @@ FIELDS = (
     *("drop", "drops", "scan", "kind", "files", "folders", "studies"),
     *("finding", "reason", "attempt", "errno", "pid"),
     *("results", "of", "unreadable", "aside"),
+    *("association", "objects", "bytes", "status"),
 )
 
 
@@ -42,7 +43,10 @@ def _places(record: logging.LogRecord) -> list[str]:
 
 
 OURS = ("daemon", "viewer", "model", "gliowatch")
-LIBRARIES = ("pydicom", "highdicom", "nibabel", "nibabel.global", "PIL", "watchdog", "asyncio")
+LIBRARIES = (
+    *("pydicom", "pynetdicom", "highdicom", "nibabel", "nibabel.global"),
+    *("PIL", "watchdog", "asyncio"),
+)
 
 
 def log_to_stderr() -> None:

@@ -155,8 +155,13 @@ def only_one(index: Path) -> Iterator[bool]:
 
 def is_at_work(index: Path) -> bool:
     """Whether a daemon holds the lock of this index now."""
+    return is_held(_lock_of(index))
+
+
+def is_held(place: Path) -> bool:
+    """Whether some process holds the lock file at this path now."""
     try:
-        with _lock_of(index).open() as stream:
+        with place.open() as stream:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno in HELD
@@ -167,6 +172,13 @@ def is_at_work(index: Path) -> bool:
 def only_one_in(inbox: Path) -> Iterator[None]:
     """Hold the lock of an inbox, as far as its file system knows locks. Raises AlreadyRunning."""
     with _held(inbox / IN_INBOX):
+        yield
+
+
+@contextmanager
+def only_one_at(place: Path) -> Iterator[None]:
+    """Hold a lock file at this path. Raises AlreadyRunning."""
+    with _held(place):
         yield
 
 

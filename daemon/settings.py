@@ -1,4 +1,4 @@
-"""settings.toml as four typed tables; a misspelt key or a wrong value is refused in a sentence."""
+"""settings.toml as typed tables; a misspelt key or a wrong value is refused in a sentence."""
 
 import tomllib
 from dataclasses import dataclass
@@ -174,8 +174,36 @@ class TrainingSettings(_Table):
     seed: int = 7
 
 
+class DicomSettings(_Table):
+    """[dicom]: the DICOM node, `gliowatch receive`."""
+
+    on: bool = False
+    ae_title: str = Field(default="GLIOWATCH", min_length=1, max_length=16)
+    host: str = "127.0.0.1"
+    port: int = Field(default=11112, ge=0, le=65535)
+    calling_ae_titles: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    allow_anyone: bool = False
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    associations: int = Field(default=250, ge=1, le=250)
+    max_object_mb: int = Field(default=4000, ge=1)
+    begin_seconds: float = Field(default=30.0, gt=0)
+    idle_seconds: float = Field(default=120.0, gt=0)
+    hold_seconds: float = Field(default=900.0, gt=0)
+    reserve_gb: float = Field(default=2.0, ge=0)
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        named = {name: getattr(self, name) for name in ("tls_certificate", "tls_key", "tls_ca")}
+        return self.model_copy(
+            update={name: str(folder / path) if path else "" for name, path in named.items()}
+        )
+
+
 class Settings(BaseSettings):
-    """All four tables. The environment (GLIOWATCH_TABLE__KEY) goes before the file."""
+    """All tables. The environment (GLIOWATCH_TABLE__KEY) goes before the file."""
 
     model_config = SettingsConfigDict(
         env_prefix="GLIOWATCH_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -185,6 +213,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     viewer: ViewerSettings = ViewerSettings()
     training: TrainingSettings = TrainingSettings()
+    dicom: DicomSettings = DicomSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -200,7 +229,7 @@ class Settings(BaseSettings):
 
 
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
-TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings}
+TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
 
 
@@ -287,6 +316,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "daemon": settings.daemon.relative_to(folder),
             "model": model.model_copy(update={"weights": weights}),
             "viewer": viewer.model_copy(update=tls),
+            "dicom": settings.dicom.relative_to(folder),
         }
     )
 

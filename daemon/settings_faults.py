@@ -38,6 +38,8 @@ MUST = {
     "bool_type": "be true or false",
     "bool_parsing": "be true or false",
     "literal_error": "be {expected}",
+    "string_too_short": "have {min_length} characters or more",
+    "string_too_long": "have {max_length} characters at most",
     "string_type": "be text in quotation marks",
     "path_type": "be text in quotation marks",
     "tuple_type": "be a list in square brackets",

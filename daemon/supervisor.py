@@ -1,4 +1,4 @@
-"""`gliowatch run`: the daemon in this process, the viewer beside it in another, until a signal."""
+"""`gliowatch run`: the daemon in this process, viewer and DICOM node beside it, until a signal."""
 
 import asyncio
 import contextlib
@@ -16,18 +16,18 @@ from daemon.index.people.accounts import list_accounts
 from daemon.logs import log_to_stderr
 from daemon.operations.machine import free_port
 from daemon.service import run_daemon
-from daemon.settings import Settings, ViewerSettings
+from daemon.settings import DicomSettings, Settings, ViewerSettings
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
 
 
 class AddressTaken(GliowatchError):
-    """The viewer's address is in use, or is none of this machine."""
+    """The viewer's address, or the node's, is in use, or is none of this machine."""
 
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # before a viewer that ended starts again
-STEADY_SECONDS = 60.0  # a viewer that ran for so long had started well
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # before what ended starts again
+STEADY_SECONDS = 60.0  # what ran for so long had started well
 PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
 Serve = Callable[[Settings], None]
 
@@ -40,13 +40,25 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
     """
     log_to_stderr()
     if once:
-        return asyncio.run(_work(settings, True, None))
+        return asyncio.run(_work(settings, True, []))
     settings = _with_address(settings)
     say(f"The pages are at {address_of(settings.viewer)}")
     if not asyncio.run(_has_accounts(settings)):
         say("Nobody can log in yet: gliowatch users add NAME --role admin")
-    asyncio.run(_work(settings, False, _Viewer(serve, settings)))
+    beside = [_Beside("viewer", serve, settings)]
+    if settings.dicom.on:
+        dicom = settings.dicom
+        beside.append(_Beside("node", receive, settings))
+        say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
+    asyncio.run(_work(settings, False, beside))
     return 0
+
+
+def receive(settings: Settings) -> None:
+    """The DICOM node, in its process: its library is loaded there alone."""
+    from daemon.dicom_node.node import serve
+
+    serve(settings)
 
 
 def address_of(viewer: ViewerSettings) -> str:
@@ -60,16 +72,17 @@ async def _has_accounts(settings: Settings) -> bool:
         return any(each.enabled for each in await list_accounts(records))
 
 
-class _Viewer:
-    """The viewer's process, started again when it ends by itself."""
+class _Beside:
+    """A process beside the daemon, the viewer's or the node's, started again when it ends."""
 
-    def __init__(self, serve: Serve, settings: Settings) -> None:
+    def __init__(self, name: str, serve: Serve, settings: Settings) -> None:
+        self._name = name
         self._settings = settings
         self._serve = serve
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the viewer alive for as long as the context is open."""
+        """Keep it alive for as long as the context is open."""
         keeper = asyncio.create_task(self._keep())
         try:
             yield
@@ -87,7 +100,7 @@ class _Viewer:
             except asyncio.CancelledError:
                 process.terminate()
                 raise
-            log.warning("viewer_ended")
+            log.warning("%s_ended", self._name)
             if time.monotonic() - began_at >= STEADY_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
@@ -102,12 +115,14 @@ class _Viewer:
         return process
 
 
-async def _work(settings: Settings, once: bool, viewer: _Viewer | None) -> int:
+async def _work(settings: Settings, once: bool, beside: list[_Beside]) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _ask_to_stop, loop, stop)
-    async with viewer.running() if viewer else contextlib.nullcontext():
+    async with contextlib.AsyncExitStack() as stack:
+        for each in beside:
+            await stack.enter_async_context(each.running())
         return await run_daemon(settings, once, stop)
 
 
@@ -128,10 +143,23 @@ def _end_at_once() -> None:
 
 
 def _with_address(settings: Settings) -> Settings:
-    """The settings with a real port. Raises AddressTaken."""
+    """The settings with real ports. Raises AddressTaken."""
     port = usable_port(settings.viewer.host, settings.viewer.port)
     viewer = settings.viewer.model_copy(update={"port": port})
-    return settings.model_copy(update={"viewer": viewer})
+    dicom = settings.dicom
+    if dicom.on:
+        dicom = dicom.model_copy(update={"port": _nodes_port(dicom)})
+    return settings.model_copy(update={"viewer": viewer, "dicom": dicom})
+
+
+def _nodes_port(dicom: DicomSettings) -> int:
+    try:
+        return free_port(dicom.host, dicom.port)
+    except OSError:
+        raise AddressTaken(
+            f"The DICOM node cannot listen on {dicom.host}, port {dicom.port}: if another program"
+            " has it, set dicom.port in settings.toml to another one, or to 0 for any."
+        ) from None
 
 
 def usable_port(host: str, port: int) -> int:

@@ -22,6 +22,10 @@ BREAKS = {
     "outputs import settings": ("daemon/outputs/scan_folder.py", "import daemon.settings"),
     "intake imports pipeline": ("daemon/intake/ingest.py", "import daemon.pipeline.outbox"),
     "a room imports tools": ("daemon/supervisor.py", "import tools.bench.timing"),
+    "the pipeline imports the node": (
+        "daemon/pipeline/outbox.py",
+        "import daemon.dicom_node.staging",
+    ),
     "processing imports sqlite3": ("daemon/pipeline/scan_pipeline.py", "import sqlite3"),
 }
 

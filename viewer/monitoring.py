@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Summa
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from daemon.dicom_node.associations import Account, read_account
+from daemon.dicom_node.staging import Received, Staging, count_received
 from daemon.drops import State
 from daemon.index.database import Database
 from daemon.index.ledger import count_states
@@ -67,7 +69,10 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
     if not _has_token(request, token):
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
-    registry.register(_Given(await _metrics(request.app[INDEX], settings.daemon.outbox)))
+    metrics = await _metrics(request.app[INDEX], settings.daemon.outbox)
+    if settings.dicom.on:
+        metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
+    registry.register(_Given(metrics))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
     )
@@ -102,6 +107,34 @@ async def _metrics(index: Database, outbox: Path) -> list[Metric]:
         _scans(analyzed),
         _stages(analyzed),
     ]
+
+
+def _of_node(inbox: Path) -> list[Metric]:
+    """What the DICOM node has taken since it started, and what it holds now."""
+    account: Account = read_account(Staging(inbox).state)
+    held: Received = count_received(inbox)
+    sums = account.sums
+    associations = {"taken": sums.associations, "refused": sums.refused_associations}
+    objects = {
+        "stored": sums.objects - sums.doubles,
+        "double": sums.doubles,
+        "refused": sums.refused_objects,
+    }
+    return [
+        _counter("dicom_associations", "Associations that ended.", associations),
+        _counter("dicom_objects", "Objects that were answered.", objects),
+        _counter("dicom_bytes", "Bytes of stored objects.", {"stored": sums.size}),
+        _counter("dicom_studies", "Studies that went into the inbox.", {"filed": sums.studies}),
+        _gauge("dicom_objects_waiting", "Objects whose study is not complete.", held.whole),
+        _gauge("dicom_objects_arriving", "Objects of which bytes are missing.", held.arriving),
+    ]
+
+
+def _counter(name: str, about: str, counts: dict[str, int]) -> Metric:
+    metric = CounterMetricFamily(f"gliowatch_{name}", about, labels=["outcome"])
+    for outcome, count in counts.items():
+        metric.add_metric([outcome], count)
+    return metric
 
 
 def _free_bytes(outbox: Path) -> float | None:

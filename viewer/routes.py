@@ -15,6 +15,7 @@ from viewer.admin.accounts import (
     show_accounts,
 )
 from viewer.admin.agreement import show_agreement
+from viewer.admin.associations import show_associations
 from viewer.admin.audit import send_audit, show_audit
 from viewer.admin.set_aside import show_failed
 from viewer.admin.system import act, show_moving, show_system
@@ -70,6 +71,7 @@ LISTS = (
     RouteRule(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
     RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),
     RouteRule(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
+    RouteRule(Right.QUEUE, web.get("/system/associations", show_associations), VIEW),
     RouteRule(Right.VIEW, web.get("/failed/{number}", show_failed), VIEW),
     RouteRule(Right.QUEUE, web.post("/system", act), CHANGE, ELSEWHERE),
 )

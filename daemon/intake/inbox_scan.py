@@ -58,8 +58,11 @@ def _read(inbox: Path) -> int | None:
 
 
 LEAVING = b".leaving-"  # before the name of a file that is on its way out
-OURS = (".gliowatch", ".leaving-", ".rejected", ".duplicates", ".uploading")
-DELIVERIES = (b"upload-", b"given-")  # how the folders begin in which our own pages file scans
+RECEIVING = ".receiving"  # what the DICOM node holds until a study is complete
+OURS = (".gliowatch", ".leaving-", ".rejected", ".duplicates", ".uploading", RECEIVING)
+RECEIVED = b"received-"  # how the folders begin in which the DICOM node files studies
+# Filed by us under the patient where they belong: by a page, or by the node.
+DELIVERIES = (b"upload-", b"given-", RECEIVED)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from daemon.drops import Drop, DropKind, DroppedFile
+from daemon.intake.inbox_scan import RECEIVED
 
 Identity = tuple[int, int, int]  # of a file, whatever its name: size, time and inode
 
@@ -20,7 +21,8 @@ class Stability:
     """Remembers since when each drop's files have been as they are now.
 
     seconds: how long a file rests; study_seconds: how long the DICOM files of a patient do, whose
-    senders pause between series. A file that was only moved has rested before.
+    senders pause between series. A study that the DICOM node filed has waited for its pauses
+    before, so it rests like any other file. A file that was only moved has rested before.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Stability:
         known = self._seen.get(unit)
         if known is None or known[0] != files:
             self._seen[unit] = (files, self._moment_of(files, known[0] if known else (), moment))
-        return moment - self._seen[unit][1] >= self._rest_of(kind)
+        return moment - self._seen[unit][1] >= self._rest_of(kind, files)
 
     def _moment_of(
         self, files: tuple[DroppedFile, ...], before: tuple[DroppedFile, ...], now: float
@@ -58,14 +60,15 @@ class Stability:
 
     def closes_at(self, drop: Drop) -> float:
         """When a drop that was asked about has rested, by the clock, if nothing changes."""
-        return self.began_at(drop) + self._rest_of(drop.kind)
+        return self.began_at(drop) + self._rest_of(drop.kind, drop.files)
 
     def began_at(self, drop: Drop) -> float:
         """Since when a drop that was asked about has been as it is."""
         return self._seen[drop.unit][1]
 
-    def _rest_of(self, kind: DropKind) -> float:
-        return self._study_seconds if kind is DropKind.DICOM else self._seconds
+    def _rest_of(self, kind: DropKind, files: tuple[DroppedFile, ...]) -> float:
+        may_pause = kind is DropKind.DICOM and not all(_was_received(file) for file in files)
+        return self._study_seconds if may_pause else self._seconds
 
     def disturb(self, unit: bytes) -> None:
         """Start to count anew: something beside the drop is still being copied."""
@@ -82,6 +85,10 @@ class Stability:
         there = {identity_of(file) for files, _ in self._seen.values() for file in files}
         for each in self._since.keys() - there:
             del self._since[each]
+
+
+def _was_received(file: DroppedFile) -> bool:
+    return file.path.partition(b"/")[2].startswith(RECEIVED)
 
 
 class Filed:

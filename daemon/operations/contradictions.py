@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from daemon.settings import Settings, ViewerSettings
+from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_faults import Fault, Stops
 
 SHORTEST_TOKEN = 16  # characters
@@ -43,6 +43,21 @@ def open_door(viewer: ViewerSettings) -> str:
     return (
         f"The viewer does not listen on {viewer.host} without encryption: set"
         " viewer.tls_certificate and tls_key, or trusted_proxies, or allow_plain_http."
+    )
+
+
+def open_node(dicom: DicomSettings) -> str:
+    """Who may send to the DICOM node is said, or somebody has said that anyone may.
+
+    An AE title keeps nobody out, since every sender chooses its own. The sentence that refuses
+    anything else; '' where all is well.
+    """
+    is_named = dicom.addresses or (dicom.tls_certificate and dicom.tls_ca)
+    if is_loopback(dicom.host) or is_named or dicom.allow_anyone:
+        return ""
+    return (
+        f"The DICOM node does not listen on {dicom.host} for anyone: name the senders in"
+        " dicom.addresses, or set dicom.tls_certificate and tls_ca, or allow_anyone."
     )
 
 
@@ -106,6 +121,33 @@ def _encryption(settings: Settings) -> Iterator[Fault]:
             " ask by its name, and are refused unless that is listed there."
         )
         yield Fault(("viewer.trusted_proxies", "viewer.host_names"), sentence)
+
+
+def _node(settings: Settings) -> Iterator[Fault]:
+    dicom = settings.dicom
+    if dicom.on and (sentence := open_node(dicom)):
+        yield Fault(("dicom.host", "dicom.addresses"), sentence, Stops.RUN)
+    for title in (dicom.ae_title, *dicom.calling_ae_titles):
+        if not _is_title(title):
+            sentence = (
+                f'"{title}" is no AE title: dicom.ae_title and dicom.calling_ae_titles have 1 to 16'
+                " characters of ASCII, none of them a backslash, and no spaces at the ends."
+            )
+            yield Fault(("dicom.ae_title", "dicom.calling_ae_titles"), sentence, Stops.RUN)
+    for address in dicom.addresses:
+        if not _is_network(address):
+            sentence = (
+                f"dicom.addresses has {address}, which is no address and no network: write"
+                " 10.0.5.7 or 10.0.5.0/24, not names."
+            )
+            yield Fault(("dicom.addresses",), sentence, Stops.RUN)
+    for key in ("tls_key", "tls_ca"):
+        if getattr(dicom, key) and not dicom.tls_certificate:
+            sentence = f"dicom.{key} is set without dicom.tls_certificate: nothing is encrypted."
+            yield Fault((f"dicom.{key}", "dicom.tls_certificate"), sentence, Stops.RUN)
+    if dicom.on and dicom.port and dicom.port == settings.viewer.port:
+        sentence = f"dicom.port and viewer.port are the same, {dicom.port}: name two."
+        yield Fault(("dicom.port", "viewer.port"), sentence, Stops.RUN)
 
 
 def _audit(settings: Settings) -> Iterator[Fault]:
@@ -199,7 +241,22 @@ def _paths(settings: Settings) -> dict[str, Path]:
         viewer.tls_certificate,
         viewer.tls_key,
     )
+    for name in ("tls_certificate", "tls_key", "tls_ca"):
+        named[f"dicom.{name}"] = getattr(settings.dicom, name)
     return {key: Path(path) for key, path in named.items() if path}
+
+
+def _is_title(text: str) -> bool:
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    return plain and 0 < len(text) <= 16 and text == text.strip()
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:
@@ -215,6 +272,7 @@ RULES: tuple[Rule, ...] = (
     _kept_out_of_the_inbox,
     _one_path_each,
     _encryption,
+    _node,
     _audit,
     _metrics,
     _sessions,

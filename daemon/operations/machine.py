@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from daemon.operations.contradictions import contradictions
@@ -28,10 +29,19 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    found = [*contradictions(settings), *_weights(settings), *_group(settings)]
+    found = [*contradictions(settings), *_weights(settings), *_group(settings), *_node(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
             raise SettingsError(fault.sentence)
+
+
+def refuse_open_node(settings: Settings) -> None:
+    """For a node that starts by itself, whether the settings have it on or not.
+
+    Raises SettingsError.
+    """
+    is_on = settings.model_copy(update={"dicom": settings.dicom.model_copy(update={"on": True})})
+    refuse_contradictions(is_on, with_viewer=False)
 
 
 def free_port(host: str, port: int) -> int:
@@ -152,6 +162,18 @@ def _port(settings: Settings) -> Iterator[Fault]:
         yield Fault(("viewer.host", "viewer.port"), f"{sentence} {viewer.port}: {why}.")
 
 
+def _node(settings: Settings) -> Iterator[Fault]:
+    dicom = settings.dicom
+    if dicom.on and find_spec("pynetdicom") is None:
+        sentence = "dicom.on needs further packages: pip install 'gliowatch[dicom]'."
+        yield Fault(("dicom.on",), sentence, Stops.RUN)
+    for key in ("tls_certificate", "tls_key", "tls_ca"):
+        file = getattr(dicom, key)
+        if file and not os.access(file, os.R_OK):
+            sentence = f"dicom.{key}, {file}, cannot be read by this user."
+            yield Fault((f"dicom.{key}",), sentence, Stops.RUN if dicom.on else Stops.NOTHING)
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -227,6 +249,7 @@ RULES: tuple[Rule, ...] = (
     _weights,
     _encryption,
     _port,
+    _node,
     _memory,
     _processors,
     _disk,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from daemon.dicom_node.staging import Received, count_received
 from daemon.drops import SOURCE, DroppedFile, State, readable
 from daemon.index.database import Database, newest_entry_of, open_records
 from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
@@ -158,16 +159,20 @@ async def _compare(settings: Settings) -> Account:
         *await asyncio.to_thread(_of_corrections, daemon.outbox, corrections),
     ]
     not_sent = await asyncio.to_thread(count_staged, daemon.inbox)
-    files = _counted(held, listing) | {"not_sent_yet": not_sent}
+    received = await asyncio.to_thread(count_received, daemon.inbox)
+    files = _counted(held, listing, received) | {"not_sent_yet": not_sent}
     ignored = tuple(readable(path) for path in sorted(listing.ignored))
     return Account(files, tuple(sorted(set(differences))), ignored)
 
 
-def _counted(held: list[HeldFile], listing: Listing) -> dict[str, int]:
+def _counted(held: list[HeldFile], listing: Listing, received: Received) -> dict[str, int]:
+    """What the DICOM node took waits until its study is complete; its halves are temporary."""
     counts = Counter(each.state for each in held)
     known = {each.file.path for each in held if each.in_inbox}
     unseen = [f for drop in listing.drops.values() for f in drop.files if f.path not in known]
     temporary = sum(len(files) for files in listing.unfinished.values())
+    counts[State.WAITING] += received.whole
+    temporary += received.arriving
     told = {str(state): counts[state] for state in State}
     names = {"temporary_names": temporary, "ignored_names": len(listing.ignored)}
     return told | {"not_seen_yet": len(unseen)} | names

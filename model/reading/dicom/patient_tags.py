@@ -59,6 +59,18 @@ class StudyTold:
 
 
 @dataclass(frozen=True)
+class Filing:
+    """Where a received object belongs; '' where it does not say.
+
+    objects: how many its study has, as the sender counts (0020,1208); 0 where it does not say.
+    """
+
+    patient_id: str = ""
+    study_uid: str = ""
+    objects: int = 0
+
+
+@dataclass(frozen=True)
 class Named:
     """Whom and which studies some files name, in the order of PatientID and of the UID."""
 
@@ -116,6 +128,16 @@ def study_of(file: Path | BinaryIO) -> StudyTold | None:
     header = _header(file, TAGS)
     uid, patient_id = _study_uid(header), text_of(header, "PatientID").strip()
     return StudyTold(uid, patient_id, text_of(header, "StudyDate")) if uid else None
+
+
+def filing_of(file: Path) -> Filing:
+    """Whose and which study a whole DICOM file is of; empty where it cannot be told."""
+    counted = "NumberOfStudyRelatedInstances"
+    header = _header(file, ("SpecificCharacterSet", "PatientID", "StudyInstanceUID", counted))
+    told = text_of(header, counted).strip()
+    objects = int(told) if told.isdecimal() and len(told) < 7 else 0
+    patient_id, study_uid = (text_of(header, name) for name in ("PatientID", "StudyInstanceUID"))
+    return Filing(patient_id.strip(), study_uid.strip(), objects)
 
 
 def patient_of(file: Path | BinaryIO) -> str | None:

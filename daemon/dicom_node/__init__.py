@@ -1,0 +1,11 @@
+"""The DICOM node: studies come from a PACS into the inbox by C-STORE, in a process of its own.
+
+`node` is that process; `server` accepts connections and keeps a peer within its bounds; `contexts`
+says which classes and syntaxes are taken; `storing` brings one object to the disk and answers;
+`sorting` makes studies of objects, and one folder of the inbox of each study that is complete.
+`staging` names the places of all that below the inbox, and `associations` is the account of who
+sent what. These two load no network library, since verify and the viewer read them.
+
+The node never looks into an object: it writes the bytes as they come. Whose they are is read from
+the header in a worker's process, which the kernel confines.
+"""

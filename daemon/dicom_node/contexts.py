@@ -1,0 +1,58 @@
+"""What the node takes: every storage class, in every transfer syntax that our readers open."""
+
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+# Of several that a sender offers in one context, the first of these is taken: pixels as they are
+# first, then those packed without loss. JPEG Extended is left out: our readers refuse it, and a
+# sender that has it may send the pixels unpacked instead.
+SYNTAXES: tuple[UID, ...] = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    RLELossless,
+    JPEGBaseline8Bit,
+    JPEGLSNearLossless,
+    JPEG2000,
+    HTJ2K,
+)
+PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+
+
+def storage_classes() -> tuple[UID, ...]:
+    """All that may be stored: pictures, and what hospitals send along (SR, SEG, PR, KO, PDF)."""
+    named = (context.abstract_syntax for context in AllStoragePresentationContexts)
+    return tuple(sorted(uid for uid in named if uid is not None))
+
+
+def offer(entity: ApplicationEntity) -> None:
+    """Let an application entity take all of them, and C-ECHO."""
+    entity.add_supported_context(Verification, list(PLAIN))
+    for uid in storage_classes():
+        entity.add_supported_context(uid, list(SYNTAXES))
