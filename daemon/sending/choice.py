@@ -46,10 +46,10 @@ class Choice:
         self._beside: dict[str, int] = {}
         self._versions, self._next_whole = (0, 0), 0.0
 
-    async def enter(self) -> None:
+    async def enter(self, is_whole: bool = False) -> None:
         """Enter what has become due since the last look. Raises OSError."""
         versions = await data_version(self._index), await data_version(self._records)
-        is_whole = time.monotonic() >= self._next_whole
+        is_whole = is_whole or time.monotonic() >= self._next_whole
         if versions == self._versions and not is_whole:
             return
         if is_whole:  # clocks go back, and an index is made again

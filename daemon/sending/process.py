@@ -152,7 +152,7 @@ async def _drain(settings: Settings, say: Callable[[str], object]) -> int:
     async with _senders(settings) as (index, senders):
         await _meet_wishes(index, senders)
         for sender in senders:
-            await sender.look()
+            await sender.look(is_whole=True)
         await asyncio.gather(*(sender.send_due() for sender in senders))
         counts = await count_sent(index, [to.name for to in settings.dicom.send])
     for each in counts:

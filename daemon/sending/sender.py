@@ -92,9 +92,12 @@ class Sender:
         finally:
             await self._peer.close()
 
-    async def look(self) -> None:
-        """Enter what has become due. Raises OSError."""
-        await self._choice.enter()
+    async def look(self, is_whole: bool = False) -> None:
+        """Enter what has become due; is_whole: whatever the databases tell of changes.
+
+        Raises OSError.
+        """
+        await self._choice.enter(is_whole)
 
     async def want(self, scan_id: str) -> None:
         """A person wants a scan sent again, or all that waits now: ''. Raises OSError."""

@@ -1,6 +1,7 @@
 """An archive in this process, a site with results to send, and objects of every kind."""
 
 import os
+import socket
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -72,8 +73,8 @@ def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -
     def store(event: Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
         said = its.answer(uid)
-        if said == "abort":
-            event.assoc.abort()
+        if said == "break":
+            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
             return 0x0110
         if said == "silence":
             SILENCE.wait(3)
@@ -169,5 +170,5 @@ def destination(port: int, **changes: Any) -> Destination:
 
 async def send_all(sender: Sender) -> None:
     """One look, and all that is due."""
-    await sender.look()
+    await sender.look(is_whole=True)
     await sender.send_due()
