@@ -173,7 +173,9 @@ async def test_a_wrong_ae_title_is_said_and_nothing_given_up(tmp_path: Path) -> 
         assert text(f"sending.reason_{counts.reason}").endswith("called_ae_title.")
 
 
-async def test_an_object_at_which_the_connection_breaks_lets_the_others_pass(tmp_path: Path) -> None:
+async def test_an_object_at_which_the_connection_breaks_lets_the_others_pass(
+    tmp_path: Path,
+) -> None:
     async with site_in(tmp_path) as site:
         with archive() as its:
             sender = await site.sender(destination(its.port, tries=2))
