@@ -95,6 +95,25 @@ def test_every_key_has_a_comment() -> None:
             " FILE, and make the first account with: gliowatch users add NAME --role admin.",
         ),
         (
+            '[[dicom.send]]\nname = "a"\nhots = "b"',
+            "There is no setting named hots of table 1 of [[dicom.send]] in FILE:"
+            " did you mean host?",
+        ),
+        (
+            '[[dicom.send]]\nname = "a"\n[[dicom.send]]\nport = 7',
+            "The setting name of table 2 of [[dicom.send]] in FILE is missing.",
+        ),
+        (
+            '[[dicom.send]]\nname = "a/b"',
+            "The setting name of table 1 of [[dicom.send]] in FILE must have letters, digits, - and"
+            ' _ alone, 1 to 32 of them; it is "a/b".',
+        ),
+        (
+            '[[dicom.send]]\nname = "a"\nwhen = "never"',
+            "The setting when of table 1 of [[dicom.send]] in FILE must be"
+            ' "published", "reviewed" or "accepted"; it is "never".',
+        ),
+        (
             "[daemon\n",
             "The settings file FILE is not valid TOML: Expected ']' at the end of a table"
             " declaration (at line 1, column 8).",
