@@ -27,8 +27,7 @@ def test_the_example_of_a_destination_holds_every_key_with_its_default() -> None
     example = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
     shown = Destination(**example)
     assert list(example) == list(Destination.model_fields)
-    own = {"name": "pacs", "host": "pacs.hospital.example", "called_ae_title": "PACS1"}
-    assert shown == Destination(**own)
+    assert shown == Destination(name="pacs", host="pacs.hospital.example", called_ae_title="PACS1")
     assert all(line.partition("#")[2].partition("#")[2].strip() for line in lines)
 
 

@@ -71,10 +71,12 @@ def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -
     its = Archive()
 
     def store(event: Event) -> int:
-        uid = str(event.request.AffectedSOPInstanceUID)
+        request: Any = event.request
+        uid = str(request.AffectedSOPInstanceUID)
         said = its.answer(uid)
         if said == "break":
-            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+            connection: Any = event.assoc.dul.socket
+            connection.socket.shutdown(socket.SHUT_RDWR)
             return 0x0110
         if said == "silence":
             SILENCE.wait(3)
