@@ -11,7 +11,7 @@ FIELDS = (
     *("drop", "drops", "scan", "kind", "files", "folders", "studies"),
     *("finding", "reason", "attempt", "errno", "pid"),
     *("results", "of", "unreadable", "aside"),
-    *("association", "objects", "bytes", "status"),
+    *("association", "objects", "bytes", "status", "destination"),
 )
 
 

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from daemon.settings_destinations import Destination
 from daemon.settings_faults import Fault, Stops, fault_of, key_of, variable_faults
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
@@ -181,7 +182,7 @@ class TrainingSettings(_Table):
 
 
 class DicomSettings(_Table):
-    """[dicom]: the DICOM node, `gliowatch receive`."""
+    """[dicom]: the DICOM node, `gliowatch receive`; where results go, `gliowatch send`."""
 
     on: bool = False
     ae_title: str = Field(default="GLIOWATCH", min_length=1, max_length=16)
@@ -199,13 +200,14 @@ class DicomSettings(_Table):
     idle_seconds: float = Field(default=120.0, gt=0)
     hold_seconds: float = Field(default=900.0, gt=0)
     reserve_gb: float = Field(default=2.0, ge=0)
+    send: tuple[Destination, ...] = ()
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
         named = {name: getattr(self, name) for name in ("tls_certificate", "tls_key", "tls_ca")}
-        return self.model_copy(
-            update={name: str(folder / path) if path else "" for name, path in named.items()}
-        )
+        paths = {name: str(folder / path) if path else "" for name, path in named.items()}
+        send = tuple(each.relative_to(folder) for each in self.send)
+        return self.model_copy(update={**paths, "send": send})
 
 
 class Settings(BaseSettings):

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from daemon.settings_destinations import Destination
+
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
 LONGEST_SHOWN = 60  # characters of a wrong value
 SECRET = {"viewer.metrics_token"}  # its value is never shown
@@ -51,6 +53,10 @@ MUST = {
 }
 
 
+LISTED = ("dicom", "send")  # the one list of tables, [[dicom.send]]
+NAME_MUST = "have letters, digits, - and _ alone, 1 to 32 of them"
+
+
 class Stops(StrEnum):
     """What does not start while a fault is there."""
 
@@ -76,6 +82,8 @@ def key_of(error: ErrorDetails) -> str:
 def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]) -> Fault:
     """One error of the validation as a fault. defaults: of each table, all its keys."""
     key = key_of(error)
+    if error["loc"][:2] == LISTED and len(error["loc"]) > len(LISTED) + 1:
+        return Fault((key,), _of_listed(error, file), Stops.RUN)
     if key in RETIRED:
         sentence = f"The setting {key} {RETIRED[key].format(where=_where(key, file))}"
     elif error["type"] == "extra_forbidden":
@@ -83,6 +91,21 @@ def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]
     else:
         sentence = f"The setting {key} {_where(key, file)} must {_must(error)}{_given(key, error)}."
     return Fault((key,), sentence, Stops.RUN)
+
+
+def _of_listed(error: ErrorDetails, file: Path | None) -> str:
+    """A fault in one of the tables [[dicom.send]], which are counted from 1."""
+    _, _, number, name = error["loc"][:4]
+    place = f"of table {int(number) + 1} of [[dicom.send]] {_where('.'.join(LISTED), file)}"
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(str(name), Destination.model_fields, 1)
+        return f"There is no setting named {name} {place}" + (
+            f": did you mean {near[0]}?" if near else "."
+        )
+    if error["type"] == "missing":
+        return f"The setting {name} {place} is missing."
+    must = NAME_MUST if error["type"] == "string_pattern_mismatch" else _must(error)
+    return f"The setting {name} {place} must {must}{_given(str(name), error)}."
 
 
 def variable_faults(defaults: Mapping[str, Any]) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""`gliowatch run`: the daemon in this process, viewer and DICOM node beside it, until a signal."""
+"""`gliowatch run`: the daemon in this process; viewer, DICOM node and sender beside it."""
 
 import asyncio
 import contextlib
@@ -50,6 +50,9 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
         dicom = settings.dicom
         beside.append(_Beside("node", receive, settings))
         say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
+    if settings.dicom.send:
+        beside.append(_Beside("sender", send, settings))
+        say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
     asyncio.run(_work(settings, False, beside))
     return 0
 
@@ -57,6 +60,13 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
 def receive(settings: Settings) -> None:
     """The DICOM node, in its process: its library is loaded there alone."""
     from daemon.dicom_node.node import serve
+
+    serve(settings)
+
+
+def send(settings: Settings) -> None:
+    """The sender, in its process."""
+    from daemon.sending.process import serve
 
     serve(settings)
 
@@ -73,7 +83,7 @@ async def _has_accounts(settings: Settings) -> bool:
 
 
 class _Beside:
-    """A process beside the daemon, the viewer's or the node's, started again when it ends."""
+    """A process beside the daemon (viewer, node, sender), started again when it ends."""
 
     def __init__(self, name: str, serve: Serve, settings: Settings) -> None:
         self._name = name

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import shutil
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from daemon.dicom_node.staging import Received, Staging, count_received
 from daemon.drops import State
 from daemon.index.database import Database
 from daemon.index.ledger import count_states
+from daemon.index.sent_objects import DestinationCounts, count_sent
 from daemon.index.statistics import (
     RECONCILE,
     STAGES,
@@ -72,6 +74,8 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
     metrics = await _metrics(request.app[INDEX], settings.daemon.outbox)
     if settings.dicom.on:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
+    if names := [to.name for to in settings.dicom.send]:
+        metrics += _of_sending(await count_sent(request.app[INDEX], names))
     registry.register(_Given(metrics))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
@@ -128,6 +132,24 @@ def _of_node(inbox: Path) -> list[Metric]:
         _gauge("dicom_objects_waiting", "Objects whose study is not complete.", held.whole),
         _gauge("dicom_objects_arriving", "Objects of which bytes are missing.", held.arriving),
     ]
+
+
+def _of_sending(counts: list[DestinationCounts]) -> list[Metric]:
+    """What went to each archive, and how long the oldest waits that did not."""
+    about = "Objects for archives by state."
+    objects = GaugeMetricFamily("gliowatch_send_objects", about, labels=["destination", "state"])
+    oldest = GaugeMetricFamily(
+        "gliowatch_send_oldest_seconds",
+        "Since when the oldest object waits that is not sent; 0 if none.",
+        labels=["destination"],
+    )
+    for each in counts:
+        for state, count in each.states.items():
+            objects.add_metric([each.name, state.value], count)
+        at = each.oldest_wanted_at
+        waits = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() if at else 0.0
+        oldest.add_metric([each.name], max(0.0, waits))
+    return [objects, oldest]
 
 
 def _counter(name: str, about: str, counts: dict[str, int]) -> Metric:

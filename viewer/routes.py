@@ -36,6 +36,7 @@ from viewer.scans.files import send_file, send_zip
 from viewer.scans.overrides import change_date, change_spacing, change_wish
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
+from viewer.scans.sent_objects import send_again
 from viewer.scans.slices import send_slice, send_thumbnail, send_windows
 from viewer.upload.page import begin, give_up, look, show_sent, show_upload, take, take_upload
 from viewer.upload.send import send, show_whose
@@ -107,6 +108,7 @@ SCANS = (
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/anyway", change_wish), CHANGE),
+    RouteRule(Right.QUEUE, web.post(f"{SCAN}/send", send_again), CHANGE, ELSEWHERE),
 )
 UPLOADS = (
     RouteRule(Right.UPLOAD, web.get("/upload", show_upload), VIEW),

@@ -1,7 +1,9 @@
-"""`gliowatch receive`: the DICOM node by itself, as `run` starts it where `[dicom]` is on.
+"""`gliowatch receive` and `gliowatch send`: from a PACS and back, as `run` does it by itself.
 
-It imports what it needs when it is called, so that `--help` loads nothing.
+They import what they need when they are called, so that `--help` loads nothing.
 """
+
+from typing import Annotated
 
 import typer
 
@@ -21,3 +23,20 @@ def receive(settings: SettingsFile = None) -> None:
     from daemon.dicom_node.node import run_node
 
     run_node(loaded, typer.echo)
+
+
+@app.command(epilog=ending("gliowatch send", "there is no such scan or archive", "not all is sent"))
+def send(
+    scans: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCAN_ID...]", help="send these again; else all that waits"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Send results to the archives of the settings now; run does it by itself."""
+    from daemon.operations.machine import refuse_contradictions
+    from daemon.sending.process import send_visibly
+
+    loaded = load(settings)
+    refuse_contradictions(loaded, with_viewer=False)
+    raise SystemExit(send_visibly(loaded, scans or [], typer.echo))

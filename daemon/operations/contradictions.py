@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.settings import DicomSettings, Settings, ViewerSettings
+from daemon.settings_destinations import Destination
 from daemon.settings_faults import Fault, Stops
 
 SHORTEST_TOKEN = 16  # characters
@@ -150,6 +151,45 @@ def _node(settings: Settings) -> Iterator[Fault]:
         yield Fault(("dicom.port", "viewer.port"), sentence, Stops.RUN)
 
 
+def _destinations(settings: Settings) -> Iterator[Fault]:
+    names = [to.name for to in settings.dicom.send]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield _of_send(f'two tables have the name "{name}": what was sent is noted under it.')
+    for to in settings.dicom.send:
+        for why in (*_wrong_association(to), *_wrong_service(to)):
+            yield _of_send(f'"{to.name}": {why}')
+
+
+def _of_send(why: str) -> Fault:
+    return Fault(("dicom.send",), f"[[dicom.send]]: {why}", Stops.RUN)
+
+
+def _wrong_association(to: Destination) -> Iterator[str]:
+    """What is wrong with where C-STORE goes."""
+    if to.protocol != "C-STORE":
+        return
+    if not to.host:
+        yield "C-STORE needs host."
+    for key in ("called_ae_title", "calling_ae_title"):
+        if not _is_title(getattr(to, key)):
+            yield f'{key} = "{getattr(to, key)}" is no AE title of 1 to 16 characters.'
+    if (to.tls_certificate or to.tls_ca) and not to.tls:
+        yield "tls_certificate or tls_ca is set and tls is false: nothing is encrypted."
+
+
+def _wrong_service(to: Destination) -> Iterator[str]:
+    """What is wrong with where STOW-RS goes."""
+    if to.protocol != "STOW-RS":
+        return
+    place = urlsplit(to.url)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        yield "STOW-RS needs url, such as https://pacs.hospital.example/dicom-web."
+    elif place.username or place.password:
+        yield "url holds a name or a password: put a header into a variable, header_variable."
+    elif place.scheme == "http" and to.header_variable and not is_loopback(place.hostname):
+        yield "header_variable would go over http unencrypted: write https."
+
+
 def _audit(settings: Settings) -> Iterator[Fault]:
     place = urlsplit(settings.daemon.audit_syslog)
     if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
@@ -273,6 +313,7 @@ RULES: tuple[Rule, ...] = (
     _one_path_each,
     _encryption,
     _node,
+    _destinations,
     _audit,
     _metrics,
     _sessions,

@@ -12,6 +12,7 @@ from pathlib import Path
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
+from daemon.settings_destinations import FILES
 from daemon.settings_faults import Fault, Stops
 
 GIGA = 1e9
@@ -29,7 +30,8 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    found = [*contradictions(settings), *_weights(settings), *_group(settings), *_node(settings)]
+    rules = (contradictions, _weights, _group, _node, _sending)
+    found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
             raise SettingsError(fault.sentence)
@@ -174,6 +176,22 @@ def _node(settings: Settings) -> Iterator[Fault]:
             yield Fault((f"dicom.{key}",), sentence, Stops.RUN if dicom.on else Stops.NOTHING)
 
 
+def _sending(settings: Settings) -> Iterator[Fault]:
+    """What a destination of results needs on this machine."""
+    for to in settings.dicom.send:
+        if to.protocol == "C-STORE" and find_spec("pynetdicom") is None:
+            sentence = "C-STORE needs further packages: pip install 'gliowatch[dicom]'."
+            yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
+        if to.header_variable and ":" not in os.environ.get(to.header_variable, ""):
+            sentence = f"the variable {to.header_variable} holds no header such as Name: value."
+            yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
+        for key in FILES:
+            file = getattr(to, key)
+            if file and not os.access(file, os.R_OK):
+                sentence = f"{key}, {file}, cannot be read by this user."
+                yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -250,6 +268,7 @@ RULES: tuple[Rule, ...] = (
     _encryption,
     _port,
     _node,
+    _sending,
     _memory,
     _processors,
     _disk,

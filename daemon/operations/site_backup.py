@@ -1,8 +1,9 @@
 """`gliowatch backup DIR` and `restore DIR`: all that a site needs to go on, on another machine.
 
-A backup is a folder with settings, both databases, the masks that people drew, a list of the
-outbox, and `manifest.json` with the hash of each of these. The outbox itself is large and never
-changes, so it is copied by other means (rsync); `restore` says which of its files are missing.
+A backup is a folder with settings, both databases, the masks that people drew, the journals of
+what archives have, a list of the outbox, and `manifest.json` with the hash of each of these. The
+outbox itself is large and never changes, so it is copied by other means (rsync); `restore` says
+which of its files are missing.
 """
 
 import json
@@ -22,11 +23,13 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import STAGING
 from daemon.records.corrections import CORRECTIONS, kept_files
 from daemon.safe_files import only_one, sync_file, sync_folder, sync_tree
+from daemon.sending.journal import SENT, journals_in
 from daemon.settings import DaemonSettings, Settings, load_settings
 from model.errors import GliowatchError
 
 MANIFEST, LISTING, SETTINGS = "manifest.json", "outbox.jsonl", "settings.toml"
 INDEX, RECORDS, DRAWN = "index.sqlite", "records.sqlite", "corrections"
+JOURNALS = "sent"
 Say = Callable[[str], object]
 
 
@@ -88,6 +91,10 @@ def _gather(daemon: DaemonSettings, settings_file: Path, folder: Path) -> list[K
         target = folder / DRAWN / file.relative_to(daemon.outbox / CORRECTIONS)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+    for journal in journals_in(daemon.outbox):
+        target = folder / JOURNALS / journal.name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(journal, target)
     with (folder / LISTING).open("w") as listing:
         for each in published_files(daemon.outbox):
             listing.write(json.dumps([each.path, each.size]) + "\n")
@@ -102,7 +109,7 @@ def published_files(outbox: Path) -> Iterator[Published]:
     """Every file of the outbox but those that are being written."""
     for place, folders, names in os.walk(outbox):
         if Path(place) == outbox:
-            folders[:] = [name for name in folders if name != STAGING]
+            folders[:] = [name for name in folders if name not in (STAGING, SENT)]
         for name in names:
             path = Path(place) / name
             yield Published(str(path.relative_to(outbox)), path.lstat().st_size)
@@ -131,6 +138,8 @@ def restore_site(folder: Path, settings_file: Path, say: Say) -> bool:
         for file in sorted((folder / DRAWN).rglob("*")):
             if file.is_file():
                 _put(file, daemon.outbox / CORRECTIONS / file.relative_to(folder / DRAWN))
+        for file in sorted((folder / JOURNALS).glob("*")):
+            _put(file, daemon.outbox / SENT / file.name)
     missing = _missing(folder / LISTING, daemon.outbox)
     say(text("backup.restored", made_at=_manifest(folder)["made_at"]))
     if missing:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from daemon.dicom_node.staging import Received, count_received
@@ -18,6 +18,7 @@ from daemon.index.inventory import HeldFile, faults_of, held_files, held_folders
 from daemon.index.people.audit import first_wrong, hash_of_entry
 from daemon.index.people.corrections import Correction, all_corrections
 from daemon.index.result_files import result_files
+from daemon.index.sent_objects import DestinationCounts, count_sent
 from daemon.intake.cleanup import DUPLICATES, REASON, REJECTED
 from daemon.intake.inbox_scan import Listing, NameRules, identify, is_away, scan_inbox
 from daemon.intake.ingest import hash_file
@@ -30,6 +31,7 @@ from daemon.pipeline.extra_objects import faults_in
 from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.outbox import files_beside, published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
+from daemon.sending.account import counts_words
 from daemon.settings import DaemonSettings, Settings
 
 
@@ -73,13 +75,15 @@ class Difference:
 class Account:
     """files: how many in each state, with those not seen yet or that wait by their names.
 
-    ignored: names in the inbox that are never looked at, since systems and tools make them.
+    ignored: names in the inbox that are never looked at, since systems and tools make them. sent:
+    what went to each archive.
     """
 
     files: dict[str, int]
     differences: tuple[Difference, ...]
     ignored: tuple[str, ...] = ()
     hashed_late: int = 0
+    sent: tuple[DestinationCounts, ...] = ()
 
 
 def verify_visibly(
@@ -91,6 +95,8 @@ def verify_visibly(
         say(json.dumps(asdict(account), indent=1))
     else:
         say(", ".join(f"{name} {count}" for name, count in account.files.items()))
+        for each_to in account.sent:
+            say(counts_words(each_to))
         if account.ignored:
             say("ignored, as systems and tools make such names:")
             for name in account.ignored[:MOST_NAMED]:
@@ -118,7 +124,8 @@ async def verify(settings: Settings, full: bool = False) -> Account:
         await asyncio.sleep(SETTLE_SECONDS)
         account = await _compare(settings)
         lasting &= set(account.differences)
-    return Account(account.files, tuple(sorted(lasting | set(differ))), account.ignored, late)
+    differences = tuple(sorted(lasting | set(differ)))
+    return replace(account, differences=differences, hashed_late=late)
 
 
 async def _read_whole(daemon: DaemonSettings) -> tuple[list[Difference], int]:
@@ -148,6 +155,7 @@ async def _compare(settings: Settings) -> Account:
         held, folders = await held_files(index), await held_folders(index)
         hashes = {each.folder: each.files for each in await result_files(index) if each.files}
         corrections = await all_corrections(records)
+        sent = await count_sent(index, [to.name for to in settings.dicom.send])
         away = bool(held) and await is_away(daemon.inbox, index)
     listing = await asyncio.to_thread(scan_inbox, daemon.inbox, rules)
     differences = [
@@ -164,7 +172,7 @@ async def _compare(settings: Settings) -> Account:
     received = await asyncio.to_thread(count_received, daemon.inbox)
     files = _counted(held, listing, received) | {"not_sent_yet": not_sent}
     ignored = tuple(readable(path) for path in sorted(listing.ignored))
-    return Account(files, tuple(sorted(set(differences))), ignored)
+    return Account(files, tuple(sorted(set(differences))), ignored, sent=tuple(sent))
 
 
 def _counted(held: list[HeldFile], listing: Listing, received: Received) -> dict[str, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
+from daemon.settings_destinations import Destination
 from daemon.settings_faults import MUST, RETIRED
 from tests.conftest import ROOT
 
@@ -17,7 +18,17 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_file_holds_every_key_with_its_default() -> None:
     written = tomllib.loads((ROOT / "settings.toml").read_text())
+    written["dicom"]["send"] = []  # tables that are none as shipped; an example stands there
     assert written == Settings().model_dump(mode="json")
+
+
+def test_the_example_of_a_destination_holds_every_key_with_its_default() -> None:
+    lines = (ROOT / "settings.toml").read_text().partition("# [[dicom.send]]\n")[2].splitlines()
+    example = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+    shown = Destination(**example)
+    assert list(example) == list(Destination.model_fields)
+    assert shown == Destination(name="pacs", host="pacs.hospital.example", called_ae_title="PACS1")
+    assert all(line.partition("#")[2].partition("#")[2].strip() for line in lines)
 
 
 def test_every_key_has_a_comment() -> None:
@@ -81,6 +92,25 @@ def test_every_key_has_a_comment() -> None:
             '[viewer]\ntoken = "x"',
             "The setting viewer.token is gone, since people log in with accounts: delete it in"
             " FILE, and make the first account with: gliowatch users add NAME --role admin.",
+        ),
+        (
+            '[[dicom.send]]\nname = "a"\nhots = "b"',
+            "There is no setting named hots of table 1 of [[dicom.send]] in FILE:"
+            " did you mean host?",
+        ),
+        (
+            '[[dicom.send]]\nname = "a"\n[[dicom.send]]\nport = 7',
+            "The setting name of table 2 of [[dicom.send]] in FILE is missing.",
+        ),
+        (
+            '[[dicom.send]]\nname = "a/b"',
+            "The setting name of table 1 of [[dicom.send]] in FILE must have letters, digits, - and"
+            ' _ alone, 1 to 32 of them; it is "a/b".',
+        ),
+        (
+            '[[dicom.send]]\nname = "a"\nwhen = "never"',
+            "The setting when of table 1 of [[dicom.send]] in FILE must be"
+            ' "published", "reviewed" or "accepted"; it is "never".',
         ),
         (
             "[daemon\n",

@@ -120,6 +120,20 @@ SCANS = (
         answer=response_fields.ScanNamed,
         faults=(*OF_SCAN, 409),
     ),
+    Operation(
+        *("sent", "What went to which archive", "GET", f"{SCAN}/sent", handlers.list_sent),
+        *(Right.VIEW, VIEW),
+        answer=response_fields.SentList,
+        faults=OF_SCAN,
+    ),
+    Operation(
+        *("send", "Send a scan again", "POST", f"{SCAN}/send", handlers.send_again),
+        *(Right.QUEUE, CHANGE),
+        is_elsewhere=True,
+        answer=response_fields.ScanNamed,
+        status=202,
+        faults=(*OF_SCAN, 409),
+    ),
 )
 PATIENTS = (
     Operation(

@@ -13,6 +13,7 @@ from daemon.index.people.patients import change_patient, find_patient
 from daemon.index.people.reviews import corrected_masks, last_words, reviews_of
 from daemon.index.queue import PAGE as QUEUE_PAGE
 from daemon.index.scans import scans_of_patient
+from daemon.index.sent_objects import objects_of_scan
 from daemon.index.worklist_rows import Row, catch_up
 from daemon.operations.status import condition
 from daemon.outputs.catalogue import text
@@ -44,6 +45,8 @@ from viewer.api.response_fields import (
     ScanNamed,
     ScanOfPatient,
     SearchKey,
+    SentLine,
+    SentList,
     SystemNow,
     Worklist,
     WorklistRow,
@@ -57,6 +60,7 @@ from viewer.request_forms import FORM
 from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
 from viewer.scans.reviews import PageState, take_statement
+from viewer.scans.sent_objects import wish_to_send
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
 from viewer.upload.page import place_upload
 from viewer.worklist.filter_and_sort import asked_of, read_address
@@ -231,6 +235,19 @@ async def enter_spacing(request: web.Request) -> web.StreamResponse:
     across, down, between = ("" if each is None else str(each) for each in numbers)
     scan = await take_spacing(request, (across, down, between))
     return answer(ScanNamed(scan_id=scan.scan_id))
+
+
+async def list_sent(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/scans/{scan_id}/sent`."""
+    scan = await asked_scan(request)
+    found = await objects_of_scan(request.app[INDEX], scan.scan_id)
+    return answer(SentList(objects=[SentLine.of(each) for each in found]))
+
+
+async def send_again(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/scans/{scan_id}/send`: 409 where the settings name no archive."""
+    scan = await wish_to_send(request)
+    return answer(ScanNamed(scan_id=scan.scan_id), 202)
 
 
 def _link(path: str, revision: int, role: Role) -> FileLink:

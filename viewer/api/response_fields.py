@@ -1,8 +1,11 @@
 """The forms of what programs get: plain numbers, ISO 8601 and codes, where pages have words."""
 
+from typing import Self
+
 from daemon.index.people.patients import Patient
 from daemon.index.people.reviews import Review
 from daemon.index.queue import Counts, Line
+from daemon.index.sent_objects import SentObject
 from daemon.operations.status import Sign
 from daemon.records.reviews import Difference, Tally
 from daemon.report import Report
@@ -98,6 +101,42 @@ class OneScan(Form):
     reviews: list[Review]
     seen: str
     files: list[FileLink]
+
+
+class SentLine(Form):
+    """One object for one archive. revision: 0 = made after the result; code: the last answer, a
+    DICOM status or one of HTTP, '' before any; at: UTC, when it was wanted, sent or given up."""
+
+    destination: str
+    kind: str
+    revision: int
+    sha256: str
+    state: str
+    tries: int
+    code: str
+    reason: str
+    at: str
+
+    @classmethod
+    def of(cls, each: SentObject) -> Self:
+        """A row of the index."""
+        return cls(
+            destination=each.destination,
+            kind=each.kind,
+            revision=each.revision,
+            sha256=each.sha256,
+            state=each.state,
+            tries=each.tries,
+            code=each.code,
+            reason=each.reason,
+            at=each.ended_at or each.wanted_at,
+        )
+
+
+class SentList(Form):
+    """All that was to go of a scan."""
+
+    objects: list[SentLine]
 
 
 class ScanNamed(Form):

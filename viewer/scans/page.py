@@ -44,6 +44,7 @@ from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view
 from viewer.scans.files import Held, held_files, listed_files
 from viewer.scans.overrides import date_words, spacing_values, wish_values
 from viewer.scans.reviews import review_values
+from viewer.scans.sent_objects import sent_values
 from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
 
@@ -225,6 +226,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await _said(request, scan),
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
+        **await sent_values(request, scan),
     }
     return render(request, "scan.html", values)
 

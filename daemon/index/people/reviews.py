@@ -113,6 +113,15 @@ async def last_decision(records: Database, scan_id: str, revision: int) -> Decis
     return Decision(row["decision"]) if row else None
 
 
+async def reviewed_after(records: Database, review_id: int) -> tuple[int, set[str]]:
+    """The scans of which something was said after a statement, and the number of the last one."""
+    rows = await records.rows(
+        "SELECT review_id, scan_id FROM reviews WHERE review_id > ? ORDER BY review_id",
+        (review_id,),
+    )
+    return (rows[-1][0] if rows else review_id), {row[1] for row in rows}
+
+
 async def last_reviews(records: Database, scan_ids: Iterable[str]) -> dict[str, Review]:
     """What was said last of each of these scans, by scan_id; without those of which nothing was."""
     rows = await records.rows(

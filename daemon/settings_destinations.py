@@ -1,0 +1,50 @@
+"""A table of [[dicom.send]]: one archive to which results go, and how."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
+ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
+
+
+class Destination(BaseModel):
+    """Where results go. Units and meanings stand in settings.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str = Field(pattern=NAME)
+    protocol: Literal["C-STORE", "STOW-RS"] = "C-STORE"
+    host: str = ""
+    port: int = Field(default=104, ge=1, le=65535)
+    called_ae_title: str = ""
+    calling_ae_title: str = "GLIOWATCH"
+    tls: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    url: str = ""
+    header_variable: str = ""
+    objects: tuple[ObjectKind, ...] = ("seg", "sr", "sc", "pdf", "ko")
+    when: Literal["published", "reviewed", "accepted"] = "published"
+    rate: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=10, ge=1)
+    first_pause_seconds: float = Field(default=30.0, gt=0)
+    longest_pause_seconds: float = Field(default=900.0, gt=0)
+    answer_seconds: float = Field(default=60.0, gt=0)
+
+    def pause(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row, at least one of them."""
+        doubled = self.first_pause_seconds * 2.0 ** min(failures - 1, 30)
+        return min(doubled, max(self.longest_pause_seconds, self.first_pause_seconds))
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        named = {name: getattr(self, name) for name in FILES}
+        return self.model_copy(
+            update={name: str(folder / path) if path else "" for name, path in named.items()}
+        )
+
+
+FILES = ("tls_ca", "tls_certificate", "tls_key")
