@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 @dataclass(frozen=True)
 class Answer:
     """code: a DICOM status in four digits, or one of HTTP, '' without an answer; reason: the end
-    of the key of its sentence, `sending.reason_...`."""
+    of the key of its sentence, `sending_reason...`."""
 
     verdict: Verdict
     code: str
@@ -32,7 +32,7 @@ class PeerAway(GliowatchError):
     """The archive cannot be reached, or does not let us in, whatever the object is."""
 
     def __init__(self, reason: str, code: str = "") -> None:
-        super().__init__(text(f"sending.reason_{reason}"))
+        super().__init__(text(f"sending_reason.{reason}"))
         self.reason, self.code = reason, code
 
 

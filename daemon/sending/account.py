@@ -15,7 +15,7 @@ def runs(outbox: Path) -> bool:
 
 def answer_words(code: str, reason: str) -> str:
     """An answer with its code; '' before any."""
-    said = text(f"sending.reason_{reason}")
+    said = text(f"sending_reason.{reason}") if reason else ""
     return text("sending.with_code", reason=said, code=code) if code else said
 
 

@@ -34,6 +34,7 @@ NOT_RUN = {
     r"\.\./shared/": "its data are not in the repository",
     r"--explain": "loads PyTorch; tests of the explanation run it",
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
+    r"^send": "needs an archive; tests of the sender run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",
     r"^backup|^restore": "on another disk; tests/daemon/operations/test_site_backup.py runs them",
     r"^queue (cancel|retry|now|urgent)": "needs a scan that waits; tests of the queue run it",

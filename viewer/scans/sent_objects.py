@@ -12,6 +12,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.sending.account import answer_words, runs
 from viewer.lookups import asked_scan
+from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SETTINGS
 
 
@@ -48,9 +49,9 @@ def row_of(each: SentObject) -> Row:
     """One row of the table."""
     return Row(
         to=each.destination,
-        kind=text(f"sending.kind_{each.kind}"),
+        kind=text(f"sending_kind.{each.kind}"),
         revision=str(each.revision) if each.revision else text("sending.beside"),
-        state=text(f"sending.state_{each.state}"),
+        state=text(f"sending_state.{each.state}"),
         when=moment_words(each.ended_at or each.wanted_at),
         answer=answer_words(each.code, each.reason),
         tries=each.tries,
@@ -60,6 +61,7 @@ def row_of(each: SentObject) -> Row:
 
 async def send_again(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/send`."""
+    await read_form(request)
     scan = await wish_to_send(request)
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}#sent")
 

@@ -30,7 +30,7 @@ def build_pdf(origin: Origin, file: Path, analysis: AnalysisRecord) -> Dataset:
     made.InstanceNumber = 1
     made.BurnedInAnnotation = "YES"
     made.SourceInstanceSequence = [_reference(image) for image in origin.present]
-    made.DocumentTitle = text("objects.pdf")
+    made.DocumentTitle = text("objects.pdf_report")
     made.ConceptNameCodeSequence = []
     made.VerificationFlag = "UNVERIFIED"
     made.MIMETypeOfEncapsulatedDocument = PDF

@@ -41,7 +41,7 @@ NAMES = {  # keys of what each is called
     Series.SEG: "objects.seg",
     Series.SR: "objects.sr",
     Series.CAPTURE: "objects.capture",
-    Series.PDF: "objects.pdf",
+    Series.PDF: "objects.pdf_report",
     Series.REJECTION: "objects.rejection",
     Series.VERIFIED: "objects.verified",
 }

@@ -34,5 +34,5 @@ def test_what_follows_is_compared_with_the_corrected_volume(
     assert "one of the masks was corrected manually" in after["change"]["words"]
     folder = folder_of(hospital, corrected)
     seg = pydicom.dcmread(folder / "dicom" / f"{corrected['scan_id']}_seg.dcm")
-    assert seg.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert seg.SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
     assert (folder / "dicom" / f"{corrected['scan_id']}_sr.dcm").is_file()

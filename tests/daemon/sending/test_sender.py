@@ -170,7 +170,7 @@ async def test_a_wrong_ae_title_is_said_and_nothing_given_up(tmp_path: Path) -> 
         (counts,) = await count_sent(site.index, ["pacs"])
         assert counts.waiting >= 1
         assert counts.reason == "called"
-        assert text(f"sending.reason_{counts.reason}").endswith("called_ae_title.")
+        assert text(f"sending_reason.{counts.reason}").endswith("called_ae_title.")
 
 
 async def test_an_object_at_which_the_connection_breaks_lets_the_others_pass(
