@@ -119,6 +119,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("watched")
 async def test_the_loop_is_alive_while_a_scan_takes_long(
     hospital: Settings, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch

@@ -175,6 +175,7 @@ def test_out_of_fold_each_patient_has_the_network_that_left_it_out(shipped: Path
         folds_of(PATIENTS, 7, ())
 
 
+@pytest.mark.long
 def test_the_command_evaluates_out_of_fold(shipped: Path, small_weights: Path, data: Path) -> None:
     command = [sys.executable, "-m", "gliowatch", "evaluate", "--data", str(data)]
     command += ["--weights", str(shipped), "--out-of-fold"]

@@ -53,6 +53,7 @@ def by_patient(hospital: Settings) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+@pytest.mark.long
 def test_a_cd_is_its_study_as_a_folder_and_as_a_zip(hospital: Settings, tmp_path: Path) -> None:
     inbox = hospital.daemon.inbox
     write_cd(inbox / "A", "1.2.1")

@@ -58,6 +58,7 @@ async def reconciler(
         )
 
 
+@pytest.mark.long
 def test_two_studies_of_two_series_each_become_two_scans(hospital: Settings) -> None:
     patient = hospital.daemon.inbox / "P"
     for number, study in enumerate(("1.2.1", "1.2.2")):
@@ -283,6 +284,7 @@ def test_a_study_numbered_anew_slice_by_slice_is_one_scan(hospital: Settings) ->
     assert left_in_inbox(hospital) == []
 
 
+@pytest.mark.long
 def test_an_archive_of_studies_numbered_slice_by_slice_is_told_by_its_pictures(
     hospital: Settings,
 ) -> None:

@@ -46,6 +46,7 @@ def test_one_patient_under_two_folders_is_filed_and_flagged(hospital: Settings) 
     assert flags["C"] is False
 
 
+@pytest.mark.long
 def test_two_patients_under_one_folder_are_filed_and_flagged(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")
@@ -56,6 +57,7 @@ def test_two_patients_under_one_folder_are_filed_and_flagged(hospital: Settings)
     assert sorted(found) == [False, True]
 
 
+@pytest.mark.long
 async def test_both_patients_pages_show_the_doubt(hospital: Settings) -> None:
     inbox = hospital.daemon.inbox
     drop_study(inbox / "A" / "x", "1.2.1", PatientID="77")

@@ -101,6 +101,7 @@ def test_what_is_known_of_a_study_makes_no_revision(
     assert len(list((hospital.daemon.inbox / ".duplicates").rglob("*000*"))) == 6 + 4 + 3
 
 
+@pytest.mark.long
 def test_a_late_flair_is_analyzed(hospital: Settings) -> None:
     patient = hospital.daemon.inbox / "P"
     export(patient / "a", "1.2.1", "t1 mprage", "1.2.1.2", 7)
@@ -131,6 +132,7 @@ def test_the_same_study_under_another_patient_is_no_revision(
     assert {report["revision"] for report in published(hospital).values()} == {1}
 
 
+@pytest.mark.long
 def test_another_picture_of_a_known_number_is_refused_and_the_result_stays(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:
@@ -146,6 +148,7 @@ def test_another_picture_of_a_known_number_is_refused_and_the_result_stays(
     assert "differ" in reason
 
 
+@pytest.mark.long
 def test_a_late_object_without_a_picture_is_filed_beside_its_study(
     hospital: Settings, made: tuple[Path, ...]
 ) -> None:

@@ -148,6 +148,7 @@ def test_what_follows_a_late_scan_and_one_that_is_analyzed_again(hospital: Setti
     assert gliowatch(hospital, "verify").returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick")
 def test_a_rebuilt_index_compares_nothing_anew_and_a_doubt_ends_comparisons(
     hospital: Settings,

@@ -47,6 +47,7 @@ async def test_turns_are_taken_by_key_and_locks_go_with_who_holds_them() -> None
     assert not turns._locks
 
 
+@pytest.mark.long
 def test_a_batch_goes_through_the_real_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_a_blocked_outbox_folder_costs_only_its_own_scan(hospital: Settings) -> 
     assert len(reports(hospital)) == 3
 
 
+@pytest.mark.long
 def test_a_damaged_result_is_made_anew_and_kept_aside(hospital: Settings) -> None:
     drop(hospital, "A/a.png")
     drain_all(hospital)
@@ -51,6 +52,7 @@ def test_a_damaged_result_is_made_anew_and_kept_aside(hospital: Settings) -> Non
     assert list((hospital.daemon.outbox / ".damaged").iterdir())
 
 
+@pytest.mark.long
 def test_an_index_that_was_lost_takes_results_over_and_loses_no_bytes(hospital: Settings) -> None:
     drop(hospital, "A/a.png")
     drain_all(hospital)
