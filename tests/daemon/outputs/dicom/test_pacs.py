@@ -89,7 +89,7 @@ def test_a_pacs_takes_lists_and_shows_our_objects(tmp_path: Path, pacs: tuple[st
         ask(f"{address}/series/{each}") for each in ask(f"{address}/studies/{study}")["Series"]
     ]
     counts = {each["MainDicomTags"]["Modality"]: len(each["Instances"]) for each in series}
-    assert counts == {"SEG": 1, "SR": 1, "OT": len(captures)}
+    assert counts == {"SEG": 1, "SR": 1, "DOC": 1, "OT": len(captures)}
     (shown,) = (each for each in series if each["MainDicomTags"]["Modality"] == "OT")
     preview = f"{address}/instances/{shown['Instances'][0]}/preview"
     with urllib.request.urlopen(preview, timeout=10) as answer:
