@@ -81,4 +81,5 @@ async def test_who_may_do_all_is_shown_all(tmp_path: Path) -> None:
             assert re.search(rf'action="/scans/s\d/{action}"', page), action
         page = await house.page("/system")
         assert 'value="pause"' in page
+        assert 'value="pause"' in await house.page("/system/queue")  # the same, brought up to date
         assert 'value="reprocess"' in page

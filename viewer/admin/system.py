@@ -9,7 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from daemon.drops import DropKind, State
@@ -31,7 +30,7 @@ from model.weights_config import Weights, about_weights
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
 from viewer.request_forms import read_form
-from viewer.sessions import INDEX, SESSION, SETTINGS
+from viewer.sessions import INDEX, SETTINGS
 from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
@@ -237,8 +236,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
 async def show_moving(request: web.Request) -> web.StreamResponse:
     """`GET /system/queue`: the part that moves, for htmx."""
     weights = await weights_in_use(request.app[SETTINGS])
-    values = {"csrf": request[SESSION].csrf, **await moving(request, weights)}
-    return aiohttp_jinja2.render_template("system_queue.html", request, values)
+    return render(request, "system_queue.html", await moving(request, weights))
 
 
 async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any]:
