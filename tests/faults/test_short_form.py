@@ -38,14 +38,14 @@ def outcomes(
 
 
 def _rows() -> list[object]:
-    names = [name for name in ROWS if name not in LONG_ONLY]
+    names = [
+        name for name in ROWS if name not in (*LONG_ONLY, "21")
+    ]  # `python -m tests.fuzz.decoders`
     later = {
         name: [pytest.mark.long, *([pytest.mark.timeout(600)] if name in SLOW else [])]
         for name in names
         if name not in SHORT
     }
-    # 21, damaged pictures of every packing, takes minutes by its nature: tests.fuzz.decoders runs it
-    names = [name for name in names if name != "21"]
     return [pytest.param(name, marks=later.get(name, [])) for name in names]
 
 
