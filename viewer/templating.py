@@ -94,7 +94,8 @@ LONGEST_NAME = 100  # characters, of whoever signs a form
 def render(
     request: web.Request, template: str, values: Mapping[str, Any], status: int = 200
 ) -> web.Response:
-    """A page; `values` needs `title`, and `section` where the navigation marks one."""
+    """A page, or a part that brings itself up to date. values: of a page `title` too, and `section`
+    where the navigation marks one."""
     session = request.get(SESSION)
     common = {
         "research_use": text("report.research_use"),

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from daemon.background import Background
 from daemon.drops import readable
 from daemon.index.database import Database
 from daemon.index.queue import set_switch, switch
@@ -98,7 +99,7 @@ class NightlyCheck:
     def __init__(self, daemon: DaemonSettings, index: Database) -> None:
         self._daemon, self._index = daemon, index
         self._last = datetime.now().astimezone().date()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Background("nightly_check_failed")
 
     def look(self) -> None:
         """Begin once a day, from copy_hour on, if the owner wants it."""
@@ -106,19 +107,11 @@ class NightlyCheck:
         is_time = moment.date() != self._last and moment.hour >= self._daemon.copy_hour
         if self._daemon.check_share > 0 and is_time:
             self._last = moment.date()
-            self._task = asyncio.create_task(self._round())
+            self._rounds.begin(self.check_share)
 
     async def finish(self) -> None:
         """Give up a round that was begun."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _round(self) -> None:
-        try:
-            await self.check_share()
-        except Exception:
-            log.exception("nightly_check_failed")
+        await self._rounds.give_up()
 
     async def check_share(self) -> int:
         """One night's share; how many results differ. They are told by the log and the page."""

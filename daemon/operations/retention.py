@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from daemon.background import Background
 from daemon.index import inventory
 from daemon.index.database import Database, now
 from daemon.index.inventory import held_folders
@@ -139,29 +140,18 @@ class Retention:
         self._bytes, self._grace_days = daemon.keep_gb * 1e9, daemon.grace_days
         self._index, self._records, self._clock = index, records, clock
         self._next = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Background("retention_failed")
 
     def look(self) -> None:
         """Begin a round if retention is on and an hour has passed since the last."""
         is_on = self._days > 0 or self._bytes > 0
-        is_busy = self._task is not None and not self._task.done()
-        if is_on and not is_busy and time.monotonic() >= self._next:
+        if is_on and not self._rounds.is_busy and time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY_SECONDS
-            self._task = asyncio.create_task(self._round())
+            self._rounds.begin(self.remove_old)
 
     async def finish(self) -> None:
         """Give up a round that was begun; what it has not come to stays."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _round(self) -> None:
-        try:
-            await self.remove_old()
-        except OSError as error:
-            log.warning("retention_failed", extra={"errno": error.errno})
-        except Exception:
-            log.exception("retention_failed")
+        await self._rounds.give_up()
 
     async def remove_old(self) -> int:
         """One round; how many scans went. Raises OSError."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.report import Report
@@ -29,26 +29,33 @@ def manifest_name(scan_id: str) -> str:
 def write_manifest(report: Report, folder: Path) -> None:
     """Hash all that lies in the folder; nothing is added to it after this."""
     (folder / manifest_name(report.scan_id)).unlink(missing_ok=True)
-    files = [
-        {"name": name, "size": known.size, "sha256": known.sha256}
-        for name, known in hashed_files(folder).items()
-    ]
-    content = {"schema": SCHEMA, "scan_id": report.scan_id, "revision": report.revision}
-    text = json.dumps(content | {"files": files}, indent=1)
-    (folder / manifest_name(report.scan_id)).write_text(text + "\n", "ascii")
+    about = {"scan_id": report.scan_id, "revision": report.revision}
+    text = manifest_of(about, hashed_files(folder))
+    (folder / manifest_name(report.scan_id)).write_text(text, "ascii")
+
+
+def manifest_of(about: Mapping[str, object], files: Mapping[str, KnownFile]) -> str:
+    """The text of a manifest. about: what it is of."""
+    listed = [{"name": n, "size": each.size, "sha256": each.sha256} for n, each in files.items()]
+    return json.dumps({"schema": SCHEMA, **about, "files": listed}, indent=1) + "\n"
+
+
+def files_of(manifest: bytes) -> dict[str, KnownFile]:
+    """What a manifest lists, without times. Raises ValueError, KeyError or TypeError for none."""
+    listed = json.loads(manifest)["files"]
+    return {each["name"]: KnownFile(int(each["size"]), 0, str(each["sha256"])) for each in listed}
 
 
 def known_files(folder: Path, scan_id: str) -> dict[str, KnownFile] | None:
     """What a published folder says of itself, with the manifest; None if it has none to read."""
     name, found = manifest_name(scan_id), stats_in(folder)
     try:
-        listed = json.loads((folder / name).read_bytes())["files"]
-        told = {each["name"]: (int(each["size"]), str(each["sha256"])) for each in listed}
+        told = files_of((folder / name).read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         return None
     known = {
-        each: KnownFile(size, found[each].st_mtime_ns if each in found else 0, digest)
-        for each, (size, digest) in told.items()
+        each: replace(file, mtime_ns=found[each].st_mtime_ns if each in found else 0)
+        for each, file in told.items()
     }
     facts = found[name]
     return known | {name: KnownFile(facts.st_size, facts.st_mtime_ns, _hash(folder / name))}

@@ -1,7 +1,6 @@
 """DICOM objects beside results, which never change: each is written once, and its hash is kept."""
 
 import hashlib
-import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.drops import DICOM
+from daemon.outputs.manifest import KnownFile, compare_files, files_of, manifest_of
 from daemon.pipeline.outbox import EXTRA
 from daemon.safe_files import sync_folder
 
-SCHEMA = "gliowatch/manifest/1"
 PART = ".part"
 
 
@@ -26,10 +25,9 @@ def keep_object(outbox: Path, key: str, name: str, content: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / name).exists():
         return
-    listed = _listed(place)
-    listed[f"{DICOM}/{name}"] = (len(content), hashlib.sha256(content).hexdigest())
-    files = [{"name": n, "size": size, "sha256": sha} for n, (size, sha) in sorted(listed.items())]
-    told = json.dumps({"schema": SCHEMA, "scan_id": key, "files": files}, indent=1) + "\n"
+    known = KnownFile(len(content), 0, hashlib.sha256(content).hexdigest())
+    listed = _listed(place) | {f"{DICOM}/{name}": known}
+    told = manifest_of({"scan_id": key}, dict(sorted(listed.items())))
     _write(place, manifest_in(place), told.encode("ascii"))
     _write(place, folder / name, content)
 
@@ -51,10 +49,9 @@ def _write(place: Path, path: Path, content: bytes) -> None:
         sync_folder(folder)
 
 
-def _listed(place: Path) -> dict[str, tuple[int, str]]:
+def _listed(place: Path) -> dict[str, KnownFile]:
     try:
-        files = json.loads(manifest_in(place).read_bytes())["files"]
-        return {each["name"]: (int(each["size"]), str(each["sha256"])) for each in files}
+        return files_of(manifest_in(place).read_bytes())
     except FileNotFoundError:
         return {}
 
@@ -75,14 +72,12 @@ class Fault:
 def faults_in(outbox: Path) -> Iterator[Fault]:
     """Objects that are missing, were added or changed since they were written."""
     for folder in sorted((outbox / EXTRA).glob(f"*/{DICOM}")):
-        place = folder.parent
-        listed = _listed(place)
-        found = {str(path.relative_to(place)): path for path in folder.rglob("*.dcm")}
-        for name in sorted(listed.keys() | found.keys()):
-            where = str((place / name).relative_to(outbox))
-            if name not in found:
-                yield Fault(where, "The object is missing.")
-            elif name not in listed:
-                yield Fault(where, "Nothing is known of the object.")
-            elif hashlib.sha256(found[name].read_bytes()).hexdigest() != listed[name][1]:
-                yield Fault(where, "The object is not what was written.")
+        known = {name.removeprefix(f"{DICOM}/"): k for name, k in _listed(folder.parent).items()}
+        found = compare_files(folder, known, whole=True)
+        for names, message in (
+            (found.missing, "The object is missing."),
+            (found.added, "Nothing is known of the object."),
+            (found.changed, "The object is not what was written."),
+        ):
+            for name in names:
+                yield Fault(str((folder / name).relative_to(outbox)), message)

@@ -1,12 +1,12 @@
 """Reviews and revisions that a PACS shall hear of: each gets its object beside the scan, once."""
 
-import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from daemon.background import Background
 from daemon.confinement import bounds_of_scans
 from daemon.index import queue
 from daemon.index.database import Database
@@ -32,7 +32,7 @@ class ReviewTeller:
     def __init__(self, settings: Settings, index: Database, records: Database) -> None:
         self._daemon, self._index, self._records = settings.daemon, index, records
         self._slot = Slot(bounds_of_scans(settings))
-        self._at_work: asyncio.Task[None] | None = None
+        self._rounds = Background("reviews_not_told")
 
     @property
     def is_on(self) -> bool:
@@ -41,25 +41,23 @@ class ReviewTeller:
 
     def look(self) -> None:
         """Begin with the next ones, unless the last ones are still at work."""
-        if self.is_on and (self._at_work is None or self._at_work.done()):
-            self._at_work = asyncio.create_task(self._tell_all())
+        if self.is_on:
+            self._rounds.begin(self._tell_all)
 
     async def finish(self) -> None:
-        """Wait for what has begun."""
-        if self._at_work is not None:
-            await self._at_work
+        """Give up what has begun: each object is written whole, and once, at whichever start."""
+        await self._rounds.give_up()
         self._slot.close()
 
     async def _tell_all(self) -> None:
-        """What cannot be written now, since the disk is full or away, is tried at the next look."""
+        """What cannot be written now, since the disk is full or away, is tried at the next look.
+
+        Raises OSError.
+        """
         for found in (self._of_reviews, self._of_revisions):
             async for reviewed, switch, reached in found():
-                try:
-                    if reviewed is not None:
-                        await self._tell(reviewed)
-                except OSError as error:
-                    log.warning("storage_trouble", extra={"errno": error.errno})
-                    return
+                if reviewed is not None:
+                    await self._tell(reviewed)
                 await queue.set_switch(self._index, switch, reached)
 
     async def _tell(self, reviewed: Reviewed) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-import aiohttp_jinja2
 from aiohttp import web
 
 from daemon.drops import UNASSIGNED, State, readable
@@ -96,7 +95,7 @@ class SentLine:
 
 async def show_sent(request: web.Request) -> web.StreamResponse:
     """`GET /upload/sent`: the list alone, for htmx."""
-    return aiohttp_jinja2.render_template("upload_sent.html", request, await sent_lines(request))
+    return render(request, "upload_sent.html", await sent_lines(request))
 
 
 async def sent_lines(request: web.Request) -> dict[str, Any]:
@@ -177,7 +176,7 @@ async def look(request: web.Request) -> web.StreamResponse:
     except UploadFault as error:
         raise web.HTTPNotFound(text=str(error)) from None
     values = await form_of(request, upload, await read_fields(request))
-    return aiohttp_jinja2.render_template("upload_understood.html", request, values)
+    return render(request, "upload_understood.html", values)
 
 
 async def give_up(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import aiohttp_jinja2
 from aiohttp import web
 from multidict import MultiMapping
 
@@ -29,6 +28,7 @@ from model.rules import Spacing
 from viewer.patients.fields import entered, faults
 from viewer.request_forms import read_form, read_lists
 from viewer.sessions import RECORDS, SESSION, signer
+from viewer.templating import render
 from viewer.upload.form import NEW, form_of, whose
 from viewer.upload.page import asked_upload, page_with
 from viewer.upload.staging import DESK, Sent, Upload, refuse_without_inbox
@@ -68,7 +68,7 @@ async def show_whose(request: web.Request) -> web.StreamResponse:
     form = await read_form(request)
     upload = asked_upload(request)
     values = await whose(request, upload, form.get("patient", ""), form)
-    return aiohttp_jinja2.render_template("upload_whose.html", request, values)
+    return render(request, "upload_whose.html", values)
 
 
 async def send(request: web.Request) -> web.StreamResponse:
