@@ -38,9 +38,7 @@ def outcomes(
 
 
 def _rows() -> list[object]:
-    names = [
-        name for name in ROWS if name not in (*LONG_ONLY, "21")
-    ]  # `python -m tests.fuzz.decoders`
+    names = [name for name in ROWS if name not in LONG_ONLY]
     later = {
         name: [pytest.mark.long, *([pytest.mark.timeout(600)] if name in SLOW else [])]
         for name in names
