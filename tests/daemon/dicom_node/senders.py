@@ -24,7 +24,7 @@ from pynetdicom.association import Association
 
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.node import tls_context
-from daemon.dicom_node.server import NodeServer, make_server
+from daemon.dicom_node.server import NodeServer, _Socket, make_server
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.storing import Room, Store
 from daemon.settings import DicomSettings
@@ -46,6 +46,13 @@ def picture(patient: str | None, study: str, size: int = 1000, uid: str = "") ->
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return made
+
+
+def close_for_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pynetdicom as a sender leaves a socket that the other side closed first to the collector; in
+    tests that is a warning. Here it does as our node does."""
+    close = _Socket._shutdown_socket
+    monkeypatch.setattr("pynetdicom.transport.AssociationSocket._shutdown_socket", close)
 
 
 @contextmanager

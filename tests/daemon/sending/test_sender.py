@@ -13,6 +13,7 @@ from daemon.index.sent_objects import SendState, count_sent, grant, wish, wishes
 from daemon.outputs.catalogue import text
 from daemon.sending.journal import Journal, journals_in
 from daemon.sending.sender import Sender
+from tests.daemon.dicom_node.senders import close_for_sure
 from tests.daemon.sending.archive import (
     SILENCE,
     archive,
@@ -140,9 +141,10 @@ async def test_a_class_that_is_not_accepted_is_given_up_and_holds_up_nothing(
         assert (seg.state, seg.reason) == (SendState.GIVEN_UP, "context")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_an_archive_that_is_away_is_caught_up_and_counts_no_tries(tmp_path: Path) -> None:
-    """pynetdicom leaves a socket that was refused to be collected, which would be a warning."""
+async def test_an_archive_that_is_away_is_caught_up_and_counts_no_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_for_sure(monkeypatch)
     async with site_in(tmp_path) as site:
         with archive() as its:
             port = its.port
