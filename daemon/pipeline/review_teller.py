@@ -67,6 +67,10 @@ class ReviewTeller:
                 log.info("review_told", extra={"scan": scan_id})
         except GliowatchError:
             log.warning("review_not_told", extra={"scan": scan_id})
+        except OSError:
+            raise
+        except Exception:  # one result whose objects cannot be read keeps no other one waiting
+            log.exception("review_not_told", extra={"scan": scan_id})
 
     async def _of_reviews(self) -> AsyncIterator[tuple[Reviewed | None, str, int]]:
         last = await queue.switch(self._index, REVIEWS)

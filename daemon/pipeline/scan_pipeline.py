@@ -363,6 +363,8 @@ async def _tell_refusal(job: Job, reason: str) -> None:
         await job.in_worker(tell_refusal, daemon.inbox, drop, daemon.outbox, reason)
     except (GliowatchError, OSError):  # the files may be what kills a reader: the reason stands
         log.warning("refusal_not_told", extra={"drop": job.queued.drop_id})
+    except Exception:  # hostile bytes raise many kinds, and the drop is to end in any case
+        log.exception("refusal_not_told", extra={"drop": job.queued.drop_id})
 
 
 async def _reject(job: Job, reason: str) -> State:

@@ -54,6 +54,11 @@ def in_focus(page: Page) -> str:
     return str(page.evaluate("document.activeElement.closest('tr')?.id"))
 
 
+def wait_for_focus(page: Page, row: str) -> None:
+    """The browser gives the focus back a moment after it has hidden a dialog."""
+    page.wait_for_function("id => document.activeElement.closest('tr')?.id === id", arg=row)
+
+
 def test_names_of_the_world_are_text_in_light_and_dark(browsing: Browsing) -> None:
     for scheme in ("light", "dark"):
         with browsing.page("/", scheme) as page:
@@ -103,7 +108,7 @@ def test_it_works_by_keys_alone(browsing: Browsing) -> None:
         page.keyboard.press("j")
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
-        assert in_focus(page) == ids[1]
+        wait_for_focus(page, ids[1])
         page.keyboard.press("/")
         page.keyboard.type("jn?小龙")
         assert page.get_by_role("searchbox").input_value() == "jn?小龙"
@@ -115,6 +120,19 @@ def test_it_works_by_keys_alone(browsing: Browsing) -> None:
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         page.wait_for_url("**/scans/c1")
+
+
+def test_a_row_that_changes_below_the_dialog_of_keys_has_the_focus_afterwards(
+    browsing: Browsing,
+) -> None:
+    with browsing.page("/") as page:
+        page.keyboard.press("j")
+        row = in_focus(page)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.evaluate("id => { const r = document.getElementById(id); r.outerHTML = r.outerHTML; }", row)
+        page.keyboard.press("Escape")
+        wait_for_focus(page, row)
 
 
 def test_filters_and_order_stand_in_the_address(browsing: Browsing) -> None:

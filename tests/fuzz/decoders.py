@@ -97,22 +97,26 @@ def fuzz(hospital: Hospital, minutes: float, seed: int = 1) -> Tally:
     packed: dict[str, str] = {}
     with hospital.run() as daemon, decoding(hospital.folder / "unpacked") as beside:
         _drop_whole(hospital, packed, tally)
-        until(hospital.is_drained, PATIENCE)
+
+        def has_ended() -> bool:
+            return daemon.process.poll() is not None
+
+        until(lambda: has_ended() or hospital.is_drained(), PATIENCE)
         began, looked = time.monotonic(), 0.0
-        while time.monotonic() - began < 60 * minutes and daemon.process.poll() is None:
+        while time.monotonic() - began < 60 * minutes and not has_ended():
             _drop(hospital, chance, packed, tally)
             _unpack(hospital, chance, beside)
-            until(lambda: len(hospital.waiting()) < MOST_WAITING, PATIENCE)
+            until(lambda: has_ended() or len(hospital.waiting()) < MOST_WAITING, PATIENCE)
             if time.monotonic() - looked > minutes / 2:  # 120 times
                 looked = time.monotonic()
                 tally.sizes.append(_sizes(daemon, beside))
-        drained = until(hospital.is_drained, PATIENCE)
-        hospital.check(drained, f"{len(hospital.waiting())} files have no end")
-        hospital.check(daemon.process.poll() is None, f"the daemon ended: {daemon.said()}")
+        until(lambda: has_ended() or hospital.is_drained(), PATIENCE)
+        hospital.check(not has_ended(), f"the daemon ended: {daemon.said()}")
+        hospital.check(hospital.is_drained(), f"{len(hospital.waiting())} files have no end")
         tally.sizes.append(_sizes(daemon, beside))
         tally.unpacked = beside.ended
         tally.failed = sum(each["event"] == "attempt_failed" for each in daemon.events())
-        if daemon.process.poll() is None:
+        if not has_ended():
             daemon.stop()
     _count(hospital, packed, tally)
     return tally

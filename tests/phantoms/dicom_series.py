@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
 
 from model.errors import UnreadableScan
 from model.reading.dicom.study import read_dicom
@@ -51,6 +58,14 @@ def write_series(
         files.append(folder / f"{series.prefix}{number:04d}")
         image.save_as(files[-1], enforce_file_format=True)
     return tuple(files)
+
+
+def cut_deflated(path: Path) -> None:
+    """Half of a file whose data set is deflated: zlib itself raises when it is opened."""
+    image = pydicom.dcmread(path)
+    image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    image.save_as(path, enforce_file_format=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _slice(stored: NDArray[Any], affine: Affine, number: int, series: Series) -> Dataset:

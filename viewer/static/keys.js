@@ -37,7 +37,12 @@ function line(element) {
   return [name, help];
 }
 
+// What had the focus before the dialog may be another element afterwards: rows change in place.
+let before = null;
+
 function showKeys() {
+  const focused = document.activeElement;
+  before = { focused, row: focused?.closest("tr[id]")?.id };
   const shown = new Map();
   for (const element of document.querySelectorAll("[data-key-help]")) {
     const key = element.dataset.keyShown ?? element.dataset.key;
@@ -47,9 +52,15 @@ function showKeys() {
   dialog.showModal();
 }
 
+function returnFocus() {
+  if (before.focused.isConnected || !before.row) return;
+  document.getElementById(before.row)?.querySelector("a.open, a")?.focus();
+}
+
 const button = document.getElementById("show-keys");
 if (button && dialog) {
   button.hidden = false;
   button.addEventListener("click", showKeys);
+  dialog.addEventListener("close", returnFocus);
   document.addEventListener("keydown", press);
 }

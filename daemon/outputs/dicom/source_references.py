@@ -8,7 +8,6 @@ from typing import BinaryIO
 
 from pydicom import config
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.valuerep import DA, TM, validate_value
 
 from model.reading.dicom.files import read_header
@@ -122,8 +121,10 @@ def origin_of(files: Iterable[BinaryIO]) -> dict[str, Origin]:
     for file in files:
         try:
             header = _sound(read_header(file, [*INHERITED, *KEPT, ZONE, *IDENTIFYING]))
-        except (InvalidDicomError, EOFError, ValueError, NotImplementedError):
-            continue  # it is damaged: others of its study may not be
+        except OSError:
+            raise
+        except Exception:  # pydicom raises many kinds on hostile bytes; others may be sound
+            continue
         if all(header.get(name) for name in IDENTIFYING[:4]):
             studies[str(header.StudyInstanceUID)].append(header)
     return {study: Origin(tuple(images), (), None) for study, images in studies.items()}

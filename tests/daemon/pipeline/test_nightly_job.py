@@ -20,6 +20,7 @@ from tests.conftest import (
     running_daemon,
     until,
 )
+from tests.phantoms.dicom_series import cut_deflated, write_series
 from tests.viewer.test_house import house_of
 
 HEADER_OF_1_TB = {"dim": [3, 32767, 32767, 1000, 1, 1, 1, 1]}
@@ -84,6 +85,21 @@ def test_every_bad_file_gets_a_sentence_and_the_good_ones_go_on(hospital: Settin
     assert left_in_inbox(hospital) == ["copying/scan.nii.gz.part"]
     for name in (*expected, "holiday", "good ü"):
         assert name not in result.stderr
+
+
+def test_a_study_that_zlib_cannot_open_is_rejected_and_the_next_one_goes_on(
+    hospital: Settings,
+) -> None:
+    inbox = hospital.daemon.inbox
+    (inbox / "bad" / "study").mkdir(parents=True)
+    for path in write_series(inbox / "bad" / "study"):
+        cut_deflated(path)
+    shutil.copytree(SAMPLES / "a-picture", inbox / "good")
+    result = drain(inbox.parent)
+    assert result.returncode == 1, result.stderr
+    assert set(reasons(hospital).values()) == {"One of the DICOM files is damaged."}
+    assert [str(each["patient_id"]) for each in reports(hospital)] == ["good"]
+    assert left_in_inbox(hospital) == []
 
 
 def _drop_bad_files(folder: Path) -> dict[str, str]:

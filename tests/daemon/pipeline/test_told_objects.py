@@ -8,7 +8,7 @@ import highdicom as hd
 import pydicom
 import pytest
 
-from daemon.drops import Drop, DropKind
+from daemon.drops import Drop, DropKind, DroppedFile
 from daemon.intake.inbox_scan import identify
 from daemon.outputs.dicom.verdict import Verdict
 from daemon.pipeline.extra_objects import faults_in
@@ -16,7 +16,7 @@ from daemon.pipeline.told_objects import Reviewed, drop_key, tell_refusal, tell_
 from model.reading.dicom.study import read_dicom
 from tests.daemon.outputs.dicom.test_object_contents import Case, report_on, tell
 from tests.daemon.outputs.dicom.test_objects import errors_of
-from tests.phantoms.dicom_series import Series, write_series
+from tests.phantoms.dicom_series import Series, cut_deflated, write_series
 
 REASON = "The study holds no FLAIR."
 SAID = datetime(2024, 5, 9, 12, 0, tzinfo=UTC)
@@ -27,8 +27,11 @@ def dropped(inbox: Path) -> Drop:
     files = write_series(inbox / "P" / "study", series=Series(change=tell))
     (inbox / "P" / "study" / "notes.txt").write_text("no DICOM")
     paths = [*files, inbox / "P" / "study" / "notes.txt"]
-    found = [identify(os.fsencode(path.relative_to(inbox)), path.lstat()) for path in paths]
-    return Drop(b"P", "P", DropKind.DICOM, False, tuple(found))
+    return Drop(b"P", "P", DropKind.DICOM, False, looks_of(inbox, paths))
+
+
+def looks_of(inbox: Path, paths: list[Path]) -> tuple[DroppedFile, ...]:
+    return tuple(identify(os.fsencode(each.relative_to(inbox)), each.lstat()) for each in paths)
 
 
 def test_a_rejected_study_is_told_once(tmp_path: Path) -> None:
@@ -52,6 +55,16 @@ def test_a_rejected_study_is_told_once(tmp_path: Path) -> None:
     assert [fault.message for fault in faults_in(outbox)] == ["The object is not what was written."]
     path.unlink()
     assert [fault.message for fault in faults_in(outbox)] == ["The object is missing."]
+
+
+def test_a_file_that_no_reader_can_open_leaves_the_others_told(tmp_path: Path) -> None:
+    inbox, outbox = tmp_path / "inbox", tmp_path / "outbox"
+    drop = dropped(inbox)
+    outbox.mkdir()
+    paths = [inbox / os.fsdecode(file.path) for file in drop.files]
+    cut_deflated(paths[0])
+    again = Drop(b"P", "P", DropKind.DICOM, False, looks_of(inbox, paths))
+    assert tell_refusal(inbox, again, outbox, REASON) == 1
 
 
 @pytest.fixture
