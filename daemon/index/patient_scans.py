@@ -1,12 +1,15 @@
 """What the index knows of patients: their PatientIDs, who is hidden, which scans are compared."""
 
+import json
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from daemon.drops import STUDY_MARK, UNASSIGNED, DropKind
 from daemon.index.database import Database, now
-from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.index.scans import ScanRow, scans_of_patient, scans_of_patients
 from daemon.scan_history import Past, Point, is_stale, point_of
+
+AT_ONCE = 250  # patients of one question
 
 
 async def add_identities(index: Database, patient_id: str, dicom_ids: Iterable[str]) -> None:
@@ -106,18 +109,28 @@ async def points_of(
 
 async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:
     """Queue what is compared with other scans than it should be; called inside a transaction."""
-    for patient_id in patient_ids:
-        if not await _has_dates(index, patient_id):
-            continue
-        is_nobody = patient_id == UNASSIGNED or await is_in_conflict(index, patient_id)
-        rows = await scans_of_patient(index, patient_id)
-        doubted = _doubted_among(rows)
-        for row in rows:
-            others = () if is_nobody else _others(rows, os.path.dirname(row.folder), row.scan_id)
-            may_lack = row.scan_id in doubted
-            past = Past(others, row.report.date_entered, may_lack=may_lack)
-            if is_stale(row.report, past):
-                await _queue(index, row.scan_id, patient_id)
+    asked = list(patient_ids)
+    for first in range(0, len(asked), AT_ONCE):
+        dated = await _with_dates(index, asked[first : first + AT_ONCE])
+        nobodys = {UNASSIGNED} | await _in_conflict(index, dated)
+        found = await scans_of_patients(index, dated)
+        await _queue(
+            index,
+            [
+                (scan_id, patient_id)
+                for patient_id, rows in found.items()
+                for scan_id in _stale_among(rows, patient_id in nobodys)
+            ],
+        )
+
+
+def _stale_among(rows: list[ScanRow], is_nobody: bool) -> Iterator[str]:
+    doubted = _doubted_among(rows)
+    for row in rows:
+        others = () if is_nobody else _others(rows, os.path.dirname(row.folder), row.scan_id)
+        past = Past(others, row.report.date_entered, may_lack=row.scan_id in doubted)
+        if is_stale(row.report, past):
+            yield row.scan_id
 
 
 async def is_in_doubt(index: Database, patient_id: str, scan_id: str) -> bool:
@@ -139,23 +152,34 @@ async def queue_all_stale(index: Database, patient_ids: Iterable[str]) -> None:
 async def queue_comparison(index: Database, scan_id: str, patient_id: str) -> None:
     """Queue one scan to be dated and compared anew."""
     async with index.transaction():
-        await _queue(index, scan_id, patient_id)
+        await _queue(index, [(scan_id, patient_id)])
 
 
 async def queue_doubted(index: Database, patient_id: str, scan_ids: Iterable[str]) -> None:
     """Queue the scans that slices may be of, so that they tell it; inside a transaction."""
-    for scan_id in scan_ids:
-        await _queue(index, scan_id, patient_id)
+    await _queue(index, [(scan_id, patient_id) for scan_id in scan_ids])
 
 
-async def _has_dates(index: Database, patient_id: str) -> bool:
-    """Whether two of the patient's scans have, or had, a date: else nothing can be compared."""
-    row = await index.row(
-        "SELECT count(DISTINCT scan_id) AS n FROM scans WHERE patient_id = ?"
-        " AND acquired_at IS NOT NULL",
-        (patient_id,),
+async def _with_dates(index: Database, patient_ids: list[str]) -> list[str]:
+    """Those who have, or had, two scans with a date: else nothing can be compared."""
+    rows = await index.rows(
+        "SELECT patient_id FROM json_each(?) asked CROSS JOIN scans ON patient_id = asked.value"
+        " WHERE acquired_at IS NOT NULL GROUP BY patient_id HAVING count(DISTINCT scan_id) > 1",
+        (json.dumps(patient_ids),),
     )
-    return row is not None and row["n"] > 1
+    return [str(row["patient_id"]) for row in rows]
+
+
+async def _in_conflict(index: Database, patient_ids: list[str]) -> set[str]:
+    """Those of them for whom `is_in_conflict` holds."""
+    rows = await index.rows(
+        "SELECT asked.value FROM json_each(?) asked"
+        " WHERE (SELECT count(*) FROM identities WHERE patient_id = asked.value) > 1"
+        " OR EXISTS (SELECT 1 FROM identities own JOIN identities other USING (dicom_id)"
+        " WHERE own.patient_id = asked.value AND other.patient_id NOT IN (asked.value, ?))",
+        (json.dumps(patient_ids), UNASSIGNED),
+    )
+    return {str(row["value"]) for row in rows}
 
 
 def _others(rows: list[ScanRow], patient_folder: bytes, but: str) -> tuple[Point, ...]:
@@ -167,10 +191,14 @@ def _others(rows: list[ScanRow], patient_folder: bytes, but: str) -> tuple[Point
     return tuple(point for point in points if point is not None)
 
 
-async def _queue(index: Database, scan_id: str, patient_id: str) -> None:
-    """One that waits for it already is not queued twice."""
-    await index.row(
+async def _queue(index: Database, scans: list[tuple[str, str]]) -> None:
+    """Scans of patients, by their ids. One that waits for it already is not queued twice."""
+    at = now()
+    await index.change_many(
         "INSERT INTO drops (unit, patient_id, kind, state, rested, seen_at, scan_id)"
-        " VALUES (?, ?, ?, 'waiting', 1, ?, ?) ON CONFLICT DO NOTHING RETURNING drop_id",
-        (2 * STUDY_MARK + scan_id.encode(), patient_id, DropKind.COMPARE, now(), scan_id),
+        " VALUES (?, ?, ?, 'waiting', 1, ?, ?) ON CONFLICT DO NOTHING",
+        [
+            (2 * STUDY_MARK + scan_id.encode(), patient_id, DropKind.COMPARE, at, scan_id)
+            for scan_id, patient_id in scans
+        ],
     )

@@ -1,8 +1,9 @@
 """Published scans and their revisions: what was found, for history, scan page and export."""
 
+import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -128,15 +129,28 @@ async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> Sca
     return scan_of_row(row) if row else None
 
 
-async def scans_of_patient(index: Database, patient_id: str, limit: int = 500) -> list[ScanRow]:
+async def scans_of_patient(index: Database, patient_id: str) -> list[ScanRow]:
     """A patient's scans, newest revisions only, latest acquisition first; undated ones last."""
+    return (await scans_of_patients(index, [patient_id])).get(patient_id, [])
+
+
+async def scans_of_patients(
+    index: Database, patient_ids: Iterable[str], limit: int = 500
+) -> dict[str, list[ScanRow]]:
+    """The same of several; of each so many at most. Who has none is left out."""
     rows = await index.rows(
-        "SELECT s.* FROM standing_scans s WHERE s.patient_id = ? AND s.revision ="
+        "SELECT s.* FROM json_each(?) asked CROSS JOIN standing_scans s"
+        " ON s.patient_id = asked.value WHERE s.revision ="
         " (SELECT max(revision) FROM scans WHERE scan_id = s.scan_id)"
-        " ORDER BY s.acquired_at DESC NULLS LAST, s.published_at DESC LIMIT ?",
-        (patient_id, limit),
+        " ORDER BY s.patient_id, s.acquired_at DESC NULLS LAST, s.published_at DESC",
+        (json.dumps(list(patient_ids)),),
     )
-    return [scan_of_row(row) for row in rows]
+    found: dict[str, list[ScanRow]] = {}
+    for row in rows:
+        own = found.setdefault(row["patient_id"], [])
+        if len(own) < limit:
+            own.append(scan_of_row(row))
+    return found
 
 
 async def dated_before(index: Database, scan: ScanRow) -> str | None:

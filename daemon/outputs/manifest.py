@@ -48,11 +48,12 @@ def files_of(manifest: bytes) -> dict[str, KnownFile]:
 
 def known_files(folder: Path, scan_id: str) -> dict[str, KnownFile] | None:
     """What a published folder says of itself, with the manifest; None if it has none to read."""
-    name, found = manifest_name(scan_id), stats_in(folder)
+    name = manifest_name(scan_id)
     try:
         told = files_of((folder / name).read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    found = stats_in(folder)
     known = {
         each: replace(file, mtime_ns=found[each].st_mtime_ns if each in found else 0)
         for each, file in told.items()
@@ -71,12 +72,24 @@ def hashed_files(folder: Path) -> dict[str, KnownFile]:
 
 def stats_in(folder: Path) -> dict[str, os.stat_result]:
     """Every file of a folder at any depth by its path in it, links not followed."""
-    root, found = str(folder), {}
-    for place, _, names in os.walk(root):
-        for name in names:
-            path = os.path.join(place, name)
-            found[os.path.relpath(path, root)] = os.lstat(path)
+    found: dict[str, os.stat_result] = {}
+    below = [""]
+    while below:
+        place = below.pop()
+        for entry in _entries(os.path.join(folder, place)):
+            if not entry.is_dir():
+                found[place + entry.name] = entry.stat(follow_symlinks=False)
+            elif not entry.is_symlink():
+                below.append(f"{place}{entry.name}/")
     return found
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:  # it is gone, or may not be read: what should lie in it is missing then
+        return []
 
 
 @dataclass(frozen=True)
