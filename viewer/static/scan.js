@@ -16,7 +16,9 @@ function begin(scene) {
   const open = [{ figure, scene }];
   const bar = page.querySelector(".tools");
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
-  for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
+  const rows = [...page.querySelectorAll("tr.lesion[data-slice]")];
+  scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
+  for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
 }
 
@@ -31,7 +33,9 @@ function letJump(row, scene) {
   button.setAttribute("aria-label", text("script_canvas.show_slice", { slice: cell.textContent }));
   cell.replaceChildren(button);
   row.addEventListener("click", () => {
-    if (centre && scene.place) scene.goTo(centre, slice);
+    scene.chosen = centre;
+    if (centre && scene.large) scene.goTo(centre);
+    else if (centre && scene.place) scene.goTo(centre, slice);
     else scene.show(slice);
     figure.scrollIntoView({ block: "nearest" });
   });
