@@ -11,6 +11,7 @@ const figure = page.querySelector(".views > .view[data-view]");
 if (figure) openView(figure).then(begin);
 watchForNewer();
 letPrint();
+letPageDown();
 
 function begin(scene) {
   const open = [{ figure, scene }];
@@ -20,6 +21,8 @@ function begin(scene) {
   scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
   for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
+  // For who draws on it: tools.gestures.get(scene).pen takes the left button, scene.glass is NiiVue.
+  document.dispatchEvent(new CustomEvent("gliowatch:opened", { detail: { figure, scene, tools } }));
 }
 
 // The number of a lesion's slice becomes a button; a click anywhere on the row does the same.
@@ -86,4 +89,15 @@ function letPrint() {
   const button = page.querySelector("button.print");
   button.hidden = false;
   button.addEventListener("click", () => window.print());
+}
+
+// Not the document scrolls here, so a browser does not know what these keys mean before a click.
+function letPageDown() {
+  const main = document.querySelector("main");
+  const ways = { PageDown: 0.9, PageUp: -0.9 };
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== document.body || !(event.key in ways)) return;
+    event.preventDefault();
+    main.scrollBy({ top: ways[event.key] * main.clientHeight });
+  });
 }

@@ -5,7 +5,7 @@ import { keep, kept } from "./kept.js";
 const KEYS = { s: "scroll", w: "window", h: "pan", z: "zoom", x: "crosshair", m: "measure" };
 const FIRST = { left: "scroll", middle: "pan", right: "window" };
 const SIDES = ["left", "middle", "right"];
-const TYPED = "input, textarea, select, button, a, summary, [contenteditable]";
+const TYPED = "input:not([type=range]), textarea, select, button, a, summary, [contenteditable]";
 
 export class MouseTools {
   // bar: the tools over a canvas; changed: hears of a new tool of the left button.
@@ -22,6 +22,8 @@ export class MouseTools {
         if (side === "left") this.choose(choice.value);
       });
     }
+    // Space would press again what the mouse has just pressed, while it is held to pan.
+    bar.addEventListener("click", (event) => { if (event.detail) event.target.closest("button")?.blur(); });
     document.addEventListener("keydown", (event) => this.hold(event, true));
     document.addEventListener("keyup", (event) => this.hold(event, false));
     window.addEventListener("blur", () => { this.isHeld = false; });
