@@ -17,7 +17,7 @@ from tests.phantoms.stored_scans import LESION, make_hospital
 
 pytestmark = pytest.mark.long
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 SIZES = ((1920, 1080), (1440, 900), (1280, 720))
 EDGE = 4  # pixels
 SHARE = 0.55  # of the screen, for the canvas at 1920 x 1080

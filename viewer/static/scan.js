@@ -21,8 +21,6 @@ function begin(scene) {
   scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
   for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
-  // For who draws on it: tools.gestures.get(scene).pen takes the left button, scene.glass is NiiVue.
-  document.dispatchEvent(new CustomEvent("gliowatch:opened", { detail: { figure, scene, tools } }));
 }
 
 // The number of a lesion's slice becomes a button; a click anywhere on the row does the same.

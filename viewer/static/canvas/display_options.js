@@ -135,7 +135,7 @@ export class DisplayOptions {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(TYPED)) return;
     if (document.querySelector("dialog[open]")) return;
     const [first] = this.scenes();
-    const act = first && this.actions(first)[event.key];
+    const act = first && !isOwned(event.key) && this.actions(first)[event.key];
     if (!act || (event.key.length > 1 && event.target.matches("[type=range], [type=radio]"))) return;
     event.preventDefault();
     event.stopPropagation();
@@ -160,4 +160,10 @@ export class DisplayOptions {
       ...Object.fromEntries(windows),
     };
   }
+}
+
+// A key that something visible on the page has for itself, as the tools of who draws do.
+function isOwned(key) {
+  const owners = document.querySelectorAll(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+  return [...owners].some((each) => each.checkVisibility());
 }

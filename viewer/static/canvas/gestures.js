@@ -15,8 +15,6 @@ export class Gestures {
     this.pointers = new Map();
     this.turned = 0;
     this.lastTap = { time: 0 };
-    // Who draws takes the left button here: { down(x, y, event), move(…), up(…) }; null: nobody.
-    this.pen = null;
     const on = (name, act, options) => this.stage.addEventListener(name, act, options);
     on("wheel", (event) => this.onWheel(event), { passive: false });
     on("pointerdown", (event) => this.onDown(event));
@@ -63,13 +61,13 @@ export class Gestures {
     const at = this.at(event);
     this.pointers.set(event.pointerId, at);
     const tool = this.tools.of(event.button);
-    if (tool === "measure" && !this.pen) return; // NiiVue hears it
+    const isPinch = this.pointers.size === 2;
+    const isMeasuring = tool === "measure" && !isPinch;
+    this.scene.letMeasure(isMeasuring);
+    if (isMeasuring) return; // NiiVue hears it
     this.stage.setPointerCapture(event.pointerId);
-    if (this.pointers.size === 2) this.drag = { tool: "pinch", ...this.spread() };
-    else if (this.pen && event.button === 0 && !this.tools.isHeld) {
-      this.drag = { tool: "pen" };
-      this.pen.down(at.x, at.y, event);
-    } else this.drag = { tool, start: at, last: at, left: 0, isClick: event.button === 0 };
+    if (isPinch) this.drag = { tool: "pinch", ...this.spread() };
+    else this.drag = { tool, start: at, last: at, left: 0, isClick: event.button === 0 };
   }
 
   onMove(event) {
@@ -78,13 +76,14 @@ export class Gestures {
     this.pointers.set(event.pointerId, at);
     const { drag } = this;
     if (!drag) return;
-    if (drag.tool === "pinch") return this.pinch();
-    if (drag.tool === "pen") return this.pen?.move(at.x, at.y, event);
+    if (drag.tool === "pinch") {
+      this.pinch();
+      return;
+    }
     if (Math.hypot(at.x - drag.start.x, at.y - drag.start.y) > CLICK) drag.isClick = false;
-    if (drag.isClick) return undefined;
+    if (drag.isClick) return;
     this.act(drag, at.x - drag.last.x, at.y - drag.last.y, at);
     drag.last = at;
-    return undefined;
   }
 
   onUp(event) {
@@ -92,8 +91,7 @@ export class Gestures {
     const { drag } = this;
     if (drag?.tool === "pinch" && this.pointers.size) return; // the other finger is still down
     this.drag = null;
-    if (drag?.tool === "pen") this.pen?.up(...Object.values(this.at(event)), event);
-    else if (drag?.isClick && event.type === "pointerup") this.click(event, this.at(event));
+    if (drag?.isClick && event.type === "pointerup") this.click(event, this.at(event));
   }
 
   click(event, { x, y }) {

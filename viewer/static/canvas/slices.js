@@ -97,6 +97,8 @@ export class Slices {
 
   pick() {} // there is no crosshair
 
+  letMeasure() {}
+
   turn() {
     return false;
   }

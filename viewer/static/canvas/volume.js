@@ -74,8 +74,7 @@ export class Volume {
     this.chosen = null; // the middle of the chosen lesion, in RAS mm
     this.brightness = brightnessOf(volume);
     this.volume = volume;
-    this.preset = 1;
-    [volume.cal_min, volume.cal_max] = windowOf(this.brightness, this.preset);
+    [volume.cal_min, volume.cal_max] = windowOf(this.brightness, 1);
     arrange(glass, view.plane);
     this.load(volume, marks);
     hearDrawing(glass, () => this.ondraw());
@@ -139,7 +138,6 @@ export class Volume {
 
   // A preset, 1 to 5; again too, where a person had changed it.
   window(preset) {
-    this.preset = preset;
     const [black, white] = windowOf(this.brightness, preset);
     if (this.volume.cal_min !== black || this.volume.cal_max !== white) this.setWindow(black, white);
   }
@@ -162,7 +160,6 @@ export class Volume {
     const width = Math.max(pixel, white - black + dx * pixel);
     const level = (black + white) / 2 + dy * pixel;
     this.wanted = [level - width / 2, level + width / 2];
-    this.preset = null;
     this.due ??= requestAnimationFrame(() => {
       const range = this.wanted;
       this.due = this.wanted = null;
@@ -245,8 +242,13 @@ export class Volume {
     if (this.large) this.enlarge(nextView(this.large));
   }
 
+  // Whether NiiVue hears the pointer that goes down now, and draws its line.
+  letMeasure(wanted) {
+    this.glass.isMeasuring = wanted;
+  }
+
   measure(wanted) {
-    this.measuring = this.glass.isMeasuring = wanted;
+    this.measuring = wanted;
     this.glass.opts.dragModePrimary = wanted ? this.glass.dragModes.measurement : 8; // its crosshair
     if (!wanted) this.glass.clearMeasurements();
     return wanted ? text("script_canvas.draw_line") : "";
