@@ -50,11 +50,12 @@ export class Annotations {
     return count > 1 ? [text("script_canvas.corner_slice", { slice, count })] : [];
   }
 
-  // Where the slice lies, or in three planes the crosshair; a picture is nowhere.
+  // Where the slice lies, or in three planes the crosshair. A picture is nowhere; of slices that the
+  // server draws the place is not asked for.
   placeLine() {
-    if (!this.view.corner.scale) return "";
     const { place } = this.scene;
-    if (!place || !this.view.letters) return text("script_canvas.corner_place_unknown");
+    if (!this.view.corner.scale || !place) return "";
+    if (!this.view.letters) return text("script_canvas.corner_place_unknown");
     const axes = this.scene.large ? [0, 1, 2] : [this.scene.axis];
     const words = axes.map((axis) => `${ENDS[axis][place[axis] < 0 ? 1 : 0]} ${Math.abs(place[axis]).toFixed(1)}`);
     const at = words.join(" ");

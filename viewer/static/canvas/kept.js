@@ -8,7 +8,7 @@ export function keep(name, value) {
   try {
     localStorage.setItem(BEGIN + name, value);
   } catch {
-    console.info("This browser keeps no choices.");
+    console.info("choices last as long as this page: the browser keeps none");
   }
 }
 

@@ -138,6 +138,7 @@ export class Volume {
 
   // A preset, 1 to 5; again too, where a person had changed it.
   window(preset) {
+    this.wanted = null;
     const [black, white] = windowOf(this.brightness, preset);
     if (this.volume.cal_min !== black || this.volume.cal_max !== white) this.setWindow(black, white);
   }
@@ -163,6 +164,7 @@ export class Volume {
     this.due ??= requestAnimationFrame(() => {
       const range = this.wanted;
       this.due = this.wanted = null;
+      if (!range) return; // a preset came in between
       this.setWindow(...range);
       this.onwindow(range);
     });
@@ -269,9 +271,10 @@ function tame(glass) {
 
 function hearDrawing(glass, heard) {
   const draw = glass.drawScene.bind(glass);
-  glass.drawScene = () => {
-    draw();
+  glass.drawScene = (...values) => {
+    const given = draw(...values);
     heard();
+    return given;
   };
 }
 
