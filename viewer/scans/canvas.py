@@ -3,20 +3,36 @@
 Slices are counted in the order of the pictures: from the feet, the back or the left upwards.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from daemon.drops import UNASSIGNED
 from daemon.index.database import Database
 from daemon.index.people.assignments import is_taken_back
+from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, dated_before, find_scan
 from daemon.outputs.catalogue import text
+from daemon.outputs.wording import moment_words, not_known
 from daemon.pipeline.window_presets import WINDOWS
 from daemon.report import Report
 from daemon.report_parts import Matrix
 from viewer.scans.files import IMAGE, Held
+from viewer.templating import id_words
 
 VIEW_WINDOWS = len(WINDOWS)
+
+
+@dataclass(frozen=True)
+class Corner:
+    """What stands over the picture, in words. spacing: '' of one slice; scale: the unit of the
+    scale bar and of places, '' where the file has none."""
+
+    patient: str
+    id: str
+    acquired: str
+    spacing: str
+    scale: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,7 @@ class View:
     nose_left: bool
     unit: str
     still: str
+    corner: Corner
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +73,7 @@ class View:
         return sum(area > 0 for area in self.areas)
 
 
-def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool) -> View | None:
+def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool, patient: Patient) -> View | None:
     """What is needed to show a revision; None if its files are gone or it tells no slices."""
     report = scan.report
     slices = report.slices
@@ -86,6 +103,7 @@ def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool) -> View | Non
         nose_left=nose_left,
         unit=_unit(report),
         still=address("overlay.png"),
+        corner=_corner(scan, patient, slices.axis),
     )
 
 
@@ -99,6 +117,33 @@ def shown_slice(report: Report, index: int | None) -> int | None:
 
 def _shown_order(areas: tuple[int, ...], is_reversed: bool) -> tuple[int, ...]:
     return areas[::-1] if is_reversed else areas
+
+
+def _corner(scan: ScanRow, patient: Patient, axis: int) -> Corner:
+    report = scan.report
+    given, is_assigned = report.input, patient.patient_id != UNASSIGNED
+    name = patient.name or text("label.no_name")
+    return Corner(
+        patient=name if is_assigned else text("identity.unassigned"),
+        id=text("identity.id", id=id_words(patient.patient_id)) if is_assigned else "",
+        acquired=text("canvas.acquired", when=moment_words(scan.acquired_at)),
+        spacing="" if given.kind == "image" else _spacing(given.spacing_mm, axis),
+        scale=_scale(report),
+    )
+
+
+def _spacing(spacing: Sequence[float | None] | None, axis: int) -> str:
+    """How far the slices are apart."""
+    between = spacing[axis] if spacing is not None and axis < len(spacing) else None
+    if between is None:
+        return text("canvas.slice_spacing", spacing=not_known())
+    return text("canvas.slice_spacing", spacing=text("canvas.spacing_mm", mm=between))
+
+
+def _scale(report: Report) -> str:
+    if report.input.spacing_mm is None or report.input.kind == "image":
+        return ""
+    return text("canvas.mm_short" if report.has_note("units_unknown") else "canvas.mm")
 
 
 def _unit(report: Report) -> str:

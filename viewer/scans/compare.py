@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, scans_of_patient
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import finding_words, moment_words
@@ -41,16 +42,18 @@ async def show_compare(request: web.Request) -> web.StreamResponse:
     }
     if all(asked) and asked[0] != asked[1]:
         first, second = sorted((by_id[each] for each in asked), key=_order)
-        values |= await _pair(request, first, second)
+        values |= await _pair(request, patient, first, second)
     return render(request, "compare.html", values)
 
 
-async def _pair(request: web.Request, first: ScanRow, second: ScanRow) -> dict[str, Any]:
+async def _pair(
+    request: web.Request, patient: Patient, first: ScanRow, second: ScanRow
+) -> dict[str, Any]:
     change = second.report.change
     is_told = change is not None and change.prior_scan_id == first.scan_id
     return {
         "pair": [(scan, moment_words(scan.acquired_at)) for scan in (first, second)],
-        "views": [await _view(request, scan) for scan in (first, second)],
+        "views": [await _view(request, patient, scan) for scan in (first, second)],
         "alignment": align(second, first),
         "rows": _rows(first, second),
         "change": change.words if change and is_told else text("compare.not_compared"),
@@ -58,10 +61,10 @@ async def _pair(request: web.Request, first: ScanRow, second: ScanRow) -> dict[s
     }
 
 
-async def _view(request: web.Request, scan: ScanRow) -> View | None:
+async def _view(request: web.Request, patient: Patient, scan: ScanRow) -> View | None:
     settings = request.app[SETTINGS]
     held = await asyncio.to_thread(held_files, settings.daemon.outbox, scan)
-    return view_of(scan, held, settings.viewer.sagittal_nose_left)
+    return view_of(scan, held, settings.viewer.sagittal_nose_left, patient)
 
 
 def _rows(first: ScanRow, second: ScanRow) -> list[tuple[str, str, str]]:

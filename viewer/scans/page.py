@@ -222,7 +222,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **_found(scan, request.app[SETTINGS].viewer.open_in),
         **_files(scan, held),
         **await _doubts(request, scan),
-        **await _canvas(request, scan, held),
+        **await _canvas(request, scan, held, patients[scan.patient_id]),
         **await _said(request, scan),
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
@@ -297,7 +297,9 @@ async def _doubts(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     return {"doubts": doubts}
 
 
-async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) -> dict[str, Any]:
+async def _canvas(
+    request: web.Request, scan: ScanRow, held: dict[str, Held], patient: Patient
+) -> dict[str, Any]:
     """The scan for the canvas, and the one before it, to be shown beside it."""
     settings, index = request.app[SETTINGS], request.app[INDEX]
     nose_left = settings.viewer.sagittal_nose_left
@@ -305,9 +307,9 @@ async def _canvas(request: web.Request, scan: ScanRow, held: dict[str, Held]) ->
     prior_view = None
     if prior is not None:
         prior_held = await asyncio.to_thread(held_files, settings.daemon.outbox, prior)
-        prior_view = view_of(prior, prior_held, nose_left)
+        prior_view = view_of(prior, prior_held, nose_left, patient)
     return {
-        "view": view_of(scan, held, nose_left),
+        "view": view_of(scan, held, nose_left, patient),
         "prior": prior,
         "prior_acquired": moment_words(prior.acquired_at) if prior else "",
         "prior_view": prior_view,

@@ -128,6 +128,7 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
         "seen": PageState.of(scan, reviews, corrections).token,
         "judged_revision": analyzed,
         "was_saved": "saved" in request.query,
+        "was_saved_before": "reviewed" in request.query,
         "mask_words": mask_words(scan, revisions),
         **await correction_values(request, scan, corrections),
     }
@@ -136,13 +137,17 @@ async def review_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
 async def review(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/reviews`: add a statement about the mask that was shown.
 
-    If the page is stale, what has changed is shown first, to be confirmed.
+    If the page is stale, what has changed is shown first, to be confirmed. Who wants to go on is
+    led to the next scan that nobody has reviewed.
     """
     form = await read_form(request)
     scan = await asked_scan(request)
+    goes_on = form.get("go_on", "") == "1"
     late = await take_statement(request, scan, form)
     if late is not None:
-        return await _ask_again(request, scan, late)
+        return await _ask_again(request, scan, late, goes_on)
+    if goes_on:
+        raise web.HTTPSeeOther(f"/next?after={scan.scan_id}&saved=1")
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}?saved=1#review")
 
 
@@ -205,7 +210,9 @@ async def _asked_revision(request: web.Request, scan: ScanRow, typed: str) -> tu
     raise web.HTTPBadRequest(text=text("review.no_revision"))
 
 
-async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Response:
+async def _ask_again(
+    request: web.Request, scan: ScanRow, late: Late, goes_on: bool
+) -> web.Response:
     """The statement once more, under what came meanwhile: it may still be confirmed."""
     patients = await known_patients(request, [scan.patient_id])
     about, fields = late.fields["revision"], late.fields
@@ -229,6 +236,6 @@ async def _ask_again(request: web.Request, scan: ScanRow, late: Late) -> web.Res
             ),
             about,
         ).said,
-        "fields": fields | {"seen": late.now_seen.token},
+        "fields": fields | {"seen": late.now_seen.token, "go_on": "1" if goes_on else ""},
     }
     return render(request, "review_confirm.html", values, 409)

@@ -1,5 +1,7 @@
 // The review form: a reason is asked of who rejects, a comment where nothing else says what is wrong; a key leads on.
 
+import { keep, kept } from "./canvas/kept.js";
+
 const form = document.querySelector(".review-form:has([name=decision])");
 
 function askWhatIsNeeded() {
@@ -19,7 +21,15 @@ function leadOn(event) {
   (next ?? form.querySelector("button")).focus();
 }
 
+// Whether the next scan opens after saving stays as this person left it.
+function rememberGoingOn() {
+  const box = form.elements.go_on;
+  box.checked = kept("go_on", "no") === "yes";
+  box.addEventListener("change", () => keep("go_on", box.checked ? "yes" : "no"));
+}
+
 if (form) {
+  rememberGoingOn();
   form.addEventListener("change", leadOn);
   askWhatIsNeeded();
 }

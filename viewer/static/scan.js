@@ -11,12 +11,15 @@ const figure = page.querySelector(".views > .view[data-view]");
 if (figure) openView(figure).then(begin);
 watchForNewer();
 letPrint();
+letPageDown();
 
 function begin(scene) {
   const open = [{ figure, scene }];
   const bar = page.querySelector(".tools");
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
-  for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
+  const rows = [...page.querySelectorAll("tr.lesion[data-slice]")];
+  scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
+  for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
 }
 
@@ -31,7 +34,9 @@ function letJump(row, scene) {
   button.setAttribute("aria-label", text("script_canvas.show_slice", { slice: cell.textContent }));
   cell.replaceChildren(button);
   row.addEventListener("click", () => {
-    if (centre && scene.place) scene.goTo(centre, slice);
+    scene.chosen = centre;
+    if (centre && scene.large) scene.goTo(centre);
+    else if (centre && scene.place) scene.goTo(centre, slice);
     else scene.show(slice);
     figure.scrollIntoView({ block: "nearest" });
   });
@@ -82,4 +87,15 @@ function letPrint() {
   const button = page.querySelector("button.print");
   button.hidden = false;
   button.addEventListener("click", () => window.print());
+}
+
+// Not the document scrolls here, so a browser does not know what these keys mean before a click.
+function letPageDown() {
+  const main = document.querySelector("main");
+  const ways = { PageDown: 0.9, PageUp: -0.9 };
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== document.body || !(event.key in ways)) return;
+    event.preventDefault();
+    main.scrollBy({ top: ways[event.key] * main.clientHeight });
+  });
 }

@@ -195,4 +195,5 @@ async def show_next(request: web.Request) -> web.StreamResponse:
     found = await page_of(joined, Asked(filters, place=here), 1) if here else []
     found = found or await page_of(joined, Asked(filters), 2)
     rows = [row for row in await worklist_rows(joined, found) if row.row_id != here]
-    raise web.HTTPSeeOther(f"/scans/{rows[0].scan_id}" if rows else "/?said=reviewed")
+    saved = "?reviewed=1" if "saved" in request.query else ""
+    raise web.HTTPSeeOther(f"/scans/{rows[0].scan_id}{saved}" if rows else "/?said=reviewed")

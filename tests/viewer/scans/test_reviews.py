@@ -90,6 +90,23 @@ async def test_who_comes_second_is_told_and_may_still_say_it(tmp_path: Path) -> 
         assert (await house.post(WAY, sent))[0] == 409  # and once more it is old
 
 
+async def test_who_wants_to_go_on_is_led_to_the_next_scan(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        for name in ("scan1", "scan2"):
+            await house.add_scan("P1", name)
+        both_saw = await seen(house)
+        answer = await house.post(WAY, {**RIGHT, "seen": both_saw, "go_on": "1"})
+        assert answer == (303, "/next?after=scan1&saved=1")
+        led = await house.client.get(answer[1], allow_redirects=False)
+        assert led.headers["Location"] == "/scans/scan2?reviewed=1"
+        assert "Your review of the scan before is saved." in await house.page(
+            "/scans/scan2?reviewed=1"
+        )
+        late = await house.post(WAY, {**WRONG, "seen": both_saw, "go_on": "1"})
+        assert late[0] == 409
+        assert 'name="go_on" value="1"' in late[1]  # who confirms still goes on
+
+
 async def test_the_next_unreviewed_scan_is_one_that_nobody_looked_at(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         for number in (1, 2, 3):

@@ -1,21 +1,29 @@
 // How a scan is shown: the buttons over one or two of them, and the keys that do the same.
 
 import { text } from "../sentences.js";
-import { step } from "./view.js";
+import { windowWords } from "./annotations.js";
+import { Gestures } from "./gestures.js";
+import { keep, kept } from "./kept.js";
+import { MouseTools } from "./mouse_tools.js";
 
 const MARKS = ["outline", "fill", "none"];
+const OWN = "own"; // the window of who dragged
 const TYPED = "input:not([type=range]), textarea, select, [contenteditable]";
 
 export class DisplayOptions {
   // scenes: gives those that are open, the one that the arrow keys scroll first.
   constructor(bar, said, scenes) {
     Object.assign(this, { bar, said, scenes });
+    this.gestures = new Map(); // of each scene that was opened
     bar.hidden = false;
+    this.mouse = new MouseTools(bar, (tool) => this.applyTool(tool));
     this.at("marks").addEventListener("change", () => this.applyMarks());
     this.at("opacity").addEventListener("input", () => this.applyMarks());
     this.at("window").addEventListener("change", () => this.applyWindow());
+    this.at("reset").addEventListener("click", () => this.reset());
     this.onToggle("planes", (scene, wanted) => scene.planes(wanted));
-    this.onToggle("measure", (scene, wanted) => scene.measure(wanted));
+    this.letBeFull();
+    this.letBePlain();
     document.addEventListener("keydown", (event) => this.onKey(event), true);
     for (const scene of scenes()) this.adopt(scene);
   }
@@ -24,14 +32,19 @@ export class DisplayOptions {
     return this.bar.querySelector(`[name=${name}]`);
   }
 
+  isOn(name) {
+    return this.at(name).getAttribute("aria-pressed") === "true";
+  }
+
   // Let a scene that was opened later look like the others.
   adopt(scene) {
+    if (!this.gestures.has(scene)) this.gestures.set(scene, new Gestures(scene, this.mouse, this.scenes));
     scene.onmeasure = (length) => this.tellLength(length, scene.view.unit);
+    scene.onwindow = (range) => this.tellWindow(range);
     this.applyMarks();
     this.applyWindow();
-    for (const name of ["planes", "measure"]) {
-      if (this.at(name).getAttribute("aria-pressed") === "true") scene[name](true);
-    }
+    if (this.isOn("planes")) scene.planes(true);
+    if (this.mouse.left === "measure") scene.measure(true);
   }
 
   tell(words) {
@@ -42,6 +55,17 @@ export class DisplayOptions {
     if (length > 0.05) this.tell(text("script_canvas.length", { length: length.toFixed(1), unit }));
   }
 
+  // A window that was dragged is no preset any more.
+  tellWindow(range) {
+    if (!range) {
+      this.tell(text("script_canvas.window_needs_webgl"));
+      return;
+    }
+    this.at("window").querySelector(`[value=${OWN}]`).hidden = false;
+    this.at("window").value = OWN;
+    this.tell(windowWords(range));
+  }
+
   applyMarks() {
     const kind = this.at("marks").value;
     this.at("opacity").disabled = kind !== "fill";
@@ -49,26 +73,72 @@ export class DisplayOptions {
   }
 
   applyWindow() {
-    for (const scene of this.scenes()) scene.window(Number(this.at("window").value));
+    const { value, selectedOptions } = this.at("window");
+    if (value === OWN) return;
+    for (const scene of this.scenes()) {
+      scene.presetName = selectedOptions[0].textContent;
+      scene.window(Number(value));
+    }
+  }
+
+  applyTool(tool) {
+    const said = this.scenes().map((scene) => scene.measure(tool === "measure"));
+    this.tell(said.find(Boolean) ?? "");
+  }
+
+  // Zoom, place and window as the page opened.
+  reset() {
+    for (const scene of this.scenes()) scene.resetView();
+    this.at("window").value = "1";
+    this.applyWindow();
+    this.tell("");
   }
 
   // A button that is in or out; `change` does it to a scene and gives what to tell, or ''.
   onToggle(name, change) {
     const button = this.at(name);
     button.addEventListener("click", () => {
-      const wanted = button.getAttribute("aria-pressed") !== "true";
+      const wanted = !this.isOn(name);
       button.setAttribute("aria-pressed", String(wanted));
       this.tell(this.scenes().map((scene) => change(scene, wanted)).find(Boolean) ?? "");
     });
   }
 
+  letBeFull() {
+    const button = this.at("full");
+    const part = this.bar.closest(".seeing") ?? this.bar.closest("main");
+    button.hidden = !document.fullscreenEnabled;
+    button.addEventListener("click", () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else part.requestFullscreen();
+    });
+    document.addEventListener("fullscreenchange", () => {
+      button.setAttribute("aria-pressed", String(document.fullscreenElement !== null));
+    });
+  }
+
+  // Without the words over the picture, as this person left it.
+  letBePlain() {
+    const button = this.at("corners");
+    const apply = (shown) => {
+      button.setAttribute("aria-pressed", String(shown));
+      document.body.classList.toggle("plain", !shown);
+    };
+    apply(kept("corners", "yes") === "yes");
+    button.addEventListener("click", () => {
+      apply(!this.isOn("corners"));
+      keep("corners", this.isOn("corners") ? "yes" : "no");
+    });
+  }
+
   onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches(TYPED)) return;
+    if (document.querySelector("dialog[open]")) return;
     const [first] = this.scenes();
-    const act = first && this.actions(first)[event.key];
-    if (!act || (event.key.length > 1 && event.target.matches("[type=range]"))) return;
+    const act = first && !isOwned(event.key) && this.actions(first)[event.key];
+    if (!act || (event.key.length > 1 && event.target.matches("[type=range], [type=radio]"))) return;
     event.preventDefault();
-    event.stopPropagation(); // NiiVue has keys of its own for the same letters
+    event.stopPropagation();
     act();
   }
 
@@ -81,11 +151,19 @@ export class DisplayOptions {
     const next = MARKS[(MARKS.indexOf(this.at("marks").value) + 1) % MARKS.length];
     const windows = [1, 2, 3, 4, 5].map((each) => [String(each), choose("window", each)]);
     return {
-      ArrowUp: () => step(first, 1), ArrowRight: () => step(first, 1),
-      ArrowDown: () => step(first, -1), ArrowLeft: () => step(first, -1),
+      ArrowUp: () => first.scroll(1), ArrowRight: () => first.scroll(1),
+      ArrowDown: () => first.scroll(-1), ArrowLeft: () => first.scroll(-1),
       Home: () => first.show(first.view.slice),
-      o: choose("marks", next), p: click("planes"), m: click("measure"), c: click("beside"),
+      o: choose("marks", next), p: click("planes"), c: click("beside"), f: click("full"), i: click("corners"),
+      v: () => first.enlargeNext(), 0: () => this.reset(),
+      ...this.mouse.keys(),
       ...Object.fromEntries(windows),
     };
   }
+}
+
+// A key that something visible on the page has for itself, as the tools of who draws do.
+function isOwned(key) {
+  const owners = document.querySelectorAll(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+  return [...owners].some((each) => each.checkVisibility());
 }

@@ -1,5 +1,6 @@
 // One scan on a page: its canvas, or pictures where that cannot be, with slider and wheel.
 
+import { Annotations } from "./annotations.js";
 import { text } from "../sentences.js";
 import { Slices } from "./slices.js";
 import { Volume, fetchFiles } from "./volume.js";
@@ -14,6 +15,7 @@ export async function openView(figure) {
   const view = JSON.parse(figure.dataset.view);
   const scene = (view.image && (await canvasScene(figure, view))) || pictureScene(figure, view);
   joinSlider(figure, scene);
+  new Annotations(figure, scene, view);
   figure.dataset.shown = String(Math.round(performance.now()));
   return scene;
 }
@@ -47,17 +49,7 @@ async function seen(still) {
 function pictureScene(figure, view) {
   const scene = new Slices(figure.querySelector(".still"), view);
   figure.dataset.drawn = "pictures";
-  figure.querySelector(".stage").addEventListener("wheel", (event) => {
-    event.preventDefault();
-    step(scene, event.deltaY < 0 ? 1 : -1);
-  }, { passive: false });
   return scene;
-}
-
-// Scroll by some slices, as far as there are any.
-export function step(scene, by) {
-  const slice = Math.min(scene.count - 1, Math.max(0, scene.slice + by));
-  if (slice !== scene.slice) scene.show(slice);
 }
 
 function joinSlider(figure, scene) {
@@ -69,6 +61,7 @@ function joinSlider(figure, scene) {
     const key = areas[scene.slice] ? "script_canvas.slice_tumor" : "script_canvas.slice";
     where.textContent = text(key, { slice: scene.slice + 1, count: scene.count });
     slider.setAttribute("aria-valuetext", where.textContent);
+    scene.ondraw();
     figure.dispatchEvent(new Event("moved"));
   };
   slider.addEventListener("input", () => scene.show(slider.value - 1));
