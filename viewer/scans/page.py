@@ -41,6 +41,7 @@ from daemon.report_parts import Lesion, Point
 from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
+from viewer.scans.drawing import drawing_values
 from viewer.scans.files import Held, held_files, listed_files
 from viewer.scans.overrides import date_words, spacing_values, wish_values
 from viewer.scans.reviews import review_values
@@ -227,6 +228,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
         **await sent_values(request, scan),
+        **await drawing_values(request, scan, held, revisions[0].revision),
     }
     return render(request, "scan.html", values)
 

@@ -4,6 +4,7 @@ import { link, linkWords } from "./canvas/link.js";
 import { text } from "./sentences.js";
 import { DisplayOptions } from "./canvas/display_options.js";
 import { openView } from "./canvas/view.js";
+import { letDraw } from "./drawing/bench.js";
 
 const page = document.querySelector(".scan-page");
 const figure = page.querySelector(".views > .view[data-view]");
@@ -18,6 +19,7 @@ function begin(scene) {
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
   for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
+  letDraw(page, figure, scene);
 }
 
 // The number of a lesion's slice becomes a button; a click anywhere on the row does the same.
