@@ -4,6 +4,7 @@ import { link, linkWords } from "./canvas/link.js";
 import { text } from "./sentences.js";
 import { DisplayOptions } from "./canvas/display_options.js";
 import { openView } from "./canvas/view.js";
+import { letShowDiameters } from "./drawing/diameters.js";
 import { letDraw } from "./drawing/bench.js";
 
 const page = document.querySelector(".scan-page");
@@ -19,6 +20,7 @@ function begin(scene) {
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
   for (const row of page.querySelectorAll("tr.lesion[data-slice]")) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
+  letShowDiameters(page, figure, scene);
   letDraw(page, figure, scene);
 }
 
