@@ -33,7 +33,7 @@ KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
 TEMPLATES = sorted((ROOT / "viewer/templates").glob("*.html"))
 STATIC = ROOT / "viewer/static"
-SCRIPTS = sorted((*STATIC.glob("*.js"), *(STATIC / "canvas").glob("*.js")))
+SCRIPTS = sorted(each for at in ("", "canvas", "drawing") for each in (STATIC / at).glob("*.js"))
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
 
 

@@ -37,6 +37,7 @@ from viewer.connections import Runner
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import ROUTES
+from viewer.scans.drawing import open_measurer
 from viewer.scans.files import send_file
 from viewer.scans.slices import THUMBNAILS, Thumbnails, open_slices
 from viewer.sessions import INDEX, JOINED, PASSWORDS, RECORDS, SESSIONS, SETTINGS, Sessions
@@ -64,6 +65,7 @@ def make_app(settings: Settings) -> web.Application:
     app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
+    app.cleanup_ctx.append(open_measurer)
     app.on_shutdown.append(end_streams)
     app.add_routes([door.route for door in ROUTES])
     app.router.add_static("/static", HERE / "static")

@@ -32,6 +32,7 @@ from viewer.patients.page import show_patient
 from viewer.patients.photos import send_photo, show_photo_form, take_photo
 from viewer.scans.compare import show_compare
 from viewer.scans.corrections import show_corrections, take_correction
+from viewer.scans.drawing import drop_draft, send_draft, take_draft
 from viewer.scans.files import send_file, send_zip
 from viewer.scans.overrides import change_date, change_spacing, change_wish
 from viewer.scans.page import show_scan, tell_newest
@@ -105,6 +106,9 @@ SCANS = (
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/reviews", review), REVIEW),
     RouteRule(Right.VIEW, web.get(f"{SCAN}/corrections", show_corrections), VIEW),
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/corrections", take_correction), REVIEW),
+    RouteRule(Right.REVIEW, web.get(f"{SCAN}/draft", send_draft), VIEW),
+    RouteRule(Right.REVIEW, web.put(f"{SCAN}/draft", take_draft)),
+    RouteRule(Right.REVIEW, web.delete(f"{SCAN}/draft", drop_draft)),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/anyway", change_wish), CHANGE),

@@ -67,7 +67,7 @@ async def send(
 ) -> tuple[int, ClientResponse]:
     """Post these bytes with this session's csrf where a header may carry it."""
     headers = {"Content-Type": kind, "X-CSRF-Token": house.csrf, **more}
-    method = house.client.put if path.endswith("/files") else house.client.post
+    method = house.client.put if path.endswith(("/files", "/draft")) else house.client.post
     answer = await method(path, data=body, headers=headers, allow_redirects=False)
     return answer.status, answer
 

@@ -12,9 +12,10 @@ from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
+from daemon.records.mask_drafts import end_draft
 from viewer.lookups import asked_scan
 from viewer.request_forms import FormPart, FormReader
-from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
+from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
 from viewer.templating import render
 from viewer.uploads_streaming import MEGABYTE, Meter
 
@@ -95,6 +96,8 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
         comment=fields.get("comment", "").strip(),
         by=signer(request),
     )
+    if "drawn" in fields:
+        await end_draft(request.app[RECORDS], scan.scan_id, request[SESSION].account_id)
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}#corrections")
 
 

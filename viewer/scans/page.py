@@ -41,6 +41,8 @@ from daemon.report_parts import Lesion, Point
 from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
+from viewer.scans.diameters import diameter_values
+from viewer.scans.drawing import drawing_values
 from viewer.scans.files import Held, held_files, listed_files
 from viewer.scans.overrides import date_words, spacing_values, wish_values
 from viewer.scans.reviews import review_values
@@ -220,6 +222,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "revisions": revision_lines(revisions),
         **_whose(patients[scan.patient_id]),
         **_found(scan, request.app[SETTINGS].viewer.open_in),
+        **diameter_values(scan.report),
         **_files(scan, held),
         **await _doubts(request, scan),
         **await _canvas(request, scan, held, patients[scan.patient_id]),
@@ -227,6 +230,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
         **await sent_values(request, scan),
+        **await drawing_values(request, scan, held, revisions[0].revision),
     }
     return render(request, "scan.html", values)
 

@@ -9,7 +9,9 @@ async function active(event) {
   last = Date.now();
   const csrf = JSON.parse(document.body.getAttribute("hx-headers"));
   const answer = await fetch("/activity", { method: "POST", headers: csrf });
-  if (answer.status === 401) location.reload(); // the session has ended: the page asks to log in
+  if (answer.status !== 401) return; // else the session has ended: the page asks to log in
+  const mayLeave = window.dispatchEvent(new Event("gliowatch:ended", { cancelable: true }));
+  if (mayLeave) location.reload();
 }
 
 for (const name of EVENTS) document.addEventListener(name, active, { passive: true });

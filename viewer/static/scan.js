@@ -4,6 +4,8 @@ import { link, linkWords } from "./canvas/link.js";
 import { text } from "./sentences.js";
 import { DisplayOptions } from "./canvas/display_options.js";
 import { openView } from "./canvas/view.js";
+import { letShowDiameters } from "./drawing/diameters.js";
+import { letDraw } from "./drawing/bench.js";
 
 const page = document.querySelector(".scan-page");
 const figure = page.querySelector(".views > .view[data-view]");
@@ -21,6 +23,8 @@ function begin(scene) {
   scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
   for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
+  letShowDiameters(page, figure, scene);
+  letDraw(page, figure, scene);
 }
 
 // The number of a lesion's slice becomes a button; a click anywhere on the row does the same.
