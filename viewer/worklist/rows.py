@@ -18,7 +18,7 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
-from daemon.outputs.wording import moment_words
+from daemon.outputs.wording import moment_words, repeat_amount
 from daemon.report import Brief, read_brief
 from viewer.live_updates import in_background
 from viewer.patients.fields import amount_words
@@ -128,8 +128,14 @@ def _change(row: Row, brief: Brief) -> Change | None:
     amount, is_same = amount_words(ml, change.volume_percent)
     if is_same:
         return Change(text("worklist.same_size"), text("worklist.same_size_words"))
-    short, said = GREW if ml > 0 else SHRANK
-    return Change(text(short, amount=amount), text(said, amount=amount))
+    short, said = (text(key, amount=amount) for key in (GREW if ml > 0 else SHRANK))
+    if change.beyond_repeat is None:
+        return Change(short, said)
+    key = "worklist.beyond_repeat" if change.beyond_repeat else "worklist.within_repeat"
+    varies = repeat_amount(change)
+    return Change(
+        text(key, change=short, amount=varies), text(f"{key}_words", change=said, amount=varies)
+    )
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
