@@ -51,6 +51,7 @@ NAMES = (FIRST, *ALONE, *AGAIN, *OTHER)
 OFFSETS_ML = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 NINETEEN_OF_TWENTY = 1.96
 DRAWS = 2000
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,13 @@ def heads_of(data: Path, scans: int, network: Network, cache: Path | None) -> li
 
 
 def chosen(sources: Sequence[Source], scans: int) -> list[Source]:
-    """So many of each kind, evenly among them by name; one of each kind in turn."""
+    """So many of each kind, one of each in turn: spread evenly among their names, and the first of
+    them the same however many there are (Weyl's sequence of the golden ratio)."""
     found: list[tuple[int, Source]] = []
     for kind in dict.fromkeys(source.kind for source in sources):
         own = sorted((s for s in sources if s.kind == kind), key=lambda source: source.name)
-        places = np.linspace(0, len(own) - 1, min(scans, len(own))).round().astype(int)
-        found += enumerate(own[place] for place in places)
+        places = (int(len(own) * (number * GOLDEN % 1)) for number in range(10 * len(own)))
+        found += enumerate(own[place] for place in list(dict.fromkeys(places))[:scans])
     return [source for _, source in sorted(found, key=lambda each: each[0])]
 
 
