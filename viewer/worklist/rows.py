@@ -36,6 +36,8 @@ FLAGS = words("flag")
 SIDES = ("left", "right", "midline")
 GREW = ("worklist.grew", "worklist.grew_words")
 SHRANK = ("worklist.shrank", "worklist.shrank_words")
+WITHIN = "worklist.within_repeat", "worklist.within_repeat_words"
+BEYOND = "worklist.beyond_repeat", "worklist.beyond_repeat_words"
 ARRIVED = ("recent", "night", "all")
 
 
@@ -131,11 +133,11 @@ def _change(row: Row, brief: Brief) -> Change | None:
     short, said = (text(key, amount=amount) for key in (GREW if ml > 0 else SHRANK))
     if change.beyond_repeat is None:
         return Change(short, said)
-    key = "worklist.beyond_repeat" if change.beyond_repeat else "worklist.within_repeat"
-    varies = repeat_amount(change)
-    return Change(
-        text(key, change=short, amount=varies), text(f"{key}_words", change=said, amount=varies)
+    keys, varies = BEYOND if change.beyond_repeat else WITHIN, repeat_amount(change)
+    short, said = (
+        text(key, change=each, amount=varies) for key, each in zip(keys, (short, said), strict=True)
     )
+    return Change(short, said)
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
