@@ -289,6 +289,19 @@ class Change(Part):
         default=None,
         description="4x4, RAS mm of this scan to those of the prior one; null unless registered",
     )
+    repeat_range_ml: Range | None = Field(
+        default=None,
+        description="between which volumes the prior, scanned and measured again, lies in 19 of 20"
+        " cases; null where that was not measured, and for scans that are not comparable",
+    )
+    beyond_repeat: bool | None = Field(
+        default=None, description="whether this scan's volume lies outside repeat_range_ml"
+    )
+    repeat_percent: Size | None = Field(
+        default=None,
+        description="by how much, in per cent of the prior's volume, repeated measuring varies in"
+        " the direction of this change; null where the prior's volume is 0",
+    )
     words: str
 
 

@@ -176,6 +176,33 @@ def export(
     export_all(load(settings), wishes, typer.echo)
 
 
+@app.command(
+    "compare-weights",
+    epilog=ending(
+        "gliowatch compare-weights other.safetensors --last 50 -o compared",
+        one="a scan could not be analyzed again",
+    ),
+)
+def compare_weights(
+    weights: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="other weights")
+    ],
+    last: Annotated[int, typer.Option(metavar="N", min=1, help="of the scans published last")] = 50,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="DIR", file_okay=False, help="pictures where masks differ most"
+        ),
+    ] = None,
+    settings: SettingsFile = None,
+    json: AsJson = False,
+) -> None:
+    """Show what other weights would change on this site's scans; nothing is published."""
+    from daemon.commands.compare_weights import compare_visibly
+
+    raise SystemExit(compare_visibly(load(settings), weights, last, out, json, typer.echo))
+
+
 @app.command(epilog=ending("gliowatch info --json"))
 def info(settings: SettingsFile = None, json: AsJson = False) -> None:
     """Show versions, device, weights and the settings in force."""

@@ -229,6 +229,22 @@ async def revisions_since(index: Database, moment: str, most: int) -> list[ScanR
     return [scan_of_row(row) for row in rows]
 
 
+async def newest_by_network(index: Database, most: int) -> list[ScanRow]:
+    """The scans that were published last, newest first, each as a network marked it last: not as a
+    person corrected it."""
+    rows = await index.rows(
+        "SELECT scan_id FROM shown_scans s WHERE revision ="
+        " (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id)"
+        " ORDER BY published_at DESC, scan_id LIMIT ?",
+        (most,),
+    )
+    found = []
+    for row in rows:
+        revisions = await revisions_of(index, row["scan_id"])
+        found += [scan for scan in revisions if scan.report.mask is None][:1]
+    return found
+
+
 async def every_scan(
     index: Database, patient_name: Callable[[str], str] = str
 ) -> AsyncIterator[ScanRow]:

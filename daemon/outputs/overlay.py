@@ -7,6 +7,7 @@ tissue, in black-and-white print and by colour-blind readers.
 import math
 import struct
 import textwrap
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -183,6 +184,26 @@ def save_overlay(shown: Display, path: Path) -> None:
     count = len(shown.grey)
     where = text("drawn.slice", slice=index + 1, count=count) if count > 1 else ""
     save_png(captioned(whole_slice(shown, index), where), path)
+
+
+def save_difference(before: Display, after: Display, words: str, path: Path) -> None:
+    """The slice in which two masks of one scan differ most: `before` in white, `after` in yellow.
+
+    before, after: the same scan, each with one of the masks.
+    """
+    apart = np.array([np.count_nonzero(one ^ two) for one, two in _masks(before, after)])
+    index = int(apart.argmax()) if apart.any() else _best_slice(before)
+    size = before.size(OVERLAY_SIDE)
+    picture = before.picture(index, size).convert("RGB")
+    draw_outline(picture, before.outline(index, size), 2, OTHER)
+    draw_outline(picture, after.outline(index, size), 2, OUTLINE)
+    finish(picture, before)
+    where = text("drawn.slice", slice=index + 1, count=len(before.grey))
+    save_png(captioned(picture, f"{words} {where}"), path)
+
+
+def _masks(one: Display, other: Display) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    return zip(one.mask, other.mask, strict=True)
 
 
 def capture_pictures(shown: Display, words: str) -> list[Image.Image]:

@@ -67,6 +67,7 @@ GAP = 16.0
 COLUMNS = ((0.0, "number"), (30.0, "size"), (100.0, "diameters"), (195.0, "side"), (260.0, "place"))
 FOOT = 62.0
 LEAST_PLANES = 60.0
+CHANGE_LINES = 7
 
 
 def write_pdf(report: Report, patient: Identity, folder: Path) -> None:
@@ -166,7 +167,8 @@ def _beside(page: Page, report: Report, bottom: float) -> None:
     width = WIDTH - MARGIN - x
     if report.finding != "not_judged":
         _titled(page, x, width, text("pdf.size"), _size_lines(report))
-        _titled(page, x, width, text("pdf.change"), [words.change_words(report)])
+        change = [words.change_words(report)]
+        _titled(page, x, width=width, title=text("pdf.change"), texts=change, most=CHANGE_LINES)
     notes = report.sentences or [text("report.nothing_doubtful")]
     _titled(page, x, width=width, title=text("pdf.quality"), texts=notes, bottom=bottom)
 
@@ -187,9 +189,15 @@ def _size_lines(report: Report) -> list[str]:
 
 
 def _titled(
-    page: Page, x: float, width: float, title: str, texts: list[str], bottom: float = 0
+    page: Page,
+    x: float,
+    width: float,
+    title: str,
+    texts: list[str],
+    bottom: float = 0,
+    most: int = 4,
 ) -> None:
-    """A heading with texts below it, as many as there is room for above `bottom`."""
+    """A heading with texts below it, each of at most `most` lines, as far as `bottom`."""
     page.write(x, title, 10, width, bold=True)
     page.y -= 15
     for number, each in enumerate(texts):
@@ -197,7 +205,7 @@ def _titled(
             left = len(texts) - number
             page.lines(x, text("report.more_in_json", count=left), 8.5, width, 2)
             return
-        page.lines(x, each, 8.5, width, 4)
+        page.lines(x, each, 8.5, width, most)
         page.y -= 3
     page.y -= 8
 

@@ -11,7 +11,7 @@ import nibabel.orientations as orientations
 from daemon import report_parts as parts
 from daemon.outputs.catalogue import text
 from daemon.outputs.slice_rendering import PLANES_BY_AXIS
-from daemon.outputs.wording import lobe_words
+from daemon.outputs.wording import lobe_words, repeat_words
 from daemon.report import SCHEMA, Measurements, Report
 from daemon.report_parts import given_fields
 from model.measurement.change import Change
@@ -133,8 +133,24 @@ def change_since(
         registered=change.registered,
         to_prior_ras_mm=_matrix(change.to_earlier),
         words="",
+        **_repeated(change),
     )
     return told.changed(words=change_sentence(told))
+
+
+def _repeated(change: Change) -> dict[str, Any]:
+    """What repeated measuring gives, and whether the change is more; null where not known."""
+    if change.repeat_range_ml is None:
+        return dict.fromkeys(("repeat_range_ml", "beyond_repeat", "repeat_percent"))
+    low, high = change.repeat_range_ml
+    grown = change.volume_ml
+    before, now = change.earlier_ml, change.earlier_ml + grown
+    varies = high - before if grown >= 0 else before - low
+    return {
+        "repeat_range_ml": (round(low, 4), round(high, 4)),
+        "beyond_repeat": not low <= now <= high,
+        "repeat_percent": round(100 * varies / before, 1) if before > 0 else None,
+    }
 
 
 def change_sentence(change: parts.Change) -> str:
@@ -157,6 +173,8 @@ def change_sentence(change: parts.Change) -> str:
     ]
     if change.volume_ml_per_30_days is not None:
         words.append(text("change.rate", ml=change.volume_ml_per_30_days))
+    if said := repeat_words(change):
+        words.append(said)
     if change.ranges_overlap:
         words.append(text("change.ranges_overlap"))
     return " ".join([*words, *_lesion_words(change)])

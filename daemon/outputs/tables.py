@@ -87,6 +87,8 @@ OF_CHANGE = (
     "longest_diameter_mm",
     "longest_diameter_percent",
     "volume_ml_per_30_days",
+    "repeat_percent",
+    "beyond_repeat",
     "comparable",
     "registered",
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from daemon.outputs.catalogue import text, words
 from daemon.report import Measurements, Report, Sized
-from daemon.report_parts import Lesion
+from daemon.report_parts import Change, Lesion
 
 SMALLEST_SHARE = 10  # per cent of a lesion in a lobe that is worth a word
 
@@ -164,6 +164,21 @@ def range_words(measured: Measurements) -> str:
 def change_words(report: Report) -> str:
     """What became of it since the patient's scan before, or that there is none to compare."""
     return (report.change.words if report.change else "") or text("report.no_earlier")
+
+
+def repeat_words(change: Change) -> str:
+    """Whether a change is more than repeated measuring varies; '' where that is not known."""
+    if change.beyond_repeat is None:
+        return ""
+    key = "change.beyond_repeat" if change.beyond_repeat else "change.within_repeat"
+    return text(key, amount=repeat_amount(change))
+
+
+def repeat_amount(change: Change) -> str:
+    """By how much repeated measuring varies, in per cent if known; '' where nothing is known."""
+    if change.repeat_percent is not None:
+        return text("size.percent", percent=change.repeat_percent)
+    return text("size.ml", ml=change.repeat_range_ml[1]) if change.repeat_range_ml else ""
 
 
 def study_words(date: str, accession: str) -> str:

@@ -37,6 +37,7 @@ from daemon.scan_history import (
 from model.errors import GliowatchError
 from model.inference.analysis import DATE_UNKNOWN
 from model.measurement.change import Change, Marked, Measured, compare
+from model.measurement.repeatability import Repeatability, load_repeatability
 from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti import read_nifti
 from model.reading.read import read, with_spacing
@@ -168,10 +169,18 @@ def _change(
     return compare(
         _measured(prior.report, before[1] if before else None),
         _measured(me.report, now[1] if now else None),
-        days_between(prior.at, me.at),
-        registration,
-        rules,
+        days=days_between(prior.at, me.at),
+        registration=registration,
+        rules=rules,
+        repeatability=_repeatability(me.report),
     )
+
+
+def _repeatability(report: Report) -> Repeatability | None:
+    """Of the network whose mask it is; of masks that people drew nothing is known."""
+    if report.mask is not None:
+        return None
+    return load_repeatability(report.model.weights_sha256, report.model.threshold)
 
 
 def _look(seen: Remeasured, scan_id: str) -> tuple[Volume, Marked] | None:

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from model.geometry import inverse, move
 from model.measurement.findings import number_lesions
+from model.measurement.repeatability import ALIKE_DEGREES, ALIKE_RATIO, Repeatability
 from model.registration.rigid import Registration
 from model.rules import ChangeRules
 from model.volume import Affine, MaskArray, column_lengths, slice_axis
@@ -90,6 +91,9 @@ class Change:
     "corrected" if a person corrected the mask of one of them alone, or "incomplete".
     to_earlier: 4x4, RAS mm of the later scan to those of the earlier one.
     ranges_overlap: whether both volumes may be the same, as far as their ranges tell.
+    earlier_ml: volume of the earlier scan.
+    repeat_range_ml: between which volumes the earlier scan, measured again, would lie; None where
+    that was not measured, and for scans that cannot be compared.
     """
 
     days: float
@@ -103,6 +107,8 @@ class Change:
     differs: tuple[str, ...]
     to_earlier: Affine | None
     ranges_overlap: bool | None
+    earlier_ml: float
+    repeat_range_ml: tuple[float, float] | None
 
     @property
     def registered(self) -> bool:
@@ -121,8 +127,11 @@ def compare(
     days: float,
     registration: Registration | None,
     rules: ChangeRules,
+    repeatability: Repeatability | None = None,
 ) -> Change:
     """The change over `days`; registration: RAS mm of the later scan to those of the earlier.
+
+    repeatability: of the network that marked both; None where it is not known.
 
     Without a mask, or with a registration that did not succeed, only numbers are compared.
     Growth per 30 days is the plain difference quotient; None if measured differently.
@@ -145,7 +154,22 @@ def compare(
         differs=differs,
         to_earlier=None if in_line is None else in_line.to_other,
         ranges_overlap=_overlap(earlier.volume_range, later.volume_range),
+        earlier_ml=earlier.volume_ml,
+        repeat_range_ml=(
+            repeatability.range_ml(earlier.volume_ml, _made_alike(earlier, later, in_line))
+            if repeatability is not None and not differs
+            else None
+        ),
     )
+
+
+def _made_alike(earlier: Measured, later: Measured, in_line: Registration | None) -> bool:
+    """Whether both scans have the same voxels in the same plane, as far as can be told."""
+    old, new = earlier.marked, later.marked
+    if old is None or new is None:
+        return False
+    has_same_voxels = spacing_ratio(old, new) <= ALIKE_RATIO
+    return has_same_voxels and degrees_between(old, new, in_line) <= ALIKE_DEGREES
 
 
 def _percent(difference: float, before: float) -> float | None:

@@ -60,6 +60,9 @@ def told(at: str | None, ml: float | None) -> dict[str, Any]:
         "volume_ml": 3.2,
         "volume_percent": 17.6,
         "prior_acquired_at": STORY[1][0],
+        "repeat_range_ml": [15.0, 22.4],
+        "beyond_repeat": False,
+        "repeat_percent": 23.1,
     }
     place = lesion(side="left", lobes={"temporal": 80.0}, lobe_words="temporal 80 %")
     flat = {"longest_diameter_mm": None, "longest_diameter_px": 30, "perpendicular_diameter_px": 9}
@@ -107,6 +110,9 @@ def test_search_leads_to_the_patient_and_the_curve(browsing: Browsing) -> None:
             assert "lovelace" not in page.url.lower()
             page.get_by_role("link", name="Ada Lovelace").click()
             expect(page.locator(".glance")).to_contain_text("3 scans, last 2026-05-12, 21.4 ml")
+            expect(page.locator(".glance")).to_contain_text(
+                "▲ 18 % larger since 2026-02-03: within what repeated measuring varies (23 %)"
+            )
             expect(page.locator("#growth-chart canvas")).to_be_visible()
             assert drawn(page) > 500  # pixels: lines, ranges and words
             rows = page.locator("#growth-table tbody tr")

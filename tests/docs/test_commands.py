@@ -37,6 +37,7 @@ NOT_RUN = {
     r"^send": "needs an archive; tests of the sender run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",
     r"^backup|^restore": "on another disk; tests/daemon/operations/test_site_backup.py runs them",
+    r"^compare-weights": "needs other weights; tests/daemon/commands has a test that runs it",
     r"^queue (cancel|retry|now|urgent)": "needs a scan that waits; tests of the queue run it",
     r"^records restore": "needs damaged records, or a copy by name; tests of the copies run it",
 }

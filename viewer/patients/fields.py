@@ -9,7 +9,7 @@ from enum import StrEnum
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
-from daemon.outputs.wording import SIDES, finding_words, not_known, size_words
+from daemon.outputs.wording import SIDES, finding_words, not_known, repeat_amount, size_words
 from daemon.report import Report
 from daemon.scan_history import Point, date_of, point_of
 from viewer.templating import OLDEST
@@ -190,7 +190,8 @@ def place_words(report: Report) -> str:
 
 
 def change_words(report: Report) -> str:
-    """How much larger than a comparable scan, such as "\u25b2 18 % since 3 Feb 2026"; or ''."""
+    """How much larger than a comparable scan, such as "\u25b2 18 % since 3 Feb 2026", and whether
+    that is more than repeated measuring varies; or ''."""
     change = report.change
     if change is None:
         return ""
@@ -199,7 +200,11 @@ def change_words(report: Report) -> str:
     percent, ml = change.volume_percent, change.volume_ml
     amount, is_same = amount_words(ml, percent)
     key = "unchanged" if is_same else "larger" if ml > 0 else "smaller"
-    return text(f"patient.{key}", amount=amount, day=day_words(change.prior_acquired_at))
+    said = text(f"patient.{key}", amount=amount, day=day_words(change.prior_acquired_at))
+    if is_same or change.beyond_repeat is None:
+        return said
+    certain = "patient.beyond_repeat" if change.beyond_repeat else "patient.within_repeat"
+    return text(certain, change=said, amount=repeat_amount(change))
 
 
 def amount_words(ml: float, percent: float | None) -> tuple[str, bool]:

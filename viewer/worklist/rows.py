@@ -18,7 +18,7 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
-from daemon.outputs.wording import moment_words
+from daemon.outputs.wording import moment_words, repeat_amount
 from daemon.report import Brief, read_brief
 from viewer.live_updates import in_background
 from viewer.patients.fields import amount_words
@@ -36,6 +36,8 @@ FLAGS = words("flag")
 SIDES = ("left", "right", "midline")
 GREW = ("worklist.grew", "worklist.grew_words")
 SHRANK = ("worklist.shrank", "worklist.shrank_words")
+WITHIN = "worklist.within_repeat", "worklist.within_repeat_words"
+BEYOND = "worklist.beyond_repeat", "worklist.beyond_repeat_words"
 ARRIVED = ("recent", "night", "all")
 
 
@@ -128,8 +130,14 @@ def _change(row: Row, brief: Brief) -> Change | None:
     amount, is_same = amount_words(ml, change.volume_percent)
     if is_same:
         return Change(text("worklist.same_size"), text("worklist.same_size_words"))
-    short, said = GREW if ml > 0 else SHRANK
-    return Change(text(short, amount=amount), text(said, amount=amount))
+    short, said = (text(key, amount=amount) for key in (GREW if ml > 0 else SHRANK))
+    if change.beyond_repeat is None:
+        return Change(short, said)
+    keys, varies = BEYOND if change.beyond_repeat else WITHIN, repeat_amount(change)
+    short, said = (
+        text(key, change=each, amount=varies) for key, each in zip(keys, (short, said), strict=True)
+    )
+    return Change(short, said)
 
 
 def _flags(row: Row, brief: Brief) -> tuple[str, ...]:

@@ -216,9 +216,12 @@ def _line(ends: tuple[Point, Point], measured: Measured) -> sr.CoordinatesForMea
 def change_group(change: Change, scan_id: str) -> Any:
     """The change against the prior scan, in a group that a later comparison replaces."""
     number = uid_of(scan_id, CHANGED)
+    low, high = change.repeat_range_ml or (None, None)
     sizes: Sizes = {
         coded.CHANGE_ML: (change.volume_ml, coded.ML),
         coded.CHANGE_PERCENT: (change.volume_percent, coded.PERCENT),
+        coded.REPEAT_LOW: (low, coded.ML),
+        coded.REPEAT_HIGH: (high, coded.ML),
         coded.CHANGE_MM: (change.longest_diameter_mm, coded.MM),
         coded.INTERVAL: (change.days, coded.DAYS),
     }

@@ -7,7 +7,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from daemon.outputs.overlay import OUTLINE, OVERLAY_SIDE, montage_slices, save_montage, save_overlay
+from daemon.outputs.overlay import (
+    OTHER,
+    OUTLINE,
+    OVERLAY_SIDE,
+    montage_slices,
+    save_difference,
+    save_montage,
+    save_overlay,
+)
 from daemon.outputs.scan_folder import write_files, write_views
 from daemon.outputs.slice_rendering import display
 from model.inference.segmentation import Segmentation
@@ -120,6 +128,22 @@ def test_without_known_sides_there_are_no_letters(tmp_path: Path) -> None:
     with Image.open(tmp_path / "unknown.png") as picture:
         edge = np.asarray(picture)[:OVERLAY_SIDE, :30]
     assert edge.max() < 40  # air alone
+
+
+def test_two_masks_are_outlined_where_they_differ_most(tmp_path: Path) -> None:
+    phantom = head()
+    before = phantom.lesion.copy()
+    before[:, :, int(before.sum(axis=(0, 1)).argmax()) + 1] = 0  # the slice that differs
+    shown = [display(phantom.volume(), mask) for mask in (before, phantom.lesion)]
+    save_difference(shown[0], shown[1], "Both.", tmp_path / "both.png")
+    with Image.open(tmp_path / "both.png") as opened:
+        drawn = np.asarray(opened.convert("RGB"))
+    assert (drawn == OUTLINE).all(axis=2).sum() > 50
+    save_difference(shown[1], shown[0], "Both.", tmp_path / "back.png")
+    with Image.open(tmp_path / "back.png") as opened:
+        back = np.asarray(opened.convert("RGB"))
+    assert (back == OUTLINE).all(axis=2).sum() == 0  # of what is not there
+    assert (back == OTHER).all(axis=2).sum() > 50
 
 
 def test_a_montage_holds_the_marked_slices_with_their_neighbours() -> None:

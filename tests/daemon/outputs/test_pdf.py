@@ -1,6 +1,7 @@
 """The report on paper: one A4 page for every finding, with the viewer's words, in any script."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pypdfium2
@@ -14,8 +15,10 @@ from daemon.index.database import open_records
 from daemon.index.people.patients import add_patient
 from daemon.outputs.catalogue import text as said
 from daemon.outputs.pdf import write_pdf
+from daemon.outputs.report_builder import change_sentence
 from daemon.outputs.wording import finding_sentence
 from daemon.report import Report
+from daemon.report_parts import Change
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from model.reading.dicom.patient_tags import Identity
@@ -103,6 +106,16 @@ def test_numbers_and_change(folder: Path) -> None:
         assert words in text, words
     assert "FLAIR change vs prior: 12 % larger." in text
     assert said("report.no_earlier") not in text
+
+
+def test_a_change_with_all_that_is_told_of_it_is_not_cut(folder: Path) -> None:
+    told = {"repeat_range_ml": [30.0, 40.0], "beyond_repeat": True, "repeat_percent": 12.5}
+    differs = {"ranges_overlap": True, "new_lesions": [1, 2], "gone_lesions": [3]}
+    change = Change.model_validate_json(json.dumps(CHANGE | told | differs))
+    words = change_sentence(change)
+    page = page_text(made(folder, REPORT.changed(change=change.as_json() | {"words": words})))
+    assert "The volume change is more than repeated measuring varies (12 %)." in words
+    assert words in page
 
 
 def test_more_than_fits_is_counted(folder: Path) -> None:

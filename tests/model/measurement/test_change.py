@@ -1,5 +1,6 @@
 """Change on phantoms of known size, pasted into a real head that is turned and scanned anew."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from daemon.outputs.report_builder import change_since
 from model.geometry import inverse
 from model.measurement.change import Change, Marked, Measured, compare
 from model.measurement.findings import measure
+from model.measurement.repeatability import Repeatability
 from model.reading.nifti import read_nifti
 from model.registration.rigid import Registration, register
 from model.rules import ChangeRules
@@ -181,8 +183,49 @@ def test_a_short_time_gives_no_rate_and_ranges_may_overlap() -> None:
     assert far.volume_ml_per_30_days == pytest.approx(1.5)
 
 
+VARIES = Repeatability(0.5, math.log(1.2), math.log(1.5), 0.5, "a")
+
+
+def test_a_change_is_told_beside_what_repeated_measuring_varies() -> None:
+    small = compare(sizes(10), sizes(11), 30, None, RULES, VARIES)
+    assert small.repeat_range_ml == pytest.approx((8.25, 12.1))
+    assert "is within what repeated measuring varies (21 %)." in told(small)
+    large = compare(sizes(10), sizes(7), 30, None, RULES, VARIES)
+    assert "is more than repeated measuring varies (18 %)." in told(large)
+    new = change_since(compare(sizes(0), sizes(2), 30, None, RULES, VARIES), "f" * 20, 1, "2024")
+    assert (new.beyond_repeat, new.repeat_percent) == (True, None)
+    assert "is more than repeated measuring varies (0.1 ml)." in new.words
+
+
+def test_other_voxels_or_another_plane_vary_more() -> None:
+    thicker = sizes(14, affine=np.diag([1.0, 1.0, 6.0, 1.0]))
+    change = compare(sizes(10), thicker, 30, None, RULES, VARIES)
+    assert change.repeat_range_ml == pytest.approx((6.5, 15.25))
+    angle = np.radians(8)
+    turned = GRID.copy()
+    turned[1:3, 1:3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    turned[:3, 2] *= 5
+    assert compare(
+        sizes(10), sizes(10, affine=turned), 30, None, RULES, VARIES
+    ).repeat_range_ml == (change.repeat_range_ml)
+    unseen = replace(sizes(10), marked=None)
+    assert compare(sizes(10), unseen, 30, None, RULES, VARIES).repeat_range_ml == (
+        change.repeat_range_ml
+    )
+
+
+def test_no_figure_where_it_is_not_known_or_not_comparable() -> None:
+    for change in (
+        compare(sizes(10), sizes(20), 30, None, RULES),
+        compare(sizes(10), replace(sizes(20), declared=False), 30, None, RULES, VARIES),
+    ):
+        report = change_since(change, "f" * 20, 1, "2024-01-31")
+        assert (report.repeat_range_ml, report.beyond_repeat, report.repeat_percent) == (None,) * 3
+        assert "repeated" not in report.words
+
+
 def test_the_words_name_no_category_of_response() -> None:
-    change = compare(sizes(20), sizes(8), 92, None, RULES)
+    change = compare(sizes(20), sizes(8), 92, None, RULES, VARIES)
     words = told(change)
     assert words.startswith(
         "FLAIR change vs prior of 2024-01-31 (92 days): -12.0 ml (-60 %), longest diameter +0 mm"

@@ -80,6 +80,26 @@ async def test_changes_in_signs_and_in_words(tmp_path: Path) -> None:
         ]
 
 
+async def test_a_change_stands_beside_what_repeated_measuring_varies(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        for number, (percent, beyond, varies) in enumerate(
+            ((18.2, False, 29.6), (-55.0, True, 22.0), (None, True, None), (0.2, False, 29.6))
+        ):
+            change = {"volume_percent": percent, "volume_ml": -1.0 if number == 1 else 2.5}
+            chance = {"beyond_repeat": beyond, "repeat_percent": varies}
+            whole = change | chance | {"repeat_range_ml": [0.0, 0.8], "comparable": True}
+            await house.add_scan(f"P{number}", f"s{number}", change=whole)
+        page = await house.page("/")
+        told = re.findall(r'aria-hidden="true">([^<]+)</span><span class="hidden">([^<]+)<', page)
+        said = "repeated measuring varies"
+        assert [each for each in told if each[1] != "Picture"] == [
+            ("▲ 2.5 ml, beyond ±0.8 ml", f"Larger by 2.5 ml: more than {said} (0.8 ml)"),
+            ("▲ 18 %, within ±30 %", f"Larger by 18 %: within what {said} (30 %)"),
+            ("= same size", "Same size as before"),
+            ("▼ 55 %, beyond ±22 %", f"Smaller by 55 %: more than {said} (22 %)"),
+        ]
+
+
 async def test_a_search_combines_with_filters_and_its_text_is_in_no_address(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await fill(house)
