@@ -121,13 +121,14 @@ def run(
     from daemon.operations.machine import refuse_contradictions
     from daemon.settings import load_settings, site_file
 
-    loaded = load_settings(site_file(settings))
+    file = site_file(settings)
+    loaded = load_settings(file)
     refuse_contradictions(loaded, with_viewer=not once)
 
     from daemon.supervisor import run_all
     from viewer.app import serve
 
-    raise SystemExit(run_all(loaded, once, serve, typer.echo))
+    raise SystemExit(run_all(loaded, once, serve, typer.echo, file))
 
 
 @app.command(epilog=ending("gliowatch segment scan.nii.gz -o results", one="a scan cannot be read"))

@@ -45,6 +45,7 @@ from daemon.records.overrides import queue_dated, queue_spaced, queue_wished
 from daemon.records.patients import Upkeep
 from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import DaemonSettings, Settings
+from daemon.settings_reload import SettingsInForce
 
 log = logging.getLogger(__name__)
 
@@ -147,9 +148,11 @@ class Service:
     With `once`, DICOM studies rest no longer than other files.
     """
 
-    def __init__(self, settings: Settings, index: Database, records: Database, once: bool) -> None:
-        daemon = settings.daemon
-        self._settings = settings
+    def __init__(
+        self, in_force: SettingsInForce, index: Database, records: Database, once: bool
+    ) -> None:
+        settings, daemon = in_force.now, in_force.daemon
+        self._settings = in_force
         self._once = once
         self._index, self._records = index, records
         self._resting = Stability(daemon.rest_seconds, None if once else daemon.close_seconds)
@@ -323,7 +326,7 @@ class Service:
             index=self._index,
             records=self._records,
             slot=slot,
-            settings=self._settings,
+            settings=self._settings.now,
             rules=analysis_rules(self._settings.model),
             queued=queued,
             turns=self._turns,
@@ -337,11 +340,12 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, once: bool) -> AsyncIterator[Service]:
+async def open_service(settings: Settings | SettingsInForce, once: bool) -> AsyncIterator[Service]:
     """A daemon with its folders, its lock and both databases; `once`: it ends when drained.
 
     Raises AlreadyRunning, or RecordsDamaged before anything is written to damaged records.
     """
+    in_force = settings if isinstance(settings, SettingsInForce) else SettingsInForce(settings)
     daemon = settings.daemon
     for folder in (daemon.inbox, daemon.outbox, daemon.index.parent):
         folder.mkdir(parents=True, exist_ok=True)
@@ -358,7 +362,7 @@ async def open_service(settings: Settings, once: bool) -> AsyncIterator[Service]
                 await keep_mark(daemon.inbox, index)
                 if was_cut_off:
                     await enter_unknown(daemon, index)
-            yield Service(settings, index, records, once)
+            yield Service(in_force, index, records, once)
 
 
 async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:
@@ -402,7 +406,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     await task
 
 
-async def run_daemon(settings: Settings, once: bool, stop: asyncio.Event) -> int:
+async def run_daemon(settings: Settings | SettingsInForce, once: bool, stop: asyncio.Event) -> int:
     """Open everything and work; the exit code of `gliowatch run`."""
     async with open_service(settings, once) as service:
         log.info("started", extra={"pid": os.getpid()})

@@ -210,6 +210,28 @@ class DicomSettings(_Table):
         return self.model_copy(update={**paths, "send": send})
 
 
+class LogSettings(_Table):
+    """[log]: the log in files, beside standard error."""
+
+    folder: str = ""
+    file_mb: float = Field(default=20.0, gt=0)
+    files: int = Field(default=5, ge=1, le=1000)
+
+    @property
+    def file(self) -> Path | None:
+        """Where `gliowatch run` logs beside standard error, or None."""
+        return Path(self.folder, "gliowatch.log") if self.folder else None
+
+    @property
+    def file_bytes(self) -> int:
+        """How large it may grow."""
+        return int(self.file_mb * 1e6)
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its path made absolute from `folder`; "" stays."""
+        return self.model_copy(update={"folder": str(folder / self.folder) if self.folder else ""})
+
+
 class Settings(BaseSettings):
     """All tables. The environment (GLIOWATCH_TABLE__KEY) goes before the file."""
 
@@ -222,6 +244,7 @@ class Settings(BaseSettings):
     viewer: ViewerSettings = ViewerSettings()
     training: TrainingSettings = TrainingSettings()
     dicom: DicomSettings = DicomSettings()
+    log: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -238,6 +261,7 @@ class Settings(BaseSettings):
 
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
+TABLES |= {"log": LogSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
 
 
@@ -325,6 +349,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "model": model.model_copy(update={"weights": weights}),
             "viewer": viewer.model_copy(update=tls),
             "dicom": settings.dicom.relative_to(folder),
+            "log": settings.log.relative_to(folder),
         }
     )
 

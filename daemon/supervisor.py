@@ -9,14 +9,18 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from daemon.index.database import open_records
 from daemon.index.people.accounts import list_accounts
-from daemon.logs import log_to_stderr
-from daemon.operations.machine import free_port
+from daemon.logs import log_to_stderr, logged_to_file
+from daemon.operations.machine import free_port, refuse_contradictions
+from daemon.outputs.catalogue import text
 from daemon.service import run_daemon
-from daemon.settings import DicomSettings, Settings, ViewerSettings
+from daemon.settings import DicomSettings, Settings, SettingsError, ViewerSettings, load_settings
+from daemon.settings_reload import SettingsInForce, difference, with_keys, without_path
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
@@ -28,20 +32,29 @@ class AddressTaken(GliowatchError):
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0  # before what ended starts again
 STEADY_SECONDS = 60.0  # what ran for so long had started well
+STDIN = 0
 PATIENCE_SECONDS = 8.0  # from the wish to stop to an end without ceremony
-Serve = Callable[[Settings], None]
+Serve = Callable[[Settings, Connection], None]  # which brings later settings
 
 
-def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], object]) -> int:
+def run_all(
+    settings: Settings, once: bool, serve: Serve, say: Callable[[str], object], file: Path
+) -> int:
     """Work until Ctrl-C or SIGTERM; with `once`, drain the inbox without a viewer.
 
-    `say` gets the viewer's address. The exit code: 1 if a scan was rejected in a
-    run with `once`, else 0. Raises GliowatchError when it cannot begin.
+    `say` gets the viewer's address; file: of the settings, read again at SIGHUP. The exit code: 1
+    if a scan was rejected in a run with `once`, else 0. Raises GliowatchError when it cannot begin.
     """
     log_to_stderr()
-    if once:
-        return asyncio.run(_work(settings, True, []))
-    settings = _with_address(settings)
+    log = settings.log
+    with logged_to_file(log.file, log.file_bytes, log.files):
+        if once:
+            return asyncio.run(_work(SettingsInForce(settings), [], None))
+        return _run_on(settings, serve, say, file)
+
+
+def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file: Path) -> int:
+    asked, settings = settings, _with_address(settings)
     say(f"The pages are at {address_of(settings.viewer)}")
     if not asyncio.run(_has_accounts(settings)):
         say("Nobody can log in yet: gliowatch users add NAME --role admin")
@@ -53,18 +66,19 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
     if settings.dicom.send:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
-    asyncio.run(_work(settings, False, beside))
+    in_force = SettingsInForce(settings)
+    asyncio.run(_work(in_force, beside, _Reload(file, asked, in_force, beside)))
     return 0
 
 
-def receive(settings: Settings) -> None:
+def receive(settings: Settings, _later: Connection) -> None:
     """The DICOM node, in its process: its library is loaded there alone."""
     from daemon.dicom_node.node import serve
 
     serve(settings)
 
 
-def send(settings: Settings) -> None:
+def send(settings: Settings, _later: Connection) -> None:
     """The sender, in its process."""
     from daemon.sending.process import serve
 
@@ -89,6 +103,14 @@ class _Beside:
         self._name = name
         self._settings = settings
         self._serve = serve
+        self._later: Connection | None = None
+
+    def change(self, settings: Settings) -> None:
+        """It hears of other settings, and is started with them from now on."""
+        self._settings = settings
+        if self._later is not None:
+            with contextlib.suppress(OSError):  # it has ended, and starts again with them
+                self._later.send(settings)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -118,22 +140,60 @@ class _Beside:
 
     def _start(self) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
+        if self._later is not None:
+            self._later.close()
+        later, self._later = context.Pipe(duplex=False)
         # Not a daemonic one: those may have no children, and slices are drawn and uploads opened
         # in some. It ends with this process all the same, since it watches for that.
-        process = context.Process(target=self._serve, args=(self._settings,))
+        process = context.Process(target=self._serve, args=(self._settings, later))
         process.start()
+        later.close()  # the process has it
         return process
 
 
-async def _work(settings: Settings, once: bool, beside: list[_Beside]) -> int:
+class _Reload:
+    """The settings file read again. asked: what it said, with ports as they stand there."""
+
+    def __init__(
+        self, file: Path, asked: Settings, in_force: SettingsInForce, beside: list[_Beside]
+    ) -> None:
+        self._file, self._asked = file, asked
+        self._in_force, self._beside = in_force, beside
+
+    def __call__(self) -> None:
+        """Change what can change now; a file with a fault changes nothing. The log says which."""
+        try:
+            new = load_settings(self._file)
+            refuse_contradictions(new, with_viewer=True)
+        except SettingsError as error:
+            told = text("reload.refused", why=without_path(str(error), self._file))
+            log.error("settings_not_reloaded", extra={"sentence": told})
+            return
+        found = difference(self._asked, new)
+        self._asked = with_keys(self._asked, new, found.changed)
+        self._in_force.now = with_keys(self._in_force.now, new, found.changed)
+        for each in self._beside:
+            each.change(self._in_force.now)
+        log.info("settings_reloaded", extra={"settings": found.changed})
+        for key in found.kept:
+            told = text("reload.kept", key=key)
+            log.warning("setting_needs_start", extra={"settings": [key], "sentence": told})
+
+
+async def _work(
+    settings: SettingsInForce, beside: list[_Beside], reload: Callable[[], None] | None
+) -> int:
+    """Without `reload`, drain the inbox."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _ask_to_stop, loop, stop)
+    if reload is not None and not os.isatty(STDIN):  # a terminal that closes ends it, as ever
+        loop.add_signal_handler(signal.SIGHUP, reload)
     async with contextlib.AsyncExitStack() as stack:
         for each in beside:
             await stack.enter_async_context(each.running())
-        return await run_daemon(settings, once, stop)
+        return await run_daemon(settings, reload is None, stop)
 
 
 def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

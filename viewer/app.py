@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import ssl
 from collections.abc import AsyncIterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import aiohttp_jinja2
@@ -22,6 +23,7 @@ from daemon.outputs.wording import moment_words
 from daemon.pipeline.lost_index import until_not_lost
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
+from daemon.settings_reload import SettingsInForce
 from model.errors import GliowatchError
 from viewer.access import (
     AT_ONCE,
@@ -58,7 +60,7 @@ class ListenError(GliowatchError):
 def make_app(settings: Settings) -> web.Application:
     """The application; it opens index and records when it starts and closes them at its end."""
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
-    app[SETTINGS] = settings
+    app[SETTINGS] = SettingsInForce(settings)
     app[SESSIONS], app[VIEW_LOG], app[PASSWORDS] = Sessions(), ViewLog(), Passwords()
     app[AT_ONCE] = AtOnce()
     app[ROUTE_RULES] = route_rules(ROUTES)
@@ -79,14 +81,17 @@ def make_app(settings: Settings) -> web.Application:
     return app
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError."""
+def serve(settings: Settings, later: Connection | None = None) -> None:
+    """Serve until SIGTERM or the parent's end; the parent handles Ctrl-C. Raises ListenError.
+
+    later: brings the settings that are in force from then on.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, later))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, later: Connection | None) -> None:
     _refuse_open_doors(settings.viewer)
     tls = tls_context(settings.viewer)
     stop = asyncio.Event()
@@ -94,14 +99,23 @@ async def _serve(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
-    viewer = settings.viewer
-    runner = Runner(make_app(settings), viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
+    viewer, app = settings.viewer, make_app(settings)
+    if later is not None:
+        loop.add_reader(later, _take_settings, later, app[SETTINGS])
+    runner = Runner(app, viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
         await _listen(runner, viewer.host, viewer.port, tls)
         await stop.wait()
     finally:
         await runner.cleanup()
+
+
+def _take_settings(later: Connection, in_force: SettingsInForce) -> None:
+    try:
+        in_force.now = later.recv()
+    except EOFError:  # the parent has ended, and so does this process
+        asyncio.get_running_loop().remove_reader(later)
 
 
 def _refuse_open_doors(viewer: ViewerSettings) -> None:

@@ -11,7 +11,7 @@ from daemon.index.people.accounts import Bearer
 from daemon.index.people.logins import LoginSession
 from daemon.permissions import Role
 from daemon.records.accounts import Passwords
-from daemon.settings import Settings
+from daemon.settings_reload import SettingsInForce
 
 MOST_SESSIONS = 1000
 
@@ -64,7 +64,7 @@ def same_secret(claimed: str, secret: str) -> bool:
     return hmac.compare_digest(claimed.encode("utf-8", "replace"), secret.encode())
 
 
-SETTINGS = web.AppKey("settings", Settings)
+SETTINGS = web.AppKey("settings", SettingsInForce)
 INDEX = web.AppKey("index", Database)
 RECORDS = web.AppKey("records", Database)
 JOINED = web.AppKey("joined", Database)  # reads both

@@ -225,9 +225,12 @@ def _make_private(path: Path) -> None:
 async def _prepare(
     connection: aiosqlite.Connection, database: Database, steps: tuple[str, ...]
 ) -> None:
-    """Write-ahead log, full sync, foreign keys; then the steps that this file has not had."""
+    """Write-ahead log, full sync, foreign keys; then the steps that this file has not had.
+
+    What is deleted is overwritten, since patients are in it: not every SQLite does so by itself.
+    """
     pragmas = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
-    for pragma in (*pragmas, f"cache_size = -{CACHE_KIB}"):
+    for pragma in (*pragmas, "secure_delete = ON", f"cache_size = -{CACHE_KIB}"):
         await connection.execute(f"PRAGMA {pragma}")
     if await _version(database) == len(steps):
         return

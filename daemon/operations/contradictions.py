@@ -281,6 +281,7 @@ def _paths(settings: Settings) -> dict[str, Path]:
         viewer.tls_certificate,
         viewer.tls_key,
     )
+    named["log.folder"] = settings.log.folder
     for name in ("tls_certificate", "tls_key", "tls_ca"):
         named[f"dicom.{name}"] = getattr(settings.dicom, name)
     return {key: Path(path) for key, path in named.items() if path}

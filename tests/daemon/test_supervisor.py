@@ -103,7 +103,7 @@ async def test_a_viewer_that_ran_well_starts_again_without_a_long_pause(
         if len(slept) == len(pauses):
             raise asyncio.CancelledError
 
-    viewer = supervisor._Beside("viewer", lambda settings: None, hospital)
+    viewer = supervisor._Beside("viewer", lambda settings, later: None, hospital)
     monkeypatch.setattr(viewer, "_start", Ended)
     monkeypatch.setattr(supervisor, "STEADY_SECONDS", steady_seconds)
     monkeypatch.setattr(asyncio, "sleep", sleep)

@@ -202,7 +202,7 @@ class Row:
 
 async def show_system(request: web.Request) -> web.StreamResponse:
     """`GET /system`: everything; the parts that move are asked for again by themselves."""
-    settings, index = request.app[SETTINGS], request.app[INDEX]
+    settings, index = request.app[SETTINGS].now, request.app[INDEX]
     weights = await weights_in_use(settings)
     daemon = settings.daemon
     folders = [
@@ -235,7 +235,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
 
 async def show_moving(request: web.Request) -> web.StreamResponse:
     """`GET /system/queue`: the part that moves, for htmx."""
-    weights = await weights_in_use(request.app[SETTINGS])
+    weights = await weights_in_use(request.app[SETTINGS].now)
     return render(request, "system_queue.html", await moving(request, weights))
 
 
@@ -366,7 +366,7 @@ async def _pause(request: web.Request, paused: bool) -> int:
 
 async def _reprocess_older(request: web.Request, confirmed: str) -> int:
     """All scans that other weights analyzed, once somebody has typed how many that are."""
-    weights = await weights_in_use(request.app[SETTINGS])
+    weights = await weights_in_use(request.app[SETTINGS].now)
     if weights is None:
         raise web.HTTPConflict(text=text("system.weights_not_queued"))
     if confirmed != str(await queue.count_older(request.app[INDEX], weights.sha256)):

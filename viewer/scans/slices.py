@@ -72,7 +72,7 @@ SLICES = web.AppKey("slices", Slices)
 
 async def open_slices(app: web.Application) -> AsyncIterator[None]:
     """While the application runs; the process itself starts with the first slice."""
-    app[SLICES] = Slices(app[SETTINGS])
+    app[SLICES] = Slices(app[SETTINGS].now)
     yield
     app[SLICES].close()
 

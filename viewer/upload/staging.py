@@ -15,7 +15,8 @@ from daemon.intake.inbox_scan import NameRules, is_away
 from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage_upload
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
-from daemon.settings import Allowance, Settings
+from daemon.settings import Allowance
+from daemon.settings_reload import SettingsInForce
 from viewer.live_updates import in_background
 from viewer.sessions import INDEX, SETTINGS
 from viewer.uploads_streaming import MEGABYTE, Meter
@@ -57,7 +58,7 @@ class Sent:
 class Desk:
     """All uploads of one viewer by name, and what each session sent, the newest first."""
 
-    settings: Settings
+    settings: SettingsInForce
     uploads: dict[str, Upload] = field(default_factory=dict)
     sent: dict[str, list[Sent]] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -66,7 +67,7 @@ class Desk:
     @cached_property
     def slot(self) -> Slot:
         """Where uploads are opened."""
-        return Slot(bounds_of_uploads(self.settings))
+        return Slot(bounds_of_uploads(self.settings.now))
 
     @property
     def rules(self) -> NameRules:

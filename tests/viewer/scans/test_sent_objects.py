@@ -25,9 +25,9 @@ TOKEN = "a-token-for-prometheus"
 async def with_object(house: House) -> None:
     """A scan with one object that an archive refused; the settings name the archive."""
     to = Destination(name="pacs", host="127.0.0.1", called_ae_title="PACS1")
-    settings = house.app[SETTINGS]
+    settings = house.app[SETTINGS].now
     dicom = settings.dicom.model_copy(update={"send": (to,)})
-    house.app._state[SETTINGS] = settings.model_copy(update={"dicom": dicom})
+    house.app[SETTINGS].now = settings.model_copy(update={"dicom": dicom})
     await house.add_scan("P1", SCAN)
     index = house.app[INDEX]
     await enter_objects(index, "pacs", b"P1/x", [Outgoing("0" * 64, SCAN, 1, "sr", b"P1/x/sr.dcm")])

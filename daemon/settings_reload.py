@@ -1,0 +1,105 @@
+"""Settings that change while gliowatch runs, by SIGHUP; all others change at the next start.
+
+What is here is read anew at each use, by daemon and viewer alike. Folders, addresses, processes and
+what holds them stay: a scan in work, an open association and a socket are of the settings before.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.settings import (
+    DEFAULTS,
+    DaemonSettings,
+    DicomSettings,
+    ModelSettings,
+    Settings,
+    ViewerSettings,
+)
+
+RELOADED: dict[str, frozenset[str]] = {
+    "daemon": frozenset(
+        {
+            *("attempts", "retry_seconds", "scan_timeout_seconds", "worker_memory_gb"),
+            *("reserve_gb", "quiet_hours"),
+        }
+    ),
+    "model": frozenset(ModelSettings.model_fields) - {"weights", "threads"},
+    "viewer": frozenset(
+        {
+            *("idle_minutes", "session_hours", "max_upload_mb", "metrics_token"),
+            *("open_in", "night_begins", "recent_days", "sagittal_nose_left"),
+        }
+    ),
+}
+
+
+class SettingsInForce:
+    """The settings of a process. now: all of them; its tables are those of the last reload."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.now = settings
+
+    @property
+    def daemon(self) -> DaemonSettings:
+        """[daemon] as it is now."""
+        return self.now.daemon
+
+    @property
+    def model(self) -> ModelSettings:
+        """[model] as it is now."""
+        return self.now.model
+
+    @property
+    def viewer(self) -> ViewerSettings:
+        """[viewer] as it is now."""
+        return self.now.viewer
+
+    @property
+    def dicom(self) -> DicomSettings:
+        """[dicom] as it is now."""
+        return self.now.dicom
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Keys as `daemon.quiet_hours`. changed: take effect now; kept: at the next start."""
+
+    changed: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def difference(before: Settings, after: Settings) -> Difference:
+    """What a file that was read again says otherwise."""
+    keys = list(_different(before, after))
+    changed = tuple(key for key in keys if is_reloaded(key))
+    return Difference(changed, tuple(key for key in keys if key not in changed))
+
+
+def is_reloaded(key: str) -> bool:
+    """Whether `table.key` takes effect without a start."""
+    table, _, name = key.partition(".")
+    return name in RELOADED.get(table, ())
+
+
+def with_keys(settings: Settings, source: Settings, keys: Iterable[str]) -> Settings:
+    """`settings` with these keys of `source`."""
+    for key in keys:
+        table, _, name = key.partition(".")
+        value = getattr(getattr(source, table), name)
+        changed = getattr(settings, table).model_copy(update={name: value})
+        settings = settings.model_copy(update={table: changed})
+    return settings
+
+
+def _different(before: Settings, after: Settings) -> Iterator[str]:
+    for table, keys in DEFAULTS.items():
+        one, other = getattr(before, table), getattr(after, table)
+        for name in keys:
+            if getattr(one, name) != getattr(other, name):
+                yield f"{table}.{name}"
+
+
+def without_path(sentence: str, file: Path) -> str:
+    """A sentence about a settings file for the log, where no folder is named."""
+    return sentence.replace(str(file.absolute()), file.name).replace(str(file), file.name)
