@@ -2,7 +2,7 @@
 // The dialog of ? lists all of them that have data-key-help; data-key-shown is for the list alone.
 
 const dialog = document.getElementById("keys");
-const TYPING = "input, textarea, select, [contenteditable], dialog";
+const TYPING = "input:not([type=range]), textarea, select, [contenteditable], dialog";
 
 function isTyping(target) {
   return target instanceof Element && target.closest(TYPING) !== null;

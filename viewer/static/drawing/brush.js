@@ -56,14 +56,53 @@ function around(mask, at) {
 }
 
 // Fill each gap between two slices on which the chosen lesion is marked: there, the signed distance to
-// its outline is taken to change evenly (Raya and Udupa, IEEE Trans Med Imaging 1990).
+// its outline is taken to change evenly (Raya and Udupa, IEEE Trans Med Imaging 1990). What lies beside
+// each other on the plane, seen through all slices, is filled each by itself.
 export function fillBetween(mask) {
-  const all = chosen(mask);
-  const marked = [...new Set(all.map((at) => mask.along(at, mask.axis)))].sort((one, other) => one - other);
-  const box = mask.plane.map((axis) => reach(all.map((at) => mask.along(at, axis)), mask.dims[axis]));
-  for (let next = 1; next < marked.length; next++) {
-    if (marked[next] - marked[next - 1] > 1) fillGap(mask, box, marked[next - 1], marked[next]);
+  for (const part of parts(mask, chosen(mask))) {
+    const { slices, box } = part;
+    for (let next = 1; next < slices.length; next++) {
+      if (slices[next] - slices[next - 1] > 1) fillGap(mask, part, box, slices[next - 1], slices[next]);
+    }
   }
+}
+
+// The chosen voxels by the connected parts of their shadow on the plane.
+function parts(mask, all) {
+  const [across, down] = mask.plane;
+  const width = mask.dims[across];
+  const spot = (at) => mask.along(at, across) + mask.along(at, down) * width;
+  const slices = new Map(); // of each spot of the shadow
+  for (const at of all) {
+    const own = slices.get(spot(at)) ?? slices.set(spot(at), new Set()).get(spot(at));
+    own.add(mask.along(at, mask.axis));
+  }
+  const found = [];
+  const left = new Set(slices.keys());
+  for (const first of slices.keys()) {
+    if (!left.delete(first)) continue;
+    const shadow = [first];
+    for (const each of shadow) {
+      const x = each % width;
+      for (const dx of [-1, 0, 1]) {
+        if (x + dx < 0 || x + dx >= width) continue;
+        for (const dy of [-1, 0, 1]) {
+          const beside = each + dx + dy * width;
+          if (left.delete(beside)) shadow.push(beside);
+        }
+      }
+    }
+    found.push({
+      shadow: new Set(shadow),
+      slices: [...new Set(shadow.flatMap((each) => [...slices.get(each)]))].sort((one, other) => one - other),
+      box: [
+        reach(shadow.map((each) => each % width), width),
+        reach(shadow.map((each) => Math.floor(each / width)), mask.dims[down]),
+      ],
+      spot,
+    });
+  }
+  return found;
 }
 
 // First and last place, with one more to each side.
@@ -73,8 +112,8 @@ function reach(places, length) {
   return [Math.max(0, low - 1), Math.min(length - 1, high + 1)];
 }
 
-function fillGap(mask, box, low, high) {
-  const [below, above] = [low, high].map((slice) => signedDistances(mask, box, slice));
+function fillGap(mask, part, box, low, high) {
+  const [below, above] = [low, high].map((slice) => signedDistances(mask, part, box, slice));
   for (let slice = low + 1; slice < high; slice++) {
     const share = (slice - low) / (high - low);
     const here = pixels(mask, box, slice);
@@ -94,8 +133,8 @@ function pixels(mask, [[left, right], [top, bottom]], slice) {
 }
 
 // In mm, above 0 inside.
-function signedDistances(mask, box, slice) {
-  const inside = pixels(mask, box, slice).map((at) => mask.isChosen(at));
+function signedDistances(mask, { shadow, spot }, box, slice) {
+  const inside = pixels(mask, box, slice).map((at) => mask.isChosen(at) && shadow.has(spot(at)));
   const toInside = distances(mask, box, inside);
   const toOutside = distances(mask, box, inside.map((each) => !each));
   return inside.map((isInside, pixel) => (isInside ? toOutside[pixel] : -toInside[pixel]));
