@@ -200,7 +200,13 @@ class DicomSettings(_Table):
     idle_seconds: float = Field(default=120.0, gt=0)
     hold_seconds: float = Field(default=900.0, gt=0)
     reserve_gb: float = Field(default=2.0, ge=0)
+    stow: bool = False
     send: tuple[Destination, ...] = ()
+
+    @property
+    def sorts(self) -> bool:
+        """Whether objects come that have to be sorted into studies."""
+        return self.on or self.stow
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""

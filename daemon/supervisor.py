@@ -46,9 +46,10 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
     if not asyncio.run(_has_accounts(settings)):
         say("Nobody can log in yet: gliowatch users add NAME --role admin")
     beside = [_Beside("viewer", serve, settings)]
-    if settings.dicom.on:
-        dicom = settings.dicom
+    dicom = settings.dicom
+    if dicom.sorts:
         beside.append(_Beside("node", receive, settings))
+    if dicom.on:
         say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
     if settings.dicom.send:
         beside.append(_Beside("sender", send, settings))

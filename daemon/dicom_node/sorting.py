@@ -4,6 +4,7 @@ A study is complete when no association that brought some of it is open and noth
 for `close_seconds`, or when as many objects are there as their headers say that it has.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -78,13 +79,22 @@ class Sorter:
         open_associations: asked before the objects are listed, so that none is overlooked.
         """
         is_open = open_associations()
-        files = sorted(self._staging.arrived.glob(f"*{ENDING}"))
+        files = self._arrived()
         doubles = 0
         for first in range(0, len(files), AT_ONCE):
             batch = tuple(files[first : first + AT_ONCE])
             for file, filing in zip(batch, await self._read(batch), strict=True):
                 doubles += self._sort(file, filing)
+        for folder in {file.parent for file in files} - {self._staging.arrived}:
+            with contextlib.suppress(OSError):  # one that is not empty is looked at again
+                folder.rmdir()
         return Sorted(self._file_complete(is_open), doubles)
+
+    def _arrived(self) -> list[Path]:
+        """Objects of associations, and folders of those that one request brought together."""
+        alone, together = f"*{ENDING}", f"*/*{ENDING}"
+        arrived = self._staging.arrived
+        return sorted([*arrived.glob(alone), *arrived.glob(together)])
 
     def _found(self) -> list[Place]:
         """The studies that an earlier start left."""
