@@ -51,6 +51,9 @@ def run_all(settings: Settings, once: bool, serve: Serve, say: Callable[[str], o
         beside.append(_Beside("node", receive, settings))
     if dicom.on:
         say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
+    if dicom.priors.on:
+        beside.append(_Beside("priors", fetch_priors, settings))
+        say(f"Earlier studies are fetched from {dicom.priors.called_ae_title}")
     if settings.dicom.send:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
@@ -68,6 +71,13 @@ def receive(settings: Settings) -> None:
 def send(settings: Settings) -> None:
     """The sender, in its process."""
     from daemon.sending.process import serve
+
+    serve(settings)
+
+
+def fetch_priors(settings: Settings) -> None:
+    """What fetches earlier studies, in its process: a PACS that hangs holds up nothing else."""
+    from daemon.priors.process import serve
 
     serve(settings)
 

@@ -51,6 +51,11 @@ class Staging:
         return self.root / "studies"
 
     @property
+    def asked(self) -> Path:
+        """An empty file for each study that was asked for as a prior, until it is filed."""
+        return self.root / "asked"
+
+    @property
     def state(self) -> Path:
         """What `associations` keeps."""
         return self.root / STATE
@@ -62,7 +67,8 @@ class Staging:
 
     def make(self) -> None:
         """Make what is missing. Raises OSError without an inbox: it may be away."""
-        for folder in (self.root, self.arriving, self.posting, self.arrived, self.studies):
+        beside = (self.posting, self.asked)
+        for folder in (self.root, self.arriving, self.arrived, self.studies, *beside):
             folder.mkdir(exist_ok=True)
         sync_folder(self.root)
         sync_folder(self.inbox)

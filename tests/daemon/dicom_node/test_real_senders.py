@@ -148,11 +148,11 @@ def test_from_stow_to_a_result_without_a_node_that_listens(
             _wait(lambda: "node_started" in (tmp_path / "log").read_text())
             _wait(lambda: _is_healthy(port))
             asyncio.run(_stow(tmp_path, port, [path.read_bytes() for path in STUDY.iterdir()]))
-            _wait(lambda: list((tmp_path / "outbox").glob("*/*/*_report.json")))
+            _wait(lambda: list((tmp_path / "outbox").glob("[!.]*/*/*_report.json")))
         finally:
             running.terminate()
             running.wait(60)
-    (report,) = (tmp_path / "outbox").glob("*/*/*_report.json")
+    (report,) = (tmp_path / "outbox").glob("[!.]*/*/*_report.json")
     assert json.loads(report.read_text())["input"]["files"] == len(list(STUDY.iterdir()))
     assert asyncio.run(verify(load_settings(tmp_path / "settings.toml"))).differences == ()
 
