@@ -87,15 +87,15 @@ def fetch_visibly(settings: Settings, patient_id: str, say: Callable[[str], obje
     """
     priors, staging = settings.dicom.priors, Staging(settings.daemon.inbox)
     if not priors.host or not priors.called_ae_title:
-        raise NoPriors(text("priors.no_pacs"))
+        raise NoPriors(text("prior_fetch.no_pacs"))
     if not is_held(staging.lock):
-        raise NoPriors(text("priors.no_node"))
+        raise NoPriors(text("prior_fetch.no_node"))
     quiet_libraries()
     try:
         fetched = asyncio.run(_fetch_now(settings, staging, patient_id))
     except PeerAway as away:
-        raise NoPriors(text("priors.away", reason=str(away))) from None
-    say(text("priors.fetched", came=fetched.came, known=fetched.known, failed=fetched.failed))
+        raise NoPriors(text("prior_fetch.away", reason=str(away))) from None
+    say(text("prior_fetch.fetched", came=fetched.came, known=fetched.known, failed=fetched.failed))
     return int(fetched.failed > 0)
 
 
