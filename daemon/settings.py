@@ -16,7 +16,8 @@ from pydantic_settings import (
 )
 
 from daemon.settings_destinations import Destination
-from daemon.settings_faults import Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings_priors import Priors
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
@@ -200,14 +201,22 @@ class DicomSettings(_Table):
     idle_seconds: float = Field(default=120.0, gt=0)
     hold_seconds: float = Field(default=900.0, gt=0)
     reserve_gb: float = Field(default=2.0, ge=0)
+    stow: bool = False
+    priors: Priors = Priors()
     send: tuple[Destination, ...] = ()
+
+    @property
+    def sorts(self) -> bool:
+        """Whether objects come that have to be sorted into studies."""
+        return self.on or self.stow
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
         named = {name: getattr(self, name) for name in ("tls_certificate", "tls_key", "tls_ca")}
         paths = {name: str(folder / path) if path else "" for name, path in named.items()}
         send = tuple(each.relative_to(folder) for each in self.send)
-        return self.model_copy(update={**paths, "send": send})
+        priors = self.priors.relative_to(folder)
+        return self.model_copy(update={**paths, "send": send, "priors": priors})
 
 
 class LogSettings(_Table):
@@ -263,6 +272,7 @@ TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
 TABLES |= {"log": LogSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
+DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ MUST = {
 
 
 LISTED = ("dicom", "send")  # the one list of tables, [[dicom.send]]
+INNER = ("dicom", "priors")  # the one table in a table
 NAME_MUST = "have letters, digits, - and _ alone, 1 to 32 of them"
 
 
@@ -82,6 +83,8 @@ def key_of(error: ErrorDetails) -> str:
 def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]) -> Fault:
     """One error of the validation as a fault. defaults: of each table, all its keys."""
     key = key_of(error)
+    if error["loc"][:2] == INNER:
+        key = ".".join(str(part) for part in error["loc"][:3])
     if error["loc"][:2] == LISTED and len(error["loc"]) > len(LISTED) + 1:
         return Fault((key,), _of_listed(error, file), Stops.RUN)
     if key in RETIRED:

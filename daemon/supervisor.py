@@ -59,10 +59,14 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
     if not asyncio.run(_has_accounts(settings)):
         say("Nobody can log in yet: gliowatch users add NAME --role admin")
     beside = [_Beside("viewer", serve, settings)]
-    if settings.dicom.on:
-        dicom = settings.dicom
+    dicom = settings.dicom
+    if dicom.sorts:
         beside.append(_Beside("node", receive, settings))
+    if dicom.on:
         say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
+    if dicom.priors.on:
+        beside.append(_Beside("priors", fetch_priors, settings))
+        say(f"Earlier studies are fetched from {dicom.priors.called_ae_title}")
     if settings.dicom.send:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
@@ -81,6 +85,13 @@ def receive(settings: Settings, _later: Connection) -> None:
 def send(settings: Settings, _later: Connection) -> None:
     """The sender, in its process."""
     from daemon.sending.process import serve
+
+    serve(settings)
+
+
+def fetch_priors(settings: Settings) -> None:
+    """What fetches earlier studies, in its process: a PACS that hangs holds up nothing else."""
+    from daemon.priors.process import serve
 
     serve(settings)
 

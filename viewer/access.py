@@ -3,7 +3,8 @@
 Repeated views within ten minutes are logged once, so that a live page or the
 pictures of a list do not fill the audit.
 
-A token stands for a session below `/api/` and nowhere else; there a session alone only reads.
+A token stands for a session below `/api/` and `/dicom-web/`, nowhere else; there a session alone
+only reads.
 
 What a page needs stands beside its address in `viewer/routes.py`; one that is not there is refused.
 """

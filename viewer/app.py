@@ -35,6 +35,7 @@ from viewer.access import (
     guard,
     route_rules,
 )
+from viewer.api.stow import keep_posts
 from viewer.connections import Runner
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
@@ -66,8 +67,8 @@ def make_app(settings: Settings) -> web.Application:
     app[ROUTE_RULES] = route_rules(ROUTES)
     app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.extend((_databases, live_pages, catching_up, open_slices, keep_desk))
-    app.cleanup_ctx.append(open_measurer)
+    beside = (live_pages, catching_up, open_slices, keep_desk, keep_posts, open_measurer)
+    app.cleanup_ctx.extend((_databases, *beside))
     app.on_shutdown.append(end_streams)
     app.add_routes([door.route for door in ROUTES])
     app.router.add_static("/static", HERE / "static")

@@ -72,7 +72,7 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     metrics = await _metrics(request.app[INDEX], settings.daemon.outbox)
-    if settings.dicom.on:
+    if settings.dicom.sorts:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
     if names := [to.name for to in settings.dicom.send]:
         metrics += _of_sending(await count_sent(request.app[INDEX], names))

@@ -140,11 +140,12 @@ class FormReader:
 
 
 class FormPart:
-    """One field of a form, or one file. filename: '' for a plain field."""
+    """One field of a form, or one file. filename: '' for a plain field; kind: '' if not told."""
 
     def __init__(self, part: BodyPartReader, pace: Pace) -> None:
         self._part, self._pace = part, pace
         self.name, self.filename = part.name or "", part.filename or ""
+        self.kind = part.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     async def read(self, size: int) -> bytes:
         """The next bytes of it; none at the end."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from aiohttp import web
 
@@ -18,6 +18,22 @@ MEGABYTE = 10**6
 LOOKED_EACH = 16 * MEGABYTE  # after so many bytes more the room is looked at again
 MOST_FILES = 5000  # in one upload
 FolderOf = Callable[[str], Awaitable[str]]
+
+
+class Holding(Protocol):
+    """What files are streamed into: an upload, or the objects of a request."""
+
+    def open(self, claimed_path: str) -> tuple[BinaryIO, Path]:
+        """A stream for the next file, and the name that `keep` gives it."""
+
+    def write(self, stream: BinaryIO, chunk: bytes) -> None:
+        """More of it has come."""
+
+    def keep(self, stream: BinaryIO, target: Path) -> None:
+        """It has come whole."""
+
+    def drop(self, target: Path) -> None:
+        """It broke off."""
 
 
 class Meter:
@@ -91,9 +107,9 @@ async def _take_files(parts: FormReader, held: StagedUpload, meter: Meter) -> No
 
 
 async def receive_file(
-    held: StagedUpload, claimed_path: str, coming: AsyncIterator[bytes], meter: Meter
+    held: Holding, claimed_path: str, coming: AsyncIterator[bytes], meter: Meter
 ) -> None:
-    """Stream one file into an upload; after any failure nothing of it is left or counted."""
+    """Stream one file into what holds it; after any failure nothing of it is left or counted."""
     stream, target = await _open(held, claimed_path)
     count = 0
     try:
@@ -111,7 +127,7 @@ async def receive_file(
         raise
 
 
-async def _open(held: StagedUpload, claimed_path: str) -> tuple[BinaryIO, Path]:
+async def _open(held: Holding, claimed_path: str) -> tuple[BinaryIO, Path]:
     """What `StagedUpload.open` gives; a request that ends meanwhile leaves no open file."""
     opening = asyncio.ensure_future(asyncio.to_thread(held.open, claimed_path))
     try:

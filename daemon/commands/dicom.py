@@ -1,4 +1,4 @@
-"""`gliowatch receive` and `gliowatch send`: from a PACS and back, as `run` does it by itself.
+"""`gliowatch receive`, `send` and `priors`: from a PACS and back, as `run` does it by itself.
 
 They import what they need when they are called, so that `--help` loads nothing.
 """
@@ -40,3 +40,17 @@ def send(
     loaded = load(settings)
     refuse_contradictions(loaded, with_viewer=False)
     raise SystemExit(send_visibly(loaded, scans or [], typer.echo))
+
+
+@app.command(epilog=ending("gliowatch priors 12345", "the PACS is away", "not all came"))
+def priors(
+    patient: Annotated[str, typer.Argument(metavar="PATIENT", help="the PatientID")],
+    settings: SettingsFile = None,
+) -> None:
+    """Fetch a patient's newest MR studies from the PACS now; run does it for new scans."""
+    from daemon.operations.machine import refuse_contradictions
+    from daemon.priors.process import fetch_visibly
+
+    loaded = load(settings)
+    refuse_contradictions(loaded, with_viewer=False)
+    raise SystemExit(fetch_visibly(loaded, patient, typer.echo))

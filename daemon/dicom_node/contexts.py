@@ -1,4 +1,9 @@
-"""What the node takes: every storage class, in every transfer syntax that our readers open."""
+"""What the node takes: every storage class, in every transfer syntax that our readers open.
+
+The network library is loaded by what offers them; the syntaxes alone are asked for without it.
+"""
+
+from typing import TYPE_CHECKING
 
 from pydicom.uid import (
     HTJ2K,
@@ -18,9 +23,9 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from pynetdicom.ae import ApplicationEntity
-from pynetdicom.presentation import AllStoragePresentationContexts
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from pynetdicom.ae import ApplicationEntity
 
 # Of several that a sender offers in one context, the first of these is taken: pixels as they are
 # first, then those packed without loss. JPEG Extended is left out: our readers refuse it, and a
@@ -47,12 +52,16 @@ PLAIN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 def storage_classes() -> tuple[UID, ...]:
     """All that may be stored: pictures, and what hospitals send along (SR, SEG, PR, KO, PDF)."""
+    from pynetdicom.presentation import AllStoragePresentationContexts
+
     named = (context.abstract_syntax for context in AllStoragePresentationContexts)
     return tuple(sorted(uid for uid in named if uid is not None))
 
 
-def offer(entity: ApplicationEntity) -> None:
+def offer(entity: "ApplicationEntity") -> None:
     """Let an application entity take all of them, and C-ECHO."""
+    from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
     entity.add_supported_context(Verification, list(PLAIN))
     for uid in storage_classes():
         entity.add_supported_context(uid, list(SYNTAXES))

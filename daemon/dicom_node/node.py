@@ -1,4 +1,7 @@
-"""The node's process from start to end: it listens, sorts, files, and keeps its account."""
+"""The node's process from start to end: it listens, sorts, files, and keeps its account.
+
+Where only the viewer takes objects, by STOW-RS, it does not listen, and sorts all the same.
+"""
 
 import asyncio
 import contextlib
@@ -10,10 +13,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.associations import Book, Ending
-from daemon.dicom_node.server import NodeServer, make_server
 from daemon.dicom_node.sorting import ALLOWANCE, Sorter
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.storing import Room, Store
@@ -22,6 +25,9 @@ from daemon.pipeline.worker_processes import Slot
 from daemon.safe_files import only_one_at
 from daemon.settings import DicomSettings, Settings
 from model.errors import GliowatchError
+
+if TYPE_CHECKING:
+    from daemon.dicom_node.server import NodeServer, Peer
 
 log = logging.getLogger(__name__)
 
@@ -37,28 +43,45 @@ class NodeFault(GliowatchError):
 def serve(settings: Settings) -> None:
     """Receive until SIGTERM or the parent's end; the parent handles Ctrl-C.
 
-    What keeps it from listening is logged; whoever started it tries again.
+    It listens where `dicom.on` says so. What keeps it from that is logged; whoever started it
+    tries again.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        run_node(settings, lambda line: None)
+        run_node(settings, lambda line: None, listens=settings.dicom.on)
     except GliowatchError as error:
         log.error("node_refused", extra={"reason": type(error).__name__})
         raise SystemExit(1) from None
 
 
-def run_node(settings: Settings, say: Callable[[str], object]) -> None:
-    """Receive until Ctrl-C or SIGTERM; `say` gets where. Raises NodeFault, AlreadyRunning."""
+def run_node(settings: Settings, say: Callable[[str], object], listens: bool = True) -> None:
+    """Receive until Ctrl-C or SIGTERM; `say` gets where. Raises NodeFault, AlreadyRunning.
+
+    listens: False for a node that only sorts.
+    """
     log_to_stderr()
     settings.daemon.inbox.mkdir(parents=True, exist_ok=True)
     staging = Staging(settings.daemon.inbox)
     staging.make()
     with only_one_at(staging.lock):
-        asyncio.run(_Node(settings, staging).run(say))
+        asyncio.run(_Node(settings, staging, listens).run(say))
+
+
+class _Nobody:
+    """In place of a server, where nobody connects."""
+
+    def peers(self) -> "list[Peer]":
+        return []
+
+    def ended(self) -> "list[Peer]":
+        return []
+
+    def shutdown(self) -> None:
+        return
 
 
 class _Node:
-    def __init__(self, settings: Settings, staging: Staging) -> None:
+    def __init__(self, settings: Settings, staging: Staging, listens: bool) -> None:
         dicom = settings.dicom
         self._settings, self._staging = settings, staging
         if halves := staging.remove_halves():
@@ -68,7 +91,7 @@ class _Node:
         self._book = Book(staging.state)
         room = Room(staging.arriving, dicom.reserve_gb * 1e9)
         store = Store(staging, self._book, dicom.max_object_mb * 10**6, room)
-        self._server = _listening(dicom, store, self._book)
+        self._server = _listening(dicom, store, self._book) if listens else _Nobody()
         bounds = bounds_of_received(settings, staging.root, ALLOWANCE.memory_bytes)
         self._slot = Slot(bounds)
         self._sorter = Sorter(
@@ -85,11 +108,10 @@ class _Node:
             loop.add_reader(parent.sentinel, stop.set)
         else:
             loop.add_signal_handler(signal.SIGINT, stop.set)
-        accepting = threading.Thread(target=self._server.serve_forever, daemon=True)
-        accepting.start()
-        dicom, port = self._settings.dicom, self._server.server_address[1]
-        self._book.listens(port)
-        say(f"The DICOM node listens as {dicom.ae_title} on {dicom.host}, port {port}")
+        if isinstance(self._server, _Nobody):
+            say("Studies are taken by the viewer alone, by STOW-RS")
+        else:
+            self._accept(self._server, say)
         log.info("node_started")
         try:
             while not stop.is_set():
@@ -99,6 +121,12 @@ class _Node:
         finally:
             await self._end()
         log.info("node_stopped")
+
+    def _accept(self, server: "NodeServer", say: Callable[[str], object]) -> None:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        dicom, port = self._settings.dicom, int(server.server_address[1])
+        self._book.listens(port)
+        say(f"The DICOM node listens as {dicom.ae_title} on {dicom.host}, port {port}")
 
     async def _look_until(self, stop: asyncio.Event) -> None:
         """One look, given up where the end is wished for: a worker that hangs holds up no end."""
@@ -164,7 +192,9 @@ class _Node:
         self._slot.close()
 
 
-def _listening(dicom: DicomSettings, store: Store, book: Book) -> NodeServer:
+def _listening(dicom: DicomSettings, store: Store, book: Book) -> "NodeServer":
+    from daemon.dicom_node.server import make_server
+
     try:
         return make_server(dicom, store, book, tls_context(dicom))
     except OSError as error:

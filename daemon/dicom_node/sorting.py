@@ -4,6 +4,7 @@ A study is complete when no association that brought some of it is open and noth
 for `close_seconds`, or when as many objects are there as their headers say that it has.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100  # headers that a worker reads for one call
 ALLOWANCE = Allowance(seconds=60.0, memory_bytes=2 * 10**9)  # of such a call
 STUDY_CHARACTERS = 20
+OLDEST_SECONDS = 1.0  # after 1970: the time of priors' files
 
 Place = tuple[str, str]  # the patient's folder, and the study's
 
@@ -55,6 +57,16 @@ def filings_of(files: tuple[Path, ...]) -> tuple[Filing, ...]:
     return tuple(filing_of(file) for file in files)
 
 
+def study_folder(study_uid: str) -> str:
+    """The name of the folder in which a study's objects wait."""
+    return hashlib.sha256(study_uid.encode()).hexdigest()[:STUDY_CHARACTERS]
+
+
+def mark_prior(staging: Staging, study_uid: str) -> None:
+    """Before a study is asked for as a prior: it is history, and goes last."""
+    (staging.asked / study_folder(study_uid)).touch()
+
+
 class Sorter:
     """The only one that moves objects once they have arrived."""
 
@@ -78,13 +90,22 @@ class Sorter:
         open_associations: asked before the objects are listed, so that none is overlooked.
         """
         is_open = open_associations()
-        files = sorted(self._staging.arrived.glob(f"*{ENDING}"))
+        files = self._arrived()
         doubles = 0
         for first in range(0, len(files), AT_ONCE):
             batch = tuple(files[first : first + AT_ONCE])
             for file, filing in zip(batch, await self._read(batch), strict=True):
                 doubles += self._sort(file, filing)
+        for folder in {file.parent for file in files} - {self._staging.arrived}:
+            with contextlib.suppress(OSError):  # one that is not empty is looked at again
+                folder.rmdir()
         return Sorted(self._file_complete(is_open), doubles)
+
+    def _arrived(self) -> list[Path]:
+        """Objects of associations, and folders of those that one request brought together."""
+        alone, together = f"*{ENDING}", f"*/*{ENDING}"
+        arrived = self._staging.arrived
+        return sorted([*arrived.glob(alone), *arrived.glob(together)])
 
     def _found(self) -> list[Place]:
         """The studies that an earlier start left."""
@@ -106,7 +127,7 @@ class Sorter:
         digest, sender = file.name.split(".")[:2]
         patient = folder_name(filing.patient_id) if filing.patient_id else UNASSIGNED
         named = filing.study_uid or f"none of association {sender}"
-        place = (patient, hashlib.sha256(named.encode()).hexdigest()[:STUDY_CHARACTERS])
+        place = (patient, study_folder(named))
         folder = self._folder(place)
         target = folder / f"{digest}{ENDING}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,6 +171,9 @@ class Sorter:
         """One rename into the patient's folder of the inbox, under an opaque name."""
         folder, patient = self._folder(place), self._staging.inbox / place[0]
         patient.mkdir(exist_ok=True)
+        is_prior = (self._staging.asked / place[1]).exists()
+        if is_prior:
+            _make_last(folder)
         sync_folder(folder)
         name = f"{os.fsdecode(RECEIVED)}{secrets.token_hex(8)}"
         files = sum(1 for _ in folder.iterdir())
@@ -158,7 +182,15 @@ class Sorter:
         sync_folder(self._staging.inbox)
         if not any(folder.parent.iterdir()):
             folder.parent.rmdir()
+        if is_prior:
+            (self._staging.asked / place[1]).unlink(missing_ok=True)
         log.info("study_received", extra={"files": files})
 
     def _folder(self, place: Place) -> Path:
         return self._staging.studies / place[0] / place[1]
+
+
+def _make_last(folder: Path) -> None:
+    """The queue takes first what is newest by its time of change: this is older than anything."""
+    for file in folder.iterdir():
+        os.utime(file, (OLDEST_SECONDS, OLDEST_SECONDS))

@@ -1,8 +1,10 @@
 """Where received objects lie until their study is complete: hidden folders inside the inbox.
 
 `.receiving/arriving/` holds objects whose last byte has not come, `arrived/` those that are safely
-on the disk and were answered with success, `studies/<patient>/<study>/` the same, sorted. All of
-it is on the inbox's file system, so that one rename makes a study appear in the inbox whole.
+on the disk and were answered with success, `studies/<patient>/<study>/` the same, sorted. What the
+viewer takes by STOW-RS lies in `posting/<request>/` until the request is whole, and then in a
+folder of `arrived/`. All of it is on the inbox's file system, so that one rename makes a study
+appear in the inbox whole.
 """
 
 import os
@@ -34,6 +36,11 @@ class Staging:
         return self.root / "arriving"
 
     @property
+    def posting(self) -> Path:
+        """Requests of STOW-RS that have no answer yet, a folder each; the viewer's alone."""
+        return self.root / "posting"
+
+    @property
     def arrived(self) -> Path:
         """Objects that are whole, synced and answered."""
         return self.root / "arrived"
@@ -42,6 +49,11 @@ class Staging:
     def studies(self) -> Path:
         """The same, below their patient and study."""
         return self.root / "studies"
+
+    @property
+    def asked(self) -> Path:
+        """An empty file for each study that was asked for as a prior, until it is filed."""
+        return self.root / "asked"
 
     @property
     def state(self) -> Path:
@@ -55,7 +67,8 @@ class Staging:
 
     def make(self) -> None:
         """Make what is missing. Raises OSError without an inbox: it may be away."""
-        for folder in (self.root, self.arriving, self.arrived, self.studies):
+        beside = (self.posting, self.asked)
+        for folder in (self.root, self.arriving, self.arrived, self.studies, *beside):
             folder.mkdir(exist_ok=True)
         sync_folder(self.root)
         sync_folder(self.inbox)
@@ -82,7 +95,8 @@ def count_received(inbox: Path) -> Received:
     """What lies in the node's folders of this inbox; nothing where there is no node."""
     staging = Staging(inbox)
     whole = len(files_below(staging.arrived)) + len(files_below(staging.studies))
-    return Received(whole, len(files_below(staging.arriving)))
+    halves = len(files_below(staging.arriving)) + len(files_below(staging.posting))
+    return Received(whole, halves)
 
 
 def files_below(folder: Path) -> list[Path]:

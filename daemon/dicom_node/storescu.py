@@ -75,7 +75,7 @@ class StoreScu:
         tls = (tls_context(to), to.host) if to.tls else None
         association = entity.associate(to.host, to.port, ae_title=to.called_ae_title, tls_args=tls)
         if not association.is_established:
-            raise _why_not(association)
+            raise why_not(association)
         return association
 
     def _release(self) -> None:
@@ -86,7 +86,7 @@ class StoreScu:
             association.join(self._to.answer_seconds)
 
 
-def _why_not(association: Association) -> PeerAway:
+def why_not(association: Association) -> PeerAway:
     """Why an association was not to be had."""
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:

@@ -129,6 +129,28 @@ async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> Sca
     return scan_of_row(row) if row else None
 
 
+@dataclass(frozen=True)
+class ScanOfStudy:
+    """A scan of a DICOM study. day: of the study, else of the acquisition, YYYYMMDD, or ''."""
+
+    scan_id: str
+    patient_id: str
+    study_uid: str
+    day: str
+
+
+async def studies_since(index: Database, moment: str, most: int = 1000) -> list[ScanOfStudy]:
+    """Scans of DICOM studies that were first published then or after, the newest first."""
+    rows = await index.rows(
+        "SELECT scan_id, patient_id, study_uid, replace(coalesce(nullif(study_date, ''),"
+        " substr(acquired_at, 1, 10), ''), '-', '') AS day FROM scans WHERE study_uid IS NOT NULL"
+        " AND removed_at IS NULL AND published_at >= ? AND revision = 1"
+        " ORDER BY published_at DESC, scan_id LIMIT ?",
+        (moment, most),
+    )
+    return [ScanOfStudy(*row) for row in rows]
+
+
 async def scans_of_patient(index: Database, patient_id: str) -> list[ScanRow]:
     """A patient's scans, newest revisions only, latest acquisition first; undated ones last."""
     return (await scans_of_patients(index, [patient_id])).get(patient_id, [])

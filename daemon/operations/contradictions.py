@@ -151,6 +151,25 @@ def _node(settings: Settings) -> Iterator[Fault]:
         yield Fault(("dicom.port", "viewer.port"), sentence, Stops.RUN)
 
 
+def _priors(settings: Settings) -> Iterator[Fault]:
+    dicom, priors = settings.dicom, settings.dicom.priors
+    if not priors.on:
+        return
+    if not dicom.on:
+        sentence = "dicom.priors.on needs dicom.on: the PACS sends earlier studies to the node."
+        yield Fault(("dicom.priors.on", "dicom.on"), sentence, Stops.RUN)
+    if not priors.host:
+        sentence = "dicom.priors.host is empty: name the PACS."
+        yield Fault(("dicom.priors.host",), sentence, Stops.RUN)
+    for key in ("called_ae_title", "calling_ae_title"):
+        if not _is_title(getattr(priors, key)):
+            sentence = f'dicom.priors.{key} = "{getattr(priors, key)}" is no AE title.'
+            yield Fault((f"dicom.priors.{key}",), sentence, Stops.RUN)
+    if (priors.tls_certificate or priors.tls_ca) and not priors.tls:
+        sentence = "dicom.priors.tls_certificate or tls_ca is set and tls is false."
+        yield Fault(("dicom.priors.tls",), sentence, Stops.RUN)
+
+
 def _destinations(settings: Settings) -> Iterator[Fault]:
     names = [to.name for to in settings.dicom.send]
     for name in sorted({name for name in names if names.count(name) > 1}):
@@ -314,6 +333,7 @@ RULES: tuple[Rule, ...] = (
     _one_path_each,
     _encryption,
     _node,
+    _priors,
     _destinations,
     _audit,
     _metrics,

@@ -94,6 +94,14 @@ def test_every_key_has_a_comment() -> None:
             " FILE, and make the first account with: gliowatch users add NAME --role admin.",
         ),
         (
+            '[dicom.priors]\nhots = "b"',
+            "There is no setting named dicom.priors.hots in FILE: did you mean dicom.priors.host?",
+        ),
+        (
+            "[dicom.priors]\nnewest = 0",
+            "The setting dicom.priors.newest in FILE must be 1 or more; it is 0.",
+        ),
+        (
             '[[dicom.send]]\nname = "a"\nhots = "b"',
             "There is no setting named hots of table 1 of [[dicom.send]] in FILE:"
             " did you mean host?",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.viewer.test_access import IDS, NAMED
 from tests.viewer.test_house import House, open_house
 from tests.viewer.upload.test_staging import begin
+from viewer.api.openapi import ROOTS
 from viewer.login import COOKIE
 
 PLAIN, MULTI = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -57,7 +58,7 @@ async def posts_of(house: House) -> list[str]:
     for route in house.app.router.routes():
         assert route.resource is not None
         pattern = route.resource.canonical
-        if route.method in ("POST", "PUT") and not pattern.startswith("/api/"):
+        if route.method in ("POST", "PUT") and not pattern.startswith(ROOTS):
             found.append(NAMED.sub(lambda name: ids.get(name[1], "1"), pattern))
     return found
 

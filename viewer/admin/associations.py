@@ -57,7 +57,9 @@ def _look(inbox: Path) -> tuple[Account, Received, bool]:
 def state_words(dicom: DicomSettings, account: Account, runs: bool) -> str:
     """Whether the node runs, and where it listens."""
     if not runs:
-        return text("associations.stopped" if dicom.on else "associations.off")
+        return text("associations.stopped" if dicom.sorts else "associations.off")
+    if not account.port:
+        return text("associations.sorts")
     encrypted = "associations.encrypted" if dicom.tls_certificate else "associations.plain"
     return text(
         "associations.runs",

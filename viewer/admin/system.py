@@ -226,7 +226,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "duplicate_count": await count_set_aside(index, State.DUPLICATE),
         "duplicates_page": asked_page(request, "duplicates"),
         "settings": settings_lines(settings),
-        "node_on": settings.dicom.on,
+        "node_on": settings.dicom.sorts,
         "versions": await asyncio.to_thread(versions),
         **await moving(request, weights),
     }

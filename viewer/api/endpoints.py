@@ -9,7 +9,7 @@ from daemon.index.people.audit import Action
 from daemon.permissions import Right
 from viewer.access import RouteRule
 from viewer.admin.system import LISTS
-from viewer.api import handlers, request_fields, response_fields
+from viewer.api import handlers, request_fields, response_fields, stow
 from viewer.api.openapi import Asked, Operation, document
 from viewer.api.request_fields import JSON
 from viewer.patients.list import ORDERS as PATIENT_ORDERS
@@ -29,6 +29,12 @@ FILTERS = (
     SEARCH,
 )
 PATIENT_ORDER = Asked("order", "Which comes first", tuple(PATIENT_ORDERS))
+STUDIES = "/dicom-web/studies"
+OBJECTS = {"type": "string", "description": "A DICOM object (PS3.10) in each part", "minLength": 1}
+SOME_STORED = (
+    (202, "Some were stored: the answer says which, and why others were not"),
+    (409, "None was stored: the answer says why"),
+)
 UPLOAD_FORM = {
     "type": "object",
     "required": ["patient", "files"],
@@ -202,7 +208,20 @@ WORK = (
         faults=(404, 409),
     ),
 )
-OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK)
+STOW = tuple(
+    Operation(
+        *(name, "Bring in DICOM objects (STOW-RS)", "POST", path, stow.store_objects),
+        *(Right.UPLOAD, Action.UPLOAD),
+        upload=OBJECTS,
+        upload_kind=stow.KIND,
+        files=(stow.ANSWER,),
+        is_elsewhere=True,
+        also=SOME_STORED,
+        faults=(406, 408, 507),
+    )
+    for name, path in (("store", STUDIES), ("store_of_study", f"{STUDIES}/{{study}}"))
+)
+OPERATIONS = (*ABOUT, *SCANS, *PATIENTS, *WORK, *STOW)
 DOORS = tuple(
     RouteRule(
         each.needs, web.route(each.method, each.path, each.handler), each.notes, each.is_elsewhere

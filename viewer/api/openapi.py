@@ -23,9 +23,12 @@ PROBLEM = "application/problem+json"
 KEPT = ("Allow", "Retry-After", "WWW-Authenticate")  # of an error's own headers
 
 
+ROOTS = ("/api", "/dicom-web")
+
+
 def is_api(request: web.Request) -> bool:
-    """Whether a program asks: everything below `/api`, whether there is such an address or not."""
-    return request.path == "/api" or request.path.startswith("/api/")
+    """Whether a program asks: everything below these, whether there is such an address or not."""
+    return any(request.path == root or request.path.startswith(f"{root}/") for root in ROOTS)
 
 
 def problem(status: int, sentence: str, headers: Mapping[str, str]) -> web.Response:
@@ -54,6 +57,7 @@ WHY = {
     401: "No token that counts",
     403: "The role has no right to this, or a session tried to change something",
     404: "There is nothing of this name",
+    406: "An answer is asked for in a form that there is not",
     408: "Nothing came for a minute",
     409: "Something has changed meanwhile",
     410: "It was deleted, or taken back",
@@ -80,9 +84,10 @@ class Asked:
 class Operation:
     """One thing that a program may ask for, as the router, the guard and the document need it.
 
-    body, answer: forms of JSON; files: content types that are sent in place of an answer, in parts
-    too if `is_ranged`; is_elsewhere: as in a rule of the guard; faults: statuses beside those that
-    come everywhere.
+    body, answer: forms of JSON; upload_kind: how an upload is sent; files: content types that are
+    sent in place of an answer, in parts too if `is_ranged`; also: statuses that have the same
+    content, and what they mean; is_elsewhere: as in a rule of the guard; faults: statuses beside
+    those that come everywhere.
     """
 
     name: str
@@ -95,11 +100,13 @@ class Operation:
     query: tuple[Asked, ...] = ()
     body: type[Form] | None = None
     upload: dict[str, Any] | None = None
+    upload_kind: str = MULTIPART
     answer: type[Form] | None = None
     files: tuple[str, ...] = ()
     is_ranged: bool = False
     is_elsewhere: bool = False
     status: int = 200
+    also: tuple[tuple[int, str], ...] = ()
     faults: tuple[int, ...] = ()
 
 
@@ -137,7 +144,7 @@ def _operation(each: Operation) -> dict[str, Any]:
         "responses": _answers(each),
     }
     if each.body or each.upload:
-        sent = {JSON: _ref(each.body)} if each.body else {MULTIPART: each.upload}
+        sent = {JSON: _ref(each.body)} if each.body else {each.upload_kind: each.upload}
         content = {kind: {"schema": schema} for kind, schema in sent.items()}
         said["requestBody"] = {"required": True, "content": content}
     return said
@@ -162,6 +169,7 @@ def _answers(each: Operation) -> dict[str, Any]:
     is_moving = each.method == "GET" and "{scan_id}" in each.path
     return {
         str(each.status): good,
+        **{str(status): good | {"description": words} for status, words in each.also},
         **(moved if is_moving else {}),
         **(sent if each.is_ranged else {}),
         **bad,

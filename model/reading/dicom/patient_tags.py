@@ -71,6 +71,16 @@ class Filing:
 
 
 @dataclass(frozen=True)
+class ObjectTold:
+    """Which object a DICOM file is, by its UIDs, and its transfer syntax; '' where it is silent."""
+
+    sop_class: str
+    sop_instance: str
+    study: str
+    syntax: str
+
+
+@dataclass(frozen=True)
 class Named:
     """Whom and which studies some files name, in the order of PatientID and of the UID."""
 
@@ -138,6 +148,17 @@ def filing_of(file: Path) -> Filing:
     objects = int(told) if told.isdecimal() and len(told) < 7 else 0
     patient_id, study_uid = (text_of(header, name) for name in ("PatientID", "StudyInstanceUID"))
     return Filing(patient_id.strip(), study_uid.strip(), objects)
+
+
+def object_of(file: Path) -> ObjectTold | None:
+    """Which object a file with a meta header is; None for any other file, or a damaged one."""
+    names = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
+    header = _header(file, names)
+    meta = getattr(header, "file_meta", None)
+    if not meta:
+        return None
+    sop_class, sop_instance, study = (text_of(header, name).strip() for name in names)
+    return ObjectTold(sop_class, sop_instance, study, text_of(meta, "TransferSyntaxUID"))
 
 
 def patient_of(file: Path | BinaryIO) -> str | None:

@@ -2,19 +2,27 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
 
+from daemon.dicom_node.answers import Verdict
+from daemon.dicom_node.stow import Stow
+from daemon.index.database import open_records
+from daemon.index.people.accounts import add_account, add_token, find_account
 from daemon.operations.verify import verify
+from daemon.permissions import Role
 from daemon.settings import load_settings
+from daemon.settings_destinations import Destination
 from tests.conftest import ROOT, SAMPLES
 from tests.daemon.dicom_node.senders import real_node
 from tests.daemon.outputs.dicom.test_pacs import ask, free_port, wait_for
@@ -121,6 +129,62 @@ def test_an_orthanc_as_front_passes_studies_on_by_itself(tmp_path: Path) -> None
         assert values(folder) == values(STUDY)
         time.sleep(3)
         assert node.studies() == [folder]
+
+
+def test_from_stow_to_a_result_without_a_node_that_listens(
+    tmp_path: Path, small_weights: Path
+) -> None:
+    """Our own sender brings each object in a request of its own; they are one scan."""
+    port = free_port()
+    (tmp_path / "settings.toml").write_text(
+        "[daemon]\nrest_seconds = 0.3\nclose_seconds = 5.0\nreconcile_seconds = 1.0\n"
+        f'[model]\nweights = "{small_weights}"\nleast_flair = 0\n[viewer]\nport = {port}\n'
+        "[dicom]\nstow = true\nport = 1\n"
+    )
+    command = [sys.executable, "-m", "gliowatch", "run", "--settings", "settings.toml"]
+    log = (tmp_path / "log").open("w")
+    with log, subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log) as running:
+        try:
+            _wait(lambda: "node_started" in (tmp_path / "log").read_text())
+            _wait(lambda: _is_healthy(port))
+            asyncio.run(_stow(tmp_path, port, [path.read_bytes() for path in STUDY.iterdir()]))
+            _wait(lambda: list((tmp_path / "outbox").glob("[!.]*/*/*_report.json")))
+        finally:
+            running.terminate()
+            running.wait(60)
+    (report,) = (tmp_path / "outbox").glob("[!.]*/*/*_report.json")
+    assert json.loads(report.read_text())["input"]["files"] == len(list(STUDY.iterdir()))
+    assert asyncio.run(verify(load_settings(tmp_path / "settings.toml"))).differences == ()
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+async def _stow(folder: Path, port: int, objects: list[bytes]) -> None:
+    """Send them as `gliowatch send` sends to another archive."""
+    to = Destination(
+        name="self",
+        protocol="STOW-RS",
+        url=f"http://127.0.0.1:{port}/dicom-web",
+        header_variable="STOW_HEADER",
+    )
+    async with open_records(folder / "records.sqlite") as records:
+        await add_account(records, "pacs", "", Role.UPLOADER, "-")
+        found = await find_account(records, "pacs")
+        assert found is not None
+        ends = date.today() + timedelta(days=1)
+        account_id, checked = found.account_id, found.password_hash
+        secret = await add_token(records, account_id, "pacs", Role.UPLOADER, ends, checked)
+    os.environ["STOW_HEADER"] = f"Authorization: Bearer {secret}"
+    sender = Stow(to)
+    answers = [await sender.send(each) for each in objects]
+    await sender.close()
+    assert {answer.verdict for answer in answers} == {Verdict.STORED}
 
 
 def test_from_the_pacs_to_a_result_with_pauses(tmp_path: Path, small_weights: Path) -> None:

@@ -1,12 +1,14 @@
 """Objects become studies, and a study one folder of the inbox when it is complete."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
+from daemon.dicom_node.posting import PostedObjects
 from daemon.dicom_node.sorting import Sorter
 from daemon.dicom_node.staging import Staging, count_received
 from daemon.dicom_node.storing import Incoming, Room, Status, Store
@@ -89,6 +91,29 @@ async def test_a_pause_in_one_association_and_between_two_gives_one_study(desk: 
     assert folder.parent.name == "P1"
     assert kept(desk.inbox) == {pixels(each): 1 for each in sent}
     assert count_received(desk.inbox).whole == 0
+
+
+async def test_what_one_request_of_stow_brought_is_sorted_with_the_rest(desk: Desk) -> None:
+    sent = [picture("P1", "1.2.3") for _ in range(3)]
+    desk.bring(1, sent[0])
+    posted = PostedObjects(desk.staging)
+    for each in sent:
+        stream, target = posted.open("")
+        whole = BytesIO()
+        each.save_as(whole, enforce_file_format=True)
+        posted.write(stream, whole.getvalue())
+        posted.keep(stream, target)
+    assert count_received(desk.inbox).arriving == 3
+    posted.arrive(posted.files[1:])
+    posted.cancel()
+    received = count_received(desk.inbox)
+    assert (received.whole, received.arriving) == (3, 0)
+    assert await desk.look() == []
+    assert list(desk.staging.arrived.iterdir()) == []
+    desk.restart()
+    (folder,) = await desk.look(CLOSE)
+    assert folder.parent.name == "P1"
+    assert kept(desk.inbox) == {pixels(each): 1 for each in sent}
 
 
 async def test_two_studies_interleaved_and_two_patients_with_one_study(desk: Desk) -> None:

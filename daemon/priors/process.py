@@ -1,0 +1,109 @@
+"""The process that fetches priors, which `run` starts beside the daemon, and `gliowatch priors`."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import signal
+from collections.abc import Callable
+
+from daemon.dicom_node.answers import PeerAway
+from daemon.dicom_node.staging import Staging
+from daemon.drops import folder_name
+from daemon.index.database import open_index
+from daemon.logs import log_to_stderr, quiet_libraries
+from daemon.outputs.catalogue import text
+from daemon.pipeline.lost_index import IndexLost, file_mark, open_known_index, until_not_lost
+from daemon.priors.fetching import Asked, Fetched, Fetcher
+from daemon.priors.journal import LOCK, Journal
+from daemon.safe_files import AlreadyRunning, is_held, only_one_at
+from daemon.settings import Settings
+from model.errors import GliowatchError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0  # between two looks at what was published
+
+
+class NoPriors(GliowatchError):
+    """Priors cannot be fetched; the sentence says why."""
+
+
+def serve(settings: Settings) -> None:
+    """Fetch until SIGTERM or the parent's end; the parent handles Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_stderr()
+    quiet_libraries()
+    try:
+        asyncio.run(_serve(settings))
+    except (GliowatchError, OSError) as error:
+        log.error("priors_refused", extra={"reason": type(error).__name__})
+        raise SystemExit(1) from None
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)
+    from daemon.dicom_node.query import Pacs
+
+    pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
+    working = asyncio.create_task(_work(settings, pacs))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    working.cancel()
+    await asyncio.to_thread(pacs.abort)  # a thread may wait for its answer still
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    log.info("priors_stopped")
+
+
+async def _work(settings: Settings, pacs: Asked) -> None:
+    daemon = settings.daemon
+    await until_not_lost(daemon)
+    staging = Staging(daemon.inbox)
+    while not await asyncio.to_thread(is_held, staging.lock):  # noqa: ASYNC110 - the node starts
+        await asyncio.sleep(LOOK_SECONDS)
+    async with open_index(daemon.index) as index:
+        mark = file_mark(daemon.index)
+        journal = await asyncio.to_thread(Journal, staging)
+        fetcher = Fetcher(index, pacs, settings.dicom.priors, staging, journal)
+        log.info("priors_started")
+        while file_mark(daemon.index) == mark:
+            with contextlib.suppress(AlreadyRunning), only_one_at(staging.root / LOCK):
+                await asyncio.to_thread(journal.read)  # the command may have fetched meanwhile
+                await fetcher.look()
+            await asyncio.sleep(LOOK_SECONDS)
+    raise IndexLost(text("intake.index_replaced", index=daemon.index))
+
+
+def fetch_visibly(settings: Settings, patient_id: str, say: Callable[[str], object]) -> int:
+    """The newest studies of a patient, now; 1 if one did not come whole, else 0.
+
+    patient_id: as the PACS has it. Raises NoPriors, AlreadyRunning.
+    """
+    priors, staging = settings.dicom.priors, Staging(settings.daemon.inbox)
+    if not priors.host or not priors.called_ae_title:
+        raise NoPriors(text("prior_fetch.no_pacs"))
+    if not is_held(staging.lock):
+        raise NoPriors(text("prior_fetch.no_node"))
+    quiet_libraries()
+    try:
+        fetched = asyncio.run(_fetch_now(settings, staging, patient_id))
+    except PeerAway as away:
+        raise NoPriors(text("prior_fetch.away", reason=str(away))) from None
+    say(text("prior_fetch.fetched", came=fetched.came, known=fetched.known, failed=fetched.failed))
+    return int(fetched.failed > 0)
+
+
+async def _fetch_now(settings: Settings, staging: Staging, patient_id: str) -> Fetched:
+    from daemon.dicom_node.query import Pacs
+
+    pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
+    async with open_known_index(settings.daemon) as index:
+        with only_one_at(staging.root / LOCK):
+            fetcher = Fetcher(index, pacs, settings.dicom.priors, staging, Journal(staging))
+            return await fetcher.fetch(folder_name(patient_id), "")
