@@ -15,6 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
+from daemon.dicom_node import outgoing_classes
 from daemon.index.database import Database, now, open_index, open_records
 from daemon.index.ledger import take_over
 from daemon.index.people.reviews import Decision, add_review
@@ -89,7 +90,7 @@ def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -
 
     entity = AE(called)
     entity.require_called_aet = True
-    for uid in (CLASSES[kind] for kind in kinds or CLASSES):
+    for uid in [CLASSES[kind] for kind in kinds] or outgoing_classes.CLASSES:
         entity.add_supported_context(uid)
     handlers: Any = [(evt.EVT_C_STORE, store), (evt.EVT_ACCEPTED, accepted)]
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
