@@ -5,6 +5,8 @@ says which classes and syntaxes are taken; `storing` brings one object to the di
 `sorting` makes studies of objects, and one folder of the inbox of each study that is complete.
 `staging` names the places of all that below the inbox, and `associations` is the account of who
 sent what. These two load no network library, since verify and the viewer read them.
+`commitment_scu` asks an archive what it keeps; by `commitment_reports` the node's process gives the
+answer to the sender's.
 
 The node never looks into an object: it writes the bytes as they come. Whose they are is read from
 the header in a worker's process, which the kernel confines.

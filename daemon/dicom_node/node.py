@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.associations import Book, Ending
+from daemon.dicom_node.commitment_reports import CommitmentReports
 from daemon.dicom_node.server import NodeServer, make_server
 from daemon.dicom_node.sorting import ALLOWANCE, Sorter
 from daemon.dicom_node.staging import Staging
@@ -68,7 +69,9 @@ class _Node:
         self._book = Book(staging.state)
         room = Room(staging.arriving, dicom.reserve_gb * 1e9)
         store = Store(staging, self._book, dicom.max_object_mb * 10**6, room)
-        self._server = _listening(dicom, store, self._book)
+        asks = any(to.commitment for to in dicom.send)
+        reports = CommitmentReports(staging.root) if asks else None
+        self._server = _listening(dicom, store, self._book, reports)
         bounds = bounds_of_received(settings, staging.root, ALLOWANCE.memory_bytes)
         self._slot = Slot(bounds)
         self._sorter = Sorter(
@@ -164,9 +167,11 @@ class _Node:
         self._slot.close()
 
 
-def _listening(dicom: DicomSettings, store: Store, book: Book) -> NodeServer:
+def _listening(
+    dicom: DicomSettings, store: Store, book: Book, reports: CommitmentReports | None
+) -> NodeServer:
     try:
-        return make_server(dicom, store, book, tls_context(dicom))
+        return make_server(dicom, store, book, tls_context(dicom), reports)
     except OSError as error:
         why = error.strerror or "it is no address of this machine"
         raise NodeFault(

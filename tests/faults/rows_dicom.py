@@ -39,7 +39,7 @@ from tests.scale.site import free_port
 CLOSE_SECONDS = 4.0  # longer than a killed node needs to be there again
 SENDERS = 2  # associations at the same time
 PAUSE_SECONDS = 0.1  # before each object of a sender
-RECOVERY_SECONDS = 120.0
+RECOVERY_SECONDS = 240.0  # also beside much other work
 ARCHIVE = "pacs"
 
 
@@ -261,11 +261,16 @@ def _states(hospital: Hospital) -> Counter[str]:
         return Counter({str(state): int(count) for state, count in rows})
 
 
-def _is_sent(hospital: Hospital, results: int) -> bool:
-    """Whether all objects of so many results are sent."""
-    with closing(sqlite3.connect(f"file:{hospital.index}?mode=ro", uri=True)) as index:
-        entered = index.execute("SELECT count(*) FROM sent_results").fetchone()[0]
-    return int(entered) >= results and set(_states(hospital)) == {"sent"}
+def _becomes_sent(hospital: Hospital, results: int) -> bool:
+    """Wait until all objects of so many results are sent; False if they are not."""
+
+    def entered() -> int:
+        with closing(sqlite3.connect(f"file:{hospital.index}?mode=ro", uri=True)) as index:
+            return int(index.execute("SELECT count(*) FROM sent_results").fetchone()[0])
+
+    return until(
+        lambda: entered() >= results and set(_states(hospital)) == {"sent"}, RECOVERY_SECONDS
+    )
 
 
 @contextmanager
@@ -275,9 +280,7 @@ def _sending(hospital: Hospital) -> "Iterator[subprocess.Popen[bytes]]":
     own = os.environ | {"PYTHONPATH": str(ROOT)}
     with (
         (hospital.folder / "sender.log").open("ab") as log,
-        subprocess.Popen(
-            command, cwd=hospital.folder, env=own, stdout=log, stderr=log
-        ) as running,
+        subprocess.Popen(command, cwd=hospital.folder, env=own, stdout=log, stderr=log) as running,
     ):
         try:
             yield running
@@ -317,9 +320,9 @@ def archive_cut_off(folder: Path, weights: Path, scale: float) -> Outcome:
         account = _Sent(hospital, its, way, rate=50.0)
         account.analyze(studies)
         with hospital.run() as daemon:
-            hospital.check(until(lambda: _is_sent(hospital, studies)), "not all was sent")
+            hospital.check(_becomes_sent(hospital, studies), "not all was sent")
             hospital.fault(len(cuts))
-            daemon.stop()
+            daemon.stop(RECOVERY_SECONDS)
         return account.settle("the connection to the archive cut")
 
 
@@ -344,9 +347,9 @@ def archive_away(folder: Path, weights: Path, scale: float) -> Outcome:
             account.its = night.enter_context(archive(port))
             hospital.fault()
             began = time.monotonic()
-            hospital.check(until(lambda: _is_sent(hospital, studies)), "not all was sent")
+            hospital.check(_becomes_sent(hospital, studies), "not all was sent")
             took = time.monotonic() - began
-            daemon.stop()
+            daemon.stop(RECOVERY_SECONDS)
         came = account.its.came
         hospital.check(came == _in_order(hospital, account.wanted()), "not oldest first")
         hospital.check(took >= (len(came) - 1) / rate * 0.9, f"{len(came)} came in {took:.1f} s")

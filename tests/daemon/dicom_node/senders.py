@@ -23,6 +23,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from daemon.dicom_node.associations import Book, Ending
+from daemon.dicom_node.commitment_reports import CommitmentReports
 from daemon.dicom_node.node import tls_context
 from daemon.dicom_node.server import NodeServer, _Socket, make_server
 from daemon.dicom_node.staging import Staging
@@ -201,7 +202,8 @@ def listening(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: object) -> 
     book = Book(staging.state)
     room = Room(staging.arriving, settings.reserve_gb * 1e9)
     store = Store(staging, book, settings.max_object_mb * 10**6, room)
-    server = make_server(settings, store, book, tls_context(settings))
+    reports = CommitmentReports(staging.root)
+    server = make_server(settings, store, book, tls_context(settings), reports)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
