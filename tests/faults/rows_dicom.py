@@ -339,7 +339,9 @@ def archive_away(folder: Path, weights: Path, scale: float) -> Outcome:
             for number in range(studies):
                 drop_study(hospital, number)
                 time.sleep(seconds / studies)
-            hospital.check(until(hospital.is_drained), "results were held up by the archive")
+            hospital.check(
+                until(hospital.is_drained, RECOVERY_SECONDS), "results were held up by the archive"
+            )
             hospital.check(until(lambda: _states(hospital)), "nothing waits for the archive")
             is_patient = set(_states(hospital)) <= {"waiting", "failed"}
             hospital.check(is_patient, f"in the night: {dict(_states(hospital))}")
