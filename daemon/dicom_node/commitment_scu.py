@@ -45,7 +45,7 @@ def ask(
     handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, report)]
     association = open_association(to, [PUSH_MODEL], handlers)
     try:
-        said = None
+        said: Dataset | None = None
         with suppress(RuntimeError, ValueError):  # the association has just ended
             said, _ = association.send_n_action(
                 _question(transaction, objects), REQUEST, UID(PUSH_MODEL), UID(PUSH_MODEL_INSTANCE)

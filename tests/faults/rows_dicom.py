@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -45,7 +46,7 @@ ARCHIVE = "pacs"
 
 def _dicom_rows_begin() -> None:
     """pynetdicom as a sender leaves a socket that was closed first to the collector: not here."""
-    AssociationSocket._shutdown_socket = _Socket._shutdown_socket  # type: ignore[method-assign]
+    patch.object(AssociationSocket, "_shutdown_socket", _Socket._shutdown_socket).start()
 
 
 def _study(number: int) -> list[Dataset]:
