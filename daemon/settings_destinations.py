@@ -33,6 +33,8 @@ class Destination(BaseModel):
     first_pause_seconds: float = Field(default=30.0, gt=0)
     longest_pause_seconds: float = Field(default=900.0, gt=0)
     answer_seconds: float = Field(default=60.0, gt=0)
+    commitment: bool = False
+    commitment_seconds: float = Field(default=86400.0, gt=0)
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, at least one of them."""

@@ -143,13 +143,20 @@ def _of_sending(counts: list[DestinationCounts]) -> list[Metric]:
         "Since when the oldest object waits that is not sent; 0 if none.",
         labels=["destination"],
     )
+    promised = GaugeMetricFamily(
+        "gliowatch_send_commitments",
+        "Objects by what an archive says of keeping them; none where it is not asked.",
+        labels=["destination", "state"],
+    )
     for each in counts:
+        for said, count in each.commitments.items():
+            promised.add_metric([each.name, said.value], count)
         for state, count in each.states.items():
             objects.add_metric([each.name, state.value], count)
         at = each.oldest_wanted_at
         waits = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() if at else 0.0
         oldest.add_metric([each.name], max(0.0, waits))
-    return [objects, oldest]
+    return [objects, oldest, promised]
 
 
 def _counter(name: str, about: str, counts: dict[str, int]) -> Metric:

@@ -27,6 +27,8 @@ from pydicom.uid import (
 if TYPE_CHECKING:
     from pynetdicom.ae import ApplicationEntity
 
+from daemon.dicom_node.commitment_reports import PUSH_MODEL
+
 # Of several that a sender offers in one context, the first of these is taken: pixels as they are
 # first, then those packed without loss. JPEG Extended is left out: our readers refuse it, and a
 # sender that has it may send the pixels unpacked instead.
@@ -58,10 +60,15 @@ def storage_classes() -> tuple[UID, ...]:
     return tuple(sorted(uid for uid in named if uid is not None))
 
 
-def offer(entity: "ApplicationEntity") -> None:
-    """Let an application entity take all of them, and C-ECHO."""
+def offer(entity: "ApplicationEntity", with_reports: bool = False) -> None:
+    """Let an application entity take all of them, and C-ECHO.
+
+    with_reports: also what archives report of objects that they were asked to keep.
+    """
     from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
     entity.add_supported_context(Verification, list(PLAIN))
     for uid in storage_classes():
         entity.add_supported_context(uid, list(SYNTAXES))
+    if with_reports:  # who reports is the SCP, also where it asks for the association
+        entity.add_supported_context(PUSH_MODEL, list(PLAIN), scu_role=True, scp_role=True)

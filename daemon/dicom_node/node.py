@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.associations import Book, Ending
+from daemon.dicom_node.commitment_reports import CommitmentReports
 from daemon.dicom_node.sorting import ALLOWANCE, Sorter
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.storing import Room, Store
@@ -91,7 +92,9 @@ class _Node:
         self._book = Book(staging.state)
         room = Room(staging.arriving, dicom.reserve_gb * 1e9)
         store = Store(staging, self._book, dicom.max_object_mb * 10**6, room)
-        self._server = _listening(dicom, store, self._book) if listens else _Nobody()
+        asks = any(to.commitment for to in dicom.send)
+        reports = CommitmentReports(staging.root) if asks else None
+        self._server = _listening(dicom, store, self._book, reports) if listens else _Nobody()
         bounds = bounds_of_received(settings, staging.root, ALLOWANCE.memory_bytes)
         self._slot = Slot(bounds)
         self._sorter = Sorter(
@@ -192,11 +195,13 @@ class _Node:
         self._slot.close()
 
 
-def _listening(dicom: DicomSettings, store: Store, book: Book) -> "NodeServer":
+def _listening(
+    dicom: DicomSettings, store: Store, book: Book, reports: CommitmentReports | None
+) -> "NodeServer":
     from daemon.dicom_node.server import make_server
 
     try:
-        return make_server(dicom, store, book, tls_context(dicom))
+        return make_server(dicom, store, book, tls_context(dicom), reports)
     except OSError as error:
         why = error.strerror or "it is no address of this machine"
         raise NodeFault(

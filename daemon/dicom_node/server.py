@@ -31,6 +31,7 @@ from pynetdicom.transport import (
 )
 
 from daemon.dicom_node.associations import Book, Ending
+from daemon.dicom_node.commitment_reports import CommitmentReports, report_of
 from daemon.dicom_node.contexts import offer
 from daemon.dicom_node.storing import Incoming, Status, Store
 from daemon.settings import DicomSettings
@@ -39,8 +40,10 @@ log = logging.getLogger(__name__)
 
 PDU_BYTES = 1 << 17  # that senders are asked to keep to
 LARGEST_PDU = 1 << 20  # bytes that are taken all the same
+LARGEST_MESSAGE = 1 << 22  # bytes of one that holds no object, and stays in memory
 CHUNK = 1 << 16
 SPARE = 50  # connections beside the associations, so that a sender is told to try again
+FAILED, NO_SUCH_QUESTION, NOT_UNDERSTOOD = 0x0110, 0x0112, 0x0115  # PS3.7 C, of a report
 START_SECONDS = 30.0  # after which a connection that never became a thread is forgotten
 WAITING_CONNECTIONS = 256  # that the system keeps until they are accepted
 
@@ -127,6 +130,8 @@ class _Messages(DIMSEServiceProvider):
         """What cannot be kept is let go as it comes, and answered when its last byte has come."""
         incoming, file = self.peer.incoming, note_file(self.message, self.peer.incoming)
         if file is None:
+            if _bytes_held(self.message) > LARGEST_MESSAGE:
+                raise OSError(errno.EMSGSIZE, "message")
             return
         stream = incoming.files[file]
         fault = self._store.fault_of(stream.tell())
@@ -134,6 +139,12 @@ class _Messages(DIMSEServiceProvider):
             incoming.refused.setdefault(file, fault)
             stream.seek(0)
             stream.truncate()
+
+
+def _bytes_held(message: DIMSEMessage | None) -> int:
+    """How much of a message that has not ended lies in memory."""
+    parts = (message.encoded_command_set, message.data_set) if message else ()
+    return sum(part.tell() for part in parts if part is not None)
 
 
 def note_file(message: DIMSEMessage | None, incoming: Incoming) -> Path | None:
@@ -271,9 +282,14 @@ class NodeServer(ThreadedAssociationServer):
 
 
 def make_server(
-    settings: DicomSettings, store: Store, book: Book, tls: ssl.SSLContext | None
+    settings: DicomSettings,
+    store: Store,
+    book: Book,
+    tls: ssl.SSLContext | None,
+    reports: CommitmentReports | None = None,
 ) -> NodeServer:
-    """A server that listens already; its port is its own. Raises OSError."""
+    """A server that listens already; its port is its own. reports: where those that archives make
+    of what they keep go. Raises OSError."""
     _config.LOG_HANDLER_LEVEL = "none"
     _config.STORE_RECV_CHUNKED_DATASET = True
     entity = ApplicationEntity(settings.ae_title)
@@ -283,13 +299,14 @@ def make_server(
     entity.maximum_pdu_size = PDU_BYTES
     entity.acse_timeout = settings.begin_seconds
     entity.dimse_timeout = entity.network_timeout = settings.idle_seconds
-    offer(entity)
+    offer(entity, with_reports=reports is not None)
     handlers: list[tuple[Any, Callable[[evt.Event], Any]]] = [
         (evt.EVT_REQUESTED, lambda event: _requested(event, settings, book)),
         (evt.EVT_REJECTED, _rejected),
         (evt.EVT_ACSE_RECV, _received),
         (evt.EVT_DIMSE_RECV, _complete),
         (evt.EVT_C_STORE, lambda event: _store(event, store)),
+        (evt.EVT_N_EVENT_REPORT, lambda event: _report(event, reports)),
     ]
     return NodeServer(
         entity,
@@ -341,3 +358,19 @@ def _complete(event: evt.Event) -> None:
 
 def _store(event: evt.Event, store: Store) -> int:
     return int(store.keep(_peer(event).incoming, event.dataset_path))
+
+
+def _report(event: evt.Event, reports: CommitmentReports | None) -> tuple[int, None]:
+    """What an archive keeps and what not, of a question that we have asked."""
+    number = _peer(event).incoming.number
+    try:
+        status = NO_SUCH_QUESTION
+        if reports is not None and reports.keep(report_of(event.event_information)):
+            status = int(Status.SUCCESS)
+    except OSError as error:  # the inbox is away or full: it may report again
+        log.warning("report_not_kept", extra={"association": number, "errno": error.errno})
+        status = FAILED
+    except Exception as error:  # hostile bytes raise many kinds
+        log.warning("report_refused", extra={"association": number, "reason": type(error).__name__})
+        status = NOT_UNDERSTOOD
+    return status, None

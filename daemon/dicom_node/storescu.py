@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterable, Sequence
 from io import BytesIO
+from typing import Any
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -53,7 +55,7 @@ class StoreScu:
         made = dcmread(BytesIO(content))
         association = self._association
         if association is None or not association.is_established:
-            association = self._association = self._associate()
+            association = self._association = open_association(self._to, CLASSES)
         accepted = {str(each.abstract_syntax) for each in association.accepted_contexts}
         if str(made.SOPClassUID) not in accepted:
             return Answer(Verdict.REFUSED, "", "context")
@@ -64,26 +66,41 @@ class StoreScu:
             return NO_ANSWER
         return answer_of_status(int(status.Status)) if "Status" in status else NO_ANSWER
 
-    def _associate(self) -> Association:
-        to = self._to
-        entity = ApplicationEntity(to.calling_ae_title)
-        entity.connection_timeout = CONNECT_SECONDS
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = to.answer_seconds
-        for uid in CLASSES:
-            for syntax in PLAIN:  # one context each, so that the archive need not choose
-                entity.add_requested_context(uid, syntax)
-        tls = (tls_context(to), to.host) if to.tls else None
-        association = entity.associate(to.host, to.port, ae_title=to.called_ae_title, tls_args=tls)
-        if not association.is_established:
-            raise why_not(association)
-        return association
-
     def _release(self) -> None:
         association, self._association = self._association, None
-        if association is not None and association.is_established:
-            association.release()
-        if association is not None and association.is_alive():
-            association.join(self._to.answer_seconds)
+        if association is not None:
+            end_association(association, self._to.answer_seconds)
+
+
+def open_association(
+    to: Destination, classes: Iterable[str], handlers: Sequence[Any] = ()
+) -> Association:
+    """An association for these classes. handlers: of pynetdicom's events. Raises PeerAway."""
+    entity = ApplicationEntity(to.calling_ae_title)
+    entity.connection_timeout = CONNECT_SECONDS
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = to.answer_seconds
+    for uid in classes:
+        for syntax in PLAIN:  # one context each, so that the archive need not choose
+            entity.add_requested_context(uid, syntax)
+    tls = (tls_context(to), to.host) if to.tls else None
+    association = entity.associate(
+        to.host,
+        to.port,
+        ae_title=to.called_ae_title,
+        tls_args=tls,
+        evt_handlers=list(handlers),
+    )
+    if not association.is_established:
+        raise why_not(association)
+    return association
+
+
+def end_association(association: Association, seconds: float) -> None:
+    """Release it if it is open, and wait for its end."""
+    if association.is_established:
+        association.release()
+    if association.is_alive():
+        association.join(seconds)
 
 
 def why_not(association: Association) -> PeerAway:
@@ -92,6 +109,8 @@ def why_not(association: Association) -> PeerAway:
     if association.is_rejected and answer is not None:
         source, reason = int(answer.result_source or 0), int(answer.diagnostic or 0)
         return PeerAway(REJECTIONS.get((source, reason), "rejected"), f"{source}.{reason}")
+    if answer is not None and answer.result == 0:  # it is there, and takes nothing that we offer
+        return PeerAway("context")
     return PeerAway("no_connection")
 
 

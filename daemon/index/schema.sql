@@ -475,7 +475,12 @@ next_try REAL NOT NULL DEFAULT 0,  -- seconds since 1970, UTC
 code TEXT NOT NULL DEFAULT '',     -- the last answer: a DICOM status, or one of HTTP
 reason TEXT NOT NULL DEFAULT '',   -- and the key of its sentence
 wanted_at TEXT NOT NULL,
-ended_at TEXT,                  -- when it was sent, or given up
+ended_at TEXT, -- when it was sent, or given up
+    sop_uid TEXT NOT NULL DEFAULT '',
+    transaction_uid TEXT NOT NULL DEFAULT '',
+    commitment TEXT NOT NULL DEFAULT '',
+    commitment_code TEXT NOT NULL DEFAULT '',
+    commitment_at TEXT,
 UNIQUE (destination, sha256)
 );
 
@@ -483,6 +488,9 @@ CREATE INDEX sent_objects_due ON sent_objects (destination, number)
 WHERE state IN ('waiting', 'failed');
 
 CREATE INDEX sent_objects_of_scan ON sent_objects (scan_id, number);
+
+CREATE INDEX sent_objects_asked ON sent_objects (destination, transaction_uid)
+WHERE transaction_uid != '';
 
 CREATE TABLE sent_results (         -- folders whose objects are all in sent_objects
 destination TEXT NOT NULL,

@@ -2,9 +2,15 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from daemon.index.commitments import (
+    Commitment,
+    CommitmentNote,
+    count_commitments,
+    enter_commitments,
+)
 from daemon.index.database import Database, now
 
 
@@ -32,7 +38,7 @@ class Outgoing:
 @dataclass(frozen=True)
 class SentObject:
     """A row. code, reason: of the last answer, '' before any; the reason is the key of a
-    sentence. wanted_at, ended_at: UTC, ISO 8601."""
+    sentence. wanted_at, ended_at: UTC, ISO 8601. commitment_code: why it was refused."""
 
     number: int
     destination: str
@@ -47,6 +53,8 @@ class SentObject:
     reason: str
     wanted_at: str
     ended_at: str | None
+    commitment: Commitment
+    commitment_code: str
 
 
 @dataclass(frozen=True)
@@ -87,13 +95,14 @@ class Unentered:
 @dataclass(frozen=True)
 class DestinationCounts:
     """How many objects are in each state; oldest_wanted_at: of those not sent, '' without any;
-    code, reason: why it cannot be reached, '' where it can."""
+    code, reason: why it cannot be reached, '' where it can; commitments: of those sent."""
 
     name: str
     states: dict[SendState, int]
     oldest_wanted_at: str
     code: str = ""
     reason: str = ""
+    commitments: dict[Commitment, int] = field(default_factory=dict)
 
     @property
     def waiting(self) -> int:
@@ -103,7 +112,7 @@ class DestinationCounts:
 
 _COLUMNS = (
     "number, destination, sha256, scan_id, revision, kind, path, state, tries, code, reason,"
-    " wanted_at, ended_at"
+    " wanted_at, ended_at, commitment, commitment_code"
 )
 _OPEN = "state IN ('waiting', 'failed')"
 
@@ -195,7 +204,10 @@ async def journal_bytes(index: Database, destination: str) -> int:
 
 
 async def enter_stored(
-    index: Database, destination: str, notes: Sequence[StoredNote], entered: int
+    index: Database,
+    destination: str,
+    notes: Sequence[StoredNote | CommitmentNote],
+    entered: int,
 ) -> None:
     """What the journal tells, with how many bytes of it are entered then.
 
@@ -206,13 +218,17 @@ async def enter_stored(
             "INSERT INTO sent_objects (destination, sha256, scan_id, revision, kind, path, state,"
             " code, reason, wanted_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, x'', 'sent', ?6, ?7,"
             " ?8, ?8) ON CONFLICT (destination, sha256) DO UPDATE SET state = 'sent',"
-            " code = excluded.code, reason = excluded.reason, ended_at = excluded.ended_at"
+            " code = excluded.code, reason = excluded.reason, ended_at = excluded.ended_at,"
+            " commitment = '', commitment_code = '', commitment_at = NULL, transaction_uid = ''"
             " WHERE wanted_at <= excluded.ended_at",
             [
                 (destination, n.sha256, n.scan_id, n.revision, n.kind, n.code, n.reason, n.at)
                 for n in notes
+                if isinstance(n, StoredNote)
             ],
         )
+        said = [each for each in notes if isinstance(each, CommitmentNote)]
+        await enter_commitments(index, destination, said)
         await index.change(
             "INSERT INTO sent_destinations (destination, journal_bytes) VALUES (?, ?)"
             " ON CONFLICT (destination) DO UPDATE SET journal_bytes = excluded.journal_bytes",
@@ -277,6 +293,7 @@ async def count_sent(index: Database, names: Iterable[str]) -> list[DestinationC
         f"SELECT destination, min(wanted_at) AS at FROM sent_objects WHERE {_OPEN} GROUP BY 1"
     )
     reach = await index.rows("SELECT destination, code, reason FROM sent_destinations")
+    promised = await count_commitments(index)
     waits = {row["destination"]: row["at"] for row in oldest}
     away = {row["destination"]: (row["code"], row["reason"]) for row in reach}
     found = []
@@ -284,7 +301,16 @@ async def count_sent(index: Database, names: Iterable[str]) -> list[DestinationC
         its = {SendState(row["state"]): row["n"] for row in counted if row["destination"] == name}
         states = {state: its.get(state, 0) for state in SendState}
         code, reason = away.get(name, ("", ""))
-        found.append(DestinationCounts(name, states, waits.get(name, ""), code, reason))
+        found.append(
+            DestinationCounts(
+                name=name,
+                states=states,
+                oldest_wanted_at=waits.get(name, ""),
+                code=code,
+                reason=reason,
+                commitments=promised.get(name, {}),
+            )
+        )
     return found
 
 
@@ -297,4 +323,5 @@ async def data_version(index: Database) -> int:
 def _object(row: Sequence[object]) -> SentObject:
     values = list(row)
     values[7] = SendState(str(values[7]))
+    values[13] = Commitment(str(values[13]))
     return SentObject(*values)  # type: ignore[arg-type]

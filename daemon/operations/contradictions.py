@@ -200,6 +200,8 @@ def _wrong_service(to: Destination) -> Iterator[str]:
     """What is wrong with where STOW-RS goes."""
     if to.protocol != "STOW-RS":
         return
+    if to.commitment:
+        yield "commitment is a part of C-STORE, and STOW-RS has none."
     place = urlsplit(to.url)
     if place.scheme not in ("http", "https") or not place.hostname:
         yield "STOW-RS needs url, such as https://pacs.hospital.example/dicom-web."

@@ -357,7 +357,7 @@ async def _failed_attempt(job: Job, error: GliowatchError) -> State:
 async def _tell_refusal(job: Job, reason: str) -> None:
     """An SR for the PACS, in which the study would else look as if it had never come."""
     daemon, drop = job.settings.daemon, job.queued.drop
-    if drop.kind is not DropKind.DICOM:
+    if drop.kind not in (DropKind.DICOM, DropKind.ZIP):
         return
     try:
         await job.in_worker(tell_refusal, daemon.inbox, drop, daemon.outbox, reason)

@@ -1,16 +1,19 @@
 """What a PACS hears beside results, inside a worker: of rejected studies, and of reviews."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from daemon.drops import Drop, objects_folder
+from daemon.drops import Drop, DropKind, objects_folder
 from daemon.intake.dropped_files import open_dropped
 from daemon.outputs.dicom.verdict import Verdict
 from daemon.pipeline.extra_objects import has_object, keep_object
 from daemon.report import Report
+from model.reading.archive import unpack
 
 
 def tell_refusal(inbox: Path, drop: Drop, outbox: Path, reason: str) -> int:
@@ -34,10 +37,22 @@ def drop_key(drop: Drop) -> str:
 
 
 def _opened(inbox: Path, drop: Drop) -> Iterator[BinaryIO]:
-    """One file after the other: there may be more than a process may hold open."""
+    """One file after the other, of a zip its members: there may be more than a process may hold
+    open. Raises UnreadableScan for a zip that is damaged or beyond its budget."""
     for file in drop.files:
         with open_dropped(inbox, file) as stream:
-            yield stream
+            if drop.kind is DropKind.ZIP:
+                yield from _members(inbox / os.fsdecode(file.path))
+            else:
+                yield stream
+
+
+def _members(archive: Path) -> Iterator[BinaryIO]:
+    """The files in a zip, unpacked in the worker's own scratch folder."""
+    with TemporaryDirectory() as folder:
+        for path in unpack(archive, Path(folder)):
+            with path.open("rb") as stream:
+                yield stream
 
 
 @dataclass(frozen=True)

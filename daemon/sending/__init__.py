@@ -2,8 +2,8 @@
 
 `process` is the sender's process and the command; `sender` sends to one destination; `choice` says
 which results may go there; `outgoing` finds their objects; `journal` is the account of what an
-archive has, which outlives the index; `account` tells it in words. `dicom_node.storescu` and
-`dicom_node.stow` speak with archives.
+archive has, which outlives the index; `commitments` asks an archive what it keeps; `account` tells
+it in words. `dicom_node.storescu` and `dicom_node.stow` speak with archives.
 
 What was sent stands in `outbox/.sent/`, one file a destination, a line an object, synced before
 anything else is told of it. The index is entered from there, so that an index that is made again

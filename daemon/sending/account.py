@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from daemon.index.commitments import Commitment
 from daemon.index.sent_objects import DestinationCounts, SendState
 from daemon.outputs.catalogue import text
 from daemon.safe_files import is_held
@@ -28,4 +29,13 @@ def counts_words(counts: DestinationCounts) -> str:
         waiting=counts.waiting,
         given_up=counts.states[SendState.GIVEN_UP],
     )
+    said = counts.commitments
+    if said:
+        words += " " + text(
+            "sending.commitments",
+            committed=said.get(Commitment.COMMITTED, 0),
+            asked=said.get(Commitment.ASKED, 0),
+            refused=said.get(Commitment.REFUSED, 0),
+            unanswered=said.get(Commitment.UNANSWERED, 0),
+        )
     return f"{words} {answer_words(counts.code, counts.reason)}".strip()

@@ -1,4 +1,5 @@
-"""What a destination has: a file that only grows, a line of JSON for each object that it took."""
+"""What a destination has: a file that only grows, a line of JSON for each object that it took,
+and for each of which it said whether it keeps it."""
 
 import json
 import os
@@ -6,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from daemon.index.commitments import CommitmentNote
 from daemon.index.database import now
 from daemon.index.sent_objects import StoredNote
 from daemon.safe_files import sync_folder
@@ -14,6 +16,7 @@ SENT = ".sent"  # in the outbox
 LOCK = "lock"  # in it, of the process that sends
 ENDING = ".jsonl"
 FIRST_LINE = 1000  # bytes, far more than it has
+Note = StoredNote | CommitmentNote
 
 
 def journals_in(outbox: Path) -> list[Path]:
@@ -62,9 +65,9 @@ class Journal:
         """Raises OSError where it is not there: the outbox is away then."""
         self._path.stat()
 
-    def note(self, stored: StoredNote) -> None:
+    def note(self, said: Note) -> None:
         """Bring one line to the disk. Raises OSError."""
-        self._append(json.dumps(asdict(stored)))
+        self._append(json.dumps(asdict(said)))
 
     def _append(self, line: str) -> None:
         with self._path.open("ab") as stream:
@@ -72,7 +75,7 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def read_from(self, offset: int) -> tuple[list[StoredNote], int]:
+    def read_from(self, offset: int) -> tuple[list[Note], int]:
         """The notes from a byte on, and where the last whole line ends.
 
         A file that is shorter than that is another one, and read from its start.
@@ -86,9 +89,10 @@ class Journal:
         return list(_notes(whole.splitlines())), begin + len(whole)
 
 
-def _notes(lines: Iterable[bytes]) -> Iterable[StoredNote]:
+def _notes(lines: Iterable[bytes]) -> Iterable[Note]:
     for line in lines:
         try:
-            yield StoredNote(**json.loads(line))
+            said = json.loads(line)
+            yield CommitmentNote(**said) if "commitment" in said else StoredNote(**said)
         except (ValueError, TypeError):  # the first line, or one that a crash cut
             continue

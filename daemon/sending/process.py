@@ -105,7 +105,7 @@ async def _senders(settings: Settings) -> AsyncIterator[tuple[Database, list[Sen
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         yield (
             index,
-            [await Sender.begin(index, records, daemon.outbox, to) for to in settings.dicom.send],
+            [await Sender.begin(index, records, daemon, to) for to in settings.dicom.send],
         )
 
 
@@ -154,6 +154,8 @@ async def _drain(settings: Settings, say: Callable[[str], object]) -> int:
         for sender in senders:
             await sender.look(is_whole=True)
         await asyncio.gather(*(sender.send_due() for sender in senders))
+        for sender in senders:
+            await sender.look_for_commitment()
         counts = await count_sent(index, [to.name for to in settings.dicom.send])
     for each in counts:
         say(counts_words(each))

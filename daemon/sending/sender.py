@@ -19,9 +19,12 @@ from daemon.index.sent_objects import (
     note_failure,
     note_reach,
 )
+from daemon.intake.inbox_scan import RECEIVING
 from daemon.sending.choice import Choice
+from daemon.sending.commitments import Commitments
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
+from daemon.settings import DaemonSettings
 from daemon.settings_destinations import Destination
 
 log = logging.getLogger(__name__)
@@ -57,21 +60,38 @@ class Sender:
     """One destination's. It is the only one that sends there (`process` holds a lock)."""
 
     def __init__(
-        self, index: Database, to: Destination, outbox: Path, journal: Journal, choice: Choice
+        self,
+        index: Database,
+        to: Destination,
+        outbox: Path,
+        journal: Journal,
+        choice: Choice,
+        commitments: Commitments | None,
     ) -> None:
         self._index, self._to, self._outbox = index, to, outbox
-        self._journal, self._choice = journal, choice
+        self._journal, self._choice, self._commitments = journal, choice, commitments
         self._peer = peer_of(to)
         self._failures = 0  # in a row
         self._not_before = self._next = 0.0  # by the monotonic clock
         self._has_answered = True  # since the last failure that is no answer about an object
 
     @classmethod
-    async def begin(cls, index: Database, records: Database, outbox: Path, to: Destination) -> Self:
+    async def begin(
+        cls, index: Database, records: Database, folders: DaemonSettings, to: Destination
+    ) -> Self:
         """Its journal is there, and the index knows all of it. Raises OSError."""
+        outbox, receiving = folders.outbox, folders.inbox / RECEIVING
         journal = await asyncio.to_thread(Journal, outbox, to.name)
         choice = Choice(index, records, outbox, to, journal.since)
-        sender = cls(index, to, outbox, journal, choice)
+        asking = Commitments(index, to, outbox, receiving, journal) if to.commitment else None
+        sender = cls(
+            index=index,
+            to=to,
+            outbox=outbox,
+            journal=journal,
+            choice=choice,
+            commitments=asking,
+        )
         await sender._enter_journal()
         return sender
 
@@ -83,6 +103,7 @@ class Sender:
                 try:
                     await self.look()
                     await self.send_due()
+                    await self.look_for_commitment()
                     is_held = False
                 except (OSError, Locked) as error:  # the outbox is away, or an index is locked
                     if not is_held:
@@ -117,6 +138,14 @@ class Sender:
                         return
         finally:
             await self._peer.close()
+
+    async def look_for_commitment(self) -> None:
+        """Where the settings want it: what the archive says of the objects that it took.
+
+        Raises OSError.
+        """
+        if self._commitments is not None and await self._commitments.look():
+            await self._enter_journal()
 
     async def _keep_pace(self) -> None:
         await asyncio.sleep(max(0.0, self._next - time.monotonic()))

@@ -14,7 +14,10 @@ from tests.faults.scans import png
 PATIENCE = 100.0  # seconds, until a row gives up waiting
 SHIPPED = ROOT / "model" / "weights" / "flair_unet.safetensors"
 WARM = png(99_999_999)
-OWN = (b".gliowatch", b".gliowatch.lock")  # what the daemon itself keeps in an inbox
+OWN = (  # what daemon and node themselves keep in an inbox
+    *(b".gliowatch", b".gliowatch.lock"),
+    *(b"associations.json", b"associations.tmp", b"lock"),
+)
 
 
 @dataclass

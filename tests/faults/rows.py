@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.faults import (
     rows_copies,
+    rows_dicom,
     rows_hostile,
     rows_index,
     rows_kills,
@@ -18,7 +19,7 @@ from tests.fuzz import decoders
 Row = Callable[[Path, Path, float], Outcome]
 _FILES = (
     *(rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole),
-    *(rows_viewer, decoders),
+    *(rows_viewer, rows_dicom, decoders),
 )
 _ALL = {name: row for file in _FILES for name, row in file.ROWS.items()}
 

@@ -105,7 +105,9 @@ class OneScan(Form):
 
 class SentLine(Form):
     """One object for one archive. revision: 0 = made after the result; code: the last answer, a
-    DICOM status or one of HTTP, '' before any; at: UTC, when it was wanted, sent or given up."""
+    DICOM status or one of HTTP, '' before any; at: UTC, when it was wanted, sent or given up.
+    commitment: whether the archive keeps it: '' (not asked), asked, committed, refused,
+    unanswered."""
 
     destination: str
     kind: str
@@ -116,6 +118,7 @@ class SentLine(Form):
     code: str
     reason: str
     at: str
+    commitment: str
 
     @classmethod
     def of(cls, each: SentObject) -> Self:
@@ -130,6 +133,7 @@ class SentLine(Form):
             code=each.code,
             reason=each.reason,
             at=each.ended_at or each.wanted_at,
+            commitment=each.commitment,
         )
 
 

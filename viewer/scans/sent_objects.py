@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.index.commitments import Commitment
 from daemon.index.scans import ScanRow
 from daemon.index.sent_objects import SendState, SentObject, objects_of_scan, wish, wishes
 from daemon.outputs.catalogue import text
@@ -51,12 +52,28 @@ def row_of(each: SentObject) -> Row:
         to=each.destination,
         kind=text(f"sending_kind.{each.kind}"),
         revision=str(each.revision) if each.revision else text("sending.beside"),
-        state=text(f"sending_state.{each.state}"),
+        state=state_words(each),
         when=moment_words(each.ended_at or each.wanted_at),
         answer=answer_words(each.code, each.reason),
         tries=each.tries,
-        is_wrong=each.state in (SendState.FAILED, SendState.GIVEN_UP),
+        is_wrong=is_wrong(each),
     )
+
+
+def state_words(each: SentObject) -> str:
+    """Where it stands, with what the archive said of keeping it."""
+    if each.state is not SendState.SENT or each.commitment is Commitment.NONE:
+        return text(f"sending_state.{each.state}")
+    if each.commitment_code:
+        return text("sending_commitment.refused_code", code=each.commitment_code)
+    return text(f"sending_commitment.{each.commitment}")
+
+
+def is_wrong(each: SentObject) -> bool:
+    """Whether somebody should look after it."""
+    if each.state is SendState.SENT:
+        return each.commitment in (Commitment.REFUSED, Commitment.UNANSWERED)
+    return each.state in (SendState.FAILED, SendState.GIVEN_UP)
 
 
 async def send_again(request: web.Request) -> web.StreamResponse:

@@ -23,13 +23,16 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from daemon.dicom_node.associations import Book, Ending
+from daemon.dicom_node.commitment_reports import CommitmentReports
 from daemon.dicom_node.node import tls_context
 from daemon.dicom_node.server import NodeServer, _Socket, make_server
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.storing import Room, Store
 from daemon.settings import DicomSettings
+from tests.conftest import ROOT
 
 TITLE = "GLIOWATCH"
+PATIENCE = 200.0  # seconds for which a sender tries again
 
 
 def picture(patient: str | None, study: str, size: int = 1000, uid: str = "") -> Dataset:
@@ -82,9 +85,33 @@ def send(port: int, *objects: Dataset, calling: str = "SENDER") -> list[int]:
     return [getattr(answer, "Status", -1) for answer in answers]
 
 
+def deliver(port: int, waiting: list[Dataset], pause: float = 0.0) -> None:
+    """One association: what is answered with success leaves the list, up to the first that is not.
+
+    pause: seconds before each object.
+    """
+    with associated(port) as association, contextlib.suppress(RuntimeError):  # it has just ended
+        while waiting and association.is_established:
+            time.sleep(pause)
+            if getattr(association.send_c_store(waiting[0]), "Status", -1):
+                return
+            del waiting[0]
+
+
+def deliver_all(port: int, waiting: list[Dataset], pause: float = 0.0) -> None:
+    """Again and again until all is answered with success, as a PACS does; not for ever."""
+    ends = time.monotonic() + PATIENCE
+    while waiting and time.monotonic() < ends:
+        deliver(port, waiting, pause)
+        time.sleep(0.3 if waiting else 0.0)
+
+
 @contextmanager
-def cut_after(port: int, size: int) -> Iterator[int]:
-    """A way to the node that breaks once so many bytes have gone over it; its port."""
+def cut_after(port: int, *sizes: float) -> Iterator[int]:
+    """A way to a peer that breaks once so many bytes have gone over it; its port.
+
+    sizes: of one connection after the other; a further one is not taken.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def forward(source: socket.socket, target: socket.socket, most: float) -> None:
@@ -98,16 +125,22 @@ def cut_after(port: int, size: int) -> Iterator[int]:
                 each.shutdown(socket.SHUT_RDWR)
 
     def carry() -> None:
-        client, _ = listener.accept()
-        with client, socket.create_connection(("127.0.0.1", port)) as node:
-            back = threading.Thread(target=forward, args=(node, client, float("inf")))
-            back.start()
-            forward(client, node, size)
-            back.join()
+        for size in sizes:
+            try:
+                client, _ = listener.accept()
+            except OSError:  # the end
+                return
+            with client, socket.create_connection(("127.0.0.1", port)) as node:
+                back = threading.Thread(target=forward, args=(node, client, float("inf")))
+                back.start()
+                forward(client, node, size)
+                back.join()
 
     carrying = threading.Thread(target=carry)
     carrying.start()
     yield int(listener.getsockname()[1])
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
     carrying.join(60)
     listener.close()
 
@@ -169,7 +202,8 @@ def listening(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: object) -> 
     book = Book(staging.state)
     room = Room(staging.arriving, settings.reserve_gb * 1e9)
     store = Store(staging, book, settings.max_object_mb * 10**6, room)
-    server = make_server(settings, store, book, tls_context(settings))
+    reports = CommitmentReports(staging.root)
+    server = make_server(settings, store, book, tls_context(settings), reports)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -181,28 +215,35 @@ def listening(folder: Path, monkeypatch: pytest.MonkeyPatch, **keys: object) -> 
 
 SETTINGS = """[daemon]
 rest_seconds = 0.3
-close_seconds = {close}
 reconcile_seconds = 1.0
 [viewer]
 port = 0
 [dicom]
-port = {port}
+port = 0
 reserve_gb = 0.0
 """
 
 
 class RealNode:
-    """`gliowatch receive` as its own process."""
+    """`gliowatch receive` as its own process, over the folder's settings if there are some."""
 
     def __init__(self, folder: Path, close_seconds: float = 1.0, port: int = 0) -> None:
         self.folder, self.inbox = folder, folder / "inbox"
-        text = SETTINGS.format(close=close_seconds, port=port)
-        (folder / "settings.toml").write_text(text)
+        if not (folder / "settings.toml").exists():
+            (folder / "settings.toml").write_text(SETTINGS)
+        own = {"DAEMON__CLOSE_SECONDS": close_seconds, "DICOM__PORT": port, "DICOM__RESERVE_GB": 0}
+        named = {f"GLIOWATCH_{key}": str(value) for key, value in own.items()}
+        named["PYTHONPATH"] = str(ROOT)
         command = [sys.executable, "-m", "gliowatch", "receive", "--settings", "settings.toml"]
         self.log = folder / "node.log"
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True
+                command,
+                cwd=folder,
+                env=os.environ | named,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

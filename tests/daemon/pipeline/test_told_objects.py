@@ -13,9 +13,11 @@ from daemon.intake.inbox_scan import identify
 from daemon.outputs.dicom.verdict import Verdict
 from daemon.pipeline.extra_objects import faults_in
 from daemon.pipeline.told_objects import Reviewed, drop_key, tell_refusal, tell_review
+from model.errors import UnreadableScan
 from model.reading.dicom.study import read_dicom
 from tests.daemon.outputs.dicom.test_object_contents import Case, report_on, tell
 from tests.daemon.outputs.dicom.test_objects import errors_of
+from tests.faults.scans import zipped
 from tests.phantoms.dicom_series import Series, cut_deflated, write_series
 
 REASON = "The study holds no FLAIR."
@@ -55,6 +57,28 @@ def test_a_rejected_study_is_told_once(tmp_path: Path) -> None:
     assert [fault.message for fault in faults_in(outbox)] == ["The object is not what was written."]
     path.unlink()
     assert [fault.message for fault in faults_in(outbox)] == ["The object is missing."]
+
+
+def test_a_rejected_zip_is_told_by_its_members_and_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    inbox, outbox = tmp_path / "inbox", tmp_path / "outbox"
+    outbox.mkdir()
+    study = dropped(inbox)
+    members = {
+        f"a/{n}": (inbox / os.fsdecode(f.path)).read_bytes() for n, f in enumerate(study.files)
+    }
+    for name, content in (("whole", members), ("bomb", members | {"zeros.dcm": bytes(50 << 20)})):
+        (inbox / "P" / f"{name}.zip").write_bytes(zipped(content))
+    whole, bomb = (
+        Drop(b"P", "P", DropKind.ZIP, False, looks_of(inbox, [inbox / "P" / f"{name}.zip"]))
+        for name in ("whole", "bomb")
+    )
+    assert tell_refusal(inbox, whole, outbox, REASON) == 1
+    (path,) = (outbox / ".extra" / drop_key(whole) / "dicom").iterdir()
+    assert REASON in pydicom.dcmread(path).to_json()
+    assert errors_of(path) == []
+    with pytest.raises(UnreadableScan):
+        tell_refusal(inbox, bomb, outbox, REASON)
+    assert not (outbox / ".extra" / drop_key(bomb)).exists()
 
 
 def test_a_file_that_no_reader_can_open_leaves_the_others_told(tmp_path: Path) -> None:

@@ -12,13 +12,16 @@ from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_role, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from daemon.dicom_node import outgoing_classes
+from daemon.dicom_node.commitment_reports import PUSH_MODEL, PUSH_MODEL_INSTANCE
 from daemon.index.database import Database, now, open_index, open_records
 from daemon.index.ledger import take_over
 from daemon.index.people.reviews import Decision, add_review
-from daemon.index.sent_objects import SentObject, objects_of_scan
+from daemon.index.sent_objects import SentObject, grant, objects_of_scan, wish, wishes
 from daemon.sending.sender import Sender
 from daemon.settings import Settings
 from daemon.settings_destinations import Destination
@@ -52,12 +55,18 @@ def write_object(path: Path, kind: str, size: int = 2000) -> str:
 
 @dataclass
 class Archive:
-    """What came, in its order. answer: the status for an object, or what is done in its place."""
+    """What came, in its order. answer: the status for an object, or what is done in its place.
+
+    asked: each question what it keeps; report: what it says on the same association, if anything,
+    made of the question.
+    """
 
     port: int = 0
     came: list[str] = field(default_factory=list)
     associations: int = 0
     answer: Callable[[str], int | str] = lambda uid: 0
+    asked: list[Dataset] = field(default_factory=list)
+    report: Callable[[Dataset], Dataset | None] = lambda question: None
 
     @property
     def counts(self) -> Counter[str]:
@@ -66,8 +75,11 @@ class Archive:
 
 
 @contextmanager
-def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -> Iterator[Archive]:
-    """It listens while the context is open. kinds: of object that it takes; all if none."""
+def archive(
+    port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = (), commits: bool = False
+) -> Iterator[Archive]:
+    """It listens while the context is open. kinds: of object that it takes; all if none; commits:
+    whether it can be asked what it keeps."""
     its = Archive()
 
     def store(event: Event) -> int:
@@ -87,11 +99,24 @@ def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -
     def accepted(event: Event) -> None:
         its.associations += 1
 
+    def asked(event: Event) -> tuple[int, None]:
+        its.asked.append(event.action_information)
+        told = its.report(event.action_information)
+        if told is not None:
+            threading.Timer(0.2, _report_on, (event.assoc, told)).start()
+        return 0, None
+
     entity = AE(called)
     entity.require_called_aet = True
-    for uid in (CLASSES[kind] for kind in kinds or CLASSES):
+    for uid in [CLASSES[kind] for kind in kinds] or outgoing_classes.CLASSES:
         entity.add_supported_context(uid)
-    handlers: Any = [(evt.EVT_C_STORE, store), (evt.EVT_ACCEPTED, accepted)]
+    if commits:
+        entity.add_supported_context(PUSH_MODEL)
+    handlers: Any = [
+        (evt.EVT_C_STORE, store),
+        (evt.EVT_ACCEPTED, accepted),
+        (evt.EVT_N_ACTION, asked),
+    ]
     server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
     assert server is not None
     its.port = server.server_address[1]
@@ -99,6 +124,44 @@ def archive(port: int = 0, called: str = "PACS1", kinds: tuple[str, ...] = ()) -
         yield its
     finally:
         server.shutdown()
+
+
+def said_of(question: Dataset, *refused: str) -> Dataset:
+    """That all objects of a question are kept, but these UIDs."""
+    told = Dataset()
+    told.TransactionUID = question.TransactionUID
+    told.ReferencedSOPSequence, told.FailedSOPSequence = [], []
+    for item in question.ReferencedSOPSequence:
+        if item.ReferencedSOPInstanceUID in refused:
+            item.FailureReason = 0x0112  # no such object
+            told.FailedSOPSequence.append(item)
+        else:
+            told.ReferencedSOPSequence.append(item)
+    return told
+
+
+def _report_on(association: Association, told: Dataset) -> int | None:
+    """Report it; the status of the answer, None without one."""
+    event_type = 2 if told.FailedSOPSequence else 1
+    status, _ = association.send_n_event_report(
+        told, event_type, UID(PUSH_MODEL), UID(PUSH_MODEL_INSTANCE)
+    )
+    return int(status.Status) if "Status" in status else None
+
+
+def report_to(port: int, told: Dataset) -> int | None:
+    """As an archive does on an association of its own; the status of the answer."""
+    entity = AE("PACS1")
+    entity.add_requested_context(PUSH_MODEL)
+    role = build_role(UID(PUSH_MODEL), scp_role=True)
+    association = entity.associate("127.0.0.1", port, ae_title="GLIOWATCH", ext_neg=[role])
+    assert association.is_established
+    try:
+        return _report_on(association, told)
+    finally:
+        if association.is_established:
+            association.release()
+        association.join(30)
 
 
 def folder_of(scan_id: str, revision: int) -> Path:
@@ -139,7 +202,14 @@ class Site:
 
     async def sender(self, to: Destination) -> Sender:
         """A sender that has begun."""
-        return await Sender.begin(self.index, self.records, self.settings.daemon.outbox, to)
+        return await Sender.begin(self.index, self.records, self.settings.daemon, to)
+
+    async def send_again(self, scan_id: str, sender: Sender) -> None:
+        """What the button does."""
+        await wish(self.index, scan_id)
+        ((number, wished),) = await wishes(self.index)
+        await sender.want(wished)
+        await grant(self.index, number, wished)
 
     async def rows(self, scan_id: str) -> list[SentObject]:
         """What the index has of a scan."""
