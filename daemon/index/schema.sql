@@ -326,9 +326,6 @@ CREATE TRIGGER worklist_changed
         WHERE row_id = NEW.row_id;
 END;
 
-CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
-    WHERE stage = 'done' AND decision = '' AND finding != 'not_judged';
-
 CREATE INDEX worklist_of_state ON worklist (state, urgency, growth_order, arrived_at, row_id);
 
 CREATE INDEX worklist_of_finding
@@ -359,6 +356,12 @@ END;
 CREATE TRIGGER flags_end AFTER DELETE ON worklist WHEN OLD.scan_id IS NOT NULL BEGIN
     DELETE FROM worklist_flags WHERE scan_id = OLD.scan_id;
 END;
+
+CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
+    WHERE stage = 'done' AND decision = '';
+
+CREATE INDEX worklist_settled ON worklist (urgency, growth_order, arrived_at, row_id)
+    WHERE decision = 'settled';
 
 CREATE TABLE worklist_changes (count INTEGER NOT NULL);
 
@@ -776,3 +779,15 @@ CREATE TABLE analysis_wishes (      -- scans that a person wants analyzed whatev
 );
 
 CREATE INDEX analysis_wishes_by_scan ON analysis_wishes (scan_id, entry);
+
+CREATE TABLE settled_scans (        -- not analyzed, and nothing more is to be done about them
+    entry INTEGER PRIMARY KEY,      -- the newest one of a scan's revision counts
+    scan_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,      -- the one that was not analyzed
+    reason TEXT NOT NULL,           -- a short code, '' = taken back
+    comment TEXT NOT NULL,
+    settled_by TEXT NOT NULL,
+    settled_at TEXT NOT NULL
+);
+
+CREATE INDEX settled_scans_by_scan ON settled_scans (scan_id, revision, entry);

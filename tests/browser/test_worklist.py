@@ -130,7 +130,9 @@ def test_a_row_that_changes_below_the_dialog_of_keys_has_the_focus_afterwards(
         row = in_focus(page)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
-        page.evaluate("id => { const r = document.getElementById(id); r.outerHTML = r.outerHTML; }", row)
+        page.evaluate(
+            "id => { const r = document.getElementById(id); r.outerHTML = r.outerHTML; }", row
+        )
         page.keyboard.press("Escape")
         wait_for_focus(page, row)
 

@@ -47,6 +47,7 @@ from viewer.scans.reviews import review_values
 from viewer.scans.sent_objects import sent_values
 from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
+from viewer.worklist.bulk_actions import settling_values
 
 MOST_NOTES = 3  # beside the picture; all of them stand below
 
@@ -226,6 +227,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await _said(request, scan),
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
+        **await settling_values(request, scan),
         **await sent_values(request, scan),
     }
     return render(request, "scan.html", values)

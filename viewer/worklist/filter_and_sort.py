@@ -23,7 +23,8 @@ from viewer.worklist.rows import ARRIVED, FLAGS, SIDES, STATES
 
 MOST_KEPT = 500  # addresses
 NUMBER = re.compile(r"[0-9]{1,15}")
-STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN}
+SETTLED = "settled"  # of those that are done, what was not analyzed and needs no person
+STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN, SETTLED: ()}
 CHOICES: dict[str, Collection[str]] = {
     "state": STATES_OF,
     "finding": FINDINGS,
@@ -126,6 +127,7 @@ async def _filters(request: web.Request, address: Address, typed: str) -> Filter
         flag=address.flag,
         side=address.side,
         is_unreviewed=bool(address.unreviewed),
+        is_settled=address.state == SETTLED,
         arrived_since=since,
         arrived_until=until,
         patients=await find_patients(request.app[JOINED], typed) if typed else None,

@@ -12,7 +12,7 @@ entry when that is done, or at the next start.
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -82,13 +82,15 @@ async def append(
 
 @dataclass
 class Told:
-    """An entry that waits for the change of which it tells."""
+    """An entry that waits for the change of which it tells. by: with which token, if with one."""
 
     account: str
     action: Action
     subject: str = ""
     detail: str = ""
     is_noted: bool = False
+    by: str = ""
+    subjects: tuple[str, ...] = ()  # where one change is of several: an entry for each
 
 
 _TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
@@ -104,6 +106,14 @@ def telling(told: Told) -> Iterator[None]:
         _TOLD.reset(before)
 
 
+def each_told(subjects: Iterable[str], detail: str) -> None:
+    """The entry that waits becomes one for each of these, which are changed together."""
+    told = _TOLD.get()
+    if told is not None:
+        told.subjects = tuple(subjects)
+        told.detail = " ".join(part for part in (detail, told.by) if part)
+
+
 @asynccontextmanager
 async def changing(records: Database) -> AsyncIterator[None]:
     """A transaction for what a person changes: it and the entry that waits stand or fall together.
@@ -115,7 +125,8 @@ async def changing(records: Database) -> AsyncIterator[None]:
         before = await _changed_rows(records)
         yield
         if told and not told.is_noted and await _changed_rows(records) != before:
-            await append(records, told.account, told.action, told.subject, told.detail)
+            for subject in told.subjects or (told.subject,):
+                await append(records, told.account, told.action, subject, told.detail)
             is_told = True
     if told and is_told:
         told.is_noted = True
