@@ -42,6 +42,7 @@ from viewer.upload.page import begin, give_up, look, show_sent, show_upload, tak
 from viewer.upload.send import send, show_whose
 from viewer.worklist.bulk_actions import act_on_scans
 from viewer.worklist.page import show_next, show_rows, show_worklist
+from viewer.worklist.saved_filters import remove, save
 
 VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Action.REVIEW
 ELSEWHERE = True  # what it changes is not in the records, or not alone
@@ -70,6 +71,8 @@ LISTS = (
     RouteRule(Right.VIEW, web.get("/", show_worklist), VIEW),
     RouteRule(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
     RouteRule(Right.REVIEW, web.post("/worklist/act", act_on_scans), REVIEW, ELSEWHERE),
+    RouteRule(Right.VIEW, web.post("/worklist/filters", save), CHANGE),
+    RouteRule(Right.VIEW, web.post("/worklist/filters/{number}/remove", remove), CHANGE),
     RouteRule(Right.VIEW, web.get("/next", show_next)),
     RouteRule(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
     RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),

@@ -727,6 +727,10 @@ CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 
+CREATE INDEX audit_by_subject ON audit (subject, number);
+
+CREATE INDEX audit_by_time ON audit (at);
+
 CREATE TABLE listed_patients (      -- those not deleted, as they are searched and sorted
     number INTEGER PRIMARY KEY,
     patient_id TEXT NOT NULL UNIQUE,
@@ -791,3 +795,15 @@ CREATE TABLE settled_scans (        -- not analyzed, and nothing more is to be d
 );
 
 CREATE INDEX settled_scans_by_scan ON settled_scans (scan_id, revision, entry);
+
+CREATE TABLE saved_filters (        -- of the worklist
+    filter_id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    query TEXT NOT NULL,            -- of the list's address; no words of a search are in it
+    is_shared INTEGER NOT NULL,     -- whether every account is shown it
+    saved_at TEXT NOT NULL,
+    removed_at TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX saved_filters_that_stand ON saved_filters (account, name) WHERE removed_at = '';

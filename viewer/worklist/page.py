@@ -30,6 +30,7 @@ from viewer.worklist.filter_and_sort import (
     read_address,
 )
 from viewer.worklist.rows import COLUMNS, FLAGS, SIDES, STATES, html_of, known_rows, may_act_on
+from viewer.worklist.saved_filters import filter_values
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
@@ -112,6 +113,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
         "rows": html_of(request, await known_rows(request, page.shown)),
+        **await filter_values(request, address),
         "earlier": page.earlier,
         "later": page.later,
         **above,
