@@ -64,4 +64,9 @@ async def filters_for(records: Database, account: str) -> list[SavedFilter]:
         " WHERE removed_at = '' AND (account = ? OR is_shared) ORDER BY name COLLATE NOCASE",
         (account,),
     )
-    return [SavedFilter(*row[:4], bool(row[4])) for row in rows]
+    return [
+        SavedFilter(
+            row["filter_id"], row["account"], row["name"], row["query"], bool(row["is_shared"])
+        )
+        for row in rows
+    ]

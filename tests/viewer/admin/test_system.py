@@ -4,6 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -179,14 +180,17 @@ async def test_worklist_system_and_metrics_count_the_same(tmp_path: Path) -> Non
     token = "0123456789abcdef"
     async with open_house(tmp_path, metrics_token=SecretStr(token)) as house:
         for number in range(4):
-            refused = {"finding": "not_judged", "quality": REFUSED} if number < 2 else {}
-            await house.add_scan(f"P{number}", f"s{number}", **{"quality": []} | refused)
+            changes: dict[str, Any] = {"quality": []}
+            if number < 2:
+                changes = {"finding": "not_judged", "quality": REFUSED}
+            await house.add_scan(f"P{number}", f"s{number}", **changes)
         claim = await house.add_running("F", "f.nii")
         await ledger.reject(house.app[INDEX], claim, "No.")
         await settle(house.app[INDEX], house.app[RECORDS], ["s0"], "no_flair", "", "Ada")
         page = await house.page("/")
         shown = dict(re.findall(r'href="/\?(?:state=)?(\w+)[^"]*arrived=night"><b>(\d+)', page))
-        system = re.search(r"Needs review.*?<tbody><tr>(.*?)</tr>", await house.page("/system"))
+        table = r">Needs review</th>.*?<tbody><tr>(.*?)</tr>"
+        system = re.search(table, await house.page("/system"), re.S)
         assert system is not None
         cells = re.findall(r"<td>(\d+)</td>", system[1])
         bearer = {"Authorization": f"Bearer {token}"}
