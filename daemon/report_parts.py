@@ -103,6 +103,12 @@ class StudyOfScan(Part):
     uid: str
     accession: str
     date: str = Field(description="ISO 8601")
+    station: MayMiss[str] = Field(default=None, description="the scanner, where the files name it")
+
+    @classmethod
+    def of(cls, uid: str, accession: str, date: str, station: str) -> Self:
+        """What headers tell; '' where they do not."""
+        return cls(uid=uid, accession=accession, date=date, station=station or None)
 
 
 class SeriesOfStudy(Part):

@@ -43,6 +43,7 @@ from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
 from daemon.records.overrides import queue_dated, queue_spaced, queue_wished
 from daemon.records.patients import Upkeep
+from daemon.records.settled_scans import SettlingRule
 from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import DaemonSettings, Settings
 from daemon.settings_reload import SettingsInForce
@@ -175,6 +176,7 @@ class Service:
         self._aside = AgeLimit(daemon.inbox, daemon.keep_aside_days, index)
         self._upkeep = Upkeep(daemon, index, records)
         self._teller = ReviewTeller(settings, index, records)
+        self._settling = SettlingRule(daemon, index, records)
         self._notifier = Notifier(os.environ)
         self._changes = Changes()
         self._next_whole = 0.0  # when all of the inbox is looked through again
@@ -253,6 +255,7 @@ class Service:
         self._check.look()
         self._teller.look()
         await self._upkeep.look()
+        await self._settling.look()
         await self._aside.look()
         began_at = time.monotonic()
         is_resting = await self._inbox.look(names)
@@ -336,6 +339,7 @@ class Service:
         if outcome is State.WAITING:
             self._resting.disturb(queued.drop.unit)
         self._tally.count(queued.drop.unit, outcome)
+        await self._settling.look()
         await self._inbox.tidy(queued.drop_id)
 
 

@@ -80,6 +80,8 @@ class DaemonSettings(_Table):
     keep_aside_days: float = Field(default=0.0, ge=0)
     verifying_organization: str = Field(default="", max_length=64)
     rejection_notes: bool = False
+    settle_series: tuple[str, ...] = ()
+    settle_stations: tuple[str, ...] = ()
     quiet_hours: str = Field(default="", pattern=rf"^({_TIME}-{_TIME})?$")
 
     @property

@@ -149,7 +149,7 @@ def _told(request: web.Request, door: RouteRule, action: Action) -> Told:
     detail = "" if subject == door.path else door.path
     role = request.match_info.get("role", "")  # which file: a fixed word of ours
     words = f"{detail} {role}".strip()[:150] + by
-    return Told(session.account, action, subject, words.strip())
+    return Told(session.account, action, subject, words.strip(), by=by.strip())
 
 
 async def _note(request: web.Request, told: Told) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from datetime import date
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -68,14 +69,30 @@ def cookie_name(request: web.Request) -> str:
 LOGIN_FIELDS = ("name", "password", "next")
 
 
-def login_page(request: web.Request, status: int = 200, wrong: str = "") -> web.Response:
-    """The form; after it one comes to the page that was asked for."""
-    wanted = request.path_qs if request.method == "GET" and request.path != "/login" else "/"
-    values = {"title": text("login.title"), "next": wanted, "wrong": wrong}
+def login_page(
+    request: web.Request, status: int = 200, wrong: str = "", name: str = "", wanted: str = ""
+) -> web.Response:
+    """The form; after it one comes to the page that was asked for, or whose form was sent.
+
+    name, wanted: what stood in the form before, of one that is shown again.
+    """
+    next_page = wanted or _asked_page(request)
+    values = {"title": text("login.title"), "next": next_page, "wrong": wrong, "name": name}
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+def _asked_page(request: web.Request) -> str:
+    if request.path == "/login":
+        return "/"
+    if request.method == "GET":
+        return request.path_qs
+    came_from = urlsplit(request.headers.get("Referer", ""))  # browsers tell it to our pages alone
+    if came_from.netloc != request.host:
+        return "/"
+    return f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path
 
 
 async def show_login(request: web.Request) -> web.StreamResponse:
@@ -91,7 +108,7 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     try:
         key = await log_in(records, passwords, name, password, peer_of(request))
     except LoginRefused as error:
-        return login_page(request, 403, str(error))
+        return login_page(request, 403, str(error), name=name, wanted=wanted)
     return await _come_in(request, key, wanted)
 
 

@@ -96,7 +96,7 @@ async def asked_revision(request: web.Request) -> ScanRow:
     return (await asked_revisions(request))[0]
 
 
-LISTS = ("/", "/patients")  # the pages that have a search box
+LISTS = ("/", "/patients", "/audit")  # the pages that have a search box
 LONGEST = 100  # characters
 MOST_SEARCHES = 50  # of a session; the oldest goes
 PLACES = ("q", "after", "before")  # what a new search does not keep of an address

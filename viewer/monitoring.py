@@ -23,15 +23,18 @@ from daemon.index.statistics import (
     RECONCILE,
     STAGES,
     Totals,
+    count_arrived,
     is_alive,
     oldest_waiting_seconds,
     seconds_since,
     totals,
 )
+from daemon.index.worklist_rows import catch_up
 from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
-from viewer.sessions import INDEX, SETTINGS
+from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
+from viewer.templating import night_since, stored
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -72,6 +75,7 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry()
     metrics = await _metrics(request.app[INDEX], settings.daemon.outbox)
+    metrics.append(await _arrived(request.app))
     if settings.dicom.sorts:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
     if names := [to.name for to in settings.dicom.send]:
@@ -111,6 +115,17 @@ async def _metrics(index: Database, outbox: Path) -> list[Metric]:
         _scans(analyzed),
         _stages(analyzed),
     ]
+
+
+async def _arrived(app: web.Application) -> Metric:
+    """The worklist's own counts of last night."""
+    await catch_up(app[JOINED], app[RECORDS])
+    about = "Scans that arrived since the night began, by the worklist's state."
+    metric = GaugeMetricFamily("gliowatch_arrived", about, labels=["state"])
+    begins = night_since(datetime.now().astimezone(), app[SETTINGS].viewer.night_begins)
+    for state, count in (await count_arrived(app[INDEX], stored(begins))).items():
+        metric.add_metric([state], count)
+    return metric
 
 
 def _of_node(inbox: Path) -> list[Metric]:

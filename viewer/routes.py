@@ -41,7 +41,9 @@ from viewer.scans.sent_objects import send_again
 from viewer.scans.slices import send_slice, send_thumbnail, send_windows
 from viewer.upload.page import begin, give_up, look, show_sent, show_upload, take, take_upload
 from viewer.upload.send import send, show_whose
+from viewer.worklist.bulk_actions import act_on_scans
 from viewer.worklist.page import show_next, show_rows, show_worklist
+from viewer.worklist.saved_filters import remove, save
 
 VIEW, CHANGE, DOWNLOAD, REVIEW = Action.VIEW, Action.CHANGE, Action.DOWNLOAD, Action.REVIEW
 ELSEWHERE = True  # what it changes is not in the records, or not alone
@@ -69,6 +71,9 @@ OWN = (
 LISTS = (
     RouteRule(Right.VIEW, web.get("/", show_worklist), VIEW),
     RouteRule(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
+    RouteRule(Right.REVIEW, web.post("/worklist/act", act_on_scans), REVIEW, ELSEWHERE),
+    RouteRule(Right.VIEW, web.post("/worklist/filters", save), CHANGE),
+    RouteRule(Right.VIEW, web.post("/worklist/filters/{number}/remove", remove), CHANGE),
     RouteRule(Right.VIEW, web.get("/next", show_next)),
     RouteRule(Right.VIEW, web.get("/agreement", show_agreement), VIEW),
     RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),

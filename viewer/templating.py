@@ -77,6 +77,16 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time()).astimezone()
 
 
+def is_day(typed: str) -> bool:
+    """Whether it is '' or a day that the calendar of the machine can hold."""
+    if not typed:
+        return True
+    try:
+        return 1970 <= date.fromisoformat(typed).year <= 9998
+    except ValueError:
+        return False
+
+
 def clock_words(moment: str) -> str:
     """The time of the day of a stored moment, by the clock of this machine."""
     return text("date.clock", moment=datetime.fromisoformat(moment).astimezone())
@@ -102,6 +112,7 @@ def render(
         "signed_in": session is not None,
         "csrf": session.csrf if session else "",
         "who": session.full_name if session else "",
+        "account_name": session.account if session else "",
         "rights": RIGHTS[session.role] if session else (),
     }
     return aiohttp_jinja2.render_template(template, request, {**common, **values}, status=status)

@@ -118,6 +118,25 @@ async def find_scan(index: Database, scan_id: str) -> ScanRow | None:
     return scan_of_row(row) if row else None
 
 
+async def patients_of_scans(index: Database, scan_ids: Iterable[str]) -> dict[str, str]:
+    """The patient_id of each of these scans that there is."""
+    rows = await index.rows(
+        "SELECT DISTINCT scan_id, patient_id FROM scans WHERE scan_id IN"
+        " (SELECT value FROM json_each(?))",
+        (json.dumps(list(scan_ids)),),
+    )
+    return {row["scan_id"]: row["patient_id"] for row in rows}
+
+
+async def ids_of_scans(index: Database, patient_ids: Iterable[str]) -> list[str]:
+    """Every scan of these patients."""
+    rows = await index.rows(
+        "SELECT DISTINCT scan_id FROM scans WHERE patient_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(patient_ids)),),
+    )
+    return [row["scan_id"] for row in rows]
+
+
 async def scan_of_study(index: Database, patient_id: str, study_uid: str) -> ScanRow | None:
     """The newest revision of the scan that a DICOM study became last, or None."""
     row = await index.row(

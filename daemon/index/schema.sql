@@ -326,9 +326,6 @@ CREATE TRIGGER worklist_changed
         WHERE row_id = NEW.row_id;
 END;
 
-CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
-    WHERE stage = 'done' AND decision = '' AND finding != 'not_judged';
-
 CREATE INDEX worklist_of_state ON worklist (state, urgency, growth_order, arrived_at, row_id);
 
 CREATE INDEX worklist_of_finding
@@ -359,6 +356,12 @@ END;
 CREATE TRIGGER flags_end AFTER DELETE ON worklist WHEN OLD.scan_id IS NOT NULL BEGIN
     DELETE FROM worklist_flags WHERE scan_id = OLD.scan_id;
 END;
+
+CREATE INDEX worklist_unreviewed ON worklist (urgency, growth_order, arrived_at, row_id)
+    WHERE stage = 'done' AND decision = '';
+
+CREATE INDEX worklist_settled ON worklist (urgency, growth_order, arrived_at, row_id)
+    WHERE decision = 'settled';
 
 CREATE TABLE worklist_changes (count INTEGER NOT NULL);
 
@@ -732,6 +735,10 @@ CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
 CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 
+CREATE INDEX audit_by_subject ON audit (subject, number);
+
+CREATE INDEX audit_by_time ON audit (at);
+
 CREATE TABLE listed_patients (      -- those not deleted, as they are searched and sorted
     number INTEGER PRIMARY KEY,
     patient_id TEXT NOT NULL UNIQUE,
@@ -794,3 +801,27 @@ CREATE TABLE mask_drafts (          -- masks that people draw in the browser and
     mask BLOB NOT NULL,             -- .nii.gz, as the browser packed it
     PRIMARY KEY (scan_id, account_id)
 );
+
+CREATE TABLE settled_scans (        -- not analyzed, and nothing more is to be done about them
+    entry INTEGER PRIMARY KEY,      -- the newest one of a scan's revision counts
+    scan_id TEXT NOT NULL,
+    revision INTEGER NOT NULL,      -- the one that was not analyzed
+    reason TEXT NOT NULL,           -- a short code, '' = taken back
+    comment TEXT NOT NULL,
+    settled_by TEXT NOT NULL,
+    settled_at TEXT NOT NULL
+);
+
+CREATE INDEX settled_scans_by_scan ON settled_scans (scan_id, revision, entry);
+
+CREATE TABLE saved_filters (        -- of the worklist
+    filter_id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    query TEXT NOT NULL,            -- of the list's address; no words of a search are in it
+    is_shared INTEGER NOT NULL,     -- whether every account is shown it
+    saved_at TEXT NOT NULL,
+    removed_at TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX saved_filters_that_stand ON saved_filters (account, name) WHERE removed_at = '';

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from daemon.index.database import Database
+from daemon.index.worklist_pages import SHOWN
 
 STAGES = ("read", "segment", "write")
 
@@ -67,8 +68,9 @@ _SECONDS = "(julianday(ended_at) - julianday(coalesce(rested_at, seen_at))) * 86
 
 @dataclass(frozen=True)
 class Night:
-    """One night, from noon to noon. begin, end: UTC, ISO 8601, as the index keeps times.
+    """One night. begin, end: UTC, ISO 8601, as the index keeps times.
 
+    received and what became of it are the worklist's own counts, of what arrived in that time.
     median, p95: seconds from at rest to published; None without a scan.
     """
 
@@ -76,6 +78,7 @@ class Night:
     end: str
     received: int
     done: int
+    review: int
     failed: int
     median: float | None
     p95: float | None
@@ -88,15 +91,28 @@ async def nights(index: Database, spans: Iterable[tuple[str, str]]) -> list[Nigh
 
 async def _night(index: Database, begin: str, end: str) -> Night:
     span = (begin, end)
-    received = await _count(
-        index, "seen_at >= ?1 AND seen_at < ?2 AND kind NOT IN ('again', 'compare')", span
-    )
-    done = await _count(index, _DONE, span)
-    failed = await _count(index, "state = 'rejected' AND ended_at >= ?1 AND ended_at < ?2", span)
-    median, p95 = await _rank(index, span, done, 0.5), await _rank(index, span, done, 0.95)
+    arrived = await count_arrived(index, begin, end)
+    ended = await _count(index, _DONE, span)
     return Night(
-        begin=begin, end=end, received=received, done=done, failed=failed, median=median, p95=p95
+        begin=begin,
+        end=end,
+        received=sum(arrived.values()) - arrived.get("duplicate", 0),
+        done=arrived.get("done", 0),
+        review=arrived.get("review", 0),
+        failed=arrived.get("failed", 0),
+        median=await _rank(index, span, ended, 0.5),
+        p95=await _rank(index, span, ended, 0.95),
     )
+
+
+async def count_arrived(index: Database, since: str, until: str = "9") -> dict[str, int]:
+    """How many rows of the worklist arrived in a time, by their state now; others are left out."""
+    rows = await index.rows(
+        "SELECT state, count(*) AS n FROM worklist w INDEXED BY worklist_by_arrived"
+        f" WHERE arrived_at >= ? AND arrived_at < ? AND {SHOWN} GROUP BY state",
+        (since, until),
+    )
+    return {row["state"]: row["n"] for row in rows}
 
 
 async def _count(index: Database, where: str, span: tuple[str, str]) -> int:

@@ -19,7 +19,9 @@ OPEN = ("copying", "waiting", "running")
 
 @dataclass(frozen=True)
 class Filters:
-    """Which rows; an empty value leaves all. arrived_*: UTC, ISO 8601; until is left out itself.
+    """Which rows; an empty value leaves all. is_unreviewed: of which nobody has said anything,
+    and so what was not analyzed and is not settled either. arrived_*: UTC, ISO 8601; until is left
+    out itself.
 
     patients: whom a search has found, None without a search; accession: its text, if it begins
     any accession number.
@@ -30,6 +32,7 @@ class Filters:
     flag: str = ""
     side: str = ""
     is_unreviewed: bool = False
+    is_settled: bool = False
     arrived_since: str = ""
     arrived_until: str = ""
     patients: tuple[str, ...] | None = None
@@ -66,9 +69,11 @@ def conditions_of(filters: Filters) -> Iterator[Condition]:
         yield Condition("w.side = ?", (filters.side,), index="worklist_of_side")
     if filters.is_unreviewed:
         yield Condition(
-            "w.stage = 'done' AND w.decision = '' AND w.finding != 'not_judged'",
+            "w.stage = 'done' AND w.decision = ''",
             index="worklist_unreviewed",
         )
+    if filters.is_settled:
+        yield Condition("w.decision = 'settled'", index="worklist_settled")
     if filters.flag:
         flagged = "worklist_flags f WHERE f.code = ?"
         yield Condition(

@@ -1,7 +1,8 @@
 """The worklist's rows, the counts above them, and what they take over from the records.
 
 The records are another file, so this comes after the fact: rows that nobody has looked up yet, and
-those of reviews that were added since, are looked up, the newest first, until none is left.
+those of reviews and settled scans that were added since, are looked up, the newest first, until
+none is left.
 
 All functions take the connection that reads both databases (`daemon/index/database.py`).
 """
@@ -18,7 +19,7 @@ from daemon.index.queue import switch
 from daemon.index.statistics import RECONCILE
 from daemon.index.worklist_pages import SHOWN
 
-REVIEWS_SEEN = "worklist_reviews_seen"
+REVIEWS_SEEN, SETTLED_SEEN = "worklist_reviews_seen", "worklist_settled_seen"
 AT_ONCE = 500  # rows of one transaction: the daemon writes to the index as well
 
 
@@ -29,12 +30,12 @@ async def catch_up(joined: Database, records: Database) -> bool:
     can still be read; a database that cannot be read is told by whatever reads it next.
     """
     try:
-        news = await joined.row(NEWS, (REVIEWS_SEEN,))
+        news = await joined.row(NEWS, (REVIEWS_SEEN, SETTLED_SEEN))
         if news is None or not (news["is_reviewed"] or news["is_new"]):
             return False
         todo = await _to_look_up(joined)
         await ensure_patients(records, {row["patient_id"] for row in todo if row["is_new"]})
-        await _look_up(joined, news["newest"])
+        await _look_up(joined, news["review"], news["settled"])
     except sqlite3.DatabaseError:
         return False
     return True
@@ -50,22 +51,28 @@ async def _to_look_up(joined: Database) -> list[sqlite3.Row]:
     )
 
 
-async def _look_up(joined: Database, newest: int) -> None:
-    """One round: a transaction that writes to the index alone."""
+async def _look_up(joined: Database, review: int, settled: int) -> None:
+    """One round: a transaction that writes to the index alone. The newest entry of both tables."""
     async with joined.transaction():
         await joined.change(
             "UPDATE worklist SET looked_up = 0 WHERE scan_id IN"
-            " (SELECT scan_id FROM records.reviews WHERE review_id > ?)",
-            (await switch(joined, REVIEWS_SEEN),),
+            " (SELECT scan_id FROM records.reviews WHERE review_id > ?"
+            " UNION SELECT scan_id FROM records.settled_scans WHERE entry > ?)",
+            (await switch(joined, REVIEWS_SEEN), await switch(joined, SETTLED_SEEN)),
         )
         await joined.change(
             "UPDATE worklist SET decision = r.decision, reviewer = r.reviewer FROM ("
             " SELECT w.row_id AS at, coalesce(v.decision,"
-            "   iif(w.corrected_by IS NULL, '', 'accepted')) AS decision,"  # by who drew it
-            "   coalesce(v.reviewer, w.corrected_by) AS reviewer"
+            "   iif(w.corrected_by IS NULL, iif(s.reason > '', 'settled', ''), 'accepted'))"
+            "   AS decision,"  # accepted by who drew it
+            "   coalesce(v.reviewer, w.corrected_by, iif(s.reason > '', s.settled_by, NULL))"
+            "   AS reviewer"
             f" FROM (SELECT * FROM worklist WHERE row_id IN ({_ROUND})) w"
             " LEFT JOIN records.reviews v ON v.review_id = (SELECT max(review_id)"
             " FROM records.reviews n WHERE n.scan_id = w.scan_id AND n.revision = w.judged)"
+            " LEFT JOIN records.settled_scans s ON w.finding = 'not_judged' AND s.entry = ("
+            " SELECT max(entry) FROM records.settled_scans n WHERE n.scan_id = w.scan_id"
+            " AND n.revision = w.judged)"
             " ) r WHERE row_id = r.at AND (worklist.decision, worklist.reviewer)"
             " IS NOT (r.decision, r.reviewer)",
             (AT_ONCE,),
@@ -73,17 +80,19 @@ async def _look_up(joined: Database, newest: int) -> None:
         await joined.change(
             f"UPDATE worklist SET looked_up = 1 WHERE row_id IN ({_ROUND})", (AT_ONCE,)
         )
-        await joined.change(
+        await joined.change_many(
             "INSERT INTO switches VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (REVIEWS_SEEN, newest),
+            [(REVIEWS_SEEN, review), (SETTLED_SEEN, settled)],
         )
 
 
 NEWS = (
-    "SELECT newest, newest > seen AS is_reviewed, EXISTS (SELECT 1 FROM worklist"
-    " INDEXED BY worklist_to_look_up WHERE NOT looked_up) AS is_new FROM"
-    " (SELECT coalesce((SELECT max(review_id) FROM records.reviews), 0) AS newest,"
-    " coalesce((SELECT value FROM switches WHERE name = ?), 0) AS seen)"
+    "SELECT review, settled, review > review_seen OR settled > settled_seen AS is_reviewed,"
+    " EXISTS (SELECT 1 FROM worklist INDEXED BY worklist_to_look_up WHERE NOT looked_up) AS is_new"
+    " FROM (SELECT coalesce((SELECT max(review_id) FROM records.reviews), 0) AS review,"
+    " coalesce((SELECT value FROM switches WHERE name = ?), 0) AS review_seen,"
+    " coalesce((SELECT max(entry) FROM records.settled_scans), 0) AS settled,"
+    " coalesce((SELECT value FROM switches WHERE name = ?), 0) AS settled_seen)"
 )
 _ROUND = (
     "SELECT row_id FROM worklist INDEXED BY worklist_to_look_up WHERE NOT looked_up"
@@ -121,6 +130,7 @@ class Row:
     is_first: bool
     is_again: bool  # queued for another analysis
     filed_twice: bool
+    settled: str  # why it needs no person, a short code
 
 
 NAMES = tuple(field.name for field in fields(Row))
@@ -164,7 +174,10 @@ _ROWS = """
             WHERE a.kind = 'again' AND a.state IN ('waiting', 'running')),
         EXISTS (SELECT 1 FROM scans o WHERE o.content_sha256 = w.content_sha256
             AND o.scan_id != w.scan_id AND o.patient_id != w.patient_id
-            AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id))))
+            AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id)),
+        iif(w.decision = 'settled', coalesce((SELECT reason FROM records.settled_scans n
+            WHERE n.scan_id = w.scan_id AND n.revision = w.judged ORDER BY entry DESC LIMIT 1), ''),
+            '')))
     FROM json_each(?) asked CROSS JOIN worklist w ON w.row_id = asked.value
     LEFT JOIN records.patients p ON p.patient_id = w.patient_id
     LEFT JOIN drops d ON d.drop_id = iif(w.stage = 'done', NULL, w.drop_id)
@@ -196,7 +209,7 @@ class Situation:
 
 async def situation_of(joined: Database, since: str) -> Situation:
     """As it is now; since: UTC, ISO 8601, from which on arrivals are counted."""
-    row = await joined.row(_SITUATION, (REVIEWS_SEEN, RECONCILE, since))
+    row = await joined.row(_SITUATION, (REVIEWS_SEEN, SETTLED_SEEN, RECONCILE, since))
     assert row is not None  # a SELECT without FROM has one row
     return Situation(
         mark=row["mark"] or 0,

@@ -149,16 +149,16 @@ async def folder_of(path: Path) -> Folder:
     return Folder(path, disk.free, disk.total, "" if written else text("folder_fault.not_writable"))
 
 
-async def last_nights(index: Database, now: datetime) -> list[Night]:
-    """The last nights, from noon to noon of local time, the newest first.
+async def last_nights(index: Database, now: datetime, hour: int) -> list[Night]:
+    """The last nights, of 24 hours from that full hour of local time on, the newest first.
 
     Empty ones before the first that brought something are left out. now: with its zone.
     """
-    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
-    newest = noon if now >= noon else noon - timedelta(days=1)
+    evening = now.replace(hour=hour, minute=0, second=0, microsecond=0)
+    newest = evening if now >= evening else evening - timedelta(days=1)
     begins = [newest - timedelta(days=back) for back in range(NIGHTS)]
     found = await nights(index, [(_utc(day), _utc(day + timedelta(days=1))) for day in begins])
-    while len(found) > 1 and not (found[-1].received or found[-1].done or found[-1].failed):
+    while len(found) > 1 and not (found[-1].received or found[-1].median is not None):
         found.pop()
     return found
 

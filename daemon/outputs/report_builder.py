@@ -329,7 +329,7 @@ def save_report(report: Report, path: Path) -> None:
 def _input(volume: Volume, occasion: Occasion) -> parts.Input:
     has_scale = volume.scale is not Scale.UNKNOWN
     codes = "".join(str(code) for code in nib.aff2axcodes(volume.affine))
-    study = parts.StudyOfScan(**asdict(occasion.study)) if occasion.study else None
+    study = parts.StudyOfScan.of(**asdict(occasion.study)) if occasion.study else None
     series = tuple(parts.SeriesOfStudy(**asdict(each)) for each in volume.series)
     return parts.Input(
         kind=cast(parts.Kind, str(volume.kind)),

@@ -4,6 +4,7 @@ Mask, pictures and numbers stay as they were; what names the patient is made ane
 """
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,7 @@ def relabel_into(
         supersedes=earlier.revision,
         judged_revision=judged_revision(report),
         input=report.input.changed(
-            study=StudyOfScan(uid=study.uid, accession=study.accession, date=study.date)
-            if study
-            else None,
+            study=StudyOfScan.of(**asdict(study)) if study else None,
             files=sum(path.is_file() for path in (staging / SOURCE).rglob("*")),
         ),
         quality=(*quality, *map(quality_note, notes)),

@@ -67,7 +67,7 @@ def test_names_of_the_world_are_text_in_light_and_dark(browsing: Browsing) -> No
                 assert page.get_by_role("link", name=name, exact=True).count() == 1
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert page.locator("tr.failed").inner_text().count("ends in the middle") == 1
-            assert page.locator("tr", has_text=IMG).inner_text().startswith("No picture")
+            assert page.locator("tr", has_text=IMG).locator("img").count() == 0
             thumb = page.locator(".thumb img").first
             width = thumb.evaluate("async (i) => { await i.decode(); return i.naturalWidth; }")
             assert width == 96

@@ -18,6 +18,7 @@ from daemon.index.people.patients import Patient
 from daemon.index.queue import Counts, Line, count_older
 from daemon.index.set_aside import count_set_aside
 from daemon.index.statistics import Night
+from daemon.index.worklist_rows import catch_up
 from daemon.operations import queue_control, status
 from daemon.operations.full_check import DIFFER
 from daemon.operations.queue_control import UnknownScan
@@ -30,7 +31,7 @@ from model.weights_config import Weights, about_weights
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
 from viewer.request_forms import read_form
-from viewer.sessions import INDEX, SETTINGS
+from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
 from viewer.templating import STATES, render
 
 GIGABYTE = 1e9
@@ -64,9 +65,9 @@ def countdown_words(line: Line, rest_seconds: float, now: float) -> str:
 
 
 def night_row(night: Night) -> tuple[str, ...]:
-    """A night in words: its day, three counts, two durations."""
+    """A night in words: its day, four counts, two durations."""
     day = datetime.fromisoformat(night.begin).astimezone().strftime("%Y-%m-%d")
-    numbers = (str(night.received), str(night.done), str(night.failed))
+    numbers = [str(each) for each in (night.received, night.done, night.review, night.failed)]
     return (day, *numbers, seconds_words(night.median), seconds_words(night.p95))
 
 
@@ -209,11 +210,14 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         (text(f"system.{name}"), await status.folder_of(path))
         for name, path in (("inbox", daemon.inbox), ("outbox", daemon.outbox))
     ]
+    hour = settings.viewer.night_begins
+    await catch_up(request.app[JOINED], request.app[RECORDS])  # as the worklist does
     values = {
         "title": text("system.title"),
         "section": "system",
         "message": _message(request),
-        "nights": [night_row(n) for n in await status.last_nights(index, _here())],
+        "night_begins": hour,
+        "nights": [night_row(n) for n in await status.last_nights(index, _here(), hour)],
         "folders": [(name, folder, folder_words(folder)) for name, folder in folders],
         "weights": weights,
         "model": settings.model,

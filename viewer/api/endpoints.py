@@ -86,6 +86,14 @@ SCANS = (
         faults=(404,),
     ),
     Operation(
+        *("act_on_scans", "Settle or reprocess", "POST", f"{ROOT}/worklist", handlers.act_on_scans),
+        *(Right.REVIEW, Action.REVIEW),
+        body=request_fields.ScansAction,
+        is_elsewhere=True,
+        answer=response_fields.Done,
+        faults=(404,),
+    ),
+    Operation(
         *("scan", "A scan with report, reviews, files", "GET", SCAN, handlers.show_scan),
         *(Right.VIEW, VIEW, (REVISION,)),
         answer=response_fields.OneScan,

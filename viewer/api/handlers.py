@@ -28,6 +28,7 @@ from viewer.api.request_fields import (
     NewReview,
     PixelSpacing,
     QueueAction,
+    ScansAction,
     Search,
     answer,
     read_body,
@@ -63,6 +64,7 @@ from viewer.scans.reviews import PageState, take_statement
 from viewer.scans.sent_objects import wish_to_send
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
 from viewer.upload.page import place_upload
+from viewer.worklist.bulk_actions import do_to_scans
 from viewer.worklist.filter_and_sort import asked_of, read_address
 from viewer.worklist.page import page_at
 from viewer.worklist.rows import known_rows
@@ -220,6 +222,13 @@ async def review(request: web.Request) -> web.StreamResponse:
     if await take_statement(request, scan, form) is not None:
         raise web.HTTPConflict(text=text("api.news"))
     return answer(ScanNamed(scan_id=scan.scan_id), 201)
+
+
+async def act_on_scans(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/worklist`: settle scans, take that back, or have them analyzed again."""
+    said = await read_body(request, ScansAction)
+    told = (said.action, said.reason, said.comment)
+    return answer(Done(count=await do_to_scans(request, said.scans, *told)))
 
 
 async def enter_date(request: web.Request) -> web.StreamResponse:

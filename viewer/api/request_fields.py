@@ -116,6 +116,18 @@ class NewReview(Form):
     comment: str = ""
 
 
+class ScansAction(Form):
+    """What to do with scans: settle, take_back or reprocess.
+
+    reason, comment: of settle alone; no_flair, wrong_patient, not_needed, or other with a comment.
+    """
+
+    action: str
+    scans: list[str] = Field(min_length=1, max_length=200)
+    reason: str = ""
+    comment: str = ""
+
+
 class AcquiredOn(Form):
     """The day on which a scan was acquired, ISO 8601; '' takes it back."""
 

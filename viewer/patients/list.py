@@ -20,6 +20,7 @@ from daemon.index.people.patient_search import (
 )
 from daemon.index.people.patients import Patient, find_patient, patients_by_id
 from daemon.outputs.catalogue import text
+from daemon.outputs.wording import not_known
 from viewer.lookups import recall
 from viewer.patients.fields import day_words
 from viewer.sessions import INDEX, RECORDS, SESSION
@@ -111,8 +112,14 @@ def _count_words(count: int, is_search: bool) -> str:
 
 
 def _line(patient: Patient, counted: ScanCount, today: date) -> PatientLine:
-    last = day_words(counted.last) if counted.last else ""
+    last = _last_words(counted.last) if counted.last else ""
     return PatientLine(patient, age(patient.birth_date, today), counted.count, last)
+
+
+def _last_words(last: str) -> str:
+    """The day of the last scan; where none has a date, the list is sorted by arrival alone."""
+    is_arrival = last.endswith("+00:00")  # as moments of ours are kept; scanners tell no zone
+    return not_known() if is_arrival else day_words(last)
 
 
 async def asked_list(request: web.Request) -> Asked:

@@ -49,6 +49,7 @@ from viewer.scans.reviews import review_values
 from viewer.scans.sent_objects import sent_values
 from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
+from viewer.worklist.bulk_actions import settling_values
 
 MOST_NOTES = 3  # beside the picture; all of them stand below
 
@@ -229,6 +230,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await _said(request, scan),
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
+        **await settling_values(request, scan),
         **await sent_values(request, scan),
         **await drawing_values(request, scan, held, revisions[0].revision),
     }

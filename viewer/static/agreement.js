@@ -60,16 +60,15 @@ function draw(place) {
   const colours = isDark.matches ? DARK : LIGHT;
   const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint, width: 1 } };
   const series = networks.map((each, i) => ({
-    label: `${SHAPES[i % SHAPES.length]} ${text("script_chart.weights", { name: each.name })}`,
     stroke: colours[i % colours.length],
     fill: colours[i % colours.length],
     paths: () => null,
     points: { show: drawShape(i % SHAPES.length, colours[i % colours.length]) },
-    value: (_, value) => (value === null || value === undefined ? text("script_chart.no_value") : value.toFixed(2)),
   }));
   const data = columns(networks);
   const day = 86400;
-  const range = [data[0][0] - 3 * day, data[0][data[0].length - 1] + 3 * day];
+  const last = data[0][data[0].length - 1];
+  const range = [data[0][0] - 3 * day, Math.max(last, Math.min(last + 3 * day, Date.now() / 1000))]; // no day to come
   place.replaceChildren();
   return new uPlot(
     {
@@ -77,16 +76,41 @@ function draw(place) {
       height: HEIGHT,
       scales: { x: { range }, y: { range: [0, 1] } },
       axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map(dayOf) }, { ...axis, label: text("script_chart.dice"), size: 50 }],
-      series: [{ label: text("script_chart.when"), value: "{YYYY}-{MM}-{DD}" }, ...series],
+      legend: { show: false },
+      cursor: { show: false },
+      padding: [12, 16, 0, 0],
+      series: [{}, ...series],
     },
     data,
     place,
   );
 }
 
+// Which shape and colour is which network; the numbers stand in the tables.
+function list(place) {
+  const networks = JSON.parse(place.dataset.points);
+  const colours = isDark.matches ? DARK : LIGHT;
+  const legend = document.createElement("ul");
+  legend.className = "legend";
+  networks.forEach((each, i) => {
+    const line = document.createElement("li");
+    const shape = document.createElement("span");
+    shape.textContent = SHAPES[i % SHAPES.length];
+    shape.style.color = colours[i % colours.length];
+    line.append(shape, ` ${text("script_chart.weights", { name: each.name })}`);
+    legend.append(line);
+  });
+  if (place.nextElementSibling?.matches(".legend")) place.nextElementSibling.remove();
+  place.after(legend);
+}
+
 const place = document.getElementById("chart");
 if (place) {
   let chart = draw(place);
-  isDark.addEventListener("change", () => { chart = draw(place); });
+  list(place);
+  isDark.addEventListener("change", () => {
+    chart = draw(place);
+    list(place);
+  });
   window.addEventListener("resize", () => chart.setSize({ width: place.clientWidth, height: HEIGHT }));
 }

@@ -24,9 +24,12 @@ function change(fresh) {
   seen.set(fresh.id, fresh.outerHTML);
   const wasInside = old.contains(document.activeElement);
   const wasOpen = old.querySelector("details")?.open;
+  const wasChosen = box(old)?.checked;
   old.replaceWith(document.adoptNode(fresh));
+  if (wasChosen && box(fresh)) box(fresh).checked = true;
   if (wasOpen) fresh.querySelector("details")?.setAttribute("open", "");
   if (wasInside) fresh.querySelector("a.open, a")?.focus();
+  if (bulk) count();
 }
 
 function fill(id, fresh) {
@@ -46,6 +49,46 @@ function move(step) {
   const here = all.findIndex((row) => row.contains(document.activeElement));
   const next = here < 0 ? (step > 0 ? 0 : all.length - 1) : here + step;
   all[Math.max(0, Math.min(next, all.length - 1))]?.querySelector("a.open, a")?.focus();
+}
+
+// The rows that are chosen, and what is done about them together.
+
+const bulk = document.getElementById("bulk");
+const chooseAll = document.getElementById("choose-all");
+const boxes = () => rows().map(box).filter(Boolean);
+
+function box(row) {
+  return row.querySelector("input[name=scan]");
+}
+
+function count() {
+  const all = boxes();
+  const chosen = all.filter((each) => each.checked).length;
+  const said = bulk.querySelector(".chosen");
+  said.textContent = said.dataset.words.replace("{count}", chosen);
+  bulk.hidden = chosen === 0;
+  chooseAll.checked = chosen > 0 && chosen === all.length;
+  chooseAll.indeterminate = chosen > 0 && chosen < all.length;
+}
+
+function choose() {
+  const row = rows().find((each) => each.contains(document.activeElement));
+  const chosen = row && box(row);
+  if (!chosen) return;
+  chosen.checked = !chosen.checked;
+  count();
+}
+
+if (bulk) {
+  chooseAll.hidden = false;
+  chooseAll.addEventListener("change", () => {
+    for (const each of boxes()) each.checked = chooseAll.checked;
+    count();
+  });
+  table.addEventListener("change", count);
+  window.addEventListener("pageshow", count); // a browser may bring chosen rows back
+  document.querySelector('[data-key="x"]').addEventListener("click", choose);
+  count();
 }
 
 button.addEventListener("click", () => { location.assign(button.dataset.list); });

@@ -4,11 +4,11 @@ Names of patients never stand in it: a search is an opaque key, a place the numb
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
@@ -18,12 +18,13 @@ from daemon.index.worklist_rows import begins_accession
 from daemon.outputs.catalogue import text
 from viewer.lookups import recall
 from viewer.sessions import JOINED, SESSION, SETTINGS
-from viewer.templating import FINDINGS, night_since, start_of, stored
+from viewer.templating import FINDINGS, is_day, night_since, start_of, stored
 from viewer.worklist.rows import ARRIVED, FLAGS, SIDES, STATES
 
 MOST_KEPT = 500  # addresses
 NUMBER = re.compile(r"[0-9]{1,15}")
-STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN}
+SETTLED = "settled"  # of those that are done, what was not analyzed and needs no person
+STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN, SETTLED: ()}
 CHOICES: dict[str, Collection[str]] = {
     "state": STATES_OF,
     "finding": FINDINGS,
@@ -90,15 +91,23 @@ def _query(address: Address) -> str:
 
 def read_address(request: web.Request) -> Address:
     """The address of a request; HTTPNotFound for one that no link of ours has."""
-    names = [each.name for each in fields(Address)]
-    address = Address(**{name: request.query.get(name, "") for name in names})
+    return _checked(request.query)
+
+
+def address_of(query: str) -> Address:
+    """The same of what stands behind a question mark."""
+    return _checked(dict(parse_qsl(query)))
+
+
+def _checked(query: Mapping[str, str]) -> Address:
+    address = Address(**{each.name: query.get(each.name, "") for each in fields(Address)})
     for name, choices in CHOICES.items():
         if getattr(address, name) and getattr(address, name) not in choices:
             raise web.HTTPNotFound(text=text("fault.no_list"))
     for place in (address.after, address.before):
         if place and not NUMBER.fullmatch(place):
             raise web.HTTPNotFound(text=text("fault.no_list_page"))
-    if not (_is_day(address.first) and _is_day(address.last)):
+    if not (is_day(address.first) and is_day(address.last)):
         raise web.HTTPNotFound(text=text("fault.no_day"))
     return address
 
@@ -126,6 +135,7 @@ async def _filters(request: web.Request, address: Address, typed: str) -> Filter
         flag=address.flag,
         side=address.side,
         is_unreviewed=bool(address.unreviewed),
+        is_settled=address.state == SETTLED,
         arrived_since=since,
         arrived_until=until,
         patients=await find_patients(request.app[JOINED], typed) if typed else None,
@@ -145,13 +155,3 @@ def arrival(request: web.Request, address: Address) -> tuple[str, str]:
     since = stored(start_of(date.fromisoformat(address.first))) if address.first else ""
     after = date.fromisoformat(address.last) + timedelta(days=1) if address.last else None
     return since, stored(start_of(after)) if after else ""
-
-
-def _is_day(typed: str) -> bool:
-    """Whether it is '' or a day that the calendar of the machine can hold."""
-    if not typed:
-        return True
-    try:
-        return 1970 <= date.fromisoformat(typed).year <= 9998
-    except ValueError:
-        return False

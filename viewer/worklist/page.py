@@ -14,13 +14,23 @@ from daemon.index.worklist_rows import Situation, catch_up, row_of_scan, situati
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import SIDES as REPORTED
 from daemon.outputs.wording import moment_words
+from daemon.records.settled_scans import REASONS
 from viewer.live_updates import LIVE, SHARED
 from viewer.lookups import recall
 from viewer.monitoring import longest_silence
 from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.templating import FINDINGS, night_since, night_words, render, stored
-from viewer.worklist.filter_and_sort import NUMBER, Address, arrival, asked_of, read_address
-from viewer.worklist.rows import COLUMNS, FLAGS, SIDES, STATES, html_of, known_rows
+from viewer.worklist.bulk_actions import DONE, done_words
+from viewer.worklist.filter_and_sort import (
+    NUMBER,
+    SETTLED,
+    Address,
+    arrival,
+    asked_of,
+    read_address,
+)
+from viewer.worklist.rows import COLUMNS, FLAGS, SIDES, STATES, html_of, known_rows, may_act_on
+from viewer.worklist.saved_filters import filter_values
 
 
 async def standing(request: web.Request) -> dict[str, Any]:
@@ -92,7 +102,9 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "here": address.link(after=address.after, before=address.before),
         "columns": [(name, text(key)) for name, key in COLUMNS.items()],
         "sorted_by": text(COLUMNS.get(address.sort, "worklist.arrival")).lower(),
-        "states": [(each, STATES[each]) for each in FILTERED],
+        "states": [(each, STATES[each]) for each in FILTERED] + [(SETTLED, text("settle.state"))],
+        "reasons": REASONS,
+        "may_act": may_act_on(request),
         "findings": FINDINGS,
         "sides": {name: REPORTED[name] for name in SIDES},
         "flags": FLAGS,
@@ -101,6 +113,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
         "rows": html_of(request, await known_rows(request, page.shown)),
+        **await filter_values(request, address),
         "earlier": page.earlier,
         "later": page.later,
         **above,
@@ -117,7 +130,7 @@ async def show_rows(request: web.Request) -> web.StreamResponse:
     async def make() -> str:
         return (await _rows_now(request)).text or ""
 
-    key = (request.query_string, typed)  # nothing else of a session is in it
+    key = (request.query_string, typed, may_act_on(request))  # no more of a session is in it
     shared = await request.app[SHARED].get(turn, key, make)
     return web.Response(text=shared, content_type="text/html")
 
@@ -137,6 +150,7 @@ async def _rows_now(request: web.Request) -> web.Response:
         "gone": sorted(set(numbers) - {row.row_id for row in rows}),
         "news": len(changed),
         "most_news": MOST_NEWS,
+        "may_act": may_act_on(request),
         **above,
     }
     return render(request, "worklist_rows.html", values)
@@ -177,6 +191,8 @@ def _message(request: web.Request, asked: Asked | None) -> str:
         return text("worklist.too_many", most=MOST_FOUND)
     if request.query.get("said") == "reviewed":
         return text("worklist.all_reviewed")
+    if request.query.get("said") in DONE:
+        return done_words(request)
     count = request.query.get("received", "")
     if count and not NUMBER.fullmatch(count):
         raise web.HTTPNotFound(text=text("fault.no_list"))

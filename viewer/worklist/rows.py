@@ -15,23 +15,27 @@ from markupsafe import Markup
 
 from daemon.drops import UNASSIGNED
 from daemon.index.people.patients import ensure_patients
+from daemon.index.people.settled_scans import SETTLED
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
 from daemon.outputs.wording import moment_words, repeat_amount
+from daemon.permissions import Right, may
 from daemon.report import Brief, read_brief
 from viewer.live_updates import in_background
 from viewer.patients.fields import amount_words
 from viewer.scans.reviews import SAID
-from viewer.sessions import JOINED, RECORDS
+from viewer.sessions import JOINED, RECORDS, SESSION
 from viewer.templating import FINDINGS, clock_words, found_size
 
 COLUMNS = {
-    **{name: f"worklist.{name}" for name in ("patient", "date", "state", "finding", "volume")},
+    **{name: f"worklist.{name}" for name in ("patient", "date", "arrived", "state", "finding")},
+    "volume": "worklist.volume",
     **{"side": "worklist.side", "change": "worklist.change", "flags": "worklist.flags_column"},
     "reviewer": "worklist.review",
 }
 STATES = words("worklist_state")
+SETTLE_REASONS = words("settle_reason")
 FLAGS = words("flag")
 SIDES = ("left", "right", "midline")
 GREW = ("worklist.grew", "worklist.grew_words")
@@ -71,6 +75,7 @@ class Line:
     flags: tuple[str, ...] = ()
     review: str = ""
     has_picture: bool = False
+    is_settled: bool = False
 
 
 def line_of(row: Row) -> Line:
@@ -97,6 +102,7 @@ def line_of(row: Row) -> Line:
         change=_change(row, brief) if brief else None,
         flags=_flags(row, brief) if brief else (),
         review=_review(row) if brief else "",
+        is_settled=row.decision == SETTLED,
         has_picture=brief is not None and row.folder is not None and brief.finding != "not_judged",
     )
 
@@ -151,6 +157,9 @@ def _flags(row: Row, brief: Brief) -> tuple[str, ...]:
 def _review(row: Row) -> str:
     if not row.decision:
         return text("worklist.not_reviewed")
+    if row.decision == SETTLED:
+        why = SETTLE_REASONS.get(row.settled, row.settled)
+        return text("settle.row", reason=why, name=row.reviewer)
     return text("worklist.reviewed", decision=SAID[row.decision], name=row.reviewer)
 
 
@@ -158,20 +167,23 @@ MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages
 
 
 class KeptRows:
-    """HTML by row: a Row holds all that may change its words, so an equal one looks the same."""
+    """HTML by row: a Row holds all that may change its words, so an equal one looks the same.
+
+    may_act: whether it can be chosen, for who may do something about it.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Row, Markup] = OrderedDict()
+        self._kept: OrderedDict[tuple[Row, bool], Markup] = OrderedDict()
 
-    def of(self, row: Row) -> Markup | None:
+    def of(self, row: Row, may_act: bool) -> Markup | None:
         """What was kept of this row; it becomes the last one to go."""
-        if row in self._kept:
-            self._kept.move_to_end(row)
-        return self._kept.get(row)
+        if (row, may_act) in self._kept:
+            self._kept.move_to_end((row, may_act))
+        return self._kept.get((row, may_act))
 
-    def keep(self, row: Row, html: Markup) -> None:
+    def keep(self, row: Row, may_act: bool, html: Markup) -> None:
         """Keep this, and forget what was wanted least lately."""
-        self._kept[row] = html
+        self._kept[row, may_act] = html
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
@@ -188,20 +200,25 @@ async def known_rows(request: web.Request, row_ids: list[int]) -> list[Row]:
 
 def html_of(request: web.Request, rows: list[Row]) -> Markup:
     """The rows of the table, one a line; from `worklist_rows.html`."""
-    kept = request.app[KEPT_ROWS]
+    kept, may_act = request.app[KEPT_ROWS], may_act_on(request)
     html = []
     for row in rows:
-        written = kept.of(row)
+        written = kept.of(row, may_act)
         if written is None:
-            written = _written(request, line_of(row))
-            kept.keep(row, written)
+            written = _written(request, line_of(row), may_act)
+            kept.keep(row, may_act, written)
         html.append(written)
     return Markup("").join(html)
 
 
-def _written(request: web.Request, line: Line) -> Markup:
+def may_act_on(request: web.Request) -> bool:
+    """Whether rows can be chosen, to settle them or to have them analyzed again."""
+    return may(request[SESSION].role, Right.REVIEW)
+
+
+def _written(request: web.Request, line: Line, may_act: bool) -> Markup:
     template = aiohttp_jinja2.get_env(request.app).get_template("worklist_rows.html")
-    return cast(Markup, template.module.row(line))  # type: ignore[attr-defined]
+    return cast(Markup, template.module.row(line, may_act))  # type: ignore[attr-defined]
 
 
 KEPT_ROWS = web.AppKey("kept_rows", KeptRows)

@@ -12,7 +12,7 @@ entry when that is done, or at the next start.
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from enum import StrEnum
 from daemon.index.database import Database, now
 
 BEGINNING = "0" * 64
+LAST_NUMBER = 2**62
 AT_ONCE = 1000  # entries that a check reads at a time
 
 
@@ -82,13 +83,15 @@ async def append(
 
 @dataclass
 class Told:
-    """An entry that waits for the change of which it tells."""
+    """An entry that waits for the change of which it tells. by: with which token, if with one."""
 
     account: str
     action: Action
     subject: str = ""
     detail: str = ""
     is_noted: bool = False
+    by: str = ""
+    subjects: tuple[str, ...] = ()  # where one change is of several: an entry for each
 
 
 _TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
@@ -104,6 +107,14 @@ def telling(told: Told) -> Iterator[None]:
         _TOLD.reset(before)
 
 
+def each_told(subjects: Iterable[str], detail: str) -> None:
+    """The entry that waits becomes one for each of these, which are changed together."""
+    told = _TOLD.get()
+    if told is not None:
+        told.subjects = tuple(subjects)
+        told.detail = " ".join(part for part in (detail, told.by) if part)
+
+
 @asynccontextmanager
 async def changing(records: Database) -> AsyncIterator[None]:
     """A transaction for what a person changes: it and the entry that waits stand or fall together.
@@ -115,7 +126,8 @@ async def changing(records: Database) -> AsyncIterator[None]:
         before = await _changed_rows(records)
         yield
         if told and not told.is_noted and await _changed_rows(records) != before:
-            await append(records, told.account, told.action, told.subject, told.detail)
+            for subject in told.subjects or (told.subject,):
+                await append(records, told.account, told.action, subject, told.detail)
             is_told = True
     if told and is_told:
         told.is_noted = True
@@ -165,16 +177,54 @@ def chained(before: str, fields: tuple[object, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which entries; empty values leave all. subjects: ids of scans and of patients.
+
+    since, until: UTC, ISO 8601; until is left out itself.
+    """
+
+    account: str = ""
+    subjects: tuple[str, ...] | None = None
+    since: str = ""
+    until: str = ""
+
+
 async def page_of_audit(
-    records: Database, before: int | None = None, account: str = "", limit: int = 100
+    records: Database,
+    before: int | None = None,
+    asked: AuditFilter | None = None,
+    limit: int = 100,
 ) -> list[Entry]:
-    """Entries below the number `before`, of one account or of all, newest first."""
+    """Entries below the number `before`, newest first."""
+    asked = asked or AuditFilter()
+    first, end = await _numbers_between(records, asked.since, asked.until)
+    conditions = ["number >= ?", "number < ?"]
+    values: list[int | str] = [first, min(before or end, end)]
+    if asked.account:
+        conditions.append("account = ?")
+        values.append(asked.account)
+    if asked.subjects is not None:
+        conditions.append("subject IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(asked.subjects))
     rows = await records.rows(
-        f"SELECT {COLUMNS} FROM audit WHERE number < coalesce(?, 9e18)"
-        " AND (? = '' OR account = ?) ORDER BY number DESC LIMIT ?",
-        (before, account, account, limit),
+        f"SELECT {COLUMNS} FROM audit WHERE {' AND '.join(conditions)}"
+        " ORDER BY number DESC LIMIT ?",
+        (*values, limit),
     )
     return [_entry(row) for row in rows]
+
+
+async def _numbers_between(records: Database, since: str, until: str) -> tuple[int, int]:
+    """The number of the first entry of a time, and that after its last: both by the index."""
+    row = await records.row(
+        "SELECT (SELECT number FROM audit WHERE at >= ?1 ORDER BY at LIMIT 1),"
+        " (SELECT number FROM audit WHERE at < ?2 ORDER BY at DESC LIMIT 1)",
+        (since, until),
+    )
+    first, last = tuple(row) if row else (None, None)
+    end = (last or 0) + 1 if until else LAST_NUMBER
+    return (first or LAST_NUMBER) if since else 1, end
 
 
 async def all_entries(records: Database, first: int = 1) -> AsyncIterator[Entry]:

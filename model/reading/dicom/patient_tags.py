@@ -15,6 +15,7 @@ GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
 TAGS = (
     *("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber", "StudyDate"),
+    "StationName",
 )
 
 
@@ -30,11 +31,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class Study:
-    """A study as the headers tell; '' where they do not. date: ISO 8601, of the study."""
+    """A study as the headers tell; '' where they do not. date: ISO 8601, of the study.
+
+    station: the scanner's StationName.
+    """
 
     uid: str
     accession: str = ""
     date: str = ""
+    station: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,8 @@ def _study_uid(header: Dataset) -> str | None:
 
 def _study(header: Dataset, uid: str) -> Study:
     accession = text_of(header, "AccessionNumber").strip()
-    return Study(uid, accession, day_of(header, "StudyDate") or "")
+    station = text_of(header, "StationName").strip()
+    return Study(uid, accession, day_of(header, "StudyDate") or "", station)
 
 
 def _identity(header: Dataset, patient_id: str) -> Identity:

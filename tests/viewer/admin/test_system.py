@@ -4,8 +4,10 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from daemon.drops import Drop, DropKind, DroppedFile, State
 from daemon.index import ledger, queue
@@ -14,10 +16,12 @@ from daemon.index.statistics import RECONCILE, beat, nights
 from daemon.operations import status
 from daemon.operations.queue_control import reprocess_older
 from daemon.outputs.wording import moment_words
+from daemon.records.settled_scans import settle
 from model.network.network import load_network
 from model.weights_config import about_weights
+from tests.viewer.scans.test_anyway import REFUSED
 from tests.viewer.test_house import House, open_house
-from viewer.sessions import INDEX
+from viewer.sessions import INDEX, RECORDS
 
 SECRET = "a-secret-of-16-characters"
 
@@ -157,16 +161,44 @@ async def test_nights_are_counted_by_the_index(tmp_path: Path) -> None:
             times = [at.isoformat(timespec="milliseconds") for at in _times(seen, number + 1)]
             sql = "UPDATE drops SET seen_at = ?, rested_at = ?, ended_at = ? WHERE scan_id = ?"
             await index.change(sql, (*times, scan.scan_id))
+            arrived = "UPDATE worklist SET arrived_at = ? WHERE scan_id = ?"
+            await index.change(arrived, (times[0], scan.scan_id))
         claim = await house.add_running("F", "f.nii")
         await ledger.reject(index, claim, "No.")
         spans = [(day.isoformat(), (day + timedelta(days=1)).isoformat()) for day in _days(noon)]
         tonight, before = await nights(index, spans)
-        assert (tonight.received, tonight.done, tonight.failed) == (20, 20, 0)
+        counts = (tonight.received, tonight.done, tonight.review, tonight.failed)
+        assert counts == (20, 20, 0, 0)
         assert tonight.median == pytest.approx(10, abs=0.01)  # nearest rank of 1 … 20 s
         assert tonight.p95 == pytest.approx(19, abs=0.01)
         assert (before.received, before.done, before.median) == (0, 0, None)
-        newest = (await status.last_nights(index, datetime.now(UTC).astimezone()))[0]
+        newest = (await status.last_nights(index, datetime.now(UTC).astimezone(), 18))[0]
         assert (newest.received, newest.failed) == (1, 1)
+
+
+async def test_worklist_system_and_metrics_count_the_same(tmp_path: Path) -> None:
+    token = "0123456789abcdef"
+    async with open_house(tmp_path, metrics_token=SecretStr(token)) as house:
+        for number in range(4):
+            changes: dict[str, Any] = {"quality": []}
+            if number < 2:
+                changes = {"finding": "not_judged", "quality": REFUSED}
+            await house.add_scan(f"P{number}", f"s{number}", **changes)
+        claim = await house.add_running("F", "f.nii")
+        await ledger.reject(house.app[INDEX], claim, "No.")
+        await settle(house.app[INDEX], house.app[RECORDS], ["s0"], "no_flair", "", "Ada")
+        page = await house.page("/")
+        shown = dict(re.findall(r'href="/\?(?:state=)?(\w+)[^"]*arrived=night"><b>(\d+)', page))
+        table = r">Needs review</th>.*?<tbody><tr>(.*?)</tr>"
+        system = re.search(table, await house.page("/system"), re.S)
+        assert system is not None
+        cells = re.findall(r"<td>(\d+)</td>", system[1])
+        bearer = {"Authorization": f"Bearer {token}"}
+        answer = await house.client.get("/metrics", headers=bearer)
+        told = dict(re.findall(r'gliowatch_arrived{state="(\w+)"} (\d+)', await answer.text()))
+    assert cells == ["5", "3", "1", "1"]  # received, done, needs review, failed
+    assert told == {"done": "3", "review": "1", "failed": "1"}
+    assert {name: shown[name] for name in told} == told
 
 
 def test_the_weights_tell_their_name_without_torch(tmp_path: Path) -> None:
