@@ -89,7 +89,7 @@ def send(settings: Settings, _later: Connection) -> None:
     serve(settings)
 
 
-def fetch_priors(settings: Settings) -> None:
+def fetch_priors(settings: Settings, _later: Connection) -> None:
     """What fetches earlier studies, in its process: a PACS that hangs holds up nothing else."""
     from daemon.priors.process import serve
 

@@ -51,7 +51,7 @@ def _dicom_rows_begin() -> None:
 
 def _study(number: int) -> list[Dataset]:
     """A FLAIR study of a patient of its own."""
-    objects = [dcmread(BytesIO(content)) for content in scans.dicom(number)]
+    objects: list[Dataset] = [dcmread(BytesIO(content)) for content in scans.dicom(number)]
     for each in objects:
         each.PatientID = f"P{number}"
     return objects

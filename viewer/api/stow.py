@@ -95,7 +95,7 @@ POSTS = web.AppKey("posts", Posts)
 
 async def keep_posts(app: web.Application) -> AsyncIterator[None]:
     """Clears what an earlier viewer held of requests that were never answered."""
-    posts = app[POSTS] = Posts(app[SETTINGS])
+    posts = app[POSTS] = Posts(app[SETTINGS].now)
     await asyncio.to_thread(clear_posted, app[SETTINGS].daemon.inbox)
     yield
     if "slot" in vars(posts):

@@ -74,7 +74,7 @@ MEASURER = web.AppKey("measurer", Measurer)
 
 async def open_measurer(app: web.Application) -> AsyncIterator[None]:
     """While the application runs."""
-    app[MEASURER] = Measurer(app[SETTINGS])
+    app[MEASURER] = Measurer(app[SETTINGS].now)
     yield
     app[MEASURER].close()
 

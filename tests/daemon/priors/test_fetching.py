@@ -71,8 +71,8 @@ class Site:
     async def publish(self, patient: str, number: int, study: str, day: str) -> None:
         row = scan_row(patient, f"{number:020d}")
         dated = f"{day[:4]}-{day[4:6]}-{day[6:]}"
-        told = {"study_uid": study, "study_date": dated, "published_at": now()}
-        await add_scan(self.index, replace(row, **told))
+        told = replace(row, study_uid=study, study_date=dated, published_at=now())
+        await add_scan(self.index, told)
 
 
 @pytest.fixture
