@@ -6,6 +6,7 @@ what holds them stay: a scan in work, an open association and a socket are of th
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from daemon.settings import (
@@ -93,11 +94,11 @@ def with_keys(settings: Settings, source: Settings, keys: Iterable[str]) -> Sett
 
 
 def _different(before: Settings, after: Settings) -> Iterator[str]:
-    for table, keys in DEFAULTS.items():
-        one, other = getattr(before, table), getattr(after, table)
-        for name in keys:
-            if getattr(one, name) != getattr(other, name):
-                yield f"{table}.{name}"
+    for table, names in DEFAULTS.items():
+        for key in (f"{table}.{name}" for name in names):
+            value = attrgetter(key)
+            if key not in DEFAULTS and value(before) != value(after):  # a table tells by its keys
+                yield key
 
 
 def without_path(sentence: str, file: Path) -> str:

@@ -32,6 +32,7 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
         "sending_state",
         "sending_kind",
         "sending_reason",
+        "sending_commitment",
     ),
 }
 # Settings that are named as a table of sentences is; `dicom.` alone begins such a name.
@@ -318,6 +319,7 @@ def test_modules_of_pages_hold_no_sentences(module: Path) -> None:
         "Female",
         "Male",
         "Other",
+        *("Accept", "Value"),  # of HTTP and DICOM JSON
     }
     assert not [each for each in found if each not in known and each not in NOT_SHOWN]
 

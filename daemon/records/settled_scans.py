@@ -23,12 +23,16 @@ from model.errors import GliowatchError
 
 RULE = "rule"  # the reason of what no person said, and its account in the audit
 OTHER = "other"
-REASONS = {code: said for code, said in words("settle_reason").items() if code != RULE}
 LONGEST_COMMENT = 500  # characters
 DOUBTS = (  # codes of reports that are no matter of routine
     *("identity_conflict", "filed_twice", "identity_corrected", "incomplete", "slices_missing"),
     *("missing_voxels", "may_belong"),
 )
+
+
+def reasons() -> dict[str, str]:
+    """What a person may say, by its code."""
+    return {code: said for code, said in words("settle_reason").items() if code != RULE}
 
 
 class CannotSettle(GliowatchError):
@@ -48,7 +52,7 @@ async def settle(
     Those that were analyzed, or are settled already, stay as they are. Raises CannotSettle.
     """
     comment = comment.strip()
-    if reason not in REASONS:
+    if reason not in reasons():
         raise CannotSettle(text("settle.no_reason"))
     if reason == OTHER and not comment:
         raise CannotSettle(text("settle.no_comment"))

@@ -230,9 +230,9 @@ def test_the_canvas_fills_the_window_and_nothing_lies_under_the_footer(
         page.evaluate("document.querySelector('main').scrollTo(0, 1e6)")
         assert page.evaluate(MAIN_UNDER_FOOTER) == []
         page.keyboard.press("f")
-        page.wait_for_function("document.fullscreenElement?.matches('.seeing')")
+        page.wait_for_function("() => document.fullscreenElement?.matches('.seeing')")
         page.keyboard.press("f")
-        page.wait_for_function("document.fullscreenElement === null")
+        page.wait_for_function("() => document.fullscreenElement === null")
 
 
 def test_the_corners_tell_whose_it_is_where_and_how_it_is_shown(

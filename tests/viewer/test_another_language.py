@@ -64,7 +64,9 @@ DATA = re.compile(
     )
 )
 SETTINGS = re.compile(r"(<summary>⟦\[.*?</summary>)\s*<dl.*?</dl>", re.DOTALL)  # keys and values
-NOTED = re.compile(r'<td class="free">[^<]*</td>')  # ids and words that the audit keeps
+NOTED = re.compile(
+    r'<td class="free"[^>]*>.*?</td>', re.DOTALL
+)  # ids and words that the audit keeps
 MARKED = re.compile("⟦[^⟦⟧]*⟧")
 
 

@@ -16,7 +16,7 @@ from daemon.operations.queue_control import UnknownScan
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import moment_words
 from daemon.permissions import Right, may
-from daemon.records.settled_scans import REASONS, CannotSettle, settle, take_back
+from daemon.records.settled_scans import CannotSettle, reasons, settle, take_back
 from daemon.scan_history import judged_revision
 from viewer.login import is_local
 from viewer.request_forms import read_lists
@@ -100,7 +100,7 @@ async def settling_values(request: web.Request, scan: ScanRow) -> dict[str, Any]
     return {
         "settlings": [_line(each) for each in told],
         "is_settled": bool(standing and standing[0].reason),
-        "settle_reasons": REASONS,
+        "settle_reasons": reasons(),
         "settle_said": done_words(request),
     }
 

@@ -14,7 +14,7 @@ from daemon.index.worklist_rows import Situation, catch_up, row_of_scan, situati
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import SIDES as REPORTED
 from daemon.outputs.wording import moment_words
-from daemon.records.settled_scans import REASONS
+from daemon.records.settled_scans import reasons
 from viewer.live_updates import LIVE, SHARED
 from viewer.lookups import recall
 from viewer.monitoring import longest_silence
@@ -103,7 +103,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "columns": [(name, text(key)) for name, key in COLUMNS.items()],
         "sorted_by": text(COLUMNS.get(address.sort, "worklist.arrival")).lower(),
         "states": [(each, STATES[each]) for each in FILTERED] + [(SETTLED, text("settle.state"))],
-        "reasons": REASONS,
+        "reasons": reasons(),
         "may_act": may_act_on(request),
         "findings": FINDINGS,
         "sides": {name: REPORTED[name] for name in SIDES},

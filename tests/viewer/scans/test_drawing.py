@@ -72,7 +72,7 @@ async def test_a_draft_is_measured_by_the_daemon_s_function_and_kept_for_its_per
         await add(house)
         page = await house.page(f"/scans/{SCAN}")
         assert 'class="drawing" hidden' in page
-        assert "is not saved yet" not in page
+        assert 'data-draft="0"' in page
         assert (await house.client.get(WAY)).status == 204
         mask = block(20, 40)
         status, told = await put(house, packed(mask))

@@ -113,9 +113,13 @@ async def test_the_next_unreviewed_scan_is_one_that_nobody_looked_at(tmp_path: P
             await house.add_scan(f"P{number}", f"scan{number}")
         await house.add_scan("P4", "scan4", finding="not_judged", lesions=[])
         await house.post("/scans/scan2/reviews", RIGHT)
-        for here, there in (("scan1", "scan3"), ("scan3", "scan1"), ("", "scan3")):
+        for here, there in (("scan1", "scan4"), ("scan4", "scan3"), ("scan3", "scan1")):
             answer = await house.client.get(f"/next?after={here}", allow_redirects=False)
             assert answer.headers["Location"] == f"/scans/{there}"
         for number in (1, 3):
             await house.post(f"/scans/scan{number}/reviews", RIGHT)
+        answer = await house.client.get("/next?after=scan1", allow_redirects=False)
+        assert answer.headers["Location"] == "/scans/scan4", "not analyzed, and not settled"
+        settled = {"scan": "scan4", "action": "settle", "reason": "no_flair"}
+        await house.post("/worklist/act", settled)
         assert "/?said=reviewed" in str((await house.client.get("/next?after=scan1")).url)

@@ -289,7 +289,10 @@ function spacingOf(glass, dims) {
 }
 
 function figureWords({ size, count, lesions }) {
-  const each = lesions.map((lesion) => text("script_drawing.lesion_measures", { ...lesion }));
+  const each = lesions.map((lesion) => {
+    const { number, size: own, diameters } = lesion;
+    return text("script_drawing.lesion_measures", { number: number, size: own, diameters: diameters });
+  });
   const more = count > lesions.length ? [text("script_drawing.more", { count: count - lesions.length })] : [];
   return [text("script_drawing.size", { size }), ...each, ...more].join(" ");
 }
