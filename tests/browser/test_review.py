@@ -58,7 +58,7 @@ def reject(page: Page) -> None:
     assert not page.locator("[name=reason]").is_visible()
     page.get_by_role("radio", name="Reject").check()
     page.get_by_label("Reason for rejection").select_option("border")
-    page.get_by_label("Comment").first.fill("<b>too wide</b>")
+    page.locator(".review-form textarea[name=comment]").fill("<b>too wide</b>")
     page.get_by_role("button", name="Save review").click()
 
 
