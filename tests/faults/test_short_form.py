@@ -15,7 +15,7 @@ from tests.faults.rows import ROWS
 SCALE = 0.015
 LONG_ONLY = ("1b", "5c")  # with the real weights, which load longer
 SHORT = ("1", "4", "8", "12", "16", "18")
-SLOW = ("12e", "12f", "21", "22b", "25")  # a minute of fuzz, or many starts one after the other
+PATIENCE = 600  # seconds: a minute of fuzz, or many starts one after the other
 AT_ONCE = 3  # rows; most of their time they wait for processes to start
 
 
@@ -40,7 +40,7 @@ def outcomes(
 def _rows() -> list[object]:
     names = [name for name in ROWS if name not in LONG_ONLY]
     later = {
-        name: [pytest.mark.long, *([pytest.mark.timeout(600)] if name in SLOW else [])]
+        name: [pytest.mark.long, pytest.mark.timeout(PATIENCE)]
         for name in names
         if name not in SHORT
     }
