@@ -15,9 +15,8 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination, Priors
 from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
-from daemon.settings_priors import Priors
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
 LONGEST_SHOWN = 60  # characters of a wrong value

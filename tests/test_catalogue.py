@@ -14,7 +14,7 @@ from jinja2 import nodes
 
 from daemon.outputs.catalogue import SENTENCES
 from daemon.settings import DicomSettings
-from daemon.settings_priors import Priors
+from daemon.settings_archives import Priors
 from model.catalogue import Catalogue, Words
 from tests.conftest import ROOT
 

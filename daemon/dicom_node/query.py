@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.storescu import CONNECT_SECONDS, PLAIN, tls_context, why_not
-from daemon.settings_priors import Priors
+from daemon.settings_archives import Priors
 
 log = logging.getLogger(__name__)
 

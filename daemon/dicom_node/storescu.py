@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
 from daemon.dicom_node.outgoing_classes import CLASSES
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 
 log = logging.getLogger(__name__)
 

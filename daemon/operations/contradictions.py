@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from daemon.settings import DicomSettings, Settings, ViewerSettings
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
 
 SHORTEST_TOKEN = 16  # characters

@@ -12,7 +12,7 @@ from pathlib import Path
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
-from daemon.settings_destinations import FILES
+from daemon.settings_archives import FILES
 from daemon.settings_faults import Fault, Stops
 
 GIGA = 1e9

@@ -24,7 +24,7 @@ from daemon.sending.outgoing import (
     objects_of_result,
     scans_with_objects_beside,
 )
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 
 WHOLE_SECONDS = 60.0  # between two looks at everything, whatever the databases tell
 WANTED = {  # which decisions a destination waits for

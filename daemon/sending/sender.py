@@ -25,7 +25,7 @@ from daemon.sending.commitments import Commitments
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
 from daemon.settings import DaemonSettings
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 
 log = logging.getLogger(__name__)
 

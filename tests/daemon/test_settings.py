@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
-from daemon.settings_destinations import Destination
+from daemon.settings_archives import Destination
 from daemon.settings_faults import MUST, RETIRED
 from tests.conftest import ROOT
 

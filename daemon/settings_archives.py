@@ -1,4 +1,5 @@
-"""A table of [[dicom.send]]: one archive to which results go, and how."""
+"""The archives: of a table of [[dicom.send]], to which results go, and of [dicom.priors], from
+which a patient's earlier studies are fetched by C-MOVE."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -50,3 +51,39 @@ class Destination(BaseModel):
 
 
 FILES = ("tls_ca", "tls_certificate", "tls_key")
+
+
+class Priors(BaseModel):
+    """Where to ask, and for how many. Units and meanings stand in settings.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    on: bool = False
+    host: str = ""
+    port: int = Field(default=104, ge=1, le=65535)
+    called_ae_title: str = ""
+    calling_ae_title: str = "GLIOWATCH"
+    tls: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    issuer: str = Field(default="", max_length=64)
+    newest: int = Field(default=3, ge=1, le=50)
+    tries: int = Field(default=5, ge=1)
+    first_pause_seconds: float = Field(default=60.0, gt=0)
+    longest_pause_seconds: float = Field(default=900.0, gt=0)
+    answer_seconds: float = Field(default=60.0, gt=0)
+    move_seconds: float = Field(default=900.0, gt=0)
+
+    @property
+    def peer(self) -> Destination:
+        """The PACS as what associations are made with."""
+        same = Destination.model_fields.keys() & Priors.model_fields.keys()
+        return Destination(name="priors", **{name: getattr(self, name) for name in same})
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        named = {name: getattr(self, name) for name in FILES}
+        return self.model_copy(
+            update={name: str(folder / path) if path else "" for name, path in named.items()}
+        )
