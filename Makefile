@@ -20,9 +20,9 @@ types: $(VENV)/.installed-dev
 layers: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
-# Two files of tests at a time; each process has one thread, so that they do not wait for each other.
+# Three files of tests at a time: they wait for processes more than they compute, each with one thread.
 unit: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations 10 -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --durations 10 -m "not long"
 
 # Real counterparts (Orthanc, DCMTK), browsers, fuzz, and the fault suite at a small scale.
 test-long: $(VENV)/.installed-dev
