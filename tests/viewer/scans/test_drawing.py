@@ -144,6 +144,7 @@ MOVED = packed(block(), AFFINE @ np.diag([1, 1, 1.1, 1]))
         (MOVED, 422, "another grid"),
         (b"\x1f\x8b" + bytes(16_100_000), 413, "16 megabytes"),
     ],
+    ids=["nothing", "not packed", "no NIfTI", "cut off", "twos", "longer", "moved", "too large"],
 )
 async def test_what_is_no_mask_of_the_scan_is_refused_and_the_draft_before_stays(
     tmp_path: Path, content: bytes, status: int, words: str
