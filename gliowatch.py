@@ -30,6 +30,16 @@ UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 075
 EXTRA = dict.fromkeys(("torch", "monai", "matplotlib"), ("training", "train"))
 EXTRA["pynetdicom"] = ("the DICOM node", "dicom")
 
+
+class Recipe(StrEnum):
+    """How to train."""
+
+    STANDARD = "standard"
+    MIXED = "mixed"
+    SEED = "seed"
+    GATE = "gate"
+
+
 OutFolder = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", file_okay=False, help="where to write")
 ]
@@ -43,6 +53,28 @@ SplitFile = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="JSON with lists of patients"),
 ]
+RecipeChoice = Annotated[
+    Recipe, typer.Option(help="ours, ours on several sets, the demo's, the gate's")
+]
+FoldNumber = Annotated[
+    int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
+]
+StartWeights = Annotated[
+    Path | None,
+    typer.Option("--from", exists=True, dir_okay=False, help="fine-tune these weights"),
+]
+EndedRun = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        exists=True,
+        file_okay=False,
+        help="continue training from a finished run",
+    ),
+]
+PreparedScans = Annotated[
+    Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")
+]
 
 
 class Quality(StrEnum):
@@ -50,15 +82,6 @@ class Quality(StrEnum):
 
     FAST = "fast"
     BEST = "best"
-
-
-class Recipe(StrEnum):
-    """How to train."""
-
-    STANDARD = "standard"
-    MIXED = "mixed"
-    SEED = "seed"
-    GATE = "gate"
 
 
 def main() -> None:
@@ -178,29 +201,12 @@ def measure(
 def train(
     data: DataFolder,
     out: OutFolder,
-    recipe: Annotated[
-        Recipe, typer.Option(help="ours, ours on several sets, the demo's, the gate's")
-    ] = Recipe.STANDARD,
+    recipe: RecipeChoice = Recipe.STANDARD,
     split: SplitFile = None,
-    fold: Annotated[
-        int | None, typer.Option(min=0, max=5, help="leave out that fifth of the patients; 0: none")
-    ] = None,
-    start: Annotated[
-        Path | None,
-        typer.Option("--from", exists=True, dir_okay=False, help="fine-tune these weights"),
-    ] = None,
-    again: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            exists=True,
-            file_okay=False,
-            help="continue training from a finished run",
-        ),
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="prepared scans, made if not there; else in DIR")
-    ] = None,
+    fold: FoldNumber = None,
+    start: StartWeights = None,
+    again: EndedRun = None,
+    cache: PreparedScans = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the checkpoint")] = False,
     max_minutes: Annotated[float | None, typer.Option(help="end the run after so long")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",

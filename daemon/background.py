@@ -1,15 +1,26 @@
 """Work beside the daemon's loop: one round at a time, whose faults are logged and stop nobody.
 
-It is short because its three users, retention, the nightly check and the teller of reviews, would
-else each have their own.
+And how a process beside the daemon is told to end. It is short because its users, retention, the
+nightly check, the teller of reviews, and the processes, would else each have their own.
 """
 
 import asyncio
 import logging
+import multiprocessing
+import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 log = logging.getLogger(__name__)
+
+
+def wish_to_stop() -> asyncio.Event:
+    """Set by SIGTERM, and by the end of the process that began this one: nothing outlives it."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    if parent := multiprocessing.parent_process():
+        loop.add_reader(parent.sentinel, stop.set)
+    return stop
 
 
 class Background:

@@ -167,6 +167,11 @@ class ViewerSettings(_Table):
     slice_seconds: float = Field(default=60.0, gt=0)
     slice_memory_mb: int = Field(default=4000, ge=100)
 
+    @property
+    def slice_allowance(self) -> Allowance:
+        """What drawing a slice, or measuring a mask that is drawn, may take."""
+        return Allowance(self.slice_seconds, self.slice_memory_mb * 10**6)
+
 
 class TrainingSettings(_Table):
     """[training]: defaults of `gliowatch train`."""

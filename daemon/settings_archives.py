@@ -10,13 +10,14 @@ NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a ro
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
 
 
-class Destination(BaseModel):
-    """Where results go. Units and meanings stand in settings.toml."""
+FILES = ("tls_ca", "tls_certificate", "tls_key")
+
+
+class Peer(BaseModel):
+    """An archive with which associations are made. Units and meanings stand in settings.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str = Field(pattern=NAME)
-    protocol: Literal["C-STORE", "STOW-RS"] = "C-STORE"
     host: str = ""
     port: int = Field(default=104, ge=1, le=65535)
     called_ae_title: str = ""
@@ -25,17 +26,9 @@ class Destination(BaseModel):
     tls_ca: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    url: str = ""
-    header_variable: str = ""
-    objects: tuple[ObjectKind, ...] = ("seg", "sr", "sc", "pdf", "ko")
-    when: Literal["published", "reviewed", "accepted"] = "published"
-    rate: float = Field(default=5.0, gt=0)
-    tries: int = Field(default=10, ge=1)
     first_pause_seconds: float = Field(default=30.0, gt=0)
     longest_pause_seconds: float = Field(default=900.0, gt=0)
     answer_seconds: float = Field(default=60.0, gt=0)
-    commitment: bool = False
-    commitment_seconds: float = Field(default=86400.0, gt=0)
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, at least one of them."""
@@ -50,40 +43,27 @@ class Destination(BaseModel):
         )
 
 
-FILES = ("tls_ca", "tls_certificate", "tls_key")
+class Destination(Peer):
+    """Where results go."""
+
+    name: str = Field(pattern=NAME)
+    protocol: Literal["C-STORE", "STOW-RS"] = "C-STORE"
+    url: str = ""
+    header_variable: str = ""
+    objects: tuple[ObjectKind, ...] = ("seg", "sr", "sc", "pdf", "ko")
+    when: Literal["published", "reviewed", "accepted"] = "published"
+    rate: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=10, ge=1)
+    commitment: bool = False
+    commitment_seconds: float = Field(default=86400.0, gt=0)
 
 
-class Priors(BaseModel):
-    """Where to ask, and for how many. Units and meanings stand in settings.toml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Priors(Peer):
+    """Where to ask, and for how many."""
 
     on: bool = False
-    host: str = ""
-    port: int = Field(default=104, ge=1, le=65535)
-    called_ae_title: str = ""
-    calling_ae_title: str = "GLIOWATCH"
-    tls: bool = False
-    tls_ca: str = ""
-    tls_certificate: str = ""
-    tls_key: str = ""
     issuer: str = Field(default="", max_length=64)
     newest: int = Field(default=3, ge=1, le=50)
     tries: int = Field(default=5, ge=1)
     first_pause_seconds: float = Field(default=60.0, gt=0)
-    longest_pause_seconds: float = Field(default=900.0, gt=0)
-    answer_seconds: float = Field(default=60.0, gt=0)
     move_seconds: float = Field(default=900.0, gt=0)
-
-    @property
-    def peer(self) -> Destination:
-        """The PACS as what associations are made with."""
-        same = Destination.model_fields.keys() & Priors.model_fields.keys()
-        return Destination(name="priors", **{name: getattr(self, name) for name in same})
-
-    def relative_to(self, folder: Path) -> Self:
-        """The same table with its paths made absolute from `folder`; "" stays."""
-        named = {name: getattr(self, name) for name in FILES}
-        return self.model_copy(
-            update={name: str(folder / path) if path else "" for name, path in named.items()}
-        )

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import multiprocessing
 import signal
 import ssl
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from daemon.background import wish_to_stop
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.people.audit import settle_journal
 from daemon.logs import log_to_stderr
@@ -95,14 +95,10 @@ def serve(settings: Settings, later: Connection | None = None) -> None:
 async def _serve(settings: Settings, later: Connection | None) -> None:
     _refuse_open_doors(settings.viewer)
     tls = tls_context(settings.viewer)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if parent := multiprocessing.parent_process():
-        loop.add_reader(parent.sentinel, stop.set)  # a killed parent must not leave the port taken
+    stop = wish_to_stop()
     viewer, app = settings.viewer, make_app(settings)
     if later is not None:
-        loop.add_reader(later, _take_settings, later, app[SETTINGS])
+        asyncio.get_running_loop().add_reader(later, _take_settings, later, app[SETTINGS])
     runner = Runner(app, viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import evt
+from pynetdicom.pdu import P_DATA_TF
 
 from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.commitment_reports import (
@@ -32,17 +33,20 @@ def ask(
     Raises PeerAway where the archive does not take the question.
     """
     heard: list[CommitmentReport] = []
-    has_come = threading.Event()
+    is_answered = threading.Event()
 
     def report(event: evt.Event) -> tuple[int, None]:
         try:
             heard.append(report_of(event.event_information))
         except (ValueError, AttributeError):
             return NOT_UNDERSTOOD, None
-        has_come.set()
         return SUCCESS, None
 
-    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, report)]
+    def sent(event: evt.Event) -> None:  # released any earlier, the association cannot answer
+        if heard and isinstance(event.pdu, P_DATA_TF):
+            is_answered.set()
+
+    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, report), (evt.EVT_PDU_SENT, sent)]
     association = open_association(to, [PUSH_MODEL], handlers)
     try:
         said: Dataset | None = None
@@ -54,7 +58,9 @@ def ask(
             raise PeerAway("no_answer")
         if said.Status != SUCCESS:
             raise PeerAway("not_asked", f"{int(said.Status):04X}")
-        has_come.wait(SAME_ASSOCIATION_SECONDS)
+        is_answered.wait(SAME_ASSOCIATION_SECONDS)
+        if heard:
+            is_answered.wait(SAME_ASSOCIATION_SECONDS)
     finally:
         end_association(association, to.answer_seconds)
     return next((each for each in heard if each.transaction == transaction), None)

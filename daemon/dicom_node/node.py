@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from daemon.background import wish_to_stop
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.commitment_reports import CommitmentReports
@@ -104,13 +105,9 @@ class _Node:
 
     async def run(self, say: Callable[[str], object]) -> None:
         """Until there is a wish to stop."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, stop.set)
-        if parent := multiprocessing.parent_process():
-            loop.add_reader(parent.sentinel, stop.set)
-        else:
-            loop.add_signal_handler(signal.SIGINT, stop.set)
+        stop = wish_to_stop()
+        if multiprocessing.parent_process() is None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
         if isinstance(self._server, _Nobody):
             say("Studies are taken by the viewer alone, by STOW-RS")
         else:

@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -15,7 +14,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from daemon.dicom_node.answers import PeerAway
-from daemon.dicom_node.storescu import CONNECT_SECONDS, PLAIN, tls_context, why_not
+from daemon.dicom_node.storescu import end_association, open_association
 from daemon.settings_archives import Priors
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class Pacs:
                 if last in PENDING and told is not None and len(found) < MOST_STUDIES:
                     found += _studies(told, patient_id, self._priors.issuer)
         finally:
-            _release(association)
+            self._release(association)
         if last != 0:
             raise PeerAway("query", f"{last:04X}")
         return found
@@ -83,7 +82,7 @@ class Pacs:
             ):
                 last = status
         finally:
-            _release(association)
+            self._release(association)
         if last is None or "Status" not in last:
             raise PeerAway("no_answer")
         if last.Status == NO_DESTINATION:
@@ -94,20 +93,14 @@ class Pacs:
         return bool(last.Status == 0 and not failed)
 
     def _associate(self, model: str) -> Association:
-        to = self._priors.peer
-        entity = ApplicationEntity(to.calling_ae_title)
-        entity.connection_timeout = CONNECT_SECONDS
-        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = to.answer_seconds
-        entity.add_requested_context(model, PLAIN)
-        tls = (tls_context(to), to.host) if to.tls else None
-        association = entity.associate(to.host, to.port, ae_title=to.called_ae_title, tls_args=tls)
-        self._association = association
-        if not association.is_established:
-            raise why_not(association)
+        association = self._association = open_association(self._priors, [model])
         if not association.accepted_contexts:
-            _release(association)
+            self._release(association)
             raise PeerAway("no_query")
         return association
+
+    def _release(self, association: Association) -> None:
+        end_association(association, self._priors.answer_seconds)
 
 
 def _study_query(patient_id: str, issuer: str) -> Dataset:
@@ -135,10 +128,3 @@ def _studies(told: Dataset, patient_id: str, issuer: str) -> list[StudyFound]:
         log.warning("answer_unreadable")
         return []
     return [StudyFound(uid, day, modalities)] if uid else []
-
-
-def _release(association: Association) -> None:
-    if association.is_established:
-        association.release()
-    if association.is_alive():
-        association.join(CONNECT_SECONDS)

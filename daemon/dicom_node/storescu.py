@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
 from daemon.dicom_node.outgoing_classes import CLASSES
-from daemon.settings_archives import Destination
+from daemon.settings_archives import Destination, Peer
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +72,7 @@ class StoreScu:
             end_association(association, self._to.answer_seconds)
 
 
-def open_association(
-    to: Destination, classes: Iterable[str], handlers: Sequence[Any] = ()
-) -> Association:
+def open_association(to: Peer, classes: Iterable[str], handlers: Sequence[Any] = ()) -> Association:
     """An association for these classes. handlers: of pynetdicom's events. Raises PeerAway."""
     entity = ApplicationEntity(to.calling_ae_title)
     entity.connection_timeout = CONNECT_SECONDS
@@ -91,7 +89,7 @@ def open_association(
         evt_handlers=list(handlers),
     )
     if not association.is_established:
-        raise why_not(association)
+        raise _why_not(association)
     return association
 
 
@@ -103,7 +101,7 @@ def end_association(association: Association, seconds: float) -> None:
         association.join(seconds)
 
 
-def why_not(association: Association) -> PeerAway:
+def _why_not(association: Association) -> PeerAway:
     """Why an association was not to be had."""
     answer = association.acceptor.primitive
     if association.is_rejected and answer is not None:
@@ -114,7 +112,7 @@ def why_not(association: Association) -> PeerAway:
     return PeerAway("no_connection")
 
 
-def tls_context(to: Destination) -> ssl.SSLContext:
+def tls_context(to: Peer) -> ssl.SSLContext:
     """What we encrypt with; the archive's name must be that of its certificate. Raises PeerAway."""
     try:
         context = ssl.create_default_context(cafile=to.tls_ca or None)

@@ -8,10 +8,10 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -138,6 +138,41 @@ class Slot:
     def close(self) -> None:
         """End the process; called when nothing runs in it."""
         self.kill()
+
+
+class TooManyWait(WorkerFailed):
+    """More ask for a slot than may wait for it."""
+
+
+class SharedSlot:
+    """A slot for which many ask at once: they take turns, and only so many wait."""
+
+    def __init__(self, bounds: Bounds | None, allowance: Allowance, most: int) -> None:
+        self._slot, self._allowance, self._most = Slot(bounds), allowance, most
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One's turn. Raises TooManyWait."""
+        if self._waiting >= self._most:
+            raise TooManyWait(text("fault.too_many_wait"))
+        self._waiting += 1
+        try:
+            async with self._lock:
+                yield
+        finally:
+            self._waiting -= 1
+
+    async def run(
+        self, work: Callable[Values, Result], *values: Values.args, **named: Values.kwargs
+    ) -> Result:
+        """As Slot.run does it; within a turn."""
+        return await self._slot.run(self._allowance, work, *values, **named)
+
+    def close(self) -> None:
+        """End the process."""
+        self._slot.close()
 
 
 def resident_bytes(pid: int) -> int:

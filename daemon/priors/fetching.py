@@ -83,7 +83,7 @@ class Fetcher:
                     done = await self._for_scan(scan) and done
         except PeerAway as away:
             self._pauses += 1
-            pause = self._settings.peer.pause(self._pauses)
+            pause = self._settings.pause(self._pauses)
             self._next = time.monotonic() + pause
             log.warning("pacs_away", extra={"reason": away.reason, "seconds": pause})
         else:

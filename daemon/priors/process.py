@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import signal
 from collections.abc import Callable
 
+from daemon.background import wish_to_stop
 from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.staging import Staging
 from daemon.drops import folder_name
@@ -42,11 +42,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if parent := multiprocessing.parent_process():
-        loop.add_reader(parent.sentinel, stop.set)
+    stop = wish_to_stop()
     from daemon.dicom_node.query import Pacs
 
     pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from daemon.background import wish_to_stop
 from daemon.index.database import Database, open_index, open_records
 from daemon.index.scans import find_scan
 from daemon.index.sent_objects import (
@@ -66,11 +66,7 @@ def lock_of(outbox: Path) -> Path:
 
 
 async def _serve(settings: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    if parent := multiprocessing.parent_process():
-        loop.add_reader(parent.sentinel, stop.set)
+    stop = wish_to_stop()
     working = asyncio.create_task(_work(settings))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,6 @@
 """The canvas by mouse, fingers and keys: its pixels, and what stands over and beside it."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Browsing, chromium, served
+from tests.browser.chromium import Browsing
 from tests.browser.test_scan import SHOWN, address, seen, yellow
 from tests.daemon.pipeline.published import Given
-from tests.phantoms.stored_scans import LESION, make_hospital
+from tests.phantoms.stored_scans import LESION
 
 pytestmark = pytest.mark.long
 
@@ -46,20 +45,6 @@ COLLISIONS = """() => {
       wrongs.push(`${name} outside`);
   return wrongs;
 }"""
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Given]]:
-    """A hospital of published phantoms."""
-    folder = tmp_path_factory.mktemp("phantoms") / "hospital"
-    return folder, make_hospital(folder)
-
-
-@pytest.fixture(scope="module")
-def browsing(scans: tuple[Path, dict[str, Given]]) -> Iterator[Browsing]:
-    """A browser on it."""
-    with chromium() as browser, served(scans[0]) as site:
-        yield Browsing(browser, site)
 
 
 def middle(page: Page) -> tuple[float, float]:

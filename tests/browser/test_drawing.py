@@ -5,7 +5,6 @@ import re
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -17,11 +16,10 @@ from scipy import ndimage
 
 from daemon.report import Report, read_report
 from model.measurement.findings import number_lesions
-from tests.browser.chromium import Browsing, chromium, served
+from tests.browser.chromium import Browsing
 from tests.browser.test_scan import SHOWN, WITHOUT_WEBGL, address, seen, yellow
 from tests.daemon.pipeline.published import Given
 from tests.phantoms.heads import HEAD_SHAPE, places
-from tests.phantoms.stored_scans import make_hospital
 
 pytestmark = pytest.mark.long
 
@@ -33,20 +31,6 @@ MEASURED = """() => {
 TALL = HEAD_SHAPE[1] * 4.0  # mm that the picture is high; it fills the stage
 SLICE, WIDTH = 11, 20  # from 1; mm
 PLACE = (-34.0, -22.0)  # mm to the right and to the front: no voxel lies on the brush's edge
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Given]]:
-    """A hospital of published phantoms."""
-    folder = tmp_path_factory.mktemp("drawn") / "hospital"
-    return folder, make_hospital(folder)
-
-
-@pytest.fixture(scope="module")
-def browsing(scans: tuple[Path, dict[str, Given]]) -> Iterator[Browsing]:
-    """A browser on it."""
-    with chromium() as browser, served(scans[0]) as site:
-        yield Browsing(browser, site)
 
 
 def begin(page: Page) -> None:

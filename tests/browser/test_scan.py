@@ -4,7 +4,6 @@ import asyncio
 import io
 import re
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,9 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Browsing, chromium, served
+from tests.browser.chromium import Browsing
 from tests.daemon.pipeline.published import Given, publish
-from tests.phantoms.stored_scans import REVISED, make_hospital
+from tests.phantoms.stored_scans import REVISED
 
 pytestmark = pytest.mark.long
 
@@ -27,20 +26,6 @@ const all = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return kind === "webgl2" ? null : all.call(this, kind, ...more);
 };"""
-
-
-@pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Given]]:
-    """A hospital of published phantoms."""
-    folder = tmp_path_factory.mktemp("phantoms") / "hospital"
-    return folder, make_hospital(folder)
-
-
-@pytest.fixture(scope="module")
-def browsing(scans: tuple[Path, dict[str, Given]]) -> Iterator[Browsing]:
-    """A browser on it."""
-    with chromium() as browser, served(scans[0]) as site:
-        yield Browsing(browser, site)
 
 
 def address(given: Given) -> str:

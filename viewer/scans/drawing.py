@@ -18,7 +18,7 @@ from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.drawn_figures import DrawnFigures, drawn_figures
 from daemon.outputs.wording import moment_words
-from daemon.pipeline.worker_processes import Slot, WorkerFailed
+from daemon.pipeline.worker_processes import SharedSlot, WorkerFailed
 from daemon.records.mask_drafts import (
     MOST_BYTES,
     check_packed,
@@ -28,9 +28,7 @@ from daemon.records.mask_drafts import (
     own_draft,
 )
 from daemon.scan_history import spacing_in
-from daemon.settings import Allowance, Settings
 from model.errors import GliowatchError
-from model.rules import Spacing
 from viewer.lookups import asked_scan
 from viewer.request_forms import CSRF_HEADER, check_csrf
 from viewer.scans.files import GZIP, ROLES, Held, find_file
@@ -41,40 +39,15 @@ MASK = "seg.nii.gz"
 MOST_WAITING = 8  # masks to be measured; who draws on drops those in between
 
 
-class Measurer:
-    """Measures drawn masks one after the other; its process starts with the first one."""
-
-    def __init__(self, settings: Settings) -> None:
-        viewer = settings.viewer
-        self._allowance = Allowance(viewer.slice_seconds, viewer.slice_memory_mb * 10**6)
-        self._slot = Slot(bounds_of_slices(settings))
-        self._turn = asyncio.Lock()
-        self._waiting = 0
-
-    async def figures(self, published: Path, mask: bytes, spacing: Spacing | None) -> DrawnFigures:
-        """What a mask measures. Raises GliowatchError; WorkerFailed also if too many wait."""
-        if self._waiting >= MOST_WAITING:
-            raise WorkerFailed(text("drawing.busy"))
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await self._slot.run(
-                    self._allowance, drawn_figures, published, mask, spacing
-                )
-        finally:
-            self._waiting -= 1
-
-    def close(self) -> None:
-        """End the process."""
-        self._slot.close()
-
-
-MEASURER = web.AppKey("measurer", Measurer)
+MEASURER = web.AppKey("measurer", SharedSlot)
 
 
 async def open_measurer(app: web.Application) -> AsyncIterator[None]:
-    """While the application runs."""
-    app[MEASURER] = Measurer(app[SETTINGS].now)
+    """While the application runs; the process itself starts with the first mask."""
+    settings = app[SETTINGS].now
+    app[MEASURER] = SharedSlot(
+        bounds_of_slices(settings), settings.viewer.slice_allowance, MOST_WAITING
+    )
     yield
     app[MEASURER].close()
 
@@ -152,10 +125,15 @@ async def take_draft(request: web.Request) -> web.StreamResponse:
 async def _measured(
     request: web.Request, scan: ScanRow, published: Path, mask: bytes
 ) -> DrawnFigures | None:
-    """None where the worker failed: then it is kept all the same. Raises GliowatchError."""
+    """None where the worker failed, or too many wait: it is kept all the same.
+
+    Raises GliowatchError.
+    """
     check_packed(mask)
     try:
-        return await request.app[MEASURER].figures(published, mask, spacing_in(scan.report))
+        async with request.app[MEASURER].turn():
+            spacing = spacing_in(scan.report)
+            return await request.app[MEASURER].run(drawn_figures, published, mask, spacing)
     except WorkerFailed:
         return None
 

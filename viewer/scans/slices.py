@@ -14,8 +14,8 @@ from PIL import Image
 from daemon.confinement import bounds_of_slices
 from daemon.outputs.catalogue import text
 from daemon.pipeline.window_presets import MARKS, WINDOWS, SliceOptions, draw
-from daemon.pipeline.worker_processes import Slot, WorkerFailed
-from daemon.settings import Allowance, Settings
+from daemon.pipeline.worker_processes import SharedSlot, TooManyWait, WorkerFailed
+from daemon.settings import Settings
 from model.errors import NoSuchSlice
 from viewer.lookups import asked_revision, asked_scan
 from viewer.scans.files import PNG, ROLES, find_file
@@ -29,24 +29,15 @@ class Slices:
     """Draws slices one after the other, and keeps the last ones."""
 
     def __init__(self, settings: Settings) -> None:
-        viewer = settings.viewer
-        self._allowance = Allowance(viewer.slice_seconds, viewer.slice_memory_mb * 10**6)
-        self._slot = Slot(bounds_of_slices(settings))
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        allowance = settings.viewer.slice_allowance
+        self._slot = SharedSlot(bounds_of_slices(settings), allowance, MOST_WAITING)
         self._kept: OrderedDict[tuple[Path, SliceOptions], bytes] = OrderedDict()
         self._bytes = 0
 
     async def picture(self, folder: Path, look: SliceOptions) -> bytes:
-        """A slice as PNG. Raises GliowatchError, or HTTPServiceUnavailable if too many wait."""
-        if self._waiting >= MOST_WAITING:
-            raise web.HTTPServiceUnavailable(text=text("fault.many_slices"))
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return self._known(folder, look) or await self._draw(folder, look)
-        finally:
-            self._waiting -= 1
+        """A slice as PNG. Raises GliowatchError; TooManyWait if too many wait."""
+        async with self._slot.turn():
+            return self._known(folder, look) or await self._draw(folder, look)
 
     def _known(self, folder: Path, look: SliceOptions) -> bytes | None:
         content = self._kept.get((folder, look))
@@ -55,7 +46,7 @@ class Slices:
         return content
 
     async def _draw(self, folder: Path, look: SliceOptions) -> bytes:
-        content = await self._slot.run(self._allowance, draw, folder, look)
+        content = await self._slot.run(draw, folder, look)
         self._kept[folder, look] = content
         self._bytes += len(content)
         while self._bytes > KEPT_BYTES:
@@ -87,6 +78,8 @@ async def send_slice(request: web.Request) -> web.StreamResponse:
         content = await request.app[SLICES].picture(folder, asked_options(request))
     except NoSuchSlice as error:
         raise web.HTTPNotFound(text=str(error)) from None
+    except TooManyWait as error:
+        raise web.HTTPServiceUnavailable(text=str(error)) from None
     except WorkerFailed:
         raise web.HTTPServiceUnavailable(text=text("fault.slice_failed")) from None
     return web.Response(body=content, headers={hdrs.CONTENT_TYPE: "image/png"})

@@ -31,12 +31,6 @@ from tests.daemon.sending.archive import (
     site_in,
 )
 
-# A report that comes while the association is being released is heard, but pynetdicom's thread
-# fails as it answers; an archive that hears nothing reports again.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"
-)
-
 LATER = "2099-01-01T00:00:00.000+00:00"  # than any journal was begun
 
 
