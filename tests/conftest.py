@@ -122,7 +122,7 @@ async def running_daemon(settings: Settings) -> AsyncIterator[None]:
         await task
 
 
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+async def until(condition: Callable[[], object], seconds: float = 240) -> None:
     """Wait until `condition()` is true; fails after so many seconds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is awaited happens in other processes
@@ -133,14 +133,14 @@ def drain(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]
     """`gliowatch run --once` as its own process over the settings in `folder`."""
     words = ["run", "--once", "--settings", str(folder / "settings.toml")]
     if not environment:
-        return run_warm(words, folder, seconds=110)
+        return run_warm(words, folder, seconds=400)
     return subprocess.run(
         [sys.executable, "-m", "gliowatch", *words],
         env=os.environ | environment,
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
         check=False,
     )
 

@@ -31,7 +31,7 @@ from tests.programs import program
 AXE = ROOT / "tests" / "vendor" / "axe" / "axe.min.js"
 GRAVE = ("serious", "critical")
 SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-STARTED_WITHIN = 90.0  # seconds
+STARTED_WITHIN = 240.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def served(folder: Path, log: Path = Path(os.devnull), /, **environment: str) ->
         yield Site(folder, f"http://127.0.0.1:{port}", process)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def analyze_samples(folder: Path) -> None:
         env=os.environ | {"GLIOWATCH_DAEMON__REST_SECONDS": "0.3"},
         check=True,
         capture_output=True,
-        timeout=110,
+        timeout=400,
     )
 
 

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.chromium import Browsing, chromium, served
 from tests.daemon.pipeline.published import Given
 from tests.phantoms.stored_scans import make_hospital
+
+expect.set_options(timeout=30_000)  # ms; other tests run beside
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def test_a_drawn_phantom_measures_its_own_voxel_sum_however_the_scan_is_stored(
         page.locator(".save [name=comment]").fill("a second one")
         with page.expect_navigation():
             page.get_by_role("button", name="Save as new revision").click()
-        expect(page.locator("#corrections")).to_contain_text("Saved as revision 2", timeout=180_000)
+        expect(page.locator("#corrections")).to_contain_text("Saved as revision 2", timeout=300_000)
         expect(page.get_by_role("button", name="Correct the mask")).to_be_visible()  # no draft
     report, saved = revision(folder, given, 2)
     mask = np.asarray(saved.dataobj) > 0
@@ -184,11 +184,11 @@ def test_what_is_drawn_when_the_session_ends_is_kept_after_the_next_login(
         drawn = count(page)
         beside = page.context.new_page()
         browsing.site.enter(beside, "/", "B. Oss")
-        expect(page.locator(".drawing .fault")).to_contain_text("Somebody else", timeout=20_000)
+        expect(page.locator(".drawing .fault")).to_contain_text("Somebody else", timeout=60_000)
         beside.get_by_role("button", name="Log out").click()
         browsing.site.enter(beside)
         beside.close()
-        expect(page.locator(".drawing .fault")).to_be_hidden(timeout=20_000)
+        expect(page.locator(".drawing .fault")).to_be_hidden(timeout=60_000)
         page.wait_for_function(MEASURED)
         page.reload()
         begin(page)

@@ -27,7 +27,7 @@ def test_the_queue_moves_and_obeys(
                 (inbox / name).mkdir()
                 (inbox / name / "scan.nii.gz").write_bytes(name.encode())
             queue = page.get_by_role("region", name="Queue").locator("tbody tr")
-            expect(queue).to_have_count(2, timeout=15_000)  # by itself
+            expect(queue).to_have_count(2, timeout=60_000)  # by itself
             page.get_by_role("button", name="Move up: Q1").click()
             expect(queue.first).to_contain_text("Waiting, urgent")
             expect(queue.first).to_contain_text("Q1")
@@ -36,7 +36,7 @@ def test_the_queue_moves_and_obeys(
             expect(failed).to_contain_text("It was cancelled.")
             browsing.check(page)
             page.get_by_role("button", name="Resume").click()
-            expect(failed).to_have_count(2, timeout=15_000)
+            expect(failed).to_have_count(2, timeout=60_000)
             expect(failed.filter(has_text="The file is not a NIfTI image")).to_have_count(1)
             page.get_by_role("button", name="Retry all").click()
             expect(page.locator(".message").first).to_contain_text("Queued for retry: 2.")

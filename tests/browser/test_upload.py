@@ -51,10 +51,10 @@ def test_a_folder_and_files_are_told_apart_sent_and_followed(
 ) -> None:
     with browsing.page("/upload", "dark") as page:
         page.set_input_files("#folder", str(folder / "CD"))
-        expect(page.locator(".card")).to_have_count(1, timeout=30_000)
+        expect(page.locator(".card")).to_have_count(1, timeout=90_000)
         picture = SAMPLES / "a-picture" / "TCGA_DU_5851_slice_19.png"
         page.set_input_files("#files", [str(folder / f"{HOSTILE}.nii.gz"), str(picture)])
-        expect(page.locator(".card")).to_have_count(3, timeout=30_000)
+        expect(page.locator(".card")).to_have_count(3, timeout=90_000)
         expect(page.locator(".items li").first).to_contain_text("files arrived")
         expect(page.locator(".card", has_text=HOSTILE)).to_contain_text("Not readable")
         study = page.locator(".card", has_text="MR, FLAIR")
@@ -71,7 +71,7 @@ def test_a_folder_and_files_are_told_apart_sent_and_followed(
         expect(page.get_by_label("Patient ID")).to_have_count(0)
         page.get_by_role("button", name="Send to the inbox").click()
         rows = page.locator("#sent tbody tr")
-        expect(rows).to_have_count(2, timeout=20_000)
+        expect(rows).to_have_count(2, timeout=90_000)
         for state in ("duplicate", "done"):
             expect(page.locator(f"#sent .state.{state}")).to_have_count(1, timeout=90_000)
         rows.filter(has_text="slice_19").locator("td a").last.click()
@@ -88,7 +88,7 @@ def test_a_broken_file_can_be_tried_again_and_all_be_given_up(browsing: Browsing
         browsing.expect("ERR_FAILED")
         page.get_by_role("button", name="Try again").click()
         expect(page.locator(".items li")).to_contain_text("Arrived")
-        expect(page.locator(".card")).to_contain_text("Not readable", timeout=30_000)
+        expect(page.locator(".card")).to_contain_text("Not readable", timeout=90_000)
         _too_much(page)
         page.get_by_role("button", name="Cancel everything").click()
         expect(page.locator("form.understood")).to_have_count(0)

@@ -69,7 +69,7 @@ def running(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def events(folder: Path, name: str) -> list[dict[str, Any]]:

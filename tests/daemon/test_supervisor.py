@@ -34,9 +34,9 @@ def open_patiently(address: str) -> str:
     page, _, sent = address.partition("?")
     for _ in range(200):
         try:
-            with browser.open(address, timeout=10) as answer:
+            with browser.open(address, timeout=60) as answer:
                 assert "Worklist" not in answer.read().decode()  # a button, and no more
-            with browser.open(page, sent.encode(), timeout=10) as answer:
+            with browser.open(page, sent.encode(), timeout=60) as answer:
                 return str(answer.read().decode())
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError):
@@ -62,9 +62,9 @@ def test_the_printed_link_opens_the_worklist_until_the_end(
     link = f"{address}enter?token={token}"
     assert "Worklist" in open_patiently(link)
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(address, timeout=10)
+        urllib.request.urlopen(address, timeout=60)
     process.send_signal(number)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=120)
     assert process.returncode == 0, log
     assert "Traceback" not in log
     assert token not in log
@@ -79,7 +79,7 @@ def test_a_taken_port_is_told_in_one_sentence(hospital: Settings) -> None:
         text = (folder / "settings.toml").read_text().replace("port = 0", f"port = {port}")
         (folder / "settings.toml").write_text(text)
         process = start(folder)
-        _, log = process.communicate(timeout=60)
+        _, log = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "cannot listen on 127.0.0.1" in log
     assert "Traceback" not in log

@@ -181,7 +181,7 @@ def hospital(tmp_path_factory: pytest.TempPathFactory) -> Path:
     quick = text.replace("rest_seconds = 10.0", "rest_seconds = 0.2")
     (folder / "settings.toml").write_text(quick)
     command = [sys.executable, "-m", "gliowatch", "run", "--once"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=100)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.daemons import ROOT, Daemon, Plan
+from tests.faults.daemons import PATIENCE, ROOT, Daemon, Plan
 from tests.faults.scans import png
 
-PATIENCE = 100.0  # seconds, until a row gives up waiting
 SHIPPED = ROOT / "model" / "weights" / "flair_unet.safetensors"
 WARM = png(99_999_999)
 OWN = (  # what daemon and node themselves keep in an inbox
@@ -121,7 +120,7 @@ class Hospital:
     def drain(self, prefix: tuple[str, ...] = ()) -> None:
         """Let a daemon work until nothing is left to do."""
         with self.once(prefix=prefix) as daemon:
-            code = daemon.wait(PATIENCE)
+            code = daemon.wait()
             self.check(code in (0, 1), f"the last run ended with {code}: {daemon.said()}")
 
     def waiting(self) -> list[bytes]:

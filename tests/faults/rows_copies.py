@@ -153,7 +153,7 @@ def _change_at(
         change(hospital, path, 2000 + number)
         hospital.fault()
         gate.with_suffix(".open").touch()
-        code = daemon.wait(100)
+        code = daemon.wait()
     hospital.check(code == 0, f"{step}, {change.__name__}: code {code}, {daemon.said()}")
 
 
@@ -238,7 +238,7 @@ def replaced_while_leaving(folder: Path, weights: Path, scale: float) -> Outcome
         hospital.expect(scans.png(2))
         hospital.fault()
         gate.with_suffix(".open").touch()
-        daemon.wait(100)
+        daemon.wait()
     hospital.drain()
     return settle(hospital, "a new file in the moment of leaving")
 

@@ -323,7 +323,7 @@ def archive_cut_off(folder: Path, weights: Path, scale: float) -> Outcome:
         with hospital.run() as daemon:
             hospital.check(_becomes_sent(hospital, studies), "not all was sent")
             hospital.fault(len(cuts))
-            daemon.stop(RECOVERY_SECONDS)
+            daemon.stop()
         return account.settle("the connection to the archive cut")
 
 
@@ -352,7 +352,7 @@ def archive_away(folder: Path, weights: Path, scale: float) -> Outcome:
             began = time.monotonic()
             hospital.check(_becomes_sent(hospital, studies), "not all was sent")
             took = time.monotonic() - began
-            daemon.stop(RECOVERY_SECONDS)
+            daemon.stop()
         came = account.its.came
         hospital.check(came == _in_order(hospital, account.wanted()), "not oldest first")
         hospital.check(took >= (len(came) - 1) / rate * 0.9, f"{len(came)} came in {took:.1f} s")

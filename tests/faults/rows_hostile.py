@@ -210,7 +210,7 @@ def swapped_folder(folder: Path, weights: Path, scale: float) -> Outcome:
         (hospital.inbox / "P" / "x").symlink_to(secret)
         hospital.fault()
         gate.with_suffix(".open").touch()
-        daemon.wait(100)
+        daemon.wait()
     hospital.check((secret / "a.png").exists(), "a file outside the inbox was removed")
     hospital.drain()
     return settle(hospital, "a folder swapped for a link")

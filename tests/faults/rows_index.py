@@ -99,7 +99,7 @@ def damaged_index(folder: Path, weights: Path, scale: float) -> Outcome:
 def _is_refused(hospital: Hospital) -> bool:
     """Whether a start is refused, which takes one sentence."""
     with hospital.once() as daemon:
-        code = daemon.wait(100)
+        code = daemon.wait()
         sentence = daemon.said()
     if code == 0:
         return False
@@ -145,7 +145,7 @@ def _late_slices_by_clock(
             hospital.drop(f"D/{each}", slices[each])
         with hospital.once(plan, prefix) as daemon:
             hospital.fault()
-            code = daemon.wait(100)
+            code = daemon.wait()
         hospital.check(code == 0, f"start {number + 1}: no end, or another than 0: {code}")
     revisions = sorted(path.name[20:] for path in hospital.outbox.glob("D/*"))
     hospital.check(revisions == ["", "-r2", "-r3"], f"revisions: {revisions}")
@@ -163,7 +163,7 @@ def killed_while_rebuilding(folder: Path, weights: Path, scale: float) -> Outcom
         at = f"daemon.operations.rebuild:{point}"
         plan = {"at": at, "do": "kill", "nth": 1, "when": "before" if number % 2 else "after"}
         with hospital.once((plan,)) as daemon:
-            code = daemon.wait(100)
+            code = daemon.wait()
         hospital.check(code == -9, f"{at} was not reached: {code}, {daemon.said()}")
         hospital.fault()
         hospital.drain()

@@ -90,7 +90,7 @@ def _kill_at_point(hospital: Hospital, at: str, when: str, seed: int, nth: int) 
         until(lambda: daemon.has_logged("seen") or daemon.process.poll() is not None)
         if os.path.exists(growing):
             hospital.append(growing, b"more")
-        is_killed = daemon.wait(100) == -signal.SIGKILL
+        is_killed = daemon.wait() == -signal.SIGKILL
     if is_killed:
         hospital.fault()
     return is_killed
@@ -113,7 +113,7 @@ def kills_of_workers(folder: Path, weights: Path, scale: float) -> Outcome:
             for pid in daemon.workers():
                 os.kill(pid, signal.SIGKILL)
                 hospital.fault()
-        code = daemon.wait(100)
+        code = daemon.wait()
     hospital.check(code == 0, f"the run ended with {code}: {daemon.said()}")
     return settle(hospital, "kill -9 of workers")
 
@@ -131,7 +131,7 @@ def poison_scans(folder: Path, weights: Path, scale: float) -> Outcome:
         hospital.drop(f"poison-{poison}/a.png", scans.png(100 + number))
         hospital.drop(f"well-{poison}/a.png", scans.png(200 + number))
     with hospital.once(plan) as daemon:
-        code = daemon.wait(200)
+        code = daemon.wait()
         hospital.fault(sum(each["event"] == "attempt_failed" for each in daemon.events()))
     hospital.check(code == 1, f"the run ended with {code}: {daemon.said()}")
     rejected = {path.parent.name for path in hospital.inbox.glob(".rejected/*/a.png")}

@@ -15,7 +15,7 @@ from tests.faults.rows import ROWS
 SCALE = 0.015
 LONG_ONLY = ("1b", "5c")  # with the real weights, which load longer
 SHORT = ("1", "4", "8", "12", "16", "18")
-PATIENCE = 600  # seconds: a minute of fuzz, or many starts one after the other
+PATIENCE = 1800  # seconds: a minute of fuzz, or many starts, beside other tests
 AT_ONCE = 3  # rows; most of their time they wait for processes to start
 
 
@@ -39,14 +39,11 @@ def outcomes(
 
 def _rows() -> list[object]:
     names = [name for name in ROWS if name not in LONG_ONLY]
-    later = {
-        name: [pytest.mark.long, pytest.mark.timeout(PATIENCE)]
-        for name in names
-        if name not in SHORT
-    }
+    later = {name: [pytest.mark.long] for name in names if name not in SHORT}
     return [pytest.param(name, marks=later.get(name, [])) for name in names]
 
 
+@pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("row", _rows())
 def test_the_promise_holds(row: str, outcomes: dict[str, "Future[Outcome]"]) -> None:
     outcome = outcomes[row].result()

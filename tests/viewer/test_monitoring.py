@@ -213,7 +213,7 @@ def test_a_short_token_is_refused_and_not_shown(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('[viewer]\nport = 0\nmetrics_token = "too-few"\n')
     process = start(tmp_path)
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=120)
     assert process.returncode == 2
     assert log == "gliowatch: viewer.metrics_token must have 16 characters or more.\n"
     assert "too-few" not in load_settings(file).model_dump_json()

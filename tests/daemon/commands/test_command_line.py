@@ -14,7 +14,7 @@ from tests.conftest import FRONTAL, SAMPLES
 def gliowatch(*words: str | Path, folder: Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "gliowatch", *map(str, words)]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=400, check=False
     )
 
 

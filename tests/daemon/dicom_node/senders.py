@@ -268,15 +268,15 @@ class RealNode:
     def kill(self) -> None:
         """As the system would when it is out of memory."""
         self._process.kill()
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=120)
 
     def end(self) -> int:
         """Ask it to end; its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=120)
         return self._process.returncode
 
-    def wait_for(self, studies: int, seconds: float = 90) -> list[Path]:
+    def wait_for(self, studies: int, seconds: float = 300) -> list[Path]:
         """Its folders, once there are so many."""
         ends = time.monotonic() + seconds
         while len(found := self.studies()) < studies:

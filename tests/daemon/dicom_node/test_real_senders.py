@@ -94,7 +94,7 @@ def orthanc(folder: Path, node_port: int, **more: object) -> Iterator[str]:
             yield f"http://127.0.0.1:{http}"
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(120)
 
 
 def post(address: str, content: bytes) -> None:
@@ -151,7 +151,7 @@ def test_from_stow_to_a_result_without_a_node_that_listens(
             _wait(lambda: list((tmp_path / "outbox").glob("[!.]*/*/*_report.json")))
         finally:
             running.terminate()
-            running.wait(60)
+            running.wait(120)
     (report,) = (tmp_path / "outbox").glob("[!.]*/*/*_report.json")
     assert json.loads(report.read_text())["input"]["files"] == len(list(STUDY.iterdir()))
     assert asyncio.run(verify(load_settings(tmp_path / "settings.toml"))).differences == ()
@@ -219,7 +219,7 @@ def test_from_the_pacs_to_a_result_with_pauses(tmp_path: Path, small_weights: Pa
             assert account.differences == ()
         finally:
             running.terminate()
-            running.wait(60)
+            running.wait(120)
     assert running.returncode == 0
 
 

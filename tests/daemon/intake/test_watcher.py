@@ -32,7 +32,7 @@ async def test_a_dropped_file_sets_the_hint_with_its_folder(
         changes.take()  # all folders are watched by now, and all is to be looked through once
         assert not changes.event.is_set()
         (tmp_path / "P" / "scan.png").write_bytes(b"x")
-        await asyncio.wait_for(changes.event.wait(), 10)
+        await asyncio.wait_for(changes.event.wait(), 60)
         assert changes.take() == frozenset({b"P"})
 
 
@@ -57,7 +57,7 @@ def masks() -> list[int]:
 
 async def watched_folders(changes: Changes) -> None:
     """All that is there is watched once everything is to be looked through."""
-    await asyncio.wait_for(changes.event.wait(), 10)
+    await asyncio.wait_for(changes.event.wait(), 60)
     assert changes.take() is None
 
 
@@ -71,7 +71,7 @@ async def test_our_own_looks_are_no_events(tmp_path: Path) -> None:
         assert [mask & of_looks for mask in masks()] == [0, 0, 0]
         scan_inbox(tmp_path, NameRules((), ()))
         (tmp_path / "Q").mkdir()  # events come in order: one of the look would come before
-        await asyncio.wait_for(changes.event.wait(), 10)
+        await asyncio.wait_for(changes.event.wait(), 60)
         assert changes.take() == frozenset({b"Q"})
 
 
@@ -82,11 +82,11 @@ async def test_folders_that_come_later_are_watched_and_our_own_are_not(tmp_path:
     with watch(tmp_path, changes):
         await watched_folders(changes)
         (tmp_path.parent / "made").rename(tmp_path / "P")
-        await asyncio.wait_for(changes.event.wait(), 10)
+        await asyncio.wait_for(changes.event.wait(), 60)
         assert changes.take() == frozenset({b"P"})
         (tmp_path / ".rejected" / "a").write_bytes(b"x")
         (tmp_path / "P" / "x" / "a").write_bytes(b"x")
-        await asyncio.wait_for(changes.event.wait(), 10)
+        await asyncio.wait_for(changes.event.wait(), 60)
         assert changes.take() == frozenset({b"P"})
 
 

@@ -20,7 +20,7 @@ def gliowatch(settings: Settings, *words: str) -> "subprocess.CompletedProcess[s
     folder = settings.daemon.inbox.parent
     command = [sys.executable, "-m", "gliowatch", "records", *words, "--settings", "settings.toml"]
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -55,7 +55,7 @@ async def test_a_worker_that_hangs_while_it_starts_is_killed_too(
     monkeypatch.setattr("daemon.pipeline.worker_processes._begin", _begin_for_ever)
     with pytest.raises(WorkerHung):
         await slot.run(replace(ALLOWED, seconds=0.5), time.sleep, 60)
-    await until(lambda: not _spawned(), seconds=10)
+    await until(lambda: not _spawned(), seconds=120)
 
 
 def _begin_for_ever(*_: object) -> None:

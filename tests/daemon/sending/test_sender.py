@@ -26,7 +26,7 @@ from tests.daemon.sending.archive import (
 LATER = "2099-01-01T00:00:00.000+00:00"  # than any journal was begun
 
 
-async def until_sent(sender: Sender, seconds: float = 30) -> None:
+async def until_sent(sender: Sender, seconds: float = 120) -> None:
     """Look and send again and again for so long, or until nothing is left."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

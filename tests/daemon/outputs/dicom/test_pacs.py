@@ -54,7 +54,7 @@ def pacs(tmp_path: Path) -> Iterator[tuple[str, int]]:
             yield f"http://127.0.0.1:{http}", dicom
         finally:
             running.terminate()
-            running.wait(20)
+            running.wait(120)
 
 
 def wait_for(address: str) -> None:
