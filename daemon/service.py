@@ -20,7 +20,7 @@ from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.intake.cleanup import DUPLICATES, REJECTED
-from daemon.intake.inbox_reconciler import Reconciler
+from daemon.intake.inbox_reconciler import Reconciler, pause_after_whole
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
@@ -264,10 +264,14 @@ class Service:
         pause = TICK_SECONDS if is_resting else self._settings.daemon.reconcile_seconds
         ended_at = time.monotonic()
         if names is None:
-            self._next_whole = ended_at + self._settings.daemon.reconcile_seconds
+            self._next_whole = ended_at + self._pause_after_whole(ended_at - began_at)
             await self._tell_blind()
             await self._inbox.remove_empty()
         return ended_at + LOOKING_SHARE * (ended_at - began_at), ended_at + pause
+
+    def _pause_after_whole(self, took: float) -> float:
+        is_told = not self._changes.is_blind and self._settings.daemon.watch == "events"
+        return pause_after_whole(took, self._settings.daemon.reconcile_seconds, is_told)
 
     async def _tell_blind(self) -> None:
         """Where the system does not watch every folder, the System page says what it costs."""

@@ -41,10 +41,22 @@ from daemon.records.patients import come_again
 MOST_AT_ONCE = 500  # drops a transaction: the queue hands out others between them
 STALE_SECONDS = 3600.0  # a temporary name that has kept its size and time for so long is forgotten
 
+WHOLE_SHARE = 200.0  # a whole look that took a second is followed by so many without one,
+LONGEST_PAUSE = 5.0  # but by no more than so many times the usual pause
+
 EVERY_SECONDS = 3600.0  # between two looks for folders that may go
 EMPTY_SECONDS = 86400.0  # a folder that has held nothing for so long may go, if the owner wants it
 
 log = logging.getLogger(__name__)
+
+
+def pause_after_whole(took: float, usual: float, is_told: bool) -> float:
+    """Seconds until the whole inbox is looked through again.
+
+    took: seconds of the last such look. usual: the pause by the settings. is_told: changes are
+    told as they come, so a hundred thousand folders need not be asked for their times so often.
+    """
+    return min(max(usual, WHOLE_SHARE * took), LONGEST_PAUSE * usual) if is_told else usual
 
 
 class Reconciler:

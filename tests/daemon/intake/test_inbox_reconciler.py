@@ -11,7 +11,7 @@ from daemon.index import ledger
 from daemon.index.database import Database
 from daemon.index.queue import claim_next
 from daemon.intake import inbox_reconciler, inbox_scan
-from daemon.intake.inbox_reconciler import Reconciler
+from daemon.intake.inbox_reconciler import Reconciler, pause_after_whole
 from daemon.intake.inbox_scan import InboxScanner, Listing
 from daemon.settings import Settings
 from tests.daemon.intake.test_study_split import reconciler
@@ -100,3 +100,10 @@ async def test_empty_folders_of_finished_patients_go_if_the_owner_wants_it(
         await keeping.remove_empty()
     left = {path.name for path in inbox.iterdir()}
     assert left == {"waiting", "unknown", ".gliowatch"}
+
+
+def test_whole_looks_take_a_small_share_of_the_time_where_changes_are_told() -> None:
+    assert pause_after_whole(0.01, 60.0, is_told=True) == 60.0
+    assert pause_after_whole(1.0, 60.0, is_told=True) == 200.0
+    assert pause_after_whole(9.0, 60.0, is_told=True) == 300.0
+    assert pause_after_whole(9.0, 60.0, is_told=False) == 60.0
