@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import signal
-import ssl
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -99,10 +98,10 @@ async def _serve(settings: Settings, later: Connection | None) -> None:
     viewer, app = settings.viewer, make_app(settings)
     if later is not None:
         asyncio.get_running_loop().add_reader(later, _take_settings, later, app[SETTINGS])
-    runner = Runner(app, viewer.trusted_proxies, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = Runner(app, viewer.trusted_proxies, tls=tls, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
-        await _listen(runner, viewer.host, viewer.port, tls)
+        await _listen(runner, viewer.host, viewer.port)
         await stop.wait()
     finally:
         await runner.cleanup()
@@ -121,9 +120,9 @@ def _refuse_open_doors(viewer: ViewerSettings) -> None:
         raise ListenError(sentence)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
-        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         used = error.errno == errno.EADDRINUSE
         why = "another program uses this port" if used else "this machine has no such address"

@@ -2,15 +2,17 @@
 
 aiohttp waits for ever for the end of a request's head, and answers what it cannot parse without a
 word to the application. Here a connection on which no whole head comes in time is closed, one
-address has only so many, and no more are taken than there are file descriptors for.
+address has only so many, and no more are taken than there are file descriptors for. Under TLS that
+holds from the first byte of the handshake on, of which aiohttp is told at its end only.
 """
 
 import asyncio
 import logging
 import resource
+import ssl
 import time
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any, cast
 
 from aiohttp import web
@@ -21,6 +23,7 @@ from viewer.middleware import HEADERS
 log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 15.0  # for the head of a request, from its connection or from its first byte on
+HANDSHAKE_SECONDS = 10.0  # of TLS
 IDLE_SECONDS = 75.0  # between two requests of one connection
 LINGER_SECONDS = 10.0  # reading what was refused
 MOST_OF_ADDRESS = 200  # connections; browsers open six each, and a ward may share one address
@@ -129,20 +132,72 @@ class Connection(web.RequestHandler):
             self.force_close()
 
 
+class Handshake(asyncio.Protocol):
+    """Somebody who connects under TLS: counted like a connection until there is one."""
+
+    def __init__(self, door: Door, tls: ssl.SSLContext, make: Callable[[], Connection]) -> None:
+        self._door, self._tls, self._make = door, tls, make
+        self._task: asyncio.Task[None] | None = None
+        self._early = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake, if there may be another connection."""
+        plain = cast(asyncio.Transport, transport)
+        address = str((plain.get_extra_info("peername") or [""])[0])
+        if not self._door.come(address):
+            plain.abort()
+            return
+        plain.pause_reading()  # until it is TLS that reads
+        self._task = asyncio.create_task(self._shake_hands(plain, address))
+
+    def data_received(self, data: bytes) -> None:
+        """The first of what was sent may come at once, before anybody knows of the handshake."""
+        self._early += data
+
+    async def _shake_hands(self, plain: asyncio.Transport, address: str) -> None:
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                plain,
+                self,
+                self._tls,
+                server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+        except OSError:  # what no TLS is, or comes too late, gets no answer
+            plain.abort()
+            return
+        finally:
+            self._door.go(address)
+        if secured is None or secured.is_closing():
+            return
+        connection = self._make()
+        secured.set_protocol(connection)
+        connection.connection_made(secured)
+        connection.data_received(self._early)
+
+
 class _Server(web.Server):
     """Makes a Connection of everybody who connects."""
 
-    def __init__(self, door: Door, made: web.Server, **settings: Any) -> None:
+    def __init__(
+        self, door: Door, made: web.Server, tls: ssl.SSLContext | None, **settings: Any
+    ) -> None:
         handler, factory = made.request_handler, made.request_factory
         super().__init__(handler, request_factory=factory, **settings)
-        self._door, self._settings = door, settings
+        self._door, self._tls, self._settings = door, tls, settings
 
-    def __call__(self) -> web.RequestHandler:
+    def __call__(self) -> asyncio.Protocol:  # type: ignore[override]
+        return self._connection() if self._tls is None else self._handshake(self._tls)
+
+    def _connection(self) -> Connection:
         return Connection(self._door, self, loop=self._loop, **self._settings)
+
+    def _handshake(self, tls: ssl.SSLContext) -> Handshake:
+        return Handshake(self._door, tls, self._connection)
 
 
 class Runner(web.AppRunner):
-    """Runs the application behind a door. trusted: addresses of proxies.
+    """Runs the application behind a door. trusted: addresses of proxies. tls: speak TLS alone.
 
     linger_seconds: for so long what was refused is read on, so that its sender hears the answer.
     """
@@ -152,10 +207,12 @@ class Runner(web.AppRunner):
         app: web.Application,
         trusted: Container[str] = (),
         linger_seconds: float = LINGER_SECONDS,
+        tls: ssl.SSLContext | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(app, access_log=None, **settings)
         self._door, self._linger_seconds = Door(most_connections(), trusted), linger_seconds
+        self._tls = tls
 
     async def _make_server(self) -> web.Server:
         # No access log: addresses hold a link's token, and who looked at what is the audit's
@@ -164,6 +221,7 @@ class Runner(web.AppRunner):
         return _Server(
             self._door,
             made,
+            self._tls,
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=IDLE_SECONDS,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import ssl
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from aiohttp import web
 
 from daemon.permissions import Role
 from daemon.records.accounts import link_for
+from tests.daemon.operations.test_audit_syslog import make_certificate
 from tests.viewer.test_house import open_house, settings_in
 from viewer.app import make_app
 from viewer.connections import Door, Runner
@@ -23,9 +25,9 @@ Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[int]:
+async def served(folder: Path, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The viewer behind its own door; the port."""
-    runner = Runner(make_app(settings_in(folder)))
+    runner = Runner(make_app(settings_in(folder)), tls=tls)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -141,6 +143,30 @@ async def test_half_requests_are_ended_and_keep_nobody_out(
             if slow[0].at_eof():
                 break
         assert await heard(slow) == b""
+    assert [each.message for each in caplog.records if each.name == "viewer.connections"] == [
+        "connections_of_one_address_full"
+    ]
+
+
+async def test_half_handshakes_are_ended_and_counted_like_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("viewer.connections.HANDSHAKE_SECONDS", 1.0)
+    monkeypatch.setattr("viewer.connections.MOST_OF_ADDRESS", 8)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    make_certificate(certificate, key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    whole = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    async with served(tmp_path, tls) as port:
+        begun = [await connect(port, bytes.fromhex("160301")) for _ in range(20)]
+        plain = await connect(port, whole)
+        heard_of = await asyncio.gather(*map(heard, [*begun, plain]))
+        assert not any(answer.startswith(b"HTTP") for answer in heard_of)
+        secured = await asyncio.open_connection("localhost", port, ssl=trusting)
+        secured[1].write(whole)
+        assert (await heard(secured)).startswith(b"HTTP/1.1 401")
     assert [each.message for each in caplog.records if each.name == "viewer.connections"] == [
         "connections_of_one_address_full"
     ]
