@@ -39,6 +39,7 @@ class Given:
     revision: int = 1
     acquired_at: str | None = None
     changes: tuple[tuple[str, Any], ...] = ()
+    published: str = PUBLISHED
 
     @property
     def scan_id(self) -> str:
@@ -77,7 +78,7 @@ def publish_folder(outbox: Path, given: Given) -> ScanRow:
     write_report(report, Identity(given.patient), folder)
     write_manifest(report, folder)
     place = os.fsencode(f"{given.patient}/{name}")
-    return row_of_report(report, place, PUBLISHED, hashes_of(folder))
+    return row_of_report(report, place, given.published, hashes_of(folder))
 
 
 async def publish(settings_folder: Path, scans: list[Given]) -> None:
