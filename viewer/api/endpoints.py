@@ -25,6 +25,8 @@ REVISION = Asked("revision", "A number; the newest without it")
 FILTERS = (
     *(Asked(name, "As on the page", tuple(choices)) for name, choices in CHOICES.items()),
     *(Asked(name, "A day of arrival, ISO 8601, with it") for name in ("first", "last")),
+    Asked("label", "The number of a label"),
+    Asked("assignee", "`mine`, `nobody`, or the number of an account"),
     *(Asked(name, "A place, from a `next`") for name in ("after", "before")),
     SEARCH,
 )
@@ -86,7 +88,7 @@ SCANS = (
         faults=(404,),
     ),
     Operation(
-        *("act_on_scans", "Settle or reprocess", "POST", f"{ROOT}/worklist", handlers.act_on_scans),
+        *("act_on_scans", "Act on many scans", "POST", f"{ROOT}/worklist", handlers.act_on_scans),
         *(Right.REVIEW, Action.REVIEW),
         body=request_fields.ScansAction,
         is_elsewhere=True,

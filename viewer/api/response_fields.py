@@ -34,6 +34,8 @@ class WorklistRow(Form):
     decision: str
     reviewer: str | None
     reason: str | None
+    labels: list[str]
+    assignee: str | None
 
 
 class Worklist(Form):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.index.people.audit import page_of_audit
-from daemon.index.people.settled_scans import settlings_of
+from daemon.index.people.triage.settled_scans import settlings_of
 from daemon.permissions import Role
 from tests.viewer.scans.test_anyway import REFUSED
 from tests.viewer.test_house import House, open_house
