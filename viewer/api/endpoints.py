@@ -183,6 +183,20 @@ PATIENTS = (
         *(Right.RECORD, Action.DELETE),
         body=request_fields.Confirmed,
         status=204,
+        faults=(*OF_PATIENT, 409),
+    ),
+    Operation(
+        *("merge", "Say that two records are of one", "POST", f"{PATIENT}/merge", handlers.merge),
+        *(Right.RECORD, CHANGE),
+        body=request_fields.MergeWish,
+        answer=response_fields.OnePatient,
+        faults=(*OF_PATIENT, 409),
+    ),
+    Operation(
+        *("unmerge", "Take a merge back", "POST", f"{PATIENT}/unmerge", handlers.unmerge),
+        *(Right.RECORD, CHANGE),
+        body=request_fields.MergeNumber,
+        answer=response_fields.OnePatient,
         faults=OF_PATIENT,
     ),
     Operation(

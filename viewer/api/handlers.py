@@ -24,6 +24,8 @@ from viewer.api.request_fields import (
     AcquiredOn,
     ChangedPatient,
     Confirmed,
+    MergeNumber,
+    MergeWish,
     NewPatient,
     NewReview,
     PixelSpacing,
@@ -37,6 +39,7 @@ from viewer.api.response_fields import (
     Agreement,
     Done,
     FileLink,
+    MergedPatient,
     OnePatient,
     OneScan,
     PatientList,
@@ -57,6 +60,7 @@ from viewer.patients.deletion import bring_back_asked, delete_if_typed
 from viewer.patients.edit import editable_patient, enter_patient
 from viewer.patients.fields import entered, faults
 from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
+from viewer.patients.merge import merge_keyed, merge_lines, undo_numbered
 from viewer.request_forms import FORM
 from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
@@ -172,6 +176,18 @@ async def undelete(request: web.Request) -> web.StreamResponse:
     return await _told(request, await bring_back_asked(request))
 
 
+async def merge(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/merge`: 409 for two who cannot be merged."""
+    asked = await read_body(request, MergeWish)
+    return await _told(request, (await merge_keyed(request, asked.into, asked.reason)).patient_key)
+
+
+async def unmerge(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/unmerge`."""
+    number = (await read_body(request, MergeNumber)).number
+    return await _told(request, (await undo_numbered(request, number)).patient_key)
+
+
 async def _told(request: web.Request, patient_key: str, status: int = 200) -> web.Response:
     patient = await find_patient(request.app[RECORDS], patient_key)
     assert patient is not None, "it was just found"
@@ -184,11 +200,14 @@ async def _told(request: web.Request, patient_key: str, status: int = 200) -> we
             volume_ml=each.volume_ml,
             acquired_at=each.acquired_at,
             published_at=each.published_at,
+            patient_id=shown_id(each.patient_id),
         )
         for each in scans
     ]
     shown = replace(patient, patient_id=shown_id(patient.patient_id))
-    return answer(OnePatient(patient=shown, scans=lines), status)
+    told = await merge_lines(request, patient)
+    merges = [MergedPatient.of(each, patient) for each in told if not each.undone]
+    return answer(OnePatient(patient=shown, scans=lines, merges=merges), status)
 
 
 async def show_scan(request: web.Request) -> web.StreamResponse:

@@ -103,6 +103,19 @@ class Confirmed(Form):
     patient_id: str
 
 
+class MergeWish(Form):
+    """The patient_key of the record with which the scans are shown from now on, and why."""
+
+    into: str
+    reason: str
+
+
+class MergeNumber(Form):
+    """Which merge was a mistake."""
+
+    number: int = Field(ge=1, le=MOST_NUMBER)
+
+
 class NewReview(Form):
     """A statement about the mask of a revision. seen: as the scan's answer gave it.
 

@@ -8,7 +8,7 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED, folder_name, shown_id
 from daemon.index.people.patient_merges import Merge, merges_of
 from daemon.index.people.patient_search import ScanCount, scan_counts
-from daemon.index.people.patients import Patient, patients_by_id
+from daemon.index.people.patients import Patient, find_patient, patients_by_id
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.patient_merges import LONGEST_REASON, CannotMerge, check_merge, merge, unmerge
@@ -20,19 +20,30 @@ from viewer.templating import render
 
 @dataclass(frozen=True)
 class MergeLine:
-    """One statement in words. other: whom the page is not about; is_into: its scans are here."""
+    """One statement about a page's patient. other: with whom; is_into: its scans are here."""
 
-    number: int
+    told: Merge
     other: Patient
     is_into: bool
-    said: str
-    reason: str
-    undone: str
+
+    @property
+    def said(self) -> str:
+        """Who said so, and when."""
+        by, moment = self.told.merged_by, moment_words(self.told.merged_at)
+        return text("merge.by", by=by, moment=moment)
+
+    @property
+    def undone(self) -> str:
+        """Who took it back, and when; '' while it stands."""
+        if not self.told.undone_at:
+            return ""
+        by, moment = self.told.undone_by, moment_words(self.told.undone_at)
+        return text("merge.undone", by=by, moment=moment)
 
     @property
     def shows_here(self) -> bool:
         """Whether the other's scans are on the page."""
-        return self.is_into and not self.undone
+        return self.is_into and not self.told.undone_at
 
 
 async def show_merge(request: web.Request) -> web.StreamResponse:
@@ -64,14 +75,36 @@ async def merge_patients(request: web.Request) -> web.StreamResponse:
 
 async def undo_asked(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/unmerge`: `merge` was a mistake."""
-    form = await read_form(request)
-    patient, typed = await _asked(request), form.get("merge", "")
+    typed = (await read_form(request)).get("merge", "")
     number = int(typed) if typed.isdecimal() and len(typed) < 15 else 0
+    raise web.HTTPSeeOther(f"/patients/{(await undo_numbered(request, number)).patient_key}")
+
+
+async def undo_numbered(request: web.Request, number: int) -> Patient:
+    """Take one of the patient's merges back, or HTTPNotFound; the patient of the address."""
+    patient = await _asked(request)
     known = {each.merge for each in await merges_of(request.app[RECORDS], patient.patient_id)}
     if number not in known:
         raise web.HTTPNotFound(text=text("merge.gone"))
     await unmerge(request.app[INDEX], request.app[RECORDS], number, signer(request))
-    raise web.HTTPSeeOther(f"/patients/{patient.patient_key}")
+    return patient
+
+
+async def merge_keyed(request: web.Request, into_key: str, reason: str) -> Patient:
+    """Merge the patient of the address into the one of this key, whom it gives.
+
+    HTTPNotFound for no such patient, HTTPConflict for a pair that cannot be merged.
+    """
+    patient, records = await _asked(request), request.app[RECORDS]
+    into = await find_patient(records, into_key)
+    if into is None:
+        raise web.HTTPNotFound(text=text("fault.no_patient"))
+    try:
+        who = signer(request)
+        await merge(request.app[INDEX], records, patient, into, reason=reason, who=who)
+    except CannotMerge as error:
+        raise web.HTTPConflict(text=str(error)) from None
+    return into
 
 
 async def merge_lines(request: web.Request, patient: Patient) -> list[MergeLine]:
@@ -95,17 +128,7 @@ async def came_as_words(request: web.Request, patient_id: str) -> str:
 
 def _line(told: Merge, patient: Patient, known: dict[str, Patient]) -> MergeLine:
     is_into = told.into_id == patient.patient_id
-    undone = ""
-    if told.undone_at:
-        undone = text("merge.undone", by=told.undone_by, moment=moment_words(told.undone_at))
-    return MergeLine(
-        number=told.merge,
-        other=known[told.patient_id if is_into else told.into_id],
-        is_into=is_into,
-        said=text("merge.by", by=told.merged_by, moment=moment_words(told.merged_at)),
-        reason=told.reason,
-        undone=undone,
-    )
+    return MergeLine(told, known[told.patient_id if is_into else told.into_id], is_into)
 
 
 async def _asked(request: web.Request) -> Patient:

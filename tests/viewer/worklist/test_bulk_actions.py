@@ -115,7 +115,7 @@ async def test_who_may_not_review_is_shown_nothing_of_it(tmp_path: Path, role: R
         list_page = await house.page("/?arrived=all")
         rows = await house.page("/worklist/rows?ids=1,2,3,4&since=0&arrived=all")
         for page in (list_page, rows):
-            assert ('type="checkbox"' in page) is may
+            assert ('name="scan"' in page) is may
         assert (ACT in list_page) is may
         assert (ACT in await house.page("/scans/n1")) is may
         status, _ = await act(house, "settle", "n1", reason="no_flair")
