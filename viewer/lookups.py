@@ -9,6 +9,7 @@ from aiohttp import web
 from daemon.drops import UNASSIGNED
 from daemon.index.people.assignments import assignment_of, is_taken_back
 from daemon.index.people.patient_deletion import deletion_of
+from daemon.index.people.patient_merges import merged_into
 from daemon.index.people.patients import Patient, ensure_patients, find_patient, patients_by_id
 from daemon.index.scans import ScanRow, find_scan, revisions_of
 from daemon.outputs.catalogue import text
@@ -18,13 +19,18 @@ from viewer.sessions import INDEX, RECORDS, SESSION, Session
 
 
 async def known_patients(request: web.Request, patient_ids: Iterable[str]) -> dict[str, Patient]:
-    """The records of these patients; one who came by a drop alone gets an empty record."""
+    """The records of these patients; one who came by a drop alone gets an empty record.
+
+    For one who was merged into another it is the record of the other.
+    """
     records, wanted = request.app[RECORDS], set(patient_ids)
     found = await patients_by_id(records, wanted)
-    if wanted <= found.keys():
-        return found
-    await ensure_patients(records, wanted - found.keys())
-    return await patients_by_id(records, wanted)
+    if not wanted <= found.keys():
+        await ensure_patients(records, wanted - found.keys())
+        found = await patients_by_id(records, wanted)
+    into = await merged_into(records, wanted)
+    others = await patients_by_id(records, into.values())
+    return found | {patient_id: others[other] for patient_id, other in into.items()}
 
 
 async def asked_patient(request: web.Request) -> Patient:

@@ -28,6 +28,7 @@ from viewer.patients.assignments import give_scan, show_unassigned, take_scan_ba
 from viewer.patients.deletion import delete_patient, show_delete, show_deleted, undo
 from viewer.patients.edit import add, change, show_edit, show_new
 from viewer.patients.list import show_patients
+from viewer.patients.merge import merge_patients, show_merge, undo_asked
 from viewer.patients.page import show_patient
 from viewer.patients.photos import send_photo, show_photo_form, take_photo
 from viewer.scans.compare import show_compare
@@ -42,6 +43,8 @@ from viewer.scans.slices import send_slice, send_thumbnail, send_windows
 from viewer.upload.page import begin, give_up, look, show_sent, show_upload, take, take_upload
 from viewer.upload.send import send, show_whose
 from viewer.worklist.bulk_actions import act_on_scans
+from viewer.worklist.export import export_scans
+from viewer.worklist.list_layout import choose
 from viewer.worklist.page import show_next, show_rows, show_worklist
 from viewer.worklist.saved_filters import remove, save
 
@@ -72,6 +75,8 @@ LISTS = (
     RouteRule(Right.VIEW, web.get("/", show_worklist), VIEW),
     RouteRule(Right.VIEW, web.get("/worklist/rows", show_rows), VIEW),
     RouteRule(Right.REVIEW, web.post("/worklist/act", act_on_scans), REVIEW, ELSEWHERE),
+    RouteRule(Right.EXPORT, web.post("/worklist/export", export_scans), Action.EXPORT),
+    RouteRule(Right.VIEW, web.post("/worklist/columns", choose), CHANGE),
     RouteRule(Right.VIEW, web.post("/worklist/filters", save), CHANGE),
     RouteRule(Right.VIEW, web.post("/worklist/filters/{number}/remove", remove), CHANGE),
     RouteRule(Right.VIEW, web.get("/next", show_next)),
@@ -95,6 +100,9 @@ PATIENTS = (
     RouteRule(Right.RECORD, web.get(f"{PATIENT}/edit", show_edit), VIEW),
     RouteRule(Right.RECORD, web.get(f"{PATIENT}/photo", show_photo_form), VIEW),
     RouteRule(Right.RECORD, web.post(f"{PATIENT}/photo", take_photo), CHANGE),
+    RouteRule(Right.RECORD, web.get(f"{PATIENT}/merge", show_merge), VIEW),
+    RouteRule(Right.RECORD, web.post(f"{PATIENT}/merge", merge_patients), CHANGE),
+    RouteRule(Right.RECORD, web.post(f"{PATIENT}/unmerge", undo_asked), CHANGE),
     RouteRule(Right.RECORD, web.get(f"{PATIENT}/delete", show_delete), VIEW),
     RouteRule(Right.RECORD, web.post(f"{PATIENT}/delete", delete_patient), Action.DELETE),
     RouteRule(Right.RECORD, web.post(f"{PATIENT}/undelete", undo), CHANGE),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from daemon.drops import STUDY_MARK, UNASSIGNED, DropKind
 from daemon.index.database import Database, now
+from daemon.index.people.patient_merges import with_merged
 from daemon.index.scans import ScanRow, scans_of_patient, scans_of_patients
 from daemon.scan_history import Past, Point, is_stale, point_of
 
@@ -105,6 +106,17 @@ async def points_of(
         return ()
     rows = await scans_of_patient(index, patient_id)
     return _others(rows, patient_folder, but)
+
+
+async def scans_together(index: Database, patient_id: str) -> list[ScanRow]:
+    """A patient's scans with those of patients who were merged into this one, as they are listed.
+
+    Newest revisions only, latest acquisition first; undated ones last.
+    """
+    found = await scans_of_patients(index, await with_merged(index, [patient_id]))
+    rows = [row for own in found.values() for row in own]
+    rows.sort(key=lambda row: row.published_at, reverse=True)
+    return sorted(rows, key=lambda row: row.acquired_at or "", reverse=True)
 
 
 async def queue_stale(index: Database, patient_ids: Iterable[str]) -> None:

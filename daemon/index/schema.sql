@@ -424,7 +424,21 @@ CREATE VIEW patients_to_count AS SELECT '' AS patient_id;
 
 CREATE TRIGGER count_patient INSTEAD OF INSERT ON patients_to_count BEGIN
     DELETE FROM patient_scans WHERE patient_id = NEW.patient_id;
-    INSERT INTO patient_scans SELECT * FROM counted_scans WHERE patient_id = NEW.patient_id;
+    DELETE FROM patient_scans WHERE patient_id
+        = (SELECT into_id FROM merged_patients WHERE patient_id = NEW.patient_id);
+    INSERT INTO patient_scans SELECT patient_id, scans, last FROM (
+        SELECT coalesce((SELECT into_id FROM merged_patients
+                WHERE patient_id = NEW.patient_id), NEW.patient_id) AS patient_id,
+            count(DISTINCT s.scan_id) AS scans,
+            coalesce(max(s.acquired_at), max(s.published_at)) AS last
+        FROM standing_scans s WHERE s.patient_id != 'unassigned' AND s.patient_id IN (
+            SELECT NEW.patient_id
+            UNION SELECT into_id FROM merged_patients WHERE patient_id = NEW.patient_id
+            UNION SELECT patient_id FROM merged_patients WHERE into_id = NEW.patient_id
+            UNION SELECT o.patient_id FROM merged_patients m
+                JOIN merged_patients o ON o.into_id = m.into_id
+                WHERE m.patient_id = NEW.patient_id))
+        WHERE scans > 0;
 END;
 
 CREATE VIEW scan_briefs AS SELECT scan_id, revision, content_sha256,
@@ -515,6 +529,13 @@ scan_id TEXT NOT NULL,          -- '' = all that waits, now
 wished_at TEXT NOT NULL
 );
 
+CREATE TABLE merged_patients (      -- as the records say: scans of one are shown with the other
+    patient_id TEXT PRIMARY KEY,
+    into_id TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX merged_into ON merged_patients (into_id);
+
 
 -- The records
 
@@ -553,12 +574,14 @@ CREATE TRIGGER patient_lists AFTER INSERT ON patients BEGIN
     INSERT INTO patients_to_list VALUES (NEW.patient_id);
 END;
 
-CREATE TRIGGER patient_relists AFTER UPDATE OF name, deleted_at ON patients BEGIN
-    INSERT INTO patients_to_list VALUES (NEW.patient_id);
-END;
-
 CREATE TRIGGER patient_unlists AFTER DELETE ON patients BEGIN
     DELETE FROM listed_patients WHERE patient_id = OLD.patient_id;
+END;
+
+CREATE TRIGGER patient_relists AFTER UPDATE OF name, deleted_at ON patients BEGIN
+    INSERT INTO patients_to_list VALUES (NEW.patient_id);
+    INSERT INTO patients_to_list SELECT into_id FROM patient_merges
+        WHERE patient_id = NEW.patient_id AND undone_at = '';
 END;
 
 CREATE TABLE reviews (
@@ -768,7 +791,13 @@ CREATE TRIGGER list_patient INSTEAD OF INSERT ON patients_to_list BEGIN
     INSERT INTO listed_patients (patient_id, is_nameless, name, words)
         SELECT patient_id, name = '', name,
             fold(name) || char(10) || fold(shown_id(patient_id)) || char(10, 10)
-        FROM patients WHERE patient_id = NEW.patient_id AND deleted_at = '';
+            || coalesce((SELECT group_concat(fold(o.name) || char(10)
+                || fold(shown_id(o.patient_id)) || char(10, 10), '')
+                FROM patient_merges m JOIN patients o ON o.patient_id = m.patient_id
+                WHERE m.into_id = p.patient_id AND m.undone_at = ''), '')
+        FROM patients p WHERE patient_id = NEW.patient_id AND deleted_at = ''
+        AND NOT EXISTS (SELECT 1 FROM patient_merges m
+            WHERE m.patient_id = p.patient_id AND m.undone_at = '');
 END;
 
 CREATE VIRTUAL TABLE patient_grams USING fts5vocab (patient_names, 'instance');
@@ -825,3 +854,73 @@ CREATE TABLE saved_filters (        -- of the worklist
 );
 
 CREATE INDEX saved_filters_that_stand ON saved_filters (account, name) WHERE removed_at = '';
+
+CREATE TABLE labels (
+    label_id INTEGER PRIMARY KEY,   -- stands in addresses; the name does not
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    made_by TEXT NOT NULL,
+    made_at TEXT NOT NULL
+);
+
+CREATE TABLE scan_labels (
+    entry INTEGER PRIMARY KEY,
+    scan_id TEXT NOT NULL,
+    label_id INTEGER NOT NULL REFERENCES labels,
+    put_by TEXT NOT NULL,
+    put_at TEXT NOT NULL,
+    removed_by TEXT NOT NULL DEFAULT '',
+    removed_at TEXT NOT NULL DEFAULT ''
+);
+
+CREATE UNIQUE INDEX scans_of_label ON scan_labels (label_id, scan_id) WHERE removed_at = '';
+
+CREATE INDEX labels_of_scan ON scan_labels (scan_id, label_id) WHERE removed_at = '';
+
+CREATE TABLE scan_assignees (       -- who is to look at a scan
+    entry INTEGER PRIMARY KEY,
+    scan_id TEXT NOT NULL,
+    account_id INTEGER NOT NULL REFERENCES accounts,
+    set_by TEXT NOT NULL,
+    set_at TEXT NOT NULL,
+    ended_by TEXT NOT NULL DEFAULT '',
+    ended_at TEXT NOT NULL DEFAULT ''
+);
+
+CREATE UNIQUE INDEX assignee_of_scan ON scan_assignees (scan_id) WHERE ended_at = '';
+
+CREATE INDEX scans_of_assignee ON scan_assignees (account_id, scan_id) WHERE ended_at = '';
+
+CREATE TABLE list_layouts (         -- how an account sees the worklist; none = as shipped
+    account_id INTEGER PRIMARY KEY REFERENCES accounts,
+    columns TEXT NOT NULL,          -- JSON: names, in their order
+    sort TEXT NOT NULL,             -- the order of rows, '' = as shipped
+    direction TEXT NOT NULL,
+    set_at TEXT NOT NULL
+);
+
+CREATE TABLE patient_merges (       -- two records that people say are of one patient
+    merge INTEGER PRIMARY KEY,
+    patient_id TEXT NOT NULL,       -- the one that is listed no more
+    into_id TEXT NOT NULL,          -- with whom its scans are shown
+    reason TEXT NOT NULL,
+    merged_by TEXT NOT NULL,
+    merged_at TEXT NOT NULL,
+    undone_by TEXT NOT NULL DEFAULT '',
+    undone_at TEXT NOT NULL DEFAULT ''
+);
+
+CREATE UNIQUE INDEX one_merge_a_patient ON patient_merges (patient_id) WHERE undone_at = '';
+
+CREATE INDEX patients_merged_into ON patient_merges (into_id) WHERE undone_at = '';
+
+CREATE INDEX merges_of_patient ON patient_merges (patient_id, merge);
+
+CREATE TRIGGER merge_lists AFTER INSERT ON patient_merges BEGIN
+    INSERT INTO patients_to_list VALUES (NEW.patient_id);
+    INSERT INTO patients_to_list VALUES (NEW.into_id);
+END;
+
+CREATE TRIGGER merge_relists AFTER UPDATE OF undone_at ON patient_merges BEGIN
+    INSERT INTO patients_to_list VALUES (NEW.patient_id);
+    INSERT INTO patients_to_list VALUES (NEW.into_id);
+END;

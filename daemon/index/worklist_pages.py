@@ -15,6 +15,7 @@ SHOWN = (
     " AND coalesce(w.scan_id, '') NOT IN (SELECT scan_id FROM unlisted_scans)"
 )
 OPEN = ("copying", "waiting", "running")
+NOBODY = "0"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Filters:
     out itself.
 
     patients: whom a search has found, None without a search; accession: its text, if it begins
-    any accession number.
+    any accession number. label: a label_id; assignee: an account_id, or NOBODY.
     """
 
     states: tuple[str, ...] = ()
@@ -37,6 +38,8 @@ class Filters:
     arrived_until: str = ""
     patients: tuple[str, ...] | None = None
     accession: str = ""
+    label: str = ""
+    assignee: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Condition:
     found: the same as a query of row_ids, where that begins elsewhere; covered: an index that
     begins with this condition and holds what the usual order needs; index: one that has the
     rows of this condition in the usual order; walked: a table `f` that has them so, joined to `w`,
-    for the same values.
+    for the same values; is_counted: whether it may leave few rows.
     """
 
     sql: str
@@ -55,6 +58,7 @@ class Condition:
     covered: str = ""
     index: str = ""
     walked: str = ""
+    is_counted: bool = True
 
 
 def conditions_of(filters: Filters) -> Iterator[Condition]:
@@ -83,12 +87,45 @@ def conditions_of(filters: Filters) -> Iterator[Condition]:
             walked="worklist_flags f INDEXED BY worklist_of_flag CROSS JOIN worklist w"
             " ON w.row_id = f.row_id AND f.code = ?",
         )
+    yield from _triaged(filters)
     if filters.arrived_since or filters.arrived_until:
         end = filters.arrived_until or "9"
         sql = "w.arrived_at >= ? AND w.arrived_at < ?"
         yield Condition(sql, (filters.arrived_since, end), covered="worklist_of_arrival")
     if filters.patients is not None:
         yield _searched(filters.patients, filters.accession)
+
+
+def _triaged(filters: Filters) -> Iterator[Condition]:
+    """What people said of scans beside their reviews."""
+    if filters.label:
+        yield _said_of_scans(
+            "records.scan_labels n INDEXED BY scans_of_label",
+            "n.label_id = ? AND n.removed_at = ''",
+            filters.label,
+        )
+    if filters.assignee == NOBODY:
+        yield Condition(
+            "w.scan_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM records.scan_assignees n"
+            " WHERE n.scan_id = w.scan_id AND n.ended_at = '')",
+            is_counted=False,
+        )
+    elif filters.assignee:
+        yield _said_of_scans(
+            "records.scan_assignees n INDEXED BY scans_of_assignee",
+            "n.account_id = ? AND n.ended_at = ''",
+            filters.assignee,
+        )
+
+
+def _said_of_scans(table: str, where: str, value: str) -> Condition:
+    """Scans of which the records say so now; the table is there as `n`."""
+    return Condition(
+        f"EXISTS (SELECT 1 FROM {table} WHERE {where} AND n.scan_id = w.scan_id)",
+        (value,),
+        f"SELECT o.row_id FROM {table} CROSS JOIN worklist o ON o.scan_id = n.scan_id"
+        f" WHERE {where}",
+    )
 
 
 def always(filters: Filters) -> Condition:
@@ -206,7 +243,7 @@ async def count_changed(joined: Database, filters: Filters, since: int, most: in
 
 async def _few(joined: Database, asked: Asked) -> Condition | None:
     """The filter that leaves the fewest rows; None if each of them leaves many."""
-    conditions = list(conditions_of(asked.filters))
+    conditions = [each for each in conditions_of(asked.filters) if each.is_counted]
     if not conditions:
         return None
     counts = ", ".join(

@@ -9,7 +9,7 @@ All functions take the connection that reads both databases (`daemon/index/datab
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -109,7 +109,8 @@ class Row:
     the scan it repeats. brief: JSON, what is shown of the newest revision's report; None of what
     is no scan. folder: of that revision, below the outbox; None once retention has taken the
     files away.
-    is_first: it is compared with no scan, and no other of the patient is older, or could be.
+    is_first: it is compared with no scan, and no other of the patient is older, or could be; never
+    of patients who were merged: the records of the one are shown for both.
     """
 
     row_id: int
@@ -131,6 +132,8 @@ class Row:
     is_again: bool  # queued for another analysis
     filed_twice: bool
     settled: str  # why it needs no person, a short code
+    labels: tuple[str, ...]
+    assignee: str  # whose turn it is, as reviews are signed; '' = nobody's
 
 
 NAMES = tuple(field.name for field in fields(Row))
@@ -141,6 +144,25 @@ async def worklist_rows(joined: Database, row_ids: Sequence[int]) -> list[Row]:
     rows = await joined.row(_ROWS, (json.dumps(row_ids),))
     found = {values[0]: _row(values) for values in json.loads(rows[0])} if rows else {}
     return [found[row_id] for row_id in row_ids if row_id in found]
+
+
+async def listed_scans(index: Database, scan_ids: Iterable[str]) -> list[str]:
+    """Those of these scans that there are, each once."""
+    rows = await index.rows(
+        "SELECT scan_id FROM worklist WHERE scan_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(scan_ids)),),
+    )
+    return [str(row["scan_id"]) for row in rows]
+
+
+async def touch_rows(index: Database, scan_ids: Sequence[str]) -> None:
+    """Something that a row shows of the records has changed: open lists ask for it again."""
+    async with index.transaction():
+        await index.change(
+            "UPDATE worklist SET trouble = trouble"
+            " WHERE scan_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(scan_ids),),
+        )
 
 
 async def begins_accession(joined: Database, text: str) -> bool:
@@ -163,10 +185,13 @@ async def row_of_scan(joined: Database, scan_id: str) -> int | None:
 # patients. In the order of Row's fields.
 _ROWS = """
     SELECT json_group_array(json_array(
-        w.row_id, w.state, w.patient_id, p.patient_key, coalesce(p.name, ''), w.arrived_at,
+        w.row_id, w.state, coalesce(m.into_id, w.patient_id), p.patient_key,
+        coalesce(p.name, ''), w.arrived_at,
         coalesce(w.scan_id, d.scan_id), w.acquired_at, coalesce(w.trouble, d.reason),
         d.drop_id, d.started_at, w.decision, w.reviewer, w.brief, hex(w.folder),
-        w.growth IS NULL AND NOT EXISTS (SELECT 1 FROM worklist o
+        w.growth IS NULL AND m.patient_id IS NULL
+            AND NOT EXISTS (SELECT 1 FROM merged_patients WHERE into_id = w.patient_id)
+            AND NOT EXISTS (SELECT 1 FROM worklist o
             WHERE o.patient_id = w.patient_id AND o.row_id != w.row_id AND o.scan_id IS NOT NULL
             AND o.scan_id NOT IN (SELECT scan_id FROM unlisted_scans)
             AND coalesce(o.acquired_at < w.acquired_at, 1)),
@@ -177,9 +202,16 @@ _ROWS = """
             AND EXISTS (SELECT 1 FROM shown_scans t WHERE t.scan_id = o.scan_id)),
         iif(w.decision = 'settled', coalesce((SELECT reason FROM records.settled_scans n
             WHERE n.scan_id = w.scan_id AND n.revision = w.judged ORDER BY entry DESC LIMIT 1), ''),
-            '')))
+            ''),
+        json((SELECT json_group_array(name) FROM (SELECT name FROM records.scan_labels n
+            INDEXED BY labels_of_scan JOIN records.labels USING (label_id)
+            WHERE n.scan_id = w.scan_id AND n.removed_at = '' ORDER BY name))),
+        coalesce((SELECT full_name FROM records.scan_assignees n INDEXED BY assignee_of_scan
+            JOIN records.accounts USING (account_id)
+            WHERE n.scan_id = w.scan_id AND n.ended_at = ''), '')))
     FROM json_each(?) asked CROSS JOIN worklist w ON w.row_id = asked.value
-    LEFT JOIN records.patients p ON p.patient_id = w.patient_id
+    LEFT JOIN merged_patients m ON m.patient_id = w.patient_id
+    LEFT JOIN records.patients p ON p.patient_id = coalesce(m.into_id, w.patient_id)
     LEFT JOIN drops d ON d.drop_id = iif(w.stage = 'done', NULL, w.drop_id)
 """
 
@@ -187,7 +219,8 @@ _ROWS = """
 def _row(values: list[Any]) -> Row:
     row: dict[str, Any] = dict(zip(NAMES, values, strict=True))
     flags = {name: bool(row[name]) for name in ("is_first", "is_again", "filed_twice")}
-    return Row(**row | flags | {"folder": bytes.fromhex(row["folder"]) or None})
+    labels = tuple(row["labels"])
+    return Row(**row | flags | {"folder": bytes.fromhex(row["folder"]) or None, "labels": labels})
 
 
 @dataclass(frozen=True)

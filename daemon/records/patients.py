@@ -30,9 +30,11 @@ from daemon.index.people.assignments import (
 )
 from daemon.index.people.overrides import add_date, entered_date
 from daemon.index.people.patient_deletion import deleted_ids, erase_due
+from daemon.index.people.patient_merges import mirror_merges
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
+from daemon.records.patient_merges import CannotMerge, standing_merges
 from daemon.safe_files import sync_folder, sync_tree
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
@@ -156,7 +158,12 @@ def _copy(source: Path, patient: Path, given: Assignment) -> None:
 
 
 async def delete(index: Database, records: Database, patient: Patient, who: str) -> None:
-    """Hide a patient everywhere; what was entered is kept aside for 30 days, no file is touched."""
+    """Hide a patient everywhere; what was entered is kept aside for 30 days, no file is touched.
+
+    Raises CannotMerge for one whose scans are shown with another's, or the other way round.
+    """
+    if await standing_merges(records, patient.patient_id):
+        raise CannotMerge(text("merge.undo_first"))
     await patient_deletion.delete_patient(records, patient, who)
     await mirror_hidden(index, records)
 
@@ -204,4 +211,5 @@ class Upkeep:
         if erased := await erase_due(self._records):
             log.info("erased", extra={"records": erased})
         await mirror_hidden(self._index, self._records)
+        await mirror_merges(self._index, self._records)
         await finish_placing(self._index, self._records, self._daemon, age)

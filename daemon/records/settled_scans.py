@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from daemon.index.database import Database
 from daemon.index.people.audit import Action, Told, telling
-from daemon.index.people.settled_scans import (
+from daemon.index.people.triage.settled_scans import (
     NotSettled,
     add_settlings,
     not_settled_since,

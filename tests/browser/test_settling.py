@@ -107,6 +107,29 @@ def test_many_are_settled_by_keys_and_the_mouse(browsing: Browsing) -> None:
         expect(page.get_by_text(f"{REFUSED_SCANS - 1} scans need review again")).to_be_visible()
 
 
+def test_a_label_is_heard_by_an_open_list_whose_columns_are_its_own(browsing: Browsing) -> None:
+    address = "/?state=review&arrived=all"
+    with browsing.page(address) as page, browsing.page(address, who="Someone Else") as other:
+        other.locator("details.columns summary").click()
+        labels = other.locator("details.columns li", has_text="Labels")
+        for _ in range(8):
+            labels.get_by_role("button").click()
+        with other.expect_navigation():
+            other.get_by_role("button", name="Save").last.click()
+        names = other.locator("#worklist thead th").all_inner_texts()
+        assert names.index("Labels") < names.index("Finding")
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+        bulk = page.get_by_role("form", name="For the chosen scans")
+        bulk.get_by_label("Label", exact=True).fill("Tumor board")
+        with page.expect_navigation():
+            bulk.get_by_role("button", name="Add label").click()
+        expect(page.locator("#worklist .chip")).to_have_text("Tumor board")
+        expect(other.locator("#worklist .chip")).to_have_text("Tumor board", timeout=60_000)
+        names = page.locator("#worklist thead th").all_inner_texts()
+        assert names.index("Labels") > names.index("Finding")
+
+
 def test_twenty_rows_are_seen_at_once(browsing: Browsing) -> None:
     with browsing.page("/?arrived=all") as page:
         seen = page.evaluate(

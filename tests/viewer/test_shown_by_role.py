@@ -13,8 +13,8 @@ from tests.viewer.scans.test_anyway import REFUSED
 from tests.viewer.test_house import House, open_house
 from viewer.access import ROUTE_RULES
 
-LINK = re.compile(r'(?:href|src|formaction)="(/[^"]*)"')
-FORM = re.compile(r'<form method="(get|post)" action="(/[^"]*)"')
+LINK = re.compile(r'(?:href|src|(?<!method="post" )formaction)="(/[^"]*)"')
+FORM = re.compile(r'(?:<form |form)method="(get|post)" (?:form)?action="(/[^"]*)"')
 MOST = 90  # pages: filters and orders of lists can be put together without end
 
 

@@ -25,6 +25,8 @@ REVISION = Asked("revision", "A number; the newest without it")
 FILTERS = (
     *(Asked(name, "As on the page", tuple(choices)) for name, choices in CHOICES.items()),
     *(Asked(name, "A day of arrival, ISO 8601, with it") for name in ("first", "last")),
+    Asked("label", "The number of a label"),
+    Asked("assignee", "`mine`, `nobody`, or the number of an account"),
     *(Asked(name, "A place, from a `next`") for name in ("after", "before")),
     SEARCH,
 )
@@ -86,7 +88,7 @@ SCANS = (
         faults=(404,),
     ),
     Operation(
-        *("act_on_scans", "Settle or reprocess", "POST", f"{ROOT}/worklist", handlers.act_on_scans),
+        *("act_on_scans", "Act on many scans", "POST", f"{ROOT}/worklist", handlers.act_on_scans),
         *(Right.REVIEW, Action.REVIEW),
         body=request_fields.ScansAction,
         is_elsewhere=True,
@@ -181,6 +183,20 @@ PATIENTS = (
         *(Right.RECORD, Action.DELETE),
         body=request_fields.Confirmed,
         status=204,
+        faults=(*OF_PATIENT, 409),
+    ),
+    Operation(
+        *("merge", "Say that two records are of one", "POST", f"{PATIENT}/merge", handlers.merge),
+        *(Right.RECORD, CHANGE),
+        body=request_fields.MergeWish,
+        answer=response_fields.OnePatient,
+        faults=(*OF_PATIENT, 409),
+    ),
+    Operation(
+        *("unmerge", "Take a merge back", "POST", f"{PATIENT}/unmerge", handlers.unmerge),
+        *(Right.RECORD, CHANGE),
+        body=request_fields.MergeNumber,
+        answer=response_fields.OnePatient,
         faults=OF_PATIENT,
     ),
     Operation(

@@ -7,12 +7,12 @@ from datetime import date
 from aiohttp import web
 
 from daemon.drops import shown_id
+from daemon.index.patient_scans import scans_together
 from daemon.index.people.corrections import corrections_of
 from daemon.index.people.patient_search import scan_counts
 from daemon.index.people.patients import change_patient, find_patient
 from daemon.index.people.reviews import corrected_masks, last_words, reviews_of
 from daemon.index.queue import PAGE as QUEUE_PAGE
-from daemon.index.scans import scans_of_patient
 from daemon.index.sent_objects import objects_of_scan
 from daemon.index.worklist_rows import Row, catch_up
 from daemon.operations.status import condition
@@ -24,6 +24,8 @@ from viewer.api.request_fields import (
     AcquiredOn,
     ChangedPatient,
     Confirmed,
+    MergeNumber,
+    MergeWish,
     NewPatient,
     NewReview,
     PixelSpacing,
@@ -37,6 +39,7 @@ from viewer.api.response_fields import (
     Agreement,
     Done,
     FileLink,
+    MergedPatient,
     OnePatient,
     OneScan,
     PatientList,
@@ -57,6 +60,7 @@ from viewer.patients.deletion import bring_back_asked, delete_if_typed
 from viewer.patients.edit import editable_patient, enter_patient
 from viewer.patients.fields import entered, faults
 from viewer.patients.list import NO_SCAN, PAGE, asked_list, found_patients, list_address
+from viewer.patients.merge import merge_keyed, merge_lines, undo_numbered
 from viewer.request_forms import FORM
 from viewer.scans.files import Role, held_files, listed_files
 from viewer.scans.overrides import take_date, take_spacing
@@ -64,7 +68,7 @@ from viewer.scans.reviews import PageState, take_statement
 from viewer.scans.sent_objects import wish_to_send
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION, SETTINGS, signer
 from viewer.upload.page import place_upload
-from viewer.worklist.bulk_actions import do_to_scans
+from viewer.worklist.bulk_actions import Wish, do_to_scans
 from viewer.worklist.filter_and_sort import asked_of, read_address
 from viewer.worklist.page import page_at
 from viewer.worklist.rows import known_rows
@@ -127,6 +131,8 @@ def _row(row: Row) -> WorklistRow:
         decision=row.decision,
         reviewer=row.reviewer,
         reason=row.reason,
+        labels=list(row.labels),
+        assignee=row.assignee or None,
     )
 
 
@@ -170,10 +176,22 @@ async def undelete(request: web.Request) -> web.StreamResponse:
     return await _told(request, await bring_back_asked(request))
 
 
+async def merge(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/merge`: 409 for two who cannot be merged."""
+    asked = await read_body(request, MergeWish)
+    return await _told(request, (await merge_keyed(request, asked.into, asked.reason)).patient_key)
+
+
+async def unmerge(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/patients/{patient_key}/unmerge`."""
+    number = (await read_body(request, MergeNumber)).number
+    return await _told(request, (await undo_numbered(request, number)).patient_key)
+
+
 async def _told(request: web.Request, patient_key: str, status: int = 200) -> web.Response:
     patient = await find_patient(request.app[RECORDS], patient_key)
     assert patient is not None, "it was just found"
-    scans = await scans_of_patient(request.app[INDEX], patient.patient_id)
+    scans = await scans_together(request.app[INDEX], patient.patient_id)
     lines = [
         ScanOfPatient(
             scan_id=each.scan_id,
@@ -182,11 +200,14 @@ async def _told(request: web.Request, patient_key: str, status: int = 200) -> we
             volume_ml=each.volume_ml,
             acquired_at=each.acquired_at,
             published_at=each.published_at,
+            patient_id=shown_id(each.patient_id),
         )
         for each in scans
     ]
     shown = replace(patient, patient_id=shown_id(patient.patient_id))
-    return answer(OnePatient(patient=shown, scans=lines), status)
+    told = await merge_lines(request, patient)
+    merges = [MergedPatient.of(each, patient) for each in told if not each.undone]
+    return answer(OnePatient(patient=shown, scans=lines, merges=merges), status)
 
 
 async def show_scan(request: web.Request) -> web.StreamResponse:
@@ -225,10 +246,10 @@ async def review(request: web.Request) -> web.StreamResponse:
 
 
 async def act_on_scans(request: web.Request) -> web.StreamResponse:
-    """`POST /api/v1/worklist`: settle scans, take that back, or have them analyzed again."""
+    """`POST /api/v1/worklist`: what the list does to the chosen scans."""
     said = await read_body(request, ScansAction)
-    told = (said.action, said.reason, said.comment)
-    return answer(Done(count=await do_to_scans(request, said.scans, *told)))
+    wish = Wish(**said.model_dump(exclude={"scans"}))
+    return answer(Done(count=await do_to_scans(request, said.scans, wish)))
 
 
 async def enter_date(request: web.Request) -> web.StreamResponse:

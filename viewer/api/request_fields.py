@@ -103,6 +103,19 @@ class Confirmed(Form):
     patient_id: str
 
 
+class MergeWish(Form):
+    """The patient_key of the record with which the scans are shown from now on, and why."""
+
+    into: str
+    reason: str
+
+
+class MergeNumber(Form):
+    """Which merge was a mistake."""
+
+    number: int = Field(ge=1, le=MOST_NUMBER)
+
+
 class NewReview(Form):
     """A statement about the mask of a revision. seen: as the scan's answer gave it.
 
@@ -117,15 +130,18 @@ class NewReview(Form):
 
 
 class ScansAction(Form):
-    """What to do with scans: settle, take_back or reprocess.
+    """What to do with scans: settle, take_back, reprocess, label, unlabel or assign.
 
     reason, comment: of settle alone; no_flair, wrong_patient, not_needed, or other with a comment.
+    label: its name; account: the number of the person to whom they are assigned, 0 = to nobody.
     """
 
     action: str
     scans: list[str] = Field(min_length=1, max_length=200)
     reason: str = ""
     comment: str = ""
+    label: str = ""
+    account: str = ""
 
 
 class AcquiredOn(Form):

@@ -10,6 +10,7 @@ from daemon.operations.status import Sign
 from daemon.records.reviews import Difference, Tally
 from daemon.report import Report
 from viewer.api.request_fields import Form
+from viewer.patients.merge import MergeLine
 
 
 class SearchKey(Form):
@@ -34,6 +35,8 @@ class WorklistRow(Form):
     decision: str
     reviewer: str | None
     reason: str | None
+    labels: list[str]
+    assignee: str | None
 
 
 class Worklist(Form):
@@ -62,7 +65,7 @@ class PatientList(Form):
 
 
 class ScanOfPatient(Form):
-    """One scan of a patient, latest acquisition first."""
+    """One scan of a patient, latest acquisition first. patient_id: under which it came."""
 
     scan_id: str
     revision: int
@@ -70,13 +73,42 @@ class ScanOfPatient(Form):
     volume_ml: float | None
     acquired_at: str | None
     published_at: str
+    patient_id: str
+
+
+class MergedPatient(Form):
+    """That two records are of one patient: the scans of the first are shown with the second."""
+
+    number: int
+    patient_key: str
+    into_key: str
+    reason: str
+    merged_by: str
+    merged_at: str
+
+    @classmethod
+    def of(cls, line: MergeLine, patient: Patient) -> Self:
+        """A statement about this patient."""
+        pair = (line.other, patient) if line.is_into else (patient, line.other)
+        return cls(
+            number=line.told.merge,
+            patient_key=pair[0].patient_key,
+            into_key=pair[1].patient_key,
+            reason=line.told.reason,
+            merged_by=line.told.merged_by,
+            merged_at=line.told.merged_at,
+        )
 
 
 class OnePatient(Form):
-    """Everything that people entered about a patient, and the patient's scans."""
+    """Everything that people entered about a patient, and the patient's scans.
+
+    merges: those that stand, in either place; scans: with those of records merged into this one.
+    """
 
     patient: Patient
     scans: list[ScanOfPatient]
+    merges: list[MergedPatient]
 
 
 class FileLink(Form):

@@ -10,6 +10,7 @@ from daemon.index.people.patient_deletion import UNDO_DAYS, deletions
 from daemon.index.queue import has_open_drop
 from daemon.index.scans import scans_of_patient
 from daemon.outputs.catalogue import text
+from daemon.records.patient_merges import CannotMerge
 from daemon.records.patients import bring_back, delete
 from viewer.lookups import asked_patient
 from viewer.patients.fields import day_words
@@ -42,13 +43,19 @@ async def delete_patient(request: web.Request) -> web.StreamResponse:
 
 
 async def delete_if_typed(request: web.Request, typed_id: str) -> bool:
-    """Hide the patient of the address, if this is the patient's ID; whether it was."""
+    """Hide the patient of the address, if this is the patient's ID; whether it was.
+
+    HTTPConflict while the patient is merged with another one.
+    """
     patient = await asked_patient(request)
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPNotFound(text=text("fault.no_patient"))
     if _plain(typed_id) != _plain(shown_id(patient.patient_id)):
         return False
-    await delete(request.app[INDEX], request.app[RECORDS], patient, signer(request))
+    try:
+        await delete(request.app[INDEX], request.app[RECORDS], patient, signer(request))
+    except CannotMerge as error:
+        raise web.HTTPConflict(text=str(error)) from None
     return True
 
 

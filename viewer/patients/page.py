@@ -7,12 +7,12 @@ from itertools import zip_longest
 from aiohttp import web
 
 from daemon.drops import UNASSIGNED
-from daemon.index.patient_scans import is_in_conflict
+from daemon.index.patient_scans import is_in_conflict, scans_together
 from daemon.index.people.patient_deletion import Deletion, deletion_of
 from daemon.index.people.patients import NOT_TOLD, PatientChange, changes_of, from_scanner
 from daemon.index.people.reviews import Review, last_reviews
 from daemon.index.queue import has_open_drop
-from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import (
     KINDS,
@@ -33,6 +33,7 @@ from viewer.patients.fields import (
     place_words,
     summary,
 )
+from viewer.patients.merge import merge_lines
 from viewer.scans.files import with_pictures
 from viewer.scans.reviews import SAID
 from viewer.sessions import INDEX, RECORDS
@@ -43,7 +44,10 @@ LABELS = words("record")
 
 @dataclass(frozen=True)
 class ScanLine:
-    """One scan in the table, in words. previous: the scan before it in time, or ''."""
+    """One scan in the table, in words. previous: the scan before it in time, or ''.
+
+    came_as: the patient_id of its folder, another one's if two were merged.
+    """
 
     scan_id: str
     day: str
@@ -57,6 +61,7 @@ class ScanLine:
     reviewed: str
     previous: str
     has_picture: bool
+    came_as: str
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,14 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
     if patient.patient_id == UNASSIGNED:
         raise web.HTTPSeeOther("/patients/unassigned")
     index, records = request.app[INDEX], request.app[RECORDS]
-    scans = await scans_of_patient(index, patient.patient_id)
+    scans = await scans_together(index, patient.patient_id)
+    merges = await merge_lines(request, patient)
     reviews = await last_reviews(records, [scan.scan_id for scan in scans])
     pictured = await with_pictures(request, scans)
     changes = await changes_of(records, patient.patient_key)
     growth = growth_rows(scans, patient)
-    in_doubt = await is_in_conflict(index, patient.patient_id)
+    own_ids = [patient.patient_id, *(each.other.patient_id for each in merges if each.shows_here)]
+    in_doubt = any([await is_in_conflict(index, each) for each in own_ids])
     values = {
         "title": text("patient.title"),
         "section": "patients",
@@ -97,6 +104,7 @@ async def show_patient(request: web.Request) -> web.StreamResponse:
         "entered": asdict(patient),
         "told": from_scanner(changes),
         "changes": [change_line(change) for change in reversed(changes)],
+        "merges": merges,
         "kept": _kept_words(await deletion_of(records, patient.patient_key)),
         "in_doubt": text("note.identity_conflict") if in_doubt else "",
     }
@@ -147,6 +155,7 @@ def _scan_line(
         reviewed=_reviewed(report, review),
         previous=report.change.prior_scan_id if report.change else previous,
         has_picture=has_picture,
+        came_as=scan.patient_id,
     )
 
 

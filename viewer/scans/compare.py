@@ -6,8 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.index.patient_scans import scans_together
 from daemon.index.people.patients import Patient
-from daemon.index.scans import ScanRow, scans_of_patient
+from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import finding_words, moment_words
 from viewer.lookups import asked_patient
@@ -26,7 +27,7 @@ ROWS = (
 async def show_compare(request: web.Request) -> web.StreamResponse:
     """`/patients/{patient_key}/compare?a=&b=`: the earlier scan comes left; else a choice."""
     patient = await asked_patient(request)
-    scans = await scans_of_patient(request.app[INDEX], patient.patient_id)
+    scans = await scans_together(request.app[INDEX], patient.patient_id)
     by_id = {scan.scan_id: scan for scan in scans}
     asked = [request.query.get(name, "") for name in ("a", "b")]
     if any(each and each not in by_id for each in asked):

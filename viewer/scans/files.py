@@ -185,15 +185,20 @@ async def send_zip(request: web.Request) -> web.StreamResponse:
     scan = await asked_revision(request)
     outbox = request.app[SETTINGS].daemon.outbox
     folder = outbox / os.fsdecode(scan.folder)
-    files = await asyncio.to_thread(_files, outbox, folder)
+    files = await asyncio.to_thread(files_of, outbox, folder)
     if not files:
         raise web.HTTPNotFound(text=text("fault.no_files"))
     archive = await asyncio.to_thread(zipped, folder, files)
+    return await send_archive(request, archive, scan.scan_id)
+
+
+async def send_archive(request: web.Request, archive: ZipStream, name: str) -> web.StreamResponse:
+    """A zip whose size is known, as it is made."""
     response = web.StreamResponse(
         headers={
             hdrs.CONTENT_TYPE: "application/zip",
             hdrs.CONTENT_LENGTH: str(len(archive)),
-            hdrs.CONTENT_DISPOSITION: f'attachment; filename="{scan.scan_id}.zip"',
+            hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}.zip"',
         }
     )
     await response.prepare(request)
@@ -204,7 +209,7 @@ async def send_zip(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _files(outbox: Path, folder: Path) -> list[Path]:
+def files_of(outbox: Path, folder: Path) -> list[Path]:
     """Every file of a published folder, none that leads out of the outbox."""
     root = outbox.resolve()
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
@@ -213,12 +218,18 @@ def _files(outbox: Path, folder: Path) -> list[Path]:
 
 def zipped(folder: Path, files: list[Path]) -> ZipStream:
     """A zip of these files, stored as they are, named by their paths in `folder`."""
-    archive, taken = ZipStream(sized=True), set[str]()
+    archive = ZipStream(sized=True)
+    add_files(archive, folder, files)
+    return archive
+
+
+def add_files(archive: ZipStream, folder: Path, files: list[Path], inside: str = "") -> None:
+    """Put them into a zip, named by their paths in `folder`, below `inside`."""
+    taken = set[str]()
     for file in files:
         name = _member(file.relative_to(folder), taken)
-        archive.add_path(file, name, recurse=False)
+        archive.add_path(file, f"{inside}{name}", recurse=False)
         taken.add(name)
-    return archive
 
 
 def _member(path: Path, taken: Set[str]) -> str:

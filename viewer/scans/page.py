@@ -40,6 +40,7 @@ from daemon.report import Report
 from daemon.report_parts import Lesion, Point
 from daemon.scan_history import wants_date
 from viewer.lookups import asked_revisions, asked_scan, known_patients
+from viewer.patients.merge import came_as_words
 from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view_of
 from viewer.scans.diameters import diameter_values
 from viewer.scans.drawing import drawing_values
@@ -49,7 +50,7 @@ from viewer.scans.reviews import review_values
 from viewer.scans.sent_objects import sent_values
 from viewer.sessions import INDEX, RECORDS, SETTINGS
 from viewer.templating import age, render
-from viewer.worklist.bulk_actions import settling_values
+from viewer.worklist.bulk_actions import settling_values, triage_of
 
 MOST_NOTES = 3  # beside the picture; all of them stand below
 
@@ -231,6 +232,8 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         **await spacing_values(request, scan),
         **await wish_values(request, scan),
         **await settling_values(request, scan),
+        **await triage_of(request, scan.scan_id),
+        "came_as": await came_as_words(request, scan.patient_id),
         **await sent_values(request, scan),
         **await drawing_values(request, scan, held, revisions[0].revision),
     }

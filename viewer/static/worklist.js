@@ -91,6 +91,17 @@ if (bulk) {
   count();
 }
 
+// Columns are moved up by buttons; the form sends them in the order in which they stand.
+
+for (const up of document.querySelectorAll(".columns .up")) {
+  up.hidden = false;
+  up.addEventListener("click", () => {
+    const item = up.closest("li");
+    item.previousElementSibling?.before(item);
+    up.focus();
+  });
+}
+
 button.addEventListener("click", () => { location.assign(button.dataset.list); });
 document.querySelector('[data-key="j"]').addEventListener("click", () => move(1));
 document.querySelector('[data-key="k"]').addEventListener("click", () => move(-1));

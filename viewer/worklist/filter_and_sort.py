@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
+from daemon.index.people.patient_merges import with_merged
 from daemon.index.people.patient_search import find_patients
-from daemon.index.worklist_pages import OPEN, ORDERS, USUAL, Asked, Filters
+from daemon.index.worklist_pages import NOBODY, OPEN, ORDERS, USUAL, Asked, Filters
 from daemon.index.worklist_rows import begins_accession
 from daemon.outputs.catalogue import text
 from viewer.lookups import recall
@@ -23,6 +24,8 @@ from viewer.worklist.rows import ARRIVED, FLAGS, SIDES, STATES
 
 MOST_KEPT = 500  # addresses
 NUMBER = re.compile(r"[0-9]{1,15}")
+MINE, FREE = "mine", "nobody"
+ASSIGNEES = (MINE, FREE)
 SETTLED = "settled"  # of those that are done, what was not analyzed and needs no person
 STATES_OF = {name: (name,) for name in STATES} | {"open": OPEN, SETTLED: ()}
 CHOICES: dict[str, Collection[str]] = {
@@ -41,7 +44,8 @@ CHOICES: dict[str, Collection[str]] = {
 class Address:
     """What an address of the worklist says; '' wherever it says nothing.
 
-    first, last: days of arrival, ISO 8601; q: the key of a search; after, before: a row.
+    first, last: days of arrival, ISO 8601; label: a label_id; assignee: an account_id or a word of
+    ASSIGNEES; q: the key of a search; after, before: a row.
     """
 
     state: str = ""
@@ -54,6 +58,8 @@ class Address:
     last: str = ""
     sort: str = ""
     dir: str = ""
+    label: str = ""
+    assignee: str = ""
     q: str = ""
     after: str = ""
     before: str = ""
@@ -104,7 +110,8 @@ def _checked(query: Mapping[str, str]) -> Address:
     for name, choices in CHOICES.items():
         if getattr(address, name) and getattr(address, name) not in choices:
             raise web.HTTPNotFound(text=text("fault.no_list"))
-    for place in (address.after, address.before):
+    numbers = (address.after, address.before, address.label)
+    for place in (*numbers, "" if address.assignee in ASSIGNEES else address.assignee):
         if place and not NUMBER.fullmatch(place):
             raise web.HTTPNotFound(text=text("fault.no_list_page"))
     if not (is_day(address.first) and is_day(address.last)):
@@ -129,6 +136,8 @@ async def asked_of(request: web.Request, address: Address) -> Asked | None:
 
 async def _filters(request: web.Request, address: Address, typed: str) -> Filters:
     since, until = arrival(request, address)
+    whose = {MINE: str(request[SESSION].account_id), FREE: NOBODY}
+    found = await find_patients(request.app[JOINED], typed) if typed else ()
     return Filters(
         states=STATES_OF.get(address.state, ()),
         finding=address.finding,
@@ -138,7 +147,9 @@ async def _filters(request: web.Request, address: Address, typed: str) -> Filter
         is_settled=address.state == SETTLED,
         arrived_since=since,
         arrived_until=until,
-        patients=await find_patients(request.app[JOINED], typed) if typed else None,
+        patients=await with_merged(request.app[JOINED], found) if typed else None,
+        label=address.label,
+        assignee=whose.get(address.assignee, address.assignee),
         accession=typed if typed and await begins_accession(request.app[JOINED], typed) else "",
     )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,9 @@ from viewer.lookups import recall
 from viewer.monitoring import longest_silence
 from viewer.sessions import JOINED, RECORDS, SESSION, SETTINGS
 from viewer.templating import FINDINGS, night_since, night_words, render, stored
-from viewer.worklist.bulk_actions import DONE, done_words
+from viewer.worklist.bulk_actions import DONE, done_words, triage_values
 from viewer.worklist.filter_and_sort import (
+    MINE,
     NUMBER,
     SETTLED,
     Address,
@@ -29,7 +30,8 @@ from viewer.worklist.filter_and_sort import (
     asked_of,
     read_address,
 )
-from viewer.worklist.rows import COLUMNS, FLAGS, SIDES, STATES, html_of, known_rows, may_act_on
+from viewer.worklist.list_layout import column_values, layout
+from viewer.worklist.rows import FLAGS, SIDES, STATES, cells_of, html_of, known_rows, may_act_on
 from viewer.worklist.saved_filters import filter_values
 
 
@@ -92,6 +94,9 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
     address = read_address(request)
     if any(value == "" for value in request.query.values()):
         raise web.HTTPSeeOther(address.link())
+    seen = await layout(request)
+    if seen.sort and not address.sort:
+        address = replace(address, sort=seen.sort, dir=seen.direction)
     above = await standing(request)  # first: a row that changes meanwhile is told as a change
     asked = await asked_of(request, address)
     page = await page_at(request, address, asked)
@@ -100,11 +105,11 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "section": "worklist",
         "address": address,
         "here": address.link(after=address.after, before=address.before),
-        "columns": [(name, text(key)) for name, key in COLUMNS.items()],
-        "sorted_by": text(COLUMNS.get(address.sort, "worklist.arrival")).lower(),
+        **column_values(address, seen),
         "states": [(each, STATES[each]) for each in FILTERED] + [(SETTLED, text("settle.state"))],
         "reasons": reasons(),
         "may_act": may_act_on(request),
+        **await triage_values(request),
         "findings": FINDINGS,
         "sides": {name: REPORTED[name] for name in SIDES},
         "flags": FLAGS,
@@ -112,7 +117,7 @@ async def show_worklist(request: web.Request) -> web.StreamResponse:
         "is_gone": asked is None,
         "message": _message(request, asked),
         "recent_days": request.app[SETTINGS].viewer.recent_days,
-        "rows": html_of(request, await known_rows(request, page.shown)),
+        "rows": html_of(request, await known_rows(request, page.shown), seen.columns),
         **await filter_values(request, address),
         "earlier": page.earlier,
         "later": page.later,
@@ -130,7 +135,9 @@ async def show_rows(request: web.Request) -> web.StreamResponse:
     async def make() -> str:
         return (await _rows_now(request)).text or ""
 
-    key = (request.query_string, typed, may_act_on(request))  # no more of a session is in it
+    whose = request[SESSION].account_id if request.query.get("assignee") == MINE else 0
+    columns = cells_of(request, (await layout(request)).columns)
+    key = (request.query_string, typed, whose, columns)  # no more of a session is in it
     shared = await request.app[SHARED].get(turn, key, make)
     return web.Response(text=shared, content_type="text/html")
 
@@ -144,13 +151,14 @@ async def _rows_now(request: web.Request) -> web.Response:
     above = await standing(request)
     rows = await known_rows(request, numbers)
     asked = await asked_of(request, address)
+    columns = (await layout(request)).columns
     changed = await _changed(request, asked, int(since)) - set(numbers) if asked else set()
     values = {
-        "rows": html_of(request, rows),
+        "rows": html_of(request, rows, columns),
+        "wide": len(cells_of(request, columns)),
         "gone": sorted(set(numbers) - {row.row_id for row in rows}),
         "news": len(changed),
         "most_news": MOST_NEWS,
-        "may_act": may_act_on(request),
         **above,
     }
     return render(request, "worklist_rows.html", values)

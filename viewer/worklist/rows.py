@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from daemon.drops import UNASSIGNED
 from daemon.index.people.patients import ensure_patients
-from daemon.index.people.settled_scans import SETTLED
+from daemon.index.people.triage.settled_scans import SETTLED
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import SIDES as REPORTED_SIDES
@@ -27,13 +27,8 @@ from viewer.patients.fields import amount_words
 from viewer.scans.reviews import SAID
 from viewer.sessions import JOINED, RECORDS, SESSION
 from viewer.templating import FINDINGS, clock_words, found_size
+from viewer.worklist.columns import CHOOSE, THUMB, Columns, without_result
 
-COLUMNS = {
-    **{name: f"worklist.{name}" for name in ("patient", "date", "arrived", "state", "finding")},
-    "volume": "worklist.volume",
-    **{"side": "worklist.side", "change": "worklist.change", "flags": "worklist.flags_column"},
-    "reviewer": "worklist.review",
-}
 STATES = words("worklist_state")
 SETTLE_REASONS = words("settle_reason")
 FLAGS = words("flag")
@@ -76,6 +71,8 @@ class Line:
     review: str = ""
     has_picture: bool = False
     is_settled: bool = False
+    labels: tuple[str, ...] = ()
+    assignee: str = ""
 
 
 def line_of(row: Row) -> Line:
@@ -103,6 +100,8 @@ def line_of(row: Row) -> Line:
         flags=_flags(row, brief) if brief else (),
         review=_review(row) if brief else "",
         is_settled=row.decision == SETTLED,
+        labels=row.labels,
+        assignee=row.assignee,
         has_picture=brief is not None and row.folder is not None and brief.finding != "not_judged",
     )
 
@@ -169,21 +168,21 @@ MOST_KEPT = 500  # rows, of about 3 kB each with their HTML: ten pages
 class KeptRows:
     """HTML by row: a Row holds all that may change its words, so an equal one looks the same.
 
-    may_act: whether it can be chosen, for who may do something about it.
+    columns: those that are shown.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Row, bool], Markup] = OrderedDict()
+        self._kept: OrderedDict[tuple[Row, Columns], Markup] = OrderedDict()
 
-    def of(self, row: Row, may_act: bool) -> Markup | None:
+    def of(self, row: Row, columns: Columns) -> Markup | None:
         """What was kept of this row; it becomes the last one to go."""
-        if (row, may_act) in self._kept:
-            self._kept.move_to_end((row, may_act))
-        return self._kept.get((row, may_act))
+        if (row, columns) in self._kept:
+            self._kept.move_to_end((row, columns))
+        return self._kept.get((row, columns))
 
-    def keep(self, row: Row, may_act: bool, html: Markup) -> None:
+    def keep(self, row: Row, columns: Columns, html: Markup) -> None:
         """Keep this, and forget what was wanted least lately."""
-        self._kept[row, may_act] = html
+        self._kept[row, columns] = html
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
@@ -198,27 +197,34 @@ async def known_rows(request: web.Request, row_ids: list[int]) -> list[Row]:
     return await worklist_rows(request.app[JOINED], row_ids)
 
 
-def html_of(request: web.Request, rows: list[Row]) -> Markup:
+def html_of(request: web.Request, rows: list[Row], columns: Columns) -> Markup:
     """The rows of the table, one a line; from `worklist_rows.html`."""
-    kept, may_act = request.app[KEPT_ROWS], may_act_on(request)
+    kept, columns = request.app[KEPT_ROWS], cells_of(request, columns)
     html = []
     for row in rows:
-        written = kept.of(row, may_act)
+        written = kept.of(row, columns)
         if written is None:
-            written = _written(request, line_of(row), may_act)
-            kept.keep(row, may_act, written)
+            written = _written(request, line_of(row), columns)
+            kept.keep(row, columns, written)
         html.append(written)
     return Markup("").join(html)
 
 
+def cells_of(request: web.Request, columns: Columns) -> Columns:
+    """The columns with what stands in front of them for who asks."""
+    return (*((CHOOSE,) if may_act_on(request) else ()), THUMB, *columns)
+
+
 def may_act_on(request: web.Request) -> bool:
-    """Whether rows can be chosen, to settle them or to have them analyzed again."""
-    return may(request[SESSION].role, Right.REVIEW)
+    """Whether rows can be chosen, to do something about several of them."""
+    role = request[SESSION].role
+    return may(role, Right.REVIEW) or may(role, Right.EXPORT)
 
 
-def _written(request: web.Request, line: Line, may_act: bool) -> Markup:
+def _written(request: web.Request, line: Line, columns: Columns) -> Markup:
+    cells = [(name, 1) for name in columns] if line.finding else without_result(columns)
     template = aiohttp_jinja2.get_env(request.app).get_template("worklist_rows.html")
-    return cast(Markup, template.module.row(line, may_act))  # type: ignore[attr-defined]
+    return cast(Markup, template.module.row(line, cells))  # type: ignore[attr-defined]
 
 
 KEPT_ROWS = web.AppKey("kept_rows", KeptRows)

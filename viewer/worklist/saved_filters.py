@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from daemon.index.people.saved_filters import (
+from daemon.index.people.triage.saved_filters import (
     MOST_SAVED,
     SavedFilter,
     filters_for,

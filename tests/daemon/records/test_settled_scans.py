@@ -9,7 +9,7 @@ import pytest
 
 from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.people.audit import Action, Told, first_wrong, page_of_audit, telling
-from daemon.index.people.settled_scans import settlings_of
+from daemon.index.people.triage.settled_scans import settlings_of
 from daemon.index.worklist_pages import Asked, Filters, conditions_of
 from daemon.index.worklist_rows import situation_of
 from daemon.records.settled_scans import CannotSettle, SettlingRule, settle, take_back

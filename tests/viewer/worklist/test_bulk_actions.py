@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daemon.index.people.audit import page_of_audit
-from daemon.index.people.settled_scans import settlings_of
+from daemon.index.people.triage.settled_scans import settlings_of
 from daemon.permissions import Role
 from tests.viewer.scans.test_anyway import REFUSED
 from tests.viewer.test_house import House, open_house
@@ -115,7 +115,7 @@ async def test_who_may_not_review_is_shown_nothing_of_it(tmp_path: Path, role: R
         list_page = await house.page("/?arrived=all")
         rows = await house.page("/worklist/rows?ids=1,2,3,4&since=0&arrived=all")
         for page in (list_page, rows):
-            assert ('type="checkbox"' in page) is may
+            assert ('name="scan"' in page) is may
         assert (ACT in list_page) is may
         assert (ACT in await house.page("/scans/n1")) is may
         status, _ = await act(house, "settle", "n1", reason="no_flair")

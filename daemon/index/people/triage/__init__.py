@@ -1,0 +1,1 @@
+"""What people say in the worklist about scans and lists, before and beside a review: the SQL."""
