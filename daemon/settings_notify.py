@@ -16,7 +16,7 @@ from daemon.settings_archives import NAME
 from daemon.settings_retries import Retries, absolute_paths
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
-MAIL_ADDRESS = r"^[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+$"
+MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it
 LONGEST_ADDRESS = 254  # RFC 5321
 Address = Annotated[str, Field(pattern=MAIL_ADDRESS, max_length=LONGEST_ADDRESS)]
 

@@ -27,10 +27,11 @@ from daemon.index.statistics import (
     is_alive,
     oldest_waiting_seconds,
     seconds_since,
+    silence_limit,
     totals,
 )
 from daemon.index.worklist_rows import catch_up
-from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
+from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
@@ -51,7 +52,7 @@ async def is_daemon_alive(app: web.Application) -> bool:
 
 def longest_silence(app: web.Application) -> float:
     """Seconds after its last look through the inbox from which on the daemon counts as stopped."""
-    return MISSED_LOOKS * app[SETTINGS].daemon.reconcile_seconds + GRACE_SECONDS
+    return silence_limit(app[SETTINGS].daemon.reconcile_seconds)
 
 
 async def stopped_sentence(request: web.Request) -> str:
