@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from daemon.index.database import Database, now
 from daemon.index.worklist_pages import SHOWN
@@ -163,10 +164,24 @@ async def scan_news(joined: Database, since: int, mark: int, limit: int) -> list
         " WHERE at >= ?1 ORDER BY mark LIMIT ?3",
         (moment, mark, limit),
     )
-    return [
-        ScanNews(*row[:6], *(bool(each) for each in row[6:9]), row[9], bool(row[10]))
-        for row in rows
-    ]
+    return [_news(row) for row in rows]
+
+
+def _news(row: Sequence[Any]) -> ScanNews:
+    mark, state, scan_id, drop_id, finding, judged, doubtful, urgent, cancelled, at, first = row
+    return ScanNews(
+        mark=mark,
+        state=state,
+        scan_id=scan_id,
+        drop_id=drop_id,
+        finding=finding,
+        judged=judged,
+        is_doubtful=bool(doubtful),
+        is_urgent=bool(urgent),
+        is_cancelled=bool(cancelled),
+        at=at,
+        is_first=bool(first),
+    )
 
 
 async def enter_notices(

@@ -17,8 +17,10 @@ from daemon.settings_notify import OF_SCANS, Event, ScanKind
 SCHEMA = "gliowatch/notice/1"
 MOST_LINKS = 10  # of scans, in words
 MOST_EVENTS = 100  # in JSON; the counts are of all
-ORDER = (Event.DAEMON_SILENT, Event.DISK_LOW, Event.URGENT, Event.FAILED, Event.NEEDS_REVIEW)
-ORDER = (*ORDER, Event.SCAN_DONE, Event.SUMMARY)
+ORDER = (  # what needs somebody first
+    *(Event.DAEMON_SILENT, Event.DISK_LOW, Event.URGENT, Event.FAILED, Event.NEEDS_REVIEW),
+    *(Event.SCAN_DONE, Event.SUMMARY),
+)
 
 
 @dataclass(frozen=True)

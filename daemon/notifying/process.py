@@ -19,7 +19,7 @@ from daemon.notifying.addresses import addresses_of, way_to
 from daemon.notifying.messages import trial
 from daemon.notifying.teller import Teller
 from daemon.notifying.watching import Watch
-from daemon.notifying.ways import Answer, Outcome
+from daemon.notifying.ways import Answer, Outcome, answer_words
 from daemon.outputs.catalogue import text
 from daemon.pipeline.lost_index import IndexLost, file_mark, until_not_lost
 from daemon.safe_files import is_held, only_one_at
@@ -208,7 +208,5 @@ async def _try(settings: Settings, to: Receiver, address: str) -> Answer:
 def _trial_words(name: str, address: str, answer: Answer) -> str:
     if answer.outcome is Outcome.SENT:
         return text("notify.test_sent", name=name, address=address)
-    reason = text(f"notify_reason.{answer.reason}")
-    if answer.code:
-        reason = text("sending.with_code", reason=reason, code=answer.code)
+    reason = answer_words(answer.code, answer.reason)
     return text("notify.test_failed", name=name, address=address, reason=reason)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from daemon.notifying.messages import Written
+from daemon.outputs.catalogue import text
 
 
 class Outcome(StrEnum):
@@ -41,3 +42,9 @@ class Way(Protocol):
 def later(reason: str, code: str = "") -> Answer:
     """It was not taken, and is tried again."""
     return Answer(Outcome.LATER, code, reason)
+
+
+def answer_words(code: str, reason: str) -> str:
+    """Why a try has failed, with the other side's code; '' where it has not."""
+    said = text(f"notify_reason.{reason}") if reason else ""
+    return text("sending.with_code", reason=said, code=code) if code else said
