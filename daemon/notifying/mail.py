@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import closing, suppress
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate
 
@@ -19,6 +20,7 @@ from daemon.notifying.ways import Answer, Handing, Outcome, later
 from daemon.settings_notify import NotifySettings
 
 PERMANENT = 500  # codes from here on
+LINES = policy.SMTP  # they end with CRLF
 
 
 class Refused(Exception):
@@ -84,7 +86,7 @@ class Mail:
             _check(*smtp.rcpt(address))
             hand_over()
             try:
-                _check(*smtp.data(mail.as_bytes()))
+                _check(*smtp.data(mail.as_bytes(policy=LINES)))
             except smtplib.SMTPDataError as error:
                 raise Refused(error.smtp_code) from None
             with suppress(OSError, smtplib.SMTPException):

@@ -66,7 +66,7 @@ def _log_in(server: Any, session: Any, envelope: Any, mechanism: str, data: Any)
         USER.encode(),
         PASSWORD.encode(),
     )
-    return AuthResult(success=is_right)
+    return AuthResult(success=is_right, handled=False)
 
 
 @asynccontextmanager

@@ -43,14 +43,15 @@ async def test_a_mail_goes_encrypted_to_a_server_with_the_right_certificate(
 ) -> None:
     async with mail_server(*certificate) as box:
         assert await send(box.port, certificate[0]) == (SENT, True)
-        ((address, _),) = box.came
+        ((address, content),) = box.came
         (mail,) = box.mails
+    assert b"\n" not in content.replace(b"\r\n", b"")  # some servers refuse such lines
     assert address == ADDRESS
     assert mail["To"] == ADDRESS
     assert mail["Subject"] == MESSAGE.subject
     assert mail["Message-ID"] == f"<{MESSAGE.message_id}@hospital.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail.get_payload().replace("\r\n", "\n").strip() == MESSAGE.text.strip()
+    assert mail.get_content().replace("\r\n", "\n").strip() == MESSAGE.text.strip()
 
 
 async def test_a_login_with_a_password_from_a_file(
