@@ -37,16 +37,16 @@ def written(message_id: str, notices: Sequence[Notice], link: str) -> Written:
     """Notices as a message. link: the viewer's address, '' for none."""
     link = link.rstrip("/")
     groups = [group for event in ORDER if (group := [n for n in notices if n.event is event])]
-    subject = text("notify.subject", parts="; ".join(_part(group) for group in groups))
+    subject = text("notices.subject", parts="; ".join(_part(group) for group in groups))
     paragraphs = ["\n".join(_paragraph(group, link)) for group in groups]
-    whole = "\n\n".join([*paragraphs, text("notify.footer")])
+    whole = "\n\n".join([*paragraphs, text("notices.footer")])
     return Written(message_id, subject, f"{whole}\n", _json(message_id, subject, notices, link))
 
 
 def trial(message_id: str, link: str) -> Written:
     """What `gliowatch notify test` sends."""
-    subject = text("notify.test_subject")
-    words = f"{text('notify.test_body')}\n\n{text('notify.footer')}\n"
+    subject = text("notices.test_subject")
+    words = f"{text('notices.test_body')}\n\n{text('notices.footer')}\n"
     return Written(message_id, subject, words, _json(message_id, subject, (), link.rstrip("/")))
 
 
@@ -64,14 +64,14 @@ def _paragraph(group: Sequence[Notice], link: str) -> Iterator[str]:
     for notice in group:
         yield from _summary(notice) if notice.counts else [_condition(notice)]
     if link:
-        yield text("notify.system", link=f"{link}/system")
+        yield text("notices.system", link=f"{link}/system")
 
 
 def _condition(notice: Notice) -> str:
     at = moment_words(notice.at)
     if notice.event is Event.DISK_LOW:
-        return text("notify.disk_over" if notice.is_over else "notify.disk", at=at)
-    return text("notify.silent_over" if notice.is_over else "notify.silent", at=at)
+        return text("notices.disk_over" if notice.is_over else "notices.disk", at=at)
+    return text("notices.silent_over" if notice.is_over else "notices.silent", at=at)
 
 
 def _scans(group: Sequence[Notice], link: str) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _scans(group: Sequence[Notice], link: str) -> Iterator[str]:
     counted = Counter(kind for notice in group for kind in notice.kinds)
     if group[0].event is not Event.FAILED:
         parts = [text(f"notify_kind.{k}", count=counted[k]) for k in ScanKind if counted[k]]
-        yield text("notify.kinds", parts=", ".join(parts))
+        yield text("notices.kinds", parts=", ".join(parts))
     if not link:
         return
     scans = [notice.scan_id for notice in group if notice.scan_id]
@@ -87,7 +87,7 @@ def _scans(group: Sequence[Notice], link: str) -> Iterator[str]:
         yield f"{link}/scans/{scan_id}"
     if len(scans) < len(group) or len(scans) > MOST_LINKS:
         states = {Event.FAILED: "?state=failed", Event.NEEDS_REVIEW: "?state=review"}
-        yield text("notify.further", link=f"{link}/{states.get(group[0].event, '')}")
+        yield text("notices.further", link=f"{link}/{states.get(group[0].event, '')}")
 
 
 def _summary(notice: Notice) -> Iterator[str]:
@@ -97,11 +97,11 @@ def _summary(notice: Notice) -> Iterator[str]:
     span = {"begin": moment_words(begin.astimezone().isoformat()), "end": moment_words(end)}
     if counts.received or counts.failed:
         told = {"done": counts.done, "review": counts.review, "failed": counts.failed}
-        yield text("notify.summary", count=counts.received, **span, **told)
+        yield text("notices.summary", count=counts.received, **span, **told)
     else:
-        yield text("notify.summary_quiet", **span)
+        yield text("notices.summary_quiet", **span)
     if counts.waiting:
-        yield text("notify.summary_waiting", count=counts.waiting)
+        yield text("notices.summary_waiting", count=counts.waiting)
 
 
 def _json(message_id: str, subject: str, notices: Sequence[Notice], link: str) -> bytes:

@@ -174,7 +174,7 @@ def try_visibly(settings: Settings, name: str, say: Callable[[str], object]) -> 
     """
     receivers = [to for to in settings.notify.to if name in ("", to.name)]
     if not receivers:
-        key = "notify.unknown_receiver" if name else "notify.no_receiver"
+        key = "notices.unknown_receiver" if name else "notices.no_receiver"
         raise NobodyToTell(text(key, name=name) if name else text(key))
     quiet_libraries()
     return asyncio.run(_try_all(settings, receivers, say))
@@ -188,7 +188,7 @@ async def _try_all(
         for to in receivers:
             addresses = await addresses_of(records, to)
             if not addresses:
-                say(text("notify.no_address", name=to.name))
+                say(text("notices.no_address", name=to.name))
                 failed += 1
             for address in addresses:
                 answer = await _try(settings, to, address)
@@ -207,6 +207,6 @@ async def _try(settings: Settings, to: Receiver, address: str) -> Answer:
 
 def _trial_words(name: str, address: str, answer: Answer) -> str:
     if answer.outcome is Outcome.SENT:
-        return text("notify.test_sent", name=name, address=address)
+        return text("notices.test_sent", name=name, address=address)
     reason = answer_words(answer.code, answer.reason)
-    return text("notify.test_failed", name=name, address=address, reason=reason)
+    return text("notices.test_failed", name=name, address=address, reason=reason)

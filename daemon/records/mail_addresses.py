@@ -22,17 +22,17 @@ async def _run(settings: Settings, name: str, address: str, is_removed: bool) ->
     async with open_records(settings.daemon.records) as records:
         if not name or not (address or is_removed):
             found = [each for each in await mail_addresses(records) if name in ("", each[0])]
-            lines = [text("notify.address_line", account=n, address=a) for n, a in found]
-            return "\n".join(lines) or text("notify.address_none")
+            lines = [text("notices.address_line", account=n, address=a) for n, a in found]
+            return "\n".join(lines) or text("notices.address_none")
         account = await find_account(records, name)
         if account is None:
             raise AccountFault(text("account_fault.no_account", name=name))
         if address and (len(address) > LONGEST_ADDRESS or not re.match(MAIL_ADDRESS, address)):
-            raise AccountFault(text("notify.wrong_address", address=address))
+            raise AccountFault(text("notices.wrong_address", address=address))
         told = Told(COMMAND_LINE, Action.CHANGE, f"account {account.account_id}", "mail address")
         with telling(told):
             await set_mail_address(records, account.account_id, "" if is_removed else address)
-        key = "notify.address_gone" if is_removed else "notify.address_set"
+        key = "notices.address_gone" if is_removed else "notices.address_set"
         return (
             text(key, account=account.name)
             if is_removed

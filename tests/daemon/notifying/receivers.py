@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
-from email.message import Message
+from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ class Mailbox:
     said: dict[str, str] = field(default_factory=dict)
 
     @property
-    def mails(self) -> list[Message]:
-        return [message_from_bytes(content, policy=default) for _, content in self.came]
+    def mails(self) -> list[EmailMessage]:
+        return [
+            message_from_bytes(content, EmailMessage, policy=default) for _, content in self.came
+        ]
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -71,10 +73,13 @@ def _log_in(server: Any, session: Any, envelope: Any, mechanism: str, data: Any)
 
 @asynccontextmanager
 async def mail_server(
-    certificate: Path | None, key: Path | None, needs_login: bool = False, **said: str
+    certificate: Path | None,
+    key: Path | None,
+    needs_login: bool = False,
+    said: dict[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
     """It listens while the context is open; without a certificate it has no TLS."""
-    box, context = Mailbox(said=said), None
+    box, context = Mailbox(said=said or {}), None
     if certificate and key:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)

@@ -125,7 +125,7 @@ async def test_tls_from_the_first_byte(certificate: tuple[Path, Path]) -> None:
 async def test_a_server_that_says_no_or_later_or_breaks_off(
     certificate: tuple[Path, Path], said: dict[str, str], answer: Answer, handed: bool
 ) -> None:
-    async with mail_server(*certificate, **said) as box:
+    async with mail_server(*certificate, said=said) as box:
         assert await send(box.port, certificate[0]) == (answer, handed)
 
 

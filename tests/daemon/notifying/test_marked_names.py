@@ -3,7 +3,7 @@
 import asyncio
 import json
 from datetime import datetime, timedelta
-from email.message import Message
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -11,13 +11,13 @@ from pydicom.dataset import Dataset
 
 from daemon.index import queue
 from daemon.index.database import Database, open_index, open_joined, open_records
+from daemon.index.notices import SINCE
 from daemon.notifying.process import Notifier
-from daemon.notifying.watching import SINCE, Watch
+from daemon.notifying.watching import Watch, here
 from daemon.settings import Settings, load_settings
 from daemon.settings_notify import Event
 from tests.conftest import drain, until
 from tests.daemon.notifying.receivers import Hook, hook, mail_server, make_certificate
-from tests.daemon.notifying.site import here
 from tests.daemon.notifying.test_process import SECRET, with_tables
 from tests.phantoms.dicom_series import Series, write_series
 
@@ -62,10 +62,10 @@ def receivers(its: Hook, chat: Hook, folder: Path) -> str:
     )
 
 
-def words_of(mail: Message) -> str:
+def words_of(mail: EmailMessage) -> str:
     """All that a mail says, decoded."""
     heads = "\n".join(f"{name}: {value}" for name, value in mail.items())
-    return f"{heads}\n{mail.get_content()}"  # type: ignore[attr-defined]
+    return f"{heads}\n{mail.get_content()}"
 
 
 async def test_the_mark_is_in_nothing_that_anybody_gets(hospital: Settings) -> None:

@@ -1,6 +1,7 @@
 """Messages: grouped, at a bounded rate, tried again with growing pauses, and never sent twice."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ class Clock:
     """The time of tellers and of the index; it stands still until it is moved."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._real, self._ahead = telling.time.time, 0.0
+        self._real, self._ahead = time.time, 0.0
         monkeypatch.setattr("time.time", lambda: self._real() + self._ahead)
 
     def move(self, seconds: float) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from daemon.index import ledger, queue
 from daemon.index.notices import NEWS_DAYS, forget_old
-from daemon.notifying import watching
-from tests.daemon.notifying.site import DAEMON, News, NotedWay, here, news_in, notify, receiver
+from daemon.notifying.watching import here
+from tests.daemon.notifying.site import DAEMON, News, NotedWay, news_in, notify, receiver
 
-DOUBT = {"quality": [{"code": "low_confidence", "message": "m"}]}
-NOT_ANALYZED = {"finding": "not_judged", "lesions": []}
+DOUBT: dict[str, Any] = {"quality": [{"code": "low_confidence", "message": "m"}]}
+NOT_ANALYZED: dict[str, Any] = {"finding": "not_judged", "lesions": []}
 
 
 async def look(news: News) -> list[tuple[str, str]]:
@@ -100,11 +100,11 @@ async def test_a_daemon_that_shows_no_sign_of_life_is_told_by_who_lives(
         await watch.look()
         assert await news.told() == []
         real = time.time
-        monkeypatch.setattr(watching.time, "time", lambda: real() + limit + 5)
+        monkeypatch.setattr(time, "time", lambda: real() + limit + 5)
         await watch.look()
         await watch.look()
         assert [event for event, _ in await news.told()] == ["daemon_silent"]
-        monkeypatch.setattr(watching.time, "time", real)
+        monkeypatch.setattr(time, "time", real)
         await news.look()
         await watch.look()
         await watch.look()
