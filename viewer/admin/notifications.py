@@ -13,7 +13,7 @@ from viewer.sessions import INDEX, SETTINGS
 
 @dataclass(frozen=True)
 class NotifiedRow:
-    """One receiver in words. is_wrong: whether somebody should look after it."""
+    """One receiver in words."""
 
     name: str
     by: str
@@ -22,7 +22,6 @@ class NotifiedRow:
     waiting: str
     lost: int
     error: str
-    is_wrong: bool
 
 
 async def notified_rows(request: web.Request) -> list[NotifiedRow]:
@@ -43,5 +42,4 @@ def _row(counts: ReceiverCounts, by: str) -> NotifiedRow:
         waiting=text("notices.waiting", messages=open_, count=counts.waiting),
         lost=lost,
         error=answer_words(counts.code, counts.reason),
-        is_wrong=bool(counts.reason),
     )

@@ -245,13 +245,13 @@ async def test_the_page_tells_of_notifications(
     async with open_house(tmp_path) as house:
         page = await house.page("/system")
         assert "Notifications" in page
-        assert "0 to be sent, 0 events in none yet" in page
+        assert "0 to be sent, 0 further events" in page
         index = house.app[INDEX]
         place = ("it", "it@hospital.example")
         await keep_targets(index, [place])
         notice = Notice("k", Event.FAILED, "2027-03-29T05:00:00.000+00:00")
         await enter_notices(index, [("it", notice)], {})
-        assert "0 to be sent, 1 event in none yet" in await house.page("/system")
+        assert "0 to be sent, 1 further event" in await house.page("/system")
         await make_message(index, *place, last=1)
         message = await open_message(index, *place)
         assert message is not None
@@ -264,5 +264,5 @@ async def test_the_page_tells_of_notifications(
             reason="server",
         )
         page = await house.page("/system")
-        assert "1 to be sent, 0 events in none yet" in page
+        assert "1 to be sent, 0 further events" in page
         assert "the server asks for a later try (451)" in page
