@@ -340,9 +340,14 @@ async def settle_handed(joined: Database, repeatable: Iterable[str]) -> int:
 
 
 async def end_unwanted(joined: Database, targets: Iterable[tuple[str, str]]) -> None:
-    """Messages to addresses that nobody wants told any more are given up."""
+    """Addresses that nobody wants told any more are forgotten, and messages to them given up."""
     wanted = json.dumps([list(each) for each in targets])
     async with joined.transaction():
+        await joined.change(
+            "DELETE FROM notify_targets WHERE NOT EXISTS (SELECT 1 FROM json_each(?) w"
+            " WHERE w.value ->> 0 = receiver AND w.value ->> 1 = address)",
+            (wanted,),
+        )
         await joined.change(
             "UPDATE notify_messages SET state = 'given_up', reason = 'unwanted', ended_at = ?"
             " WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM json_each(?) w"

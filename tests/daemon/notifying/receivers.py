@@ -115,8 +115,8 @@ class Hook:
 
 
 @asynccontextmanager
-async def hook() -> AsyncIterator[Hook]:
-    """A service in this process."""
+async def hook(context: ssl.SSLContext | None = None) -> AsyncIterator[Hook]:
+    """A service in this process. context: for HTTPS."""
     its = Hook()
 
     async def take(request: web.Request) -> web.Response:
@@ -126,6 +126,8 @@ async def hook() -> AsyncIterator[Hook]:
 
     app = web.Application()
     app.router.add_post("/{anything:.*}", take)
-    async with TestServer(app) as server:
+    server = TestServer(app)
+    await server.start_server(ssl=context)
+    async with server:
         its.url = str(server.make_url("/hooks/gliowatch"))
         yield its

@@ -193,3 +193,4 @@ async def test_a_new_address_is_told_what_comes_and_an_old_one_nothing_more(tmp_
         await news.teller(NotedWay(answers=[later("server")])).look()
         await end_unwanted(news.joined, [("all", "new@hospital.example")])
         assert sorted(await news.states()) == ["given_up", "sent"]
+        assert (await count_notices(news.joined, ["all"]))[0].waiting == 0

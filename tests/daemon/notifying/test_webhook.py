@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from daemon.notifying.messages import trial
 from daemon.notifying.ways import Answer, Outcome, later
 from daemon.notifying.webhook import Webhook, signed_headers
 from tests.conftest import ROOT
-from tests.daemon.notifying.receivers import hook
+from tests.daemon.notifying.receivers import hook, make_certificate
 from tests.daemon.notifying.site import notify, receiver
 
 SECRET = "a secret of a hook, long enough"
@@ -35,8 +36,9 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
-async def send(url: str, secret: Path | None, **changes: Any) -> Answer:
-    to = receiver(by="webhook", addresses=(), url=url, secret_file=str(secret or "/nowhere"))
+async def send(url: str, secret: Path | None, ca: str = "", **changes: Any) -> Answer:
+    file = str(secret or "/nowhere")
+    to = receiver(by="webhook", addresses=(), url=url, secret_file=file, tls_ca=ca)
 
     async def handing() -> None:
         return
@@ -98,3 +100,18 @@ async def test_a_server_that_breaks_off_is_told_again(secret: Path) -> None:
     async with await asyncio.start_server(rude, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         assert await send(f"http://127.0.0.1:{port}/", secret) == later("no_answer")
+
+
+@pytest.mark.long
+async def test_https_goes_to_whom_the_authority_has_signed(secret: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with hook(context) as its:
+        url = its.url.replace("127.0.0.1", "localhost")
+        assert await send(url, secret) == later("certificate")
+        trusted = await send(url, secret, str(certificate))
+        assert trusted == Answer(Outcome.SENT, "204", "sent")
+        other = await send(its.url, secret, str(certificate))  # it has no such name
+        assert other == later("certificate")
+        assert len(its.came) == 1
