@@ -26,8 +26,8 @@ def wish_to_stop() -> asyncio.Event:
     return stop
 
 
-async def until_stopped(work: Coroutine[Any, Any, None], farewell: float = 0.0) -> bool:
-    """Work until there is a wish to stop; whether there was one. Raises what the work raises.
+async def until_stopped(work: Coroutine[Any, Any, None], farewell: float = 0.0) -> None:
+    """Work until there is a wish to stop. Raises what the work raises.
 
     farewell: seconds that the work may go on then, for what it has in its hands.
     """
@@ -40,7 +40,6 @@ async def until_stopped(work: Coroutine[Any, Any, None], farewell: float = 0.0) 
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
-    return stop.is_set()
 
 
 T = TypeVar("T")

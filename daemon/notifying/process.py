@@ -22,7 +22,7 @@ from daemon.notifying.watching import Watch
 from daemon.notifying.ways import Answer, Outcome, answer_words
 from daemon.outputs.catalogue import text
 from daemon.pipeline.lost_index import IndexLost, file_mark, until_not_lost
-from daemon.safe_files import is_held, only_one_at
+from daemon.safe_files import only_one_at
 from daemon.settings import Settings
 from daemon.settings_notify import Receiver
 from model.errors import GliowatchError
@@ -53,11 +53,6 @@ def serve(settings: Settings) -> None:
 def lock_of(index: Path) -> Path:
     """The file that the one notifier of an index holds."""
     return index.with_name(f"{index.name}.notifier")
-
-
-def runs(index: Path) -> bool:
-    """Whether a notifier is at work."""
-    return is_held(lock_of(index))
 
 
 async def _serve(settings: Settings) -> None:
