@@ -1,15 +1,18 @@
 """Work beside the daemon's loop: one round at a time, whose faults are logged and stop nobody.
 
-And how a process beside the daemon is told to end. It is short because its users, retention, the
-nightly check, the teller of reviews, and the processes, would else each have their own.
+And how a process beside the daemon is told to end, and does not wait for a thread that hangs. It
+is short because its users, retention, the nightly check, the teller of reviews, and the processes,
+would else each have their own.
 """
 
 import asyncio
 import logging
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,56 @@ def wish_to_stop() -> asyncio.Event:
     if parent := multiprocessing.parent_process():
         loop.add_reader(parent.sentinel, stop.set)
     return stop
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], farewell: float = 0.0) -> None:
+    """Work until there is a wish to stop. Raises what the work raises.
+
+    farewell: seconds that the work may go on then, for what it has in its hands.
+    """
+    stop, working = wish_to_stop(), asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done() and farewell:
+        await asyncio.wait({working}, timeout=farewell)
+    stopping.cancel()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+
+
+T = TypeVar("T")
+
+
+async def in_thread(call: Callable[[], T], seconds: float) -> T:
+    """The result of a call in a thread, which is left to itself where it takes longer.
+
+    Unlike one of asyncio's own threads, it does not hold up the end of the process then. Raises
+    TimeoutError.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except BaseException as raised:
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    async with asyncio.timeout(seconds):
+        return await ended
 
 
 class Background:

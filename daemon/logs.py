@@ -19,7 +19,7 @@ FIELDS = (
     *("drop", "drops", "scan", "kind", "files", "folders", "studies"),
     *("finding", "reason", "attempt", "errno", "pid"),
     *("results", "of", "unreadable", "aside"),
-    *("association", "objects", "bytes", "status", "destination"),
+    *("association", "objects", "bytes", "status", "destination", "receiver"),
     *("settings", "sentence"),  # of a reload: names of keys, and what an administrator is told
 )
 
@@ -58,7 +58,7 @@ def _places(record: logging.LogRecord) -> list[str]:
 OURS = ("daemon", "viewer", "model", "gliowatch")
 LIBRARIES = (
     *("pydicom", "pynetdicom", "highdicom", "nibabel", "nibabel.global"),
-    *("PIL", "watchdog", "asyncio"),
+    *("PIL", "watchdog", "asyncio", "apprise", "urllib3"),
 )
 
 

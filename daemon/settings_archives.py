@@ -4,7 +4,9 @@ which a patient's earlier studies are fetched by C-MOVE."""
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from daemon.settings_retries import Retries, absolute_paths
 
 NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
@@ -13,10 +15,8 @@ ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
 FILES = ("tls_ca", "tls_certificate", "tls_key")
 
 
-class Peer(BaseModel):
+class Peer(Retries):
     """An archive with which associations are made. Units and meanings stand in settings.toml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     host: str = ""
     port: int = Field(default=104, ge=1, le=65535)
@@ -26,21 +26,10 @@ class Peer(BaseModel):
     tls_ca: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    first_pause_seconds: float = Field(default=30.0, gt=0)
-    longest_pause_seconds: float = Field(default=900.0, gt=0)
-    answer_seconds: float = Field(default=60.0, gt=0)
-
-    def pause(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row, at least one of them."""
-        doubled = self.first_pause_seconds * 2.0 ** min(failures - 1, 30)
-        return min(doubled, max(self.longest_pause_seconds, self.first_pause_seconds))
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
-        named = {name: getattr(self, name) for name in FILES}
-        return self.model_copy(
-            update={name: str(folder / path) if path else "" for name, path in named.items()}
-        )
+        return self.model_copy(update=absolute_paths(self, folder, *FILES))
 
 
 class Destination(Peer):

@@ -9,9 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from daemon.settings_archives import Destination
+from daemon.settings_notify import Receiver
 
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
 LONGEST_SHOWN = 60  # characters of a wrong value
@@ -40,6 +42,7 @@ MUST = {
     "bool_type": "be true or false",
     "bool_parsing": "be true or false",
     "literal_error": "be {expected}",
+    "enum": "be {expected}",
     "string_too_short": "have {min_length} characters or more",
     "string_too_long": "have {max_length} characters at most",
     "string_type": "be text in quotation marks",
@@ -53,9 +56,15 @@ MUST = {
 }
 
 
-LISTED = ("dicom", "send")  # the one list of tables, [[dicom.send]]
+# Lists of tables, [[dicom.send]] and [[notify.to]].
+LISTED: dict[str, type[BaseModel]] = {"dicom.send": Destination, "notify.to": Receiver}
+LISTED_DEPTH = 3  # parts of the place of a whole table: its list's two, and a number
 INNER = ("dicom", "priors")  # the one table in a table
-NAME_MUST = "have letters, digits, - and _ alone, 1 to 32 of them"
+PATTERN_MUST = {
+    "name": "have letters, digits, - and _ alone, 1 to 32 of them",
+    "addresses": 'be mail addresses such as "ada@hospital.example"',
+    "notify.digest_at": 'be a time of day such as "07:00"',
+}
 
 
 class Stops(StrEnum):
@@ -85,29 +94,30 @@ def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]
     key = key_of(error)
     if error["loc"][:2] == INNER:
         key = ".".join(str(part) for part in error["loc"][:3])
-    if error["loc"][:2] == LISTED and len(error["loc"]) > len(LISTED) + 1:
-        return Fault((key,), _of_listed(error, file), Stops.RUN)
+    if key in LISTED and len(error["loc"]) > LISTED_DEPTH:
+        return Fault((key,), _of_listed(key, error, file), Stops.RUN)
     if key in RETIRED:
         sentence = f"The setting {key} {RETIRED[key].format(where=_where(key, file))}"
     elif error["type"] == "extra_forbidden":
         sentence = f"There is no setting named {key} {_where(key, file)}{_nearest(key, defaults)}"
     else:
-        sentence = f"The setting {key} {_where(key, file)} must {_must(error)}{_given(key, error)}."
+        must = _must(key, error)
+        sentence = f"The setting {key} {_where(key, file)} must {must}{_given(key, error)}."
     return Fault((key,), sentence, Stops.RUN)
 
 
-def _of_listed(error: ErrorDetails, file: Path | None) -> str:
-    """A fault in one of the tables [[dicom.send]], which are counted from 1."""
+def _of_listed(key: str, error: ErrorDetails, file: Path | None) -> str:
+    """A fault in one of several tables such as [[dicom.send]], which are counted from 1."""
     _, _, number, name = error["loc"][:4]
-    place = f"of table {int(number) + 1} of [[dicom.send]] {_where('.'.join(LISTED), file)}"
+    place = f"of table {int(number) + 1} of [[{key}]] {_where(key, file)}"
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(name), Destination.model_fields, 1)
+        near = get_close_matches(str(name), LISTED[key].model_fields, 1)
         return f"There is no setting named {name} {place}" + (
             f": did you mean {near[0]}?" if near else "."
         )
     if error["type"] == "missing":
         return f"The setting {name} {place} is missing."
-    must = NAME_MUST if error["type"] == "string_pattern_mismatch" else _must(error)
+    must = _must(str(name), error)
     return f"The setting {name} {place} must {must}{_given(str(name), error)}."
 
 
@@ -153,7 +163,9 @@ def _nearest(key: str, defaults: Mapping[str, Any]) -> str:
     return "."
 
 
-def _must(error: ErrorDetails) -> str:
+def _must(key: str, error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch" and key in PATTERN_MUST:
+        return PATTERN_MUST[key]
     words = MUST.get(error["type"], "have a value of the same kind as its default")
     return words.format(**error.get("ctx", {})).replace("'", '"')
 

@@ -1,4 +1,4 @@
-"""`gliowatch run`: the daemon in this process; viewer, DICOM node and sender beside it."""
+"""`gliowatch run`: the daemon in this process; viewer, DICOM node, sender and others beside it."""
 
 import asyncio
 import contextlib
@@ -70,6 +70,9 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
     if settings.dicom.send:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
+    if settings.notify.to:
+        beside.append(_Beside("notifier", notify, settings))
+        say(f"Notifications go to {', '.join(to.name for to in settings.notify.to)}")
     in_force = SettingsInForce(settings)
     asyncio.run(_work(in_force, beside, _Reload(file, asked, in_force, beside)))
     return 0
@@ -85,6 +88,13 @@ def receive(settings: Settings, _later: Connection) -> None:
 def send(settings: Settings, _later: Connection) -> None:
     """The sender, in its process."""
     from daemon.sending.process import serve
+
+    serve(settings)
+
+
+def notify(settings: Settings, _later: Connection) -> None:
+    """What tells people, in its process: it is there to tell when this one is not."""
+    from daemon.notifying.process import serve
 
     serve(settings)
 
@@ -108,7 +118,7 @@ async def _has_accounts(settings: Settings) -> bool:
 
 
 class _Beside:
-    """A process beside the daemon (viewer, node, sender), started again when it ends."""
+    """A process beside the daemon, such as the viewer, started again when it ends."""
 
     def __init__(self, name: str, serve: Serve, settings: Settings) -> None:
         self._name = name

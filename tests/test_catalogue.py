@@ -33,6 +33,10 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
         "sending_kind",
         "sending_reason",
         "sending_commitment",
+        "notify_reason",
+        "notify_part",
+        "notify_kind",
+        "notify_by",
     ),
 }
 # Settings that are named as a table of sentences is; `dicom.` alone begins such a name.

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from daemon.dicom_node.staging import Received, Staging, count_received
 from daemon.drops import State
 from daemon.index.database import Database
 from daemon.index.ledger import count_states
+from daemon.index.notices import ReceiverCounts, count_notices
 from daemon.index.sent_objects import DestinationCounts, count_sent
 from daemon.index.statistics import (
     RECONCILE,
@@ -27,10 +29,11 @@ from daemon.index.statistics import (
     is_alive,
     oldest_waiting_seconds,
     seconds_since,
+    silence_limit,
     totals,
 )
 from daemon.index.worklist_rows import catch_up
-from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
+from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
@@ -51,7 +54,7 @@ async def is_daemon_alive(app: web.Application) -> bool:
 
 def longest_silence(app: web.Application) -> float:
     """Seconds after its last look through the inbox from which on the daemon counts as stopped."""
-    return MISSED_LOOKS * app[SETTINGS].daemon.reconcile_seconds + GRACE_SECONDS
+    return silence_limit(app[SETTINGS].daemon.reconcile_seconds)
 
 
 async def stopped_sentence(request: web.Request) -> str:
@@ -80,6 +83,8 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
     if names := [to.name for to in settings.dicom.send]:
         metrics += _of_sending(await count_sent(request.app[INDEX], names))
+    if told := [to.name for to in settings.now.notify.to]:
+        metrics += _of_notifying(await count_notices(request.app[INDEX], told))
     registry.register(_Given(metrics))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
@@ -172,6 +177,23 @@ def _of_sending(counts: list[DestinationCounts]) -> list[Metric]:
         waits = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds() if at else 0.0
         oldest.add_metric([each.name], max(0.0, waits))
     return [objects, oldest, promised]
+
+
+def _of_notifying(counts: list[ReceiverCounts]) -> list[Metric]:
+    """What each receiver was told within the last weeks, and how long the oldest message waits."""
+    about = "Messages of the last 30 days by state."
+    messages = GaugeMetricFamily("gliowatch_notify_messages", about, labels=["receiver", "state"])
+    oldest = GaugeMetricFamily(
+        "gliowatch_notify_oldest_seconds",
+        "Since when the oldest message waits that is not sent; 0 if none.",
+        labels=["receiver"],
+    )
+    for each in counts:
+        for state, count in each.messages.items():
+            messages.add_metric([each.name, state.value], count)
+        waits = time.time() - each.oldest if each.oldest else 0.0
+        oldest.add_metric([each.name], max(0.0, waits))
+    return [messages, oldest]
 
 
 def _counter(name: str, about: str, counts: dict[str, int]) -> Metric:

@@ -148,10 +148,25 @@ async def beat(index: Database, name: str) -> bool:
     return True
 
 
+MISSED_LOOKS = 3
+GRACE_SECONDS = 60.0  # for a start, or for a scan that the next look waits for
+
+
+def silence_limit(reconcile_seconds: float) -> float:
+    """Seconds after its last look through the inbox from which on the daemon counts as stopped."""
+    return MISSED_LOOKS * reconcile_seconds + GRACE_SECONDS
+
+
+async def last_beat(index: Database, name: str) -> float | None:
+    """When this was done last, in Unix seconds; None if it never was."""
+    row = await index.row("SELECT at FROM heartbeats WHERE name = ?", (name,))
+    return float(row["at"]) if row else None
+
+
 async def seconds_since(index: Database, name: str) -> float | None:
     """How long ago this was done, in seconds and never below 0; None if it never was."""
-    row = await index.row("SELECT at FROM heartbeats WHERE name = ?", (name,))
-    return max(0.0, time.time() - float(row["at"])) if row else None
+    at = await last_beat(index, name)
+    return None if at is None else max(0.0, time.time() - at)
 
 
 async def is_alive(index: Database, name: str, longest: float) -> bool:

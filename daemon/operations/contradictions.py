@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from daemon.notifying.faults import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
@@ -344,4 +345,5 @@ RULES: tuple[Rule, ...] = (
     _names,
     _flair,
     _homes,
+    notify_contradictions,
 )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from daemon.notifying.faults import notify_on_machine
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
@@ -30,7 +31,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending)
+    rules = (contradictions, _weights, _group, _node, _sending, notify_on_machine)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -269,6 +270,7 @@ RULES: tuple[Rule, ...] = (
     _port,
     _node,
     _sending,
+    notify_on_machine,
     _memory,
     _processors,
     _disk,

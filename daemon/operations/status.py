@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from daemon.confinement import protection
 from daemon.index import queue
 from daemon.index.database import Database
-from daemon.index.statistics import RECONCILE, Night, nights, seconds_since
+from daemon.index.statistics import RECONCILE, Night, nights, seconds_since, silence_limit
 from daemon.outputs.catalogue import text
 from daemon.settings import Settings
 from model.errors import naming
@@ -73,8 +73,6 @@ def has_room(outbox: Path, reserve_bytes: float) -> bool:
 
 
 T = TypeVar("T")
-MISSED_LOOKS = 3
-GRACE_SECONDS = 60.0  # for a start, or for a scan that the next look waits for
 ANSWER_SECONDS = 3.0  # a folder that takes longer is away
 NIGHTS = 14
 
@@ -136,8 +134,7 @@ async def last_sign_of_life(index: Database, reconcile_seconds: float) -> Sign:
     if seconds is None:
         return Sign(False, "")
     at = datetime.now(UTC) - timedelta(seconds=seconds)
-    longest = MISSED_LOOKS * reconcile_seconds + GRACE_SECONDS
-    return Sign(seconds <= longest, at.isoformat(timespec="seconds"))
+    return Sign(seconds <= silence_limit(reconcile_seconds), at.isoformat(timespec="seconds"))
 
 
 async def folder_of(path: Path) -> Folder:

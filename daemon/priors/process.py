@@ -6,7 +6,7 @@ import logging
 import signal
 from collections.abc import Callable
 
-from daemon.background import wish_to_stop
+from daemon.background import until_stopped
 from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.staging import Staging
 from daemon.drops import folder_name
@@ -42,18 +42,13 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    stop = wish_to_stop()
     from daemon.dicom_node.query import Pacs
 
     pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
-    working = asyncio.create_task(_work(settings, pacs))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    working.cancel()
-    await asyncio.to_thread(pacs.abort)  # a thread may wait for its answer still
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+    try:
+        await until_stopped(_work(settings, pacs))
+    finally:
+        await asyncio.to_thread(pacs.abort)  # a thread may wait for its answer still
     log.info("priors_stopped")
 
 

@@ -1,14 +1,13 @@
 """The sender's process, which `run` starts beside the daemon, and `gliowatch send`."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from daemon.background import wish_to_stop
+from daemon.background import until_stopped
 from daemon.index.database import Database, open_index, open_records
 from daemon.index.scans import find_scan
 from daemon.index.sent_objects import (
@@ -66,16 +65,7 @@ def lock_of(outbox: Path) -> Path:
 
 
 async def _serve(settings: Settings) -> None:
-    stop = wish_to_stop()
-    working = asyncio.create_task(_work(settings))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if not working.done():
-        await asyncio.wait({working}, timeout=FAREWELL_SECONDS / 2)
-    stopping.cancel()
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+    await until_stopped(_work(settings), FAREWELL_SECONDS / 2)
     log.info("sender_stopped")
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import threading
 
 import pytest
 
-from daemon.background import Background
+from daemon.background import Background, in_thread
 from tests.conftest import until
 
 
@@ -49,3 +50,13 @@ async def test_one_round_at_a_time_and_one_that_hangs_is_given_up() -> None:
     await asyncio.sleep(0)
     assert begun == [1, 1]
     await rounds.give_up()
+
+
+async def test_a_thread_that_hangs_is_left_to_itself() -> None:
+    end = threading.Event()
+    with pytest.raises(TimeoutError):
+        await in_thread(end.wait, 0.05)
+    end.set()
+    assert await in_thread(lambda: 7, 60) == 7
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0, 60)

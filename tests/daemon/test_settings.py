@@ -8,6 +8,7 @@ import pytest
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import MUST, RETIRED
+from daemon.settings_notify import Receiver
 from tests.conftest import ROOT
 
 
@@ -19,6 +20,7 @@ def write(folder: Path, text: str) -> Path:
 def test_the_file_holds_every_key_with_its_default() -> None:
     written = tomllib.loads((ROOT / "settings.toml").read_text())
     written["dicom"]["send"] = []  # tables that are none as shipped; an example stands there
+    written["notify"]["to"] = []
     assert written == Settings().model_dump(mode="json")
 
 
@@ -28,6 +30,15 @@ def test_the_example_of_a_destination_holds_every_key_with_its_default() -> None
     shown = Destination(**example)
     assert sorted(example) == sorted(Destination.model_fields)
     assert shown == Destination(name="pacs", host="pacs.hospital.example", called_ae_title="PACS1")
+    assert all(line.partition("#")[2].partition("#")[2].strip() for line in lines)
+
+
+def test_the_example_of_a_receiver_holds_every_key() -> None:
+    text = (ROOT / "settings.toml").read_text().partition("# [[notify.to]]\n")[2]
+    lines = text.partition("\n\n")[0].splitlines()
+    example = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+    assert sorted(example) == sorted(Receiver.model_fields)
+    assert Receiver(**example) == Receiver(name="night-team", role="reviewer")
     assert all(line.partition("#")[2].partition("#")[2].strip() for line in lines)
 
 

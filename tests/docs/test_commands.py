@@ -36,6 +36,7 @@ NOT_RUN = {
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
     r"^send": "needs an archive; tests of the sender run it",
     r"^priors": "needs a PACS; tests of the priors run it",
+    r"^notify test": "needs receivers; tests of notifications run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",
     r"^backup|^restore": "on another disk; tests/daemon/operations/test_site_backup.py runs them",
     r"^compare-weights": "needs other weights; tests/daemon/commands has a test that runs it",

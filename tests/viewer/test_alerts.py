@@ -41,8 +41,10 @@ class Asked:
 
 @pytest.fixture
 async def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
-    """What a viewer answers that has a scan, a DICOM node, and an archive."""
+    """What a viewer answers that has a scan, a DICOM node, an archive, and somebody to tell."""
     monkeypatch.setenv("GLIOWATCH_DICOM__ON", "true")
+    to = {"name": "it", "addresses": ["it@hospital.example"]}
+    monkeypatch.setenv("GLIOWATCH_NOTIFY__TO", json.dumps([to]))
     found: Samples = {"up": {}}  # which Prometheus makes for each job
     async with open_house(tmp_path, metrics_token=SecretStr(TOKEN)) as house:
         write_account(Staging(house.settings.daemon.inbox))

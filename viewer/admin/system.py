@@ -28,6 +28,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
+from viewer.admin.notifications import notified_rows
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
 from viewer.request_forms import read_form
@@ -231,6 +232,7 @@ async def show_system(request: web.Request) -> web.StreamResponse:
         "duplicates_page": asked_page(request, "duplicates"),
         "settings": settings_lines(settings),
         "node_on": settings.dicom.sorts,
+        "notified": await notified_rows(request),
         "versions": await asyncio.to_thread(versions),
         **await moving(request, weights),
     }

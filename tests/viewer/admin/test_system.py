@@ -1,5 +1,6 @@
 """The system page: says how it is, and its buttons do what `gliowatch queue` does."""
 
+import json
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,22 @@ from pydantic import SecretStr
 
 from daemon.drops import Drop, DropKind, DroppedFile, State
 from daemon.index import ledger, queue
+from daemon.index.notices import (
+    MessageState,
+    Notice,
+    enter_notices,
+    keep_targets,
+    make_message,
+    note_try,
+    open_message,
+)
 from daemon.index.queue import failed, in_line
 from daemon.index.statistics import RECONCILE, beat, nights
 from daemon.operations import status
 from daemon.operations.queue_control import reprocess_older
 from daemon.outputs.wording import moment_words
 from daemon.records.settled_scans import settle
+from daemon.settings_notify import Event
 from model.network.network import load_network
 from model.weights_config import about_weights
 from tests.viewer.scans.test_anyway import REFUSED
@@ -222,3 +233,36 @@ def _times(seen: datetime, seconds: int) -> tuple[datetime, datetime, datetime]:
 
 def _days(noon: datetime) -> tuple[datetime, datetime]:
     return noon, noon - timedelta(days=1)
+
+
+async def test_the_page_tells_of_notifications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_house(tmp_path) as house:
+        assert "Notifications" not in await house.page("/system")
+    to = {"name": "it", "addresses": ["it@hospital.example"]}
+    monkeypatch.setenv("GLIOWATCH_NOTIFY__TO", json.dumps([to]))
+    async with open_house(tmp_path) as house:
+        page = await house.page("/system")
+        assert "Notifications" in page
+        assert "0 to be sent, 0 further events" in page
+        index = house.app[INDEX]
+        place = ("it", "it@hospital.example")
+        await keep_targets(index, [place])
+        notice = Notice("k", Event.FAILED, "2027-03-29T05:00:00.000+00:00")
+        await enter_notices(index, [("it", notice)], {})
+        assert "0 to be sent, 1 further event" in await house.page("/system")
+        await make_message(index, *place, last=1)
+        message = await open_message(index, *place)
+        assert message is not None
+        await note_try(
+            index,
+            message.message_id,
+            state=MessageState.WAITING,
+            pause=1.0,
+            code="451",
+            reason="server",
+        )
+        page = await house.page("/system")
+        assert "1 to be sent, 0 further events" in page
+        assert "the server asks for a later try (451)" in page

@@ -1,0 +1,115 @@
+"""[notify]: who is told what by mail, webhook or chat, and how often; none as shipped.
+
+Labels of scans, once there are any, are one more list beside `scans` in `Receiver`, and one more
+set in `Receiver.wants`.
+"""
+
+import os
+from collections.abc import Set
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.settings_archives import NAME
+from daemon.settings_retries import Retries, absolute_paths
+
+TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it
+LONGEST_ADDRESS = 254  # RFC 5321
+Address = Annotated[str, Field(pattern=MAIL_ADDRESS, max_length=LONGEST_ADDRESS)]
+
+
+class Event(StrEnum):
+    """What somebody may want to be told."""
+
+    SCAN_DONE = "scan_done"
+    NEEDS_REVIEW = "needs_review"
+    FAILED = "failed"
+    URGENT = "urgent"
+    DISK_LOW = "disk_low"
+    DAEMON_SILENT = "daemon_silent"
+    SUMMARY = "summary"
+
+
+class ScanKind(StrEnum):
+    """What a scan is, for rules; a scan may be several of them."""
+
+    TUMOR = "tumor"
+    NO_TUMOR = "no_tumor"
+    NOT_ANALYZED = "not_analyzed"
+    FLAGGED = "flagged"
+    FAILED = "failed"
+
+
+OF_SCANS = (Event.SCAN_DONE, Event.NEEDS_REVIEW, Event.FAILED, Event.URGENT)
+AT_ONCE = (Event.URGENT, Event.DISK_LOW, Event.DAEMON_SILENT, Event.SUMMARY)
+USUAL = (Event.FAILED, Event.URGENT, Event.DISK_LOW, Event.DAEMON_SILENT, Event.SUMMARY)
+
+
+class Receiver(BaseModel):
+    """One table of [[notify.to]]. Units and meanings stand in settings.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=NAME)
+    by: Literal["mail", "webhook", "chat"] = "mail"
+    addresses: tuple[Address, ...] = ()
+    role: Literal["", "reader", "uploader", "reviewer", "admin"] = ""
+    url: str = ""
+    tls_ca: str = ""
+    secret_file: str = ""
+    secret_variable: str = ""
+    events: tuple[Event, ...] = USUAL
+    scans: tuple[ScanKind, ...] = ()
+
+    def wants(self, event: Event, kinds: Set[ScanKind] = frozenset()) -> bool:
+        """Whether this receiver is told; kinds: what the scan is, of an event of a scan."""
+        if event not in self.events:
+            return False
+        return event not in OF_SCANS or not self.scans or bool(kinds & {*self.scans})
+
+    def secret(self) -> str:
+        """That of the file or the variable, as it is now. Raises OSError."""
+        return kept_secret(self.secret_file, self.secret_variable)
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        return self.model_copy(update=absolute_paths(self, folder, "tls_ca", "secret_file"))
+
+
+class NotifySettings(Retries):
+    """[notify]. Units and meanings stand in settings.toml."""
+
+    link: str = ""
+    digest_at: str = Field(default="07:00", pattern=TIME)
+    group_seconds: float = Field(default=900.0, ge=1)
+    prompt_seconds: float = Field(default=60.0, ge=1)
+    keep_hours: float = Field(default=24.0, gt=0)
+    mail_host: str = ""
+    mail_port: int = Field(default=587, ge=1, le=65535)
+    mail_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_ca: str = ""
+    mail_from: str = ""
+    mail_user: str = ""
+    mail_password_file: str = ""
+    mail_password_variable: str = ""
+    to: tuple[Receiver, ...] = ()
+
+    def mail_password(self) -> str:
+        """That of the file or the variable, as it is now. Raises OSError."""
+        return kept_secret(self.mail_password_file, self.mail_password_variable)
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        to = tuple(each.relative_to(folder) for each in self.to)
+        paths = absolute_paths(self, folder, "mail_ca", "mail_password_file")
+        return self.model_copy(update={**paths, "to": to})
+
+
+def kept_secret(file: str, variable: str) -> str:
+    """What a file holds, without the end of its last line, or a variable. Raises OSError."""
+    if file:
+        return Path(file).read_text("utf-8", "replace").strip("\r\n")
+    return os.environ.get(variable, "") if variable else ""
