@@ -1,5 +1,5 @@
 """The archives: of a table of [[dicom.send]], to which results go, and of [dicom.priors], from
-which a patient's earlier studies are fetched by C-MOVE."""
+which a patient's earlier studies are fetched by C-MOVE; and the FHIR server of [fhir]."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -13,16 +13,14 @@ ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
 FILES = ("tls_ca", "tls_certificate", "tls_key")
 
 
-class Peer(BaseModel):
-    """An archive with which associations are made. Units and meanings stand in settings.toml."""
+When = Literal["published", "reviewed", "accepted"]
+
+
+class Partner(BaseModel):
+    """Who is spoken with, and how patiently. Units and meanings stand in settings.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    host: str = ""
-    port: int = Field(default=104, ge=1, le=65535)
-    called_ae_title: str = ""
-    calling_ae_title: str = "GLIOWATCH"
-    tls: bool = False
     tls_ca: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -43,6 +41,16 @@ class Peer(BaseModel):
         )
 
 
+class Peer(Partner):
+    """An archive with which associations are made."""
+
+    host: str = ""
+    port: int = Field(default=104, ge=1, le=65535)
+    called_ae_title: str = ""
+    calling_ae_title: str = "GLIOWATCH"
+    tls: bool = False
+
+
 class Destination(Peer):
     """Where results go."""
 
@@ -51,7 +59,7 @@ class Destination(Peer):
     url: str = ""
     header_variable: str = ""
     objects: tuple[ObjectKind, ...] = ("seg", "sr", "sc", "pdf", "ko")
-    when: Literal["published", "reviewed", "accepted"] = "published"
+    when: When = "published"
     rate: float = Field(default=5.0, gt=0)
     tries: int = Field(default=10, ge=1)
     commitment: bool = False
@@ -67,3 +75,28 @@ class Priors(Peer):
     tries: int = Field(default=5, ge=1)
     first_pause_seconds: float = Field(default=60.0, gt=0)
     move_seconds: float = Field(default=900.0, gt=0)
+
+
+class FhirServer(Partner):
+    """[fhir]: where results go as FHIR R4. There is one, and what it got is noted as "fhir"."""
+
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    header_variable: str = ""
+    token_file: str = ""
+    patient_system: str = ""
+    when: When = "published"
+    rate: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=10, ge=1)
+
+    @property
+    def name(self) -> str:
+        """Under which what it got is noted."""
+        return "fhir"
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        token = str(folder / self.token_file) if self.token_file else ""
+        return super().relative_to(folder).model_copy(update={"token_file": token})
+
+
+Receiver = Destination | FhirServer  # of results
