@@ -7,6 +7,7 @@ from aiohttp import web
 
 from daemon.outputs.catalogue import text
 from daemon.outputs.fhir.standing import CONTENT_TYPE, told
+from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.sending.fhir_standing import standing_now
 from viewer.lookups import asked_scan
 from viewer.scans.drawing import MEASURER
@@ -22,6 +23,9 @@ async def send_message(request: web.Request) -> web.StreamResponse:
     if now is None or scan.removed_at or not await asyncio.to_thread(folder.is_dir):
         raise web.HTTPNotFound(text=text("fault.no_files"))
     system = settings.fhir.patient_system
-    async with slot.turn():
-        content = await slot.run(told, folder, now.scan.report, now.standing, system)
+    try:
+        async with slot.turn():
+            content = await slot.run(told, folder, now.scan.report, now.standing, system)
+    except WorkerFailed as error:
+        raise web.HTTPServiceUnavailable(text=str(error)) from None
     return web.Response(text=content, content_type=CONTENT_TYPE)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
 
 from daemon.drops import UNASSIGNED, objects_folder, shown_id
 from daemon.report import Report
@@ -47,13 +48,10 @@ def read_source(folder: Path, report: Report) -> Source:
     unless those have none.
     """
     known = "" if report.patient_id == UNASSIGNED else shown_id(report.patient_id)
-    objects = objects_folder(folder)
-    file = objects / f"{report.scan_id}_sr.dcm"
-    if not file.is_file():
+    sr = _read(objects_folder(folder) / f"{report.scan_id}_sr.dcm")
+    segments = _read(objects_folder(folder) / f"{report.scan_id}_seg.dcm")
+    if "StudyInstanceUID" not in sr:
         return Source(patient_id=known)
-    sr = pydicom.dcmread(file)
-    seg = objects / f"{report.scan_id}_seg.dcm"
-    segments = pydicom.dcmread(seg, stop_before_pixels=True) if seg.is_file() else Dataset()
     name = sr.get("PatientName")
     return Source(
         patient_id=str(sr.get("PatientID") or known),
@@ -69,6 +67,14 @@ def read_source(folder: Path, report: Report) -> Source:
             if "TrackingUID" in each
         },
     )
+
+
+def _read(path: Path) -> Dataset:
+    """Empty where there is none, or what is there was altered and is no DICOM any more."""
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except (FileNotFoundError, NotADirectoryError, InvalidDicomError, EOFError, ValueError):
+        return Dataset()
 
 
 def _of(made: Dataset, modality: str) -> SeriesOfResult:
