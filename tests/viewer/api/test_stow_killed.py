@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ async def send(settings: Settings, who: Visitor, *contents: bytes) -> int:
     """The status of a whole request."""
     async with (
         ClientSession(timeout=ClientTimeout(PATIENCE)) as session,
-        session.post(address(settings), data=body(*contents), headers=of(who)) as answer,
+        session.post(address(settings), data=BytesIO(body(*contents)), headers=of(who)) as answer,
     ):
         return answer.status
 
