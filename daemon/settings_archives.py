@@ -80,7 +80,7 @@ class Priors(Peer):
 class FhirServer(Partner):
     """[fhir]: where results go as FHIR R4. There is one, and what it got is noted as "fhir"."""
 
-    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    url: str = ""
     header_variable: str = ""
     token_file: str = ""
     patient_system: str = ""

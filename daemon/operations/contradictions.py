@@ -220,7 +220,10 @@ def _fhir(settings: Settings) -> Iterator[Fault]:
     if fhir.header_variable and fhir.token_file:
         why = "fhir.header_variable and fhir.token_file are both set: one is enough."
         yield Fault(("fhir.header_variable", "fhir.token_file"), why, Stops.RUN)
-    if place.username or place.password:
+    if place.scheme not in ("http", "https") or not place.hostname:
+        why = "fhir.url is no address such as https://fhir.hospital.example/r4."
+        yield Fault(("fhir.url",), why, Stops.RUN)
+    elif place.username or place.password:
         why = "fhir.url holds a name or a password: put a header into fhir.header_variable."
         yield Fault(("fhir.url",), why, Stops.RUN)
     elif place.scheme == "http" and secret and not is_loopback(place.hostname or ""):

@@ -31,9 +31,14 @@ from tests.phantoms.dicom_series import STORED, Series, write_series
 from tests.phantoms.reports import make_lesion, make_report
 
 AT = "2026-05-06T09:00:00.123+00:00"
-NOTHING = {"volume_ml": 0.0, "volume_ml_range": None, "volume_voxels": 0, "lesions": []}
+NOTHING: dict[str, Any] = {
+    "volume_ml": 0.0,
+    "volume_ml_range": None,
+    "volume_voxels": 0,
+    "lesions": [],
+}
 KINDS: dict[str, dict[str, Any]] = FORMS | {
-    "no tumor": {"finding": "no_tumor", **NOTHING},
+    "no tumor": {"finding": "no_tumor", "volume_ml_range": None, **NOTHING},
     "of nobody": {"patient_id": "unassigned"},
     "incomplete": {"quality": [{"code": "incomplete", "message": "A slice is missing."}]},
 }
