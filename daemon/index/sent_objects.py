@@ -273,9 +273,14 @@ async def wishes(index: Database) -> list[tuple[int, str]]:
 
 async def grant(index: Database, number: int, scan_id: str) -> None:
     """A wish is met: the scan's objects, or all that wait, may be tried at once; of its messages
-    the last one."""
+    the last one, and those before it that were never taken are forgotten."""
     async with index.transaction():
         if scan_id:
+            await index.change(
+                "DELETE FROM sent_objects AS s WHERE scan_id = ? AND state != 'sent'"
+                f" AND NOT {_NOT_OUTDATED}",
+                (scan_id,),
+            )
             await index.change(
                 "UPDATE sent_objects AS s SET state = 'waiting', tries = 0, next_try = 0,"
                 f" wanted_at = ?, ended_at = NULL WHERE scan_id = ? AND {_NOT_OUTDATED}",

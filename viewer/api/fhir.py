@@ -19,8 +19,9 @@ async def send_message(request: web.Request) -> web.StreamResponse:
     scan = await asked_scan(request)
     settings, slot = request.app[SETTINGS].now, request.app[MEASURER]
     now = await standing_now(request.app[INDEX], request.app[RECORDS], scan.scan_id)
-    folder = settings.daemon.outbox / os.fsdecode(scan.folder)
-    if now is None or scan.removed_at or not await asyncio.to_thread(folder.is_dir):
+    newest = now.scan if now else scan
+    folder = settings.daemon.outbox / os.fsdecode(newest.folder)
+    if now is None or newest.removed_at or not await asyncio.to_thread(folder.is_dir):
         raise web.HTTPNotFound(text=text("fault.no_files"))
     system = settings.fhir.patient_system
     try:

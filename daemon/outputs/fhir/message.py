@@ -57,9 +57,17 @@ def message_of(folder: Path, report: Report, standing: Standing, patient_system:
         _put(_report(report, source, standing, subject, list(now))),
         *(_put(each) for each in now.values()),
         *(_put(each) for key, each in gone.items() if key not in now),
+        *(_device(each) for each in _others(report, standing.earlier)),
     ]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     return json.dumps(bundle, indent=1, ensure_ascii=False) + "\n"
+
+
+def _others(report: Report, earlier: Sequence[Report]) -> list[Report]:
+    """One of each other network: what is taken back names it."""
+    by_network = {each.model.weights_sha256: each for each in earlier}
+    by_network.pop(report.model.weights_sha256, None)
+    return list(by_network.values())
 
 
 def _observed(report: Report, source: Source, standing: Standing, subject: Json) -> dict[str, Json]:

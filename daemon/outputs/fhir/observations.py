@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
@@ -75,8 +76,11 @@ def moment_of(report: Report, source: Source) -> str | None:
     at = date_of(report)
     if at is None or "T" not in at:
         return at
-    zone = source.zone
-    return f"{at}{zone[:3]}:{zone[3:5]}" if len(zone) == 5 else at.partition("T")[0]
+    try:
+        moment = datetime.fromisoformat(f"{at}{source.zone}")
+    except ValueError:  # no zone that there is
+        moment = datetime.fromisoformat(at)
+    return moment.isoformat() if moment.tzinfo else moment.date().isoformat()
 
 
 def observations_of(its: Observed) -> Iterator[tuple[str, Json]]:

@@ -1,6 +1,8 @@
 """FHIR to a server in this process that keeps resources by their identifiers, as R4 says it."""
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -151,6 +154,10 @@ async def test_what_is_told_of_one_scan_keeps_its_order(tmp_path: Path) -> None:
         assert its.statuses() == ["preliminary"]  # refused; the next one waits for it
         rows = await site.rows(SCAN)
         assert [row.state for row in rows] == [SendState.FAILED, SendState.WAITING]
+        await site.send_again(SCAN, sender)  # then the old one is not needed any more
+        await send_all(sender)
+        assert its.statuses() == ["preliminary", "final"]
+        assert [row.state for row in await site.rows(SCAN)] == [SendState.SENT]
 
 
 async def test_of_messages_the_last_one_is_sent_again(tmp_path: Path) -> None:
@@ -204,3 +211,20 @@ async def test_results_from_before_go_by_a_wish_alone(tmp_path: Path) -> None:
         await site.send_again(SCAN, sender)
         await send_all(sender)
         assert its.statuses() == ["preliminary"]
+
+
+@pytest.mark.long
+async def test_the_command_sends_what_is_due_and_again_what_is_named(tmp_path: Path) -> None:
+    async with server() as its:
+        (tmp_path / "settings.toml").write_text(f'[fhir]\nurl = "{its.url}"\n')
+        async with site_in(tmp_path) as site:
+            await begun(site, its)  # a result is told from when the journal is begun
+            await site.publish(SCAN, "sr")
+        for scans, count in ((), 1), ((), 1), ((SCAN,), 2):
+            words = [sys.executable, "-m", "gliowatch", "send", *scans]
+            done = await asyncio.create_subprocess_exec(
+                *words, "--settings", "settings.toml", cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+            )
+            said, _ = await done.communicate()
+            assert (done.returncode, len(its.came)) == (0, count)
+            assert said.decode() == "fhir: 1 sent, 0 to be sent, 0 given up.\n"

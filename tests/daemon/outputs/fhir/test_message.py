@@ -190,6 +190,17 @@ def test_a_revision_changes_the_same_resources_and_takes_back_what_is_gone() -> 
     assert len(report["result"]) == len(now) - 1
 
 
+def test_what_another_network_said_is_taken_back_in_its_name() -> None:
+    other = {"name": "unet-32", "weights_sha256": "ab" * 32, "threshold": 0.5}
+    first = make_report(model=other, lesions=[make_lesion().as_json(), make_lesion(id=2).as_json()])
+    standing = Standing("preliminary", AT, earlier=(first,))
+    bundle = json.loads(message_of(Path("none"), make_report(revision=2, supersedes=1), standing))
+    entries = {entry["fullUrl"] for entry in bundle["entry"]}
+    named = {part["reference"] for part in everything(bundle) if "reference" in part}
+    assert named <= entries
+    assert len([each for each in resources(json.dumps(bundle)) if "deviceName" in each]) == 2
+
+
 def test_resources_are_put_under_their_own_identifiers() -> None:
     bundle = json.loads(message_of(Path("none"), make_report(), Standing("final", AT, "R. Viewer")))
     requests = [(each["request"]["method"], each["request"]["url"]) for each in bundle["entry"]]
