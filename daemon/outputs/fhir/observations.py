@@ -150,7 +150,7 @@ def _shift(its: Observed, millimetres: float) -> Json:
 def _lesion(its: Observed, key: str, lesion: Lesion) -> Json:
     """Its sizes as components; the lobe that holds most of it as its site."""
     shares = sorted((lesion.lobes or {}).items(), key=lambda each: -each[1])
-    sites = [coded.LOBES[name] for name, _ in shares if name in coded.LOBES]
+    site = coded.LOBES.get(shares[0][0], coded.BRAIN) if shares else coded.BRAIN
     across = lesion.across_midline_mm if lesion.crosses_midline else None
     sizes = _sizes(
         (coded.VOLUME, lesion.volume_ml, ML),
@@ -168,7 +168,7 @@ def _lesion(its: Observed, key: str, lesion: Lesion) -> Json:
         key,
         concept(codes.SCT.LesionOfBrain, text("fhir.lesion", number=lesion.id)),
         tracked=its.source.tracked.get(lesion.id),
-        bodySite=concept(sites[0] if sites else coded.BRAIN, place_words(lesion)),
+        bodySite=concept(site, place_words(lesion)),
         component=[*_side(coded.SIDES.get(lesion.side)), *sizes, *parts],
     )
 

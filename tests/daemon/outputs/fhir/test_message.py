@@ -147,6 +147,8 @@ def test_sizes_are_those_of_the_report() -> None:
         "272741003": ("24028007", ""),
     }
     assert found["lesion-1"]["bodySite"]["coding"][0]["code"] == "83251001"
+    deep = by_key(told(make_report(**KINDS["lobes"])))["lesion-1"]  # it has no code among the lobes
+    assert deep["bodySite"]["coding"][0]["code"] == "12738006"
     assert parts(found["midline-shift"]) == {"272741003": ("7771000", "")}
     assert parts(found["change"])["CHANGE_VOLUME"] == (6.2, "mL")
     assert found["finding"]["effectiveDateTime"] == "2024-05-06"  # its zone is not known
