@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from daemon.settings_archives import Destination, Priors
+from daemon.settings_archives import Destination, FhirServer, Priors, Receiver
 from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
 from daemon.settings_notify import NotifySettings
 from model.errors import GliowatchError
@@ -260,8 +260,14 @@ class Settings(BaseSettings):
     viewer: ViewerSettings = ViewerSettings()
     training: TrainingSettings = TrainingSettings()
     dicom: DicomSettings = DicomSettings()
+    fhir: FhirServer = FhirServer()
     log: LogSettings = LogSettings()
     notify: NotifySettings = NotifySettings()
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """All to whom results go: the archives, then the FHIR server."""
+        return (*self.dicom.send, *((self.fhir,) if self.fhir.url else ()))
 
     @classmethod
     def settings_customise_sources(
@@ -278,7 +284,7 @@ class Settings(BaseSettings):
 
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
-TABLES |= {"log": LogSettings, "notify": NotifySettings}
+TABLES |= {"log": LogSettings, "notify": NotifySettings, "fhir": FhirServer}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
 DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
 
@@ -367,6 +373,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "model": model.model_copy(update={"weights": weights}),
             "viewer": viewer.model_copy(update=tls),
             "dicom": settings.dicom.relative_to(folder),
+            "fhir": settings.fhir.relative_to(folder),
             "log": settings.log.relative_to(folder),
             "notify": settings.notify.relative_to(folder),
         }

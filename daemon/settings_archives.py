@@ -1,5 +1,5 @@
 """The archives: of a table of [[dicom.send]], to which results go, and of [dicom.priors], from
-which a patient's earlier studies are fetched by C-MOVE."""
+which a patient's earlier studies are fetched by C-MOVE; and the FHIR server of [fhir]."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -10,19 +10,13 @@ from daemon.settings_retries import Retries, absolute_paths
 
 NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
-
-
+When = Literal["published", "reviewed", "accepted"]
 FILES = ("tls_ca", "tls_certificate", "tls_key")
 
 
-class Peer(Retries):
-    """An archive with which associations are made. Units and meanings stand in settings.toml."""
+class Partner(Retries):
+    """Who is spoken with, and how patiently. Units and meanings stand in settings.toml."""
 
-    host: str = ""
-    port: int = Field(default=104, ge=1, le=65535)
-    called_ae_title: str = ""
-    calling_ae_title: str = "GLIOWATCH"
-    tls: bool = False
     tls_ca: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -30,6 +24,16 @@ class Peer(Retries):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
         return self.model_copy(update=absolute_paths(self, folder, *FILES))
+
+
+class Peer(Partner):
+    """An archive with which associations are made."""
+
+    host: str = ""
+    port: int = Field(default=104, ge=1, le=65535)
+    called_ae_title: str = ""
+    calling_ae_title: str = "GLIOWATCH"
+    tls: bool = False
 
 
 class Destination(Peer):
@@ -40,7 +44,7 @@ class Destination(Peer):
     url: str = ""
     header_variable: str = ""
     objects: tuple[ObjectKind, ...] = ("seg", "sr", "sc", "pdf", "ko")
-    when: Literal["published", "reviewed", "accepted"] = "published"
+    when: When = "published"
     rate: float = Field(default=5.0, gt=0)
     tries: int = Field(default=10, ge=1)
     commitment: bool = False
@@ -56,3 +60,28 @@ class Priors(Peer):
     tries: int = Field(default=5, ge=1)
     first_pause_seconds: float = Field(default=60.0, gt=0)
     move_seconds: float = Field(default=900.0, gt=0)
+
+
+class FhirServer(Partner):
+    """[fhir]: where results go as FHIR R4. There is one, and what it got is noted as "fhir"."""
+
+    url: str = ""
+    header_variable: str = ""
+    token_file: str = ""
+    patient_system: str = ""
+    when: When = "published"
+    rate: float = Field(default=5.0, gt=0)
+    tries: int = Field(default=10, ge=1)
+
+    @property
+    def name(self) -> str:
+        """Under which what it got is noted."""
+        return "fhir"
+
+    def relative_to(self, folder: Path) -> Self:
+        """The same table with its paths made absolute from `folder`; "" stays."""
+        token = str(folder / self.token_file) if self.token_file else ""
+        return super().relative_to(folder).model_copy(update={"token_file": token})
+
+
+Receiver = Destination | FhirServer  # of results

@@ -17,6 +17,7 @@ from daemon.settings import (
     Settings,
     ViewerSettings,
 )
+from daemon.settings_archives import Receiver
 
 RELOADED: dict[str, frozenset[str]] = {
     "daemon": frozenset(
@@ -60,6 +61,11 @@ class SettingsInForce:
     def dicom(self) -> DicomSettings:
         """[dicom] as it is now."""
         return self.now.dicom
+
+    @property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """To whom results go now."""
+        return self.now.receivers
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,9 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
     if dicom.priors.on:
         beside.append(_Beside("priors", fetch_priors, settings))
         say(f"Earlier studies are fetched from {dicom.priors.called_ae_title}")
-    if settings.dicom.send:
+    if settings.receivers:
         beside.append(_Beside("sender", send, settings))
-        say(f"Results go to {', '.join(to.name for to in settings.dicom.send)}")
+        say(f"Results go to {', '.join(to.name for to in settings.receivers)}")
     if settings.notify.to:
         beside.append(_Beside("notifier", notify, settings))
         say(f"Notifications go to {', '.join(to.name for to in settings.notify.to)}")

@@ -81,7 +81,7 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
     metrics.append(await _arrived(request.app))
     if settings.dicom.sorts:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
-    if names := [to.name for to in settings.dicom.send]:
+    if names := [to.name for to in settings.receivers]:
         metrics += _of_sending(await count_sent(request.app[INDEX], names))
     if told := [to.name for to in settings.now.notify.to]:
         metrics += _of_notifying(await count_notices(request.app[INDEX], told))

@@ -1,4 +1,4 @@
-"""`gliowatch receive`, `send` and `priors`: from a PACS and back, as `run` does it by itself.
+"""`gliowatch receive`, `send`, `priors` and `fhir`: from a PACS and back, as `run` does by itself.
 
 They import what they need when they are called, so that `--help` loads nothing.
 """
@@ -54,3 +54,14 @@ def priors(
     loaded = load(settings)
     refuse_contradictions(loaded, with_viewer=False)
     raise SystemExit(fetch_visibly(loaded, patient, typer.echo))
+
+
+@app.command(epilog=ending("gliowatch fhir 0123456789abcdef0123", "there is no such scan"))
+def fhir(
+    scan: Annotated[str, typer.Argument(metavar="SCAN_ID", help="of a published scan")],
+    settings: SettingsFile = None,
+) -> None:
+    """Print a scan as FHIR R4, as it stands now; run sends it where [fhir] names a server."""
+    from daemon.sending.process import print_message
+
+    print_message(load(settings), scan, typer.echo)

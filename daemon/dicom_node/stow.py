@@ -1,4 +1,5 @@
-"""STOW-RS to an archive (PS3.18 10.5): one object a request, so that each has its own answer.
+"""Requests to a service that takes results, and STOW-RS (PS3.18 10.5): one object a request, so
+that each has its own answer.
 
 It is done with aiohttp, which the viewer needs anyway: the body is a single part, while
 dicomweb-client would bring packages of its own, and threads.
@@ -8,12 +9,13 @@ import json
 import os
 import secrets
 import ssl
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
-from daemon.settings_archives import Destination
+from daemon.settings_archives import Destination, FhirServer, Receiver
 
 CONNECT_SECONDS = 15.0
 FAILED, STORED = "00081198", "00081199"  # FailedSOPSequence, ReferencedSOPSequence
@@ -23,30 +25,22 @@ LATER = (408, 425, 429)  # and all from 500 on
 LARGEST_ANSWER = 1 << 20  # bytes that are read of what it says
 
 
-class Stow:
-    """Objects to one archive. Not for two tasks at once."""
+class Service:
+    """What is sent by HTTP to one address. Not for two tasks at once."""
 
-    def __init__(self, destination: Destination) -> None:
-        self._to = destination
+    def __init__(self, to: Receiver) -> None:
+        self._to = to
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, content: bytes) -> Answer:
-        """Send one object, the bytes of its file. Raises PeerAway."""
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """What the service says to a body. Raises PeerAway."""
         if self._session is None:
             self._session = self._open()
-        mark = secrets.token_hex(16)
-        head = f"--{mark}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-        body = b"".join((head, content, f"\r\n--{mark}--\r\n".encode()))
-        kind = f'multipart/related; type="application/dicom"; boundary={mark}'
         try:
             async with self._session.post(
-                f"{self._to.url.rstrip('/')}/studies",
-                data=body,
-                headers={"Content-Type": kind, "Accept": "application/dicom+json"},
-                allow_redirects=False,
+                url, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                said = await answer.content.read(LARGEST_ANSWER)
-                return answer_of(answer.status, said)
+                return answer_of(answer.status, await answer.content.read(LARGEST_ANSWER))
         except aiohttp.ClientConnectorCertificateError:
             raise PeerAway("certificate") from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -75,8 +69,32 @@ class Stow:
         )
 
 
-def secret_header(to: Destination) -> dict[str, str]:
-    """The header that the variable of the environment holds; none where it names none."""
+class Stow(Service):
+    """Objects to one archive."""
+
+    def __init__(self, to: Destination) -> None:
+        super().__init__(to)
+        self._studies = f"{to.url.rstrip('/')}/studies"
+
+    async def send(self, content: bytes) -> Answer:
+        """Send one object, the bytes of its file. Raises PeerAway."""
+        mark = secrets.token_hex(16)
+        head = f"--{mark}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        body = b"".join((head, content, f"\r\n--{mark}--\r\n".encode()))
+        kind = f'multipart/related; type="application/dicom"; boundary={mark}'
+        headers = {"Content-Type": kind, "Accept": "application/dicom+json"}
+        return await self.post(self._studies, body, headers)
+
+
+def secret_header(to: Receiver) -> dict[str, str]:
+    """The header that the variable of the environment, or the file of a token, holds; none where
+    neither is named. Raises PeerAway."""
+    if isinstance(to, FhirServer) and to.token_file:
+        try:
+            token = Path(to.token_file).read_text().strip()
+        except (OSError, ValueError):
+            raise PeerAway("token_file") from None
+        return {"Authorization": f"Bearer {token}"}
     name, colon, value = os.environ.get(to.header_variable, "").partition(":")
     return {name.strip(): value.strip()} if to.header_variable and colon else {}
 

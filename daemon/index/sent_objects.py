@@ -25,8 +25,8 @@ class SendState(StrEnum):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """One file for one destination. revision: 0 = made beside the result; kind: seg, sr, sc, pdf
-    or ko; path: below the outbox."""
+    """One file for one destination. revision: 0 = made beside the result; kind: seg, sr, sc, pdf,
+    ko or fhir; path: below the outbox."""
 
     sha256: str
     scan_id: str
@@ -115,6 +115,15 @@ _COLUMNS = (
     " wanted_at, ended_at, commitment, commitment_code"
 )
 _OPEN = "state IN ('waiting', 'failed')"
+_SAME_SCAN = (  # messages about the same scan for the same server
+    "FROM sent_objects o WHERE o.destination = s.destination AND o.scan_id = s.scan_id"
+    " AND o.kind = 'fhir'"
+)
+_IN_TURN = (
+    f"(kind != 'fhir' OR NOT EXISTS (SELECT 1 {_SAME_SCAN} AND o.number < s.number"
+    " AND o.state IN ('waiting', 'failed')))"
+)
+_NOT_OUTDATED = f"(kind != 'fhir' OR NOT EXISTS (SELECT 1 {_SAME_SCAN} AND o.number > s.number))"
 
 
 async def unentered_since(index: Database, destination: str, moment: str) -> list[Unentered]:
@@ -171,10 +180,11 @@ async def is_entered(index: Database, destination: str, scan_id: str) -> bool:
 
 
 async def due_objects(index: Database, destination: str, limit: int) -> list[SentObject]:
-    """What may be tried now, oldest first."""
+    """What may be tried now, oldest first. Of one scan's messages the next waits for the one
+    before, since each says how the scan stands."""
     rows = await index.rows(
-        f"SELECT {_COLUMNS} FROM sent_objects WHERE destination = ? AND {_OPEN}"
-        " AND next_try <= ? ORDER BY number LIMIT ?",
+        f"SELECT {_COLUMNS} FROM sent_objects s WHERE destination = ? AND {_OPEN}"
+        f" AND next_try <= ? AND {_IN_TURN} ORDER BY number LIMIT ?",
         (destination, time.time(), limit),
     )
     return [_object(row) for row in rows]
@@ -262,12 +272,18 @@ async def wishes(index: Database) -> list[tuple[int, str]]:
 
 
 async def grant(index: Database, number: int, scan_id: str) -> None:
-    """A wish is met: the scan's objects, or all that wait, may be tried at once."""
+    """A wish is met: the scan's objects, or all that wait, may be tried at once; of its messages
+    the last one, and those before it that were never taken are forgotten."""
     async with index.transaction():
         if scan_id:
             await index.change(
-                "UPDATE sent_objects SET state = 'waiting', tries = 0, next_try = 0,"
-                " wanted_at = ?, ended_at = NULL WHERE scan_id = ?",
+                "DELETE FROM sent_objects AS s WHERE scan_id = ? AND state != 'sent'"
+                f" AND NOT {_NOT_OUTDATED}",
+                (scan_id,),
+            )
+            await index.change(
+                "UPDATE sent_objects AS s SET state = 'waiting', tries = 0, next_try = 0,"
+                f" wanted_at = ?, ended_at = NULL WHERE scan_id = ? AND {_NOT_OUTDATED}",
                 (now(), scan_id),
             )
         else:

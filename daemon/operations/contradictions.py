@@ -212,6 +212,31 @@ def _wrong_service(to: Destination) -> Iterator[str]:
         yield "header_variable would go over http unencrypted: write https."
 
 
+def _fhir(settings: Settings) -> Iterator[Fault]:
+    fhir = settings.fhir
+    if not fhir.url:
+        return
+    place = urlsplit(fhir.url)
+    secret = fhir.header_variable or fhir.token_file
+    if fhir.header_variable and fhir.token_file:
+        why = "fhir.header_variable and fhir.token_file are both set: one is enough."
+        yield Fault(("fhir.header_variable", "fhir.token_file"), why, Stops.RUN)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        why = "fhir.url is no address such as https://fhir.hospital.example/r4."
+        yield Fault(("fhir.url",), why, Stops.RUN)
+    elif place.username or place.password:
+        why = "fhir.url holds a name or a password: put a header into fhir.header_variable."
+        yield Fault(("fhir.url",), why, Stops.RUN)
+    elif place.scheme == "http" and secret and not is_loopback(place.hostname or ""):
+        why = "fhir.url is http, and the token would go unencrypted: write https."
+        yield Fault(("fhir.url",), why, Stops.RUN)
+    if fhir.name in (to.name for to in settings.dicom.send):
+        why = (
+            f'fhir.url: a table [[dicom.send]] has the name "{fhir.name}", which is the server\'s.'
+        )
+        yield Fault(("fhir.url", "dicom.send"), why, Stops.RUN)
+
+
 def _audit(settings: Settings) -> Iterator[Fault]:
     place = urlsplit(settings.daemon.audit_syslog)
     if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
@@ -338,6 +363,7 @@ RULES: tuple[Rule, ...] = (
     _node,
     _priors,
     _destinations,
+    _fhir,
     _audit,
     _metrics,
     _sessions,

@@ -31,7 +31,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending, notify_on_machine)
+    rules = (contradictions, _weights, _group, _node, _sending, _fhir, notify_on_machine)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -193,6 +193,21 @@ def _sending(settings: Settings) -> Iterator[Fault]:
                 yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
 
 
+def _fhir(settings: Settings) -> Iterator[Fault]:
+    """What the FHIR server needs on this machine."""
+    fhir = settings.fhir
+    if not fhir.url:
+        return
+    if fhir.header_variable and ":" not in os.environ.get(fhir.header_variable, ""):
+        sentence = "fhir.header_variable names a variable that holds no header such as Name: value."
+        yield Fault(("fhir.header_variable",), sentence, Stops.RUN)
+    for key in (*FILES, "token_file"):
+        file = getattr(fhir, key)
+        if file and not os.access(file, os.R_OK):
+            sentence = f"fhir.{key}, {file}, cannot be read by this user."
+            yield Fault((f"fhir.{key}",), sentence, Stops.RUN)
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -270,6 +285,7 @@ RULES: tuple[Rule, ...] = (
     _port,
     _node,
     _sending,
+    _fhir,
     notify_on_machine,
     _memory,
     _processors,

@@ -155,7 +155,7 @@ async def _compare(settings: Settings) -> Account:
         held, folders = await held_files(index), await held_folders(index)
         hashes = {each.folder: each.files for each in await result_files(index) if each.files}
         corrections = await all_corrections(records)
-        sent = await count_sent(index, [to.name for to in settings.dicom.send])
+        sent = await count_sent(index, [to.name for to in settings.receivers])
         away = bool(held) and await is_away(daemon.inbox, index)
     listing = await asyncio.to_thread(scan_inbox, daemon.inbox, rules)
     differences = [

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from daemon.sending.outgoing import (
     objects_of_result,
     scans_with_objects_beside,
 )
-from daemon.settings_archives import Destination
+from daemon.settings_archives import Destination, Receiver
 
 WHOLE_SECONDS = 60.0  # between two looks at everything, whatever the databases tell
 WANTED = {  # which decisions a destination waits for
@@ -33,17 +34,18 @@ WANTED = {  # which decisions a destination waits for
 }
 
 
-class Choice:
+class Choice(ABC):
     """What one destination gets. since: results from before do not go there by themselves."""
 
+    _hears_reviews = True  # whether a review makes something due
+
     def __init__(
-        self, index: Database, records: Database, outbox: Path, to: Destination, since: str
+        self, index: Database, records: Database, outbox: Path, to: Receiver, since: str
     ) -> None:
         self._index, self._records, self._outbox = index, records, outbox
-        self._to, self._since = to, since
+        self._name, self._since = to.name, since
         self._seen = since  # of the newest result that was looked at
         self._review_id = 0
-        self._beside: dict[str, int] = {}
         self._versions, self._next_whole = (0, 0), 0.0
 
     async def enter(self, is_whole: bool = False) -> None:
@@ -54,27 +56,50 @@ class Choice:
             return
         if is_whole:  # clocks go back, and an index is made again
             self._seen, self._next_whole = self._since, time.monotonic() + WHOLE_SECONDS
-        found = await unentered_since(self._index, self._to.name, self._seen)
+        found = await unentered_since(self._index, self._name, self._seen)
         for each in found:
             await self._enter(each, self._since)
         self._seen = max([self._seen, *(each.published_at for each in found)])
-        if self._to.when != "published":
+        if self._hears_reviews:
             self._review_id, scans = await reviewed_after(self._records, self._review_id)
             for scan_id in sorted(scans):
                 await self._enter_scan(scan_id, self._since)
         await self._enter_beside()
         self._versions = versions
 
+    @abstractmethod
     async def want(self, scan_id: str) -> None:
         """A person wants this scan there, however old it is. Raises OSError."""
+
+    @abstractmethod
+    async def _enter(self, result: Unentered, since: str) -> None:
+        """Enter what is to be told of a result, if it has become due since then."""
+
+    @abstractmethod
+    async def _enter_beside(self) -> None:
+        """Enter what was made beside results."""
+
+    async def _enter_scan(self, scan_id: str, since: str) -> None:
+        for each in await unentered_of_scan(self._index, self._name, scan_id):
+            await self._enter(each, since)
+
+
+class ObjectChoice(Choice):
+    """The DICOM objects that one archive gets."""
+
+    def __init__(
+        self, index: Database, records: Database, outbox: Path, to: Destination, since: str
+    ) -> None:
+        super().__init__(index, records, outbox, to, since)
+        self._to, self._hears_reviews = to, to.when != "published"
+        self._beside: dict[str, int] = {}
+
+    async def want(self, scan_id: str) -> None:
+        """Its objects, with those beside it. Raises OSError."""
         await self._enter_scan(scan_id, "")
         if await self._takes_beside(scan_id):
             beside = await asyncio.to_thread(objects_beside, self._outbox, scan_id)
             await enter_objects(self._index, self._to.name, b"", self._chosen(beside))
-
-    async def _enter_scan(self, scan_id: str, since: str) -> None:
-        for each in await unentered_of_scan(self._index, self._to.name, scan_id):
-            await self._enter(each, since)
 
     async def _enter(self, result: Unentered, since: str) -> None:
         moment = await self._due_since(result)

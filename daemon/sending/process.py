@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,9 +20,11 @@ from daemon.index.sent_objects import (
 )
 from daemon.logs import log_to_stderr, quiet_libraries
 from daemon.outputs.catalogue import text
+from daemon.outputs.fhir.standing import told
 from daemon.pipeline.lost_index import IndexLost, file_mark, open_known_index, until_not_lost
 from daemon.safe_files import AlreadyRunning, only_one_at
 from daemon.sending.account import counts_words
+from daemon.sending.fhir_standing import standing_now
 from daemon.sending.journal import LOCK, SENT
 from daemon.sending.sender import LOOK_SECONDS, Sender
 from daemon.settings import Settings
@@ -44,6 +47,13 @@ class UnknownScan(GliowatchError):
 
     def __init__(self, scan_id: str) -> None:
         super().__init__(text("sending.no_scan", scan=scan_id))
+
+
+class NoFiles(GliowatchError):
+    """The files of a scan were removed."""
+
+    def __init__(self) -> None:
+        super().__init__(text("fault.no_files"))
 
 
 def serve(settings: Settings) -> None:
@@ -91,7 +101,7 @@ async def _senders(settings: Settings) -> AsyncIterator[tuple[Database, list[Sen
     async with open_index(daemon.index) as index, open_records(daemon.records) as records:
         yield (
             index,
-            [await Sender.begin(index, records, daemon, to) for to in settings.dicom.send],
+            [await Sender.begin(index, records, daemon, to) for to in settings.receivers],
         )
 
 
@@ -112,10 +122,27 @@ def send_visibly(settings: Settings, scan_ids: list[str], say: Callable[[str], o
 
     Where a sender runs, it is told, and 0 means that. Raises NothingToSendTo, UnknownScan.
     """
-    if not settings.dicom.send:
+    if not settings.receivers:
         raise NothingToSendTo
     quiet_libraries()
     return asyncio.run(_send_now(settings, scan_ids, say))
+
+
+def print_message(settings: Settings, scan_id: str, say: Callable[[str], object]) -> None:
+    """A scan as it stands now, as a FHIR server would get it. Raises UnknownScan, NoFiles."""
+    say(asyncio.run(_message(settings, scan_id)))
+
+
+async def _message(settings: Settings, scan_id: str) -> str:
+    daemon = settings.daemon
+    async with open_known_index(daemon) as index, open_records(daemon.records) as records:
+        now = await standing_now(index, records, scan_id)
+    if now is None:
+        raise UnknownScan(scan_id)
+    folder = daemon.outbox / os.fsdecode(now.scan.folder)
+    if now.scan.removed_at or not folder.is_dir():
+        raise NoFiles
+    return told(folder, now.scan.report, now.standing, settings.fhir.patient_system)
 
 
 async def _send_now(settings: Settings, scan_ids: list[str], say: Callable[[str], object]) -> int:
@@ -142,7 +169,7 @@ async def _drain(settings: Settings, say: Callable[[str], object]) -> int:
         await asyncio.gather(*(sender.send_due() for sender in senders))
         for sender in senders:
             await sender.look_for_commitment()
-        counts = await count_sent(index, [to.name for to in settings.dicom.send])
+        counts = await count_sent(index, [to.name for to in settings.receivers])
     for each in counts:
         say(counts_words(each))
     return int(any(each.waiting or each.states[SendState.GIVEN_UP] for each in counts))

@@ -20,12 +20,13 @@ from daemon.index.sent_objects import (
     note_reach,
 )
 from daemon.intake.inbox_scan import RECEIVING
-from daemon.sending.choice import Choice
+from daemon.sending.choice import Choice, ObjectChoice
 from daemon.sending.commitments import Commitments
+from daemon.sending.fhir_choice import FhirChoice
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
 from daemon.settings import DaemonSettings
-from daemon.settings_archives import Destination
+from daemon.settings_archives import FhirServer, Receiver
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,12 @@ class Peer(Protocol):
         ...
 
 
-def peer_of(to: Destination) -> Peer:
+def peer_of(to: Receiver) -> Peer:
     """Who speaks with a destination; only what it speaks is loaded."""
+    if isinstance(to, FhirServer):
+        from daemon.sending.fhir_server import FhirPeer
+
+        return FhirPeer(to)
     if to.protocol == "STOW-RS":
         from daemon.dicom_node.stow import Stow
 
@@ -62,7 +67,7 @@ class Sender:
     def __init__(
         self,
         index: Database,
-        to: Destination,
+        to: Receiver,
         outbox: Path,
         journal: Journal,
         choice: Choice,
@@ -77,13 +82,19 @@ class Sender:
 
     @classmethod
     async def begin(
-        cls, index: Database, records: Database, folders: DaemonSettings, to: Destination
+        cls, index: Database, records: Database, folders: DaemonSettings, to: Receiver
     ) -> Self:
         """Its journal is there, and the index knows all of it. Raises OSError."""
         outbox, receiving = folders.outbox, folders.inbox / RECEIVING
         journal = await asyncio.to_thread(Journal, outbox, to.name)
-        choice = Choice(index, records, outbox, to, journal.since)
-        asking = Commitments(index, to, outbox, receiving, journal) if to.commitment else None
+        choice: Choice
+        asking: Commitments | None = None
+        if isinstance(to, FhirServer):
+            choice = FhirChoice(index, records, outbox, to, journal.since)
+        else:
+            choice = ObjectChoice(index, records, outbox, to, journal.since)
+            if to.commitment:
+                asking = Commitments(index, to, outbox, receiving, journal)
         sender = cls(
             index=index,
             to=to,

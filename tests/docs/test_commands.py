@@ -35,6 +35,7 @@ NOT_RUN = {
     r"--explain": "loads PyTorch; tests of the explanation run it",
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
     r"^send": "needs an archive; tests of the sender run it",
+    r"^fhir": "needs a published scan; tests/viewer/api/test_fhir.py runs it",
     r"^priors": "needs a PACS; tests of the priors run it",
     r"^notify test": "needs receivers; tests of notifications run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",

@@ -117,10 +117,10 @@ class Hospital:
         """`gliowatch run --once`; to be used in a `with`."""
         return Daemon(self, once=True, plan=plan, prefix=prefix)
 
-    def drain(self, prefix: tuple[str, ...] = ()) -> None:
-        """Let a daemon work until nothing is left to do."""
+    def drain(self, prefix: tuple[str, ...] = (), seconds: float = PATIENCE) -> None:
+        """Let a daemon work until nothing is left to do, for so long."""
         with self.once(prefix=prefix) as daemon:
-            code = daemon.wait()
+            code = daemon.wait(seconds)
             self.check(code in (0, 1), f"the last run ended with {code}: {daemon.said()}")
 
     def waiting(self) -> list[bytes]:

@@ -32,7 +32,7 @@ from tests.daemon.dicom_node.senders import (
 from tests.daemon.sending.archive import Archive, archive
 from tests.faults import scans
 from tests.faults.account import Outcome, settle
-from tests.faults.daemons import ROOT
+from tests.faults.daemons import PATIENCE, ROOT
 from tests.faults.hospital import Hospital, until
 from tests.faults.rows_storage import TMPFS_BYTES, _not_mounted, _small_disk
 from tests.scale.site import free_port
@@ -55,6 +55,11 @@ def _study(number: int) -> list[Dataset]:
     for each in objects:
         each.PatientID = f"P{number}"
     return objects
+
+
+def _patience(studies: int) -> float:
+    """Seconds for so many studies, also beside much other work."""
+    return max(PATIENCE, 60.0 * studies)
 
 
 # ---- what comes in ----
@@ -84,14 +89,14 @@ class _Received:
             lambda: (
                 not any(staging.arrived.glob("*.dcm")) and not any(staging.studies.rglob("*.dcm"))
             ),
-            RECOVERY_SECONDS,
+            _patience(self.studies),
         )
         hospital.check(is_filed, "the node has objects that it does not file")
         hospital.check(node.end() == 0, "the node did not end well")
         hospital.check(not list(staging.arriving.glob("*.dcm")), "halves are left")
         for path in hospital.inbox.glob("[!.]*/*/*.dcm"):
             hospital.expect(path.read_bytes())
-        hospital.drain()
+        hospital.drain(seconds=_patience(self.studies))
         outcome = settle(hospital, title, *notes, f"{self.studies} studies")
         found, wanted = _sources(hospital), Counter(pixels(each) for each in self.sent)
         outcome.lost += (wanted - found).total()
@@ -212,7 +217,7 @@ class _Sent:
         """So many results with their objects."""
         for number in range(studies):
             drop_study(self.hospital, number)
-        self.hospital.drain()
+        self.hospital.drain(seconds=_patience(studies))
 
     def wanted(self) -> dict[str, str]:
         """UID of each object of the outbox, by the SHA-256 of its file."""
@@ -270,7 +275,7 @@ def _becomes_sent(hospital: Hospital, results: int) -> bool:
             return int(index.execute("SELECT count(*) FROM sent_results").fetchone()[0])
 
     return until(
-        lambda: entered() >= results and set(_states(hospital)) == {"sent"}, RECOVERY_SECONDS
+        lambda: entered() >= results and set(_states(hospital)) == {"sent"}, _patience(results)
     )
 
 
@@ -294,7 +299,7 @@ def sender_killed(folder: Path, weights: Path, scale: float) -> Outcome:
     hospital, moments = Hospital(folder, weights), random.Random(27)
     with archive() as its:
         account = _Sent(hospital, its, its.port, rate=50.0)
-        account.analyze(max(4, round(60 * scale)))
+        account.analyze(studies := max(4, round(60 * scale)))
         for _ in range(max(4, round(100 * scale))):
             before, some = len(its.came), moments.randint(1, 2)
             with _sending(hospital) as running:
@@ -307,7 +312,7 @@ def sender_killed(folder: Path, weights: Path, scale: float) -> Outcome:
                 hospital.fault(int(running.poll() is None))
             account.look()
         with _sending(hospital) as running:
-            code = running.wait(RECOVERY_SECONDS)
+            code = running.wait(_patience(studies))
         hospital.check(code == 0, f"the last sender ended with {code}")
         return account.settle("kill -9 of the sender in mid-send")
 

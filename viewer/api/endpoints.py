@@ -6,10 +6,11 @@ from importlib.metadata import version
 from aiohttp import web
 
 from daemon.index.people.audit import Action
+from daemon.outputs.fhir.standing import CONTENT_TYPE
 from daemon.permissions import Right
 from viewer.access import RouteRule
 from viewer.admin.system import LISTS
-from viewer.api import handlers, request_fields, response_fields, stow
+from viewer.api import fhir, handlers, request_fields, response_fields, stow
 from viewer.api.openapi import Asked, Operation, document
 from viewer.api.request_fields import JSON
 from viewer.patients.list import ORDERS as PATIENT_ORDERS
@@ -135,6 +136,12 @@ SCANS = (
         body=request_fields.PixelSpacing,
         answer=response_fields.ScanNamed,
         faults=(*OF_SCAN, 409),
+    ),
+    Operation(
+        *("fhir", "A scan as FHIR R4", "GET", f"{SCAN}/fhir", fhir.send_message),
+        *(Right.VIEW, DOWNLOAD),
+        files=(CONTENT_TYPE,),
+        faults=(*OF_SCAN, 503),
     ),
     Operation(
         *("sent", "What went to which archive", "GET", f"{SCAN}/sent", handlers.list_sent),

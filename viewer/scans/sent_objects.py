@@ -35,11 +35,11 @@ async def sent_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     """What the page shows; nothing where no archive is named and nothing was sent."""
     settings, index = request.app[SETTINGS], request.app[INDEX]
     rows = [row_of(each) for each in await objects_of_scan(index, scan.scan_id)]
-    if not rows and not settings.dicom.send:
+    if not rows and not settings.receivers:
         return {"sends": False}
     return {
         "sends": True,
-        "may_send": bool(settings.dicom.send) and scan.removed_at is None,
+        "may_send": bool(settings.receivers) and scan.removed_at is None,
         "sent_rows": rows,
         "send_asked": scan.scan_id in {scan_id for _, scan_id in await wishes(index)},
         "sender_runs": await asyncio.to_thread(runs, settings.daemon.outbox),
@@ -89,7 +89,7 @@ async def wish_to_send(request: web.Request) -> ScanRow:
     HTTPConflict where there is none.
     """
     scan = await asked_scan(request)
-    if not request.app[SETTINGS].dicom.send:
+    if not request.app[SETTINGS].receivers:
         raise web.HTTPConflict(text=text("sending.no_destination"))
     await wish(request.app[INDEX], scan.scan_id)
     return scan

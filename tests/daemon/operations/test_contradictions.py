@@ -14,6 +14,7 @@ from daemon.settings import Settings, load_settings
 from daemon.settings_faults import Stops
 
 TOKEN = 'metrics_token = "0123456789abcdef"\n'
+FHIR_TOKEN = '[fhir]\nurl = "https://c/r4"\ntoken_file = "gone"'
 
 
 def settings_in(folder: Path, text: str = "") -> Settings:
@@ -56,6 +57,18 @@ def settings_in(folder: Path, text: str = "") -> Settings:
         ('[daemon]\nquiet_hours = "07:00-07:00"', "daemon.quiet_hours", "no hour is quiet", ""),
         ('[daemon]\nwait_suffixes = [""]', "daemon.wait_suffixes", "no scan would start", ""),
         ('[daemon]\nwait_suffixes = [".Part"]', "daemon.wait_suffixes", "small letters", ""),
+        ('[fhir]\nurl = "fhir.example/r4"', "fhir.url", "no address", "run"),
+        ('[fhir]\nurl = "https://a:b@c/r4"', "fhir.url", "a password", "run"),
+        ('[fhir]\nurl = "http://c/r4"\ntoken_file = "index.sqlite"', "fhir.url", "https", "run"),
+        (
+            '[fhir]\nurl = "https://c/r4"\ntoken_file = "t"\nheader_variable = "H"',
+            *("fhir.header_variable fhir.token_file", "one is enough", "run"),
+        ),
+        (
+            '[[dicom.send]]\nname = "fhir"\nhost = "c"\ncalled_ae_title = "A"\n'
+            '[fhir]\nurl = "https://c/r4"',
+            *("fhir.url dicom.send", 'the name "fhir"', "run"),
+        ),
         ("[model]\ninversion_ms = [3, 2]", "model.inversion_ms", "[3, 2]", ""),
         ('[model]\nflair_names = ["dir"]', "model.flair_names model.never_names", '"dir"', ""),
         ('[daemon]\ncopies = "~/copies"', "daemon.copies", "no home", ""),
@@ -111,6 +124,7 @@ def test_what_stops_gliowatch_is_told_first(tmp_path: Path) -> None:
         ('[model]\nweights = "gone"', "model.weights", "is not there"),
         ('[viewer]\nport = 0\ntls_certificate = "file"', "viewer.tls_certificate", "be read"),
         ('[viewer]\nhost = "192.0.2.1"\nallow_plain_http = true', "viewer.host", "no such address"),
+        (FHIR_TOKEN, "fhir.token_file", "cannot be read"),
         ("[daemon]\nworker_memory_gb = 1e6", "daemon.slots", "lower one of them"),
         ("[viewer]\nport = 0\nslice_memory_mb = 1000000000", "viewer.slice_memory_mb", "is more"),
         ("[model]\nthreads = 100000", "model.threads", "processors of this machine"),
