@@ -33,6 +33,8 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
         "sending_kind",
         "sending_reason",
         "sending_commitment",
+        "months_mark",
+        "months_figure",
     ),
 }
 # Settings that are named as a table of sentences is; `dicom.` alone begins such a name.

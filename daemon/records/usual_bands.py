@@ -9,8 +9,8 @@ median absolute deviation to either side (Leys et al., J Exp Soc Psychol 2013; 4
 standard errors of a median where that is more.
 
 Nothing is judged below FEWEST_SCANS, or by fewer than FEWEST_MONTHS months of so many, and a share
-is outside only where FEWEST_CASES cases of either kind were seen and were to be expected. Within
-the limits, about one figure in 370 is outside by chance.
+only where FEWEST_CASES cases and as many of the other kind are seen or to be expected. Of figures
+that differ by chance alone one in a hundred at most is marked: the tests simulate it.
 """
 
 import math
@@ -157,9 +157,12 @@ def _judged(own: Share, past: Share, low: float, high: float) -> Figure:
 
 
 def _judged_median(own: Mapping[int, int], middle: float, reach: float) -> Figure:
-    value, low, high = quantile(own, 0.5), max(0.0, middle - reach), min(1.0, middle + reach)
-    is_outside = value is not None and not low - STEP / 10 <= value <= high + STEP / 10
-    return Figure(value, sum(own.values()), (low, high), is_outside)
+    """Limits that are medians themselves: rounded outwards to whole per cent."""
+    value = quantile(own, 0.5)
+    low = max(0, math.floor(round((middle - reach) / STEP, 6))) * STEP
+    high = min(100, math.ceil(round((middle + reach) / STEP, 6))) * STEP
+    is_outside = value is not None and not low - STEP / 2 < value < high + STEP / 2
+    return Figure(value, sum(own.values()), (round(low, 2), round(high, 2)), is_outside)
 
 
 def _at_least(middle: float, low: float, high: float) -> tuple[float, float]:
