@@ -573,7 +573,7 @@ scanner TEXT NOT NULL,
 figure TEXT NOT NULL,           -- finding, flagged, confidence, decision, dice
 value TEXT NOT NULL,
 scans INTEGER NOT NULL,
-PRIMARY KEY (month, scanner, figure, value)
+PRIMARY KEY (month, figure, value, scanner)     -- so that months are summed in order
 ) WITHOUT ROWID;
 
 CREATE VIEW first_figures AS        -- not of scans that were given to a patient and are there again
@@ -616,7 +616,8 @@ INSERT INTO month_figures SELECT NEW.month, NEW.scanner, figure, value, NEW.chan
         UNION ALL SELECT 'decision', NEW.decision
         UNION ALL SELECT 'dice', NEW.dice) WHERE coalesce(value, '') != ''
     ON CONFLICT DO UPDATE SET scans = scans + excluded.scans;
-DELETE FROM month_figures WHERE month = NEW.month AND scanner = NEW.scanner AND scans = 0;
+DELETE FROM month_figures WHERE NEW.change < 0 AND month = NEW.month
+    AND scanner = NEW.scanner AND scans = 0;
 END;
 
 CREATE VIEW scans_to_figure AS SELECT '' AS scan_id;

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from daemon.index.database import Database
 from daemon.index.statistics import (
@@ -79,14 +80,24 @@ class MonthlyFigures:
 
 
 class _Tally:
-    """Scans of a month or scanner, by figure and value; less: those that are taken out again."""
+    """Scans of a month or scanner, by figure and value."""
 
-    def __init__(self, counted: Iterable[FigureCount], less: Iterable[FigureCount] = ()) -> None:
+    def __init__(self, counted: Iterable[FigureCount] = ()) -> None:
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
-        for sign, some in ((1, counted), (-1, less)):
-            for each in some:
-                self.counts[each.figure][each.value] += sign * each.scans
-        self.confidence = _numbers(self.counts["confidence"])
+        for each in counted:
+            self.counts[each.figure][each.value] += each.scans
+
+    def without(self, other: "_Tally") -> "_Tally":
+        """What is left once others are taken out."""
+        left = _Tally()
+        for figure, counts in self.counts.items():
+            left.counts[figure] = counts - other.counts[figure]
+        return left
+
+    @cached_property
+    def confidence(self) -> dict[int, int]:
+        """How many there are of each value in per cent."""
+        return _numbers(self.counts["confidence"])
 
     def share(self, name: str) -> Share:
         """Of FIGURES one that is a share."""
@@ -114,8 +125,8 @@ async def monthly_figures(index: Database, now: datetime) -> MonthlyFigures:
     own: dict[str, list[FigureCount]] = {name: [] for name in names}
     for each in await figures_by_scanner(index, month_before(this, MONTHS_BEFORE), names):
         own[each.scanner].append(each)
-    recent = [each for each in every if each.month >= year]
-    scanners = [_of_scanner(name, own[name], recent, year) for name in names]
+    recent = _Tally(each for each in every if each.month >= year)
+    scanners = [_of_scanner(name, own[name], recent, year) for name in names if own[name]]
     return MonthlyFigures(_months(every, this), tuple(scanners))
 
 
@@ -163,13 +174,9 @@ def _month(month: str, tallies: dict[str, _Tally]) -> Figures:
     return _whole(month, own, shares, confidence)
 
 
-def _of_scanner(
-    name: str, own: list[FigureCount], recent: list[FigureCount], year: str
-) -> OfScanner:
-    mine = [each for each in own if each.month >= year]
-    others = _Tally(recent, less=mine)
-    months = _by_month(own)
-    return OfScanner(_beside(name, _Tally(mine), others), _month(max(months), months))
+def _of_scanner(name: str, own: list[FigureCount], every: _Tally, year: str) -> OfScanner:
+    months, mine = _by_month(own), _Tally(each for each in own if each.month >= year)
+    return OfScanner(_beside(name, mine, every.without(mine)), _month(max(months), months))
 
 
 def _beside(name: str, own: _Tally, others: _Tally) -> Figures:

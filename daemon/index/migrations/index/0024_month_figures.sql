@@ -17,7 +17,7 @@ CREATE TABLE month_figures (        -- the same, counted
     figure TEXT NOT NULL,           -- finding, flagged, confidence, decision, dice
     value TEXT NOT NULL,
     scans INTEGER NOT NULL,
-    PRIMARY KEY (month, scanner, figure, value)
+    PRIMARY KEY (month, figure, value, scanner)     -- so that months are summed in order
 ) WITHOUT ROWID;
 
 CREATE VIEW first_figures AS        -- not of scans that were given to a patient and are there again
@@ -66,7 +66,8 @@ CREATE TRIGGER count_figures INSTEAD OF INSERT ON figures_to_count BEGIN
             UNION ALL SELECT 'decision', NEW.decision
             UNION ALL SELECT 'dice', NEW.dice) WHERE coalesce(value, '') != ''
         ON CONFLICT DO UPDATE SET scans = scans + excluded.scans;
-    DELETE FROM month_figures WHERE month = NEW.month AND scanner = NEW.scanner AND scans = 0;
+    DELETE FROM month_figures WHERE NEW.change < 0 AND month = NEW.month
+        AND scanner = NEW.scanner AND scans = 0;
 END;
 CREATE TRIGGER figures_begin AFTER INSERT ON scan_figures BEGIN
     INSERT INTO figures_to_count VALUES (NEW.month, NEW.scanner, NEW.finding, NEW.is_flagged,
