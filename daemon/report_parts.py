@@ -87,6 +87,7 @@ Depth = Literal["anterior", "middle", "posterior"]
 Height = Literal["superior", "middle", "inferior"]
 Plane = Literal["axial", "coronal", "sagittal"]
 Axis = Annotated[int, Field(ge=0, le=2)]
+SHORT_NAME = 3  # characters of a manufacturer: GE stays in capitals
 Difference = Literal["scale", "spacing", "plane", "network", "corrected", "incomplete"]
 
 
@@ -97,6 +98,28 @@ class QualityNote(Part):
     message: str
 
 
+class Scanner(Part):
+    """What took a study, as its headers tell; empty where they do not."""
+
+    manufacturer: str
+    model: str
+    field_tesla: Length | None
+
+    @property
+    def name(self) -> str:
+        """In words that stay the same when the scanner gets newer software.
+
+        Of the manufacturer the first word, since the others change (SIEMENS, Siemens Healthineers);
+        the field strength as it is called (2.89 is 3 T).
+        """
+        maker, tesla = self.manufacturer.partition(" ")[0], self.field_tesla
+        maker = maker.capitalize() if len(maker) > SHORT_NAME else maker.upper()
+        field = "" if tesla is None else f"{tesla:.2g} T"
+        if tesla is not None and tesla >= 1:
+            field = f"{round(2 * tesla) / 2:g} T"
+        return " ".join(filter(None, (maker, self.model, field)))
+
+
 class StudyOfScan(Part):
     """Of DICOM: the study that the files name; empty where the headers do not tell."""
 
@@ -104,11 +127,28 @@ class StudyOfScan(Part):
     accession: str
     date: str = Field(description="ISO 8601")
     station: MayMiss[str] = Field(default=None, description="the scanner, where the files name it")
+    scanner: MayMiss[Scanner] = Field(
+        default=None, description="of the study's first MR file, where it names one"
+    )
 
     @classmethod
-    def of(cls, uid: str, accession: str, date: str, station: str) -> Self:
+    def of(
+        cls, uid: str, accession: str, date: str, station: str, scanner: Mapping[str, Any] | None
+    ) -> Self:
         """What headers tell; '' where they do not."""
-        return cls(uid=uid, accession=accession, date=date, station=station or None)
+        return cls(
+            uid=uid,
+            accession=accession,
+            date=date,
+            station=station or None,
+            scanner=Scanner(**scanner) if scanner else None,
+        )
+
+    @property
+    def scanner_name(self) -> str:
+        """What took it, and which of several alike; '' where that is not told."""
+        kind, station = self.scanner.name if self.scanner else "", self.station or ""
+        return " ".join(f"{kind} {station}".split())
 
 
 class SeriesOfStudy(Part):

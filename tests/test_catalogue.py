@@ -37,6 +37,8 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
         "notify_part",
         "notify_kind",
         "notify_by",
+        "months_mark",
+        "months_figure",
     ),
 }
 # Settings that are named as a table of sentences is; `dicom.` alone begins such a name.

@@ -36,6 +36,8 @@ from daemon.index.worklist_rows import catch_up
 from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
+from daemon.records.monthly_figures import FIGURES
+from viewer.admin.monthly_figures import figures_now
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
 from viewer.templating import night_since, stored
 
@@ -79,6 +81,7 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
     registry = CollectorRegistry()
     metrics = await _metrics(request.app[INDEX], settings.daemon.outbox)
     metrics.append(await _arrived(request.app))
+    metrics += await _of_month(request.app)
     if settings.dicom.sorts:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
     if names := [to.name for to in settings.receivers]:
@@ -131,6 +134,25 @@ async def _arrived(app: web.Application) -> Metric:
     for state, count in (await count_arrived(app[INDEX], stored(begins))).items():
         metric.add_metric([state], count)
     return metric
+
+
+async def _of_month(app: web.Application) -> list[Metric]:
+    """This month's figures so far, and which of them lie outside of what is usual."""
+    now = datetime.now().astimezone()
+    months = (await figures_now(app, now)).months
+    month = next((each for each in months if each.name == f"{now:%Y-%m}"), None)
+    about = "Of this month's scans, as the page on months tells it, from 0 to 1."
+    value = GaugeMetricFamily("gliowatch_month_figure", about, labels=["figure"])
+    about = "1 where this month's figure is outside of what is usual, 0 else."
+    outside = GaugeMetricFamily("gliowatch_month_outside", about, labels=["figure"])
+    for name in FIGURES:
+        figure = month.figure(name) if month is not None else None
+        if figure is None or figure.value is None:
+            continue
+        value.add_metric([name], figure.value)
+        outside.add_metric([name], figure.is_outside)
+    about = "Scans that were first published this month."
+    return [_gauge("month_scans", about, month.scans if month else 0), value, outside]
 
 
 def _of_node(inbox: Path) -> list[Metric]:

@@ -17,6 +17,7 @@ from viewer.admin.accounts import (
 from viewer.admin.agreement import show_agreement
 from viewer.admin.associations import show_associations
 from viewer.admin.audit import send_audit, show_audit
+from viewer.admin.monthly_figures import show_months
 from viewer.admin.set_aside import show_failed
 from viewer.admin.system import act, show_moving, show_system
 from viewer.api.endpoints import DOORS as API
@@ -84,6 +85,7 @@ LISTS = (
     RouteRule(Right.VIEW, web.get("/system", show_system), VIEW),
     RouteRule(Right.VIEW, web.get("/system/queue", show_moving), VIEW),
     RouteRule(Right.QUEUE, web.get("/system/associations", show_associations), VIEW),
+    RouteRule(Right.VIEW, web.get("/system/months", show_months), VIEW),
     RouteRule(Right.VIEW, web.get("/failed/{number}", show_failed), VIEW),
     RouteRule(Right.QUEUE, web.post("/system", act), CHANGE, ELSEWHERE),
 )

@@ -90,6 +90,11 @@ _DERIVED = (
     "UPDATE worklist_changes SET count = (SELECT count(*) FROM worklist)",
     "DELETE FROM patient_scans",
     "INSERT INTO patient_scans SELECT * FROM counted_scans",
+    "DELETE FROM scan_figures",
+    "INSERT INTO scan_figures SELECT scan_id, month, scanner, finding, is_flagged, confidence,"
+    " iif(dice IS NULL, '', 'corrected'), dice FROM first_figures",
+    "DELETE FROM month_figures",
+    "INSERT INTO month_figures SELECT * FROM counted_figures",
 )
 
 

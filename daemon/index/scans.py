@@ -19,7 +19,7 @@ from daemon.scan_history import date_of
 class ScanRow:
     """One published revision. folder: below the outbox, as bytes; report_json: gliowatch/report/1.
 
-    acquired_at: as the scanner wrote it, else as a person entered it.
+    acquired_at: as the scanner wrote it, else as a person entered it. scanner: its name, or ''.
     """
 
     scan_id: str
@@ -36,6 +36,7 @@ class ScanRow:
     accession: str = ""
     study_date: str = ""
     removed_at: str | None = None  # when retention took its files away
+    scanner: str = ""
     files: str = ""  # their hashes, to be kept with it; '' where they are not told
 
     @cached_property
@@ -64,6 +65,7 @@ def row_of_report(report: Report, folder: bytes, published_at: str, files: str =
         study_uid=study.uid if study else None,
         accession=study.accession if study else "",
         study_date=study.date if study else "",
+        scanner=study.scanner_name if study else "",
         files=files,
     )
 
@@ -86,7 +88,7 @@ async def add_scan(index: Database, scan: ScanRow) -> None:
 async def insert_scans(index: Database, scans: Sequence[ScanRow]) -> None:
     """The rows alone, without what else follows from a new scan; inside a transaction."""
     await index.change_many(
-        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO scans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 scan.scan_id,
@@ -103,6 +105,7 @@ async def insert_scans(index: Database, scans: Sequence[ScanRow]) -> None:
                 scan.accession,
                 scan.study_date,
                 scan.removed_at,
+                scan.scanner,
             )
             for scan in scans
         ],
@@ -248,6 +251,7 @@ def scan_of_row(row: sqlite3.Row) -> ScanRow:
         accession=row["accession"],
         study_date=row["study_date"],
         removed_at=row["removed_at"],
+        scanner=row["scanner"],
     )
 
 

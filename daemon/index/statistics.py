@@ -1,8 +1,9 @@
-"""Numbers over the whole index: totals, what each night brought, the daemon's signs of life."""
+"""Numbers over the whole index: totals, nights, months and scanners, the daemon's signs of life."""
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -180,3 +181,55 @@ async def is_alive(index: Database, name: str, longest: float) -> bool:
     except (sqlite3.Error, ValueError):
         return False
     return seconds is not None and seconds <= longest
+
+
+@dataclass(frozen=True)
+class FigureCount:
+    """Of how many scans of a month and a scanner a figure had a value; scanner '': untold, or all.
+
+    figure and value: finding (tumor, no_tumor, not_judged), flagged ("1"), confidence and dice (per
+    cent), decision (the last one on a mask of the network: accepted, rejected, needs_correction,
+    or corrected). month: YYYY-MM, local time, in which a scan was first published, as it was then;
+    a later revision moves no scan to another month.
+    """
+
+    month: str
+    scanner: str
+    figure: str
+    value: str
+    scans: int
+
+
+async def figures_by_month(
+    index: Database, since: str, scanner: str | None = None
+) -> list[FigureCount]:
+    """Of all scanners together, or of one, from a month on, in the order of months."""
+    rows = await index.rows(
+        "SELECT month, figure, value, sum(scans) AS scans FROM month_figures"
+        " WHERE month >= ?1 AND (?2 IS NULL OR scanner = ?2) GROUP BY month, figure, value",
+        (since, scanner),
+    )
+    name = scanner or ""
+    return [FigureCount(row[0], name, *row[1:]) for row in rows]
+
+
+async def busiest_scanners(index: Database, since: str, most: int) -> list[str]:
+    """The scanners of most scans from that month on, the busiest first."""
+    rows = await index.rows(
+        "SELECT scanner FROM month_figures WHERE month >= ? AND figure = 'finding'"
+        " GROUP BY scanner ORDER BY sum(scans) DESC, scanner LIMIT ?",
+        (since, most),
+    )
+    return [row["scanner"] for row in rows]
+
+
+async def figures_by_scanner(
+    index: Database, since: str, scanners: Sequence[str]
+) -> list[FigureCount]:
+    """Of these scanners, each month from that one on."""
+    rows = await index.rows(
+        "SELECT month, scanner, figure, value, scans FROM month_figures WHERE month >= ?"
+        " AND scanner IN (SELECT value FROM json_each(?)) ORDER BY month",
+        (since, json.dumps(scanners)),
+    )
+    return [FigureCount(*row) for row in rows]

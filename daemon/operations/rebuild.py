@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -46,9 +46,10 @@ from daemon.pipeline.outbox import (
     source_files,
 )
 from daemon.report import Report
+from daemon.report_parts import Scanner
 from daemon.safe_files import only_one, sync_folder
 from daemon.settings import DaemonSettings, Settings
-from model.reading.dicom.patient_tags import named_in
+from model.reading.dicom.patient_tags import Named, named_in
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,9 @@ def _found(daemon: DaemonSettings, name: bytes) -> FoundResult | None:
     scan = row_of_report(report, name, written, hashes)
     is_analyzed = (report.judged_revision or report.revision) == report.revision
     seconds = report.seconds.by_step() if is_analyzed else None
-    return FoundResult(scan, seconds, _dicom_ids(folder, report), drop)
+    named = _named(folder, report)
+    scan = replace(scan, scanner=_scanner_name(report, named))
+    return FoundResult(scan, seconds, _dicom_ids(folder, report, named), drop)
 
 
 async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
@@ -209,8 +212,8 @@ async def enter_unknown(daemon: DaemonSettings, index: Database) -> None:
         report = None if name in known else report_in(folder)
         if report is not None:
             scan = row_of_report(report, name, _written_at(report, folder), hashes_of(folder))
-            dicom_ids = await asyncio.to_thread(_dicom_ids, folder, report)
-            await enter_scan(index, scan, dicom_ids)
+            named = await asyncio.to_thread(_named, folder, report)
+            await enter_scan(index, scan, _dicom_ids(folder, report, named))
             await queue_all_stale(index, [scan.patient_id])
             log.warning("entered_again", extra={"scan": report.scan_id})
 
@@ -238,11 +241,38 @@ async def _enter_removed(index: Database, outbox: Path) -> None:
             await enter_scan(index, replace(scan, removed_at=now()), ())
 
 
-def _dicom_ids(folder: Path, report: Report) -> tuple[str, ...]:
-    paths = source_files(folder) if report.input.kind == "dicom" else []
-    if folder.with_name(revision_folder(b"", report.scan_id, report.revision + 1).name).is_dir():
+def _named(folder: Path, report: Report) -> Named:
+    """What the headers of its files tell; nothing where that is wanted of the next revision."""
+    if _is_superseded(folder, report) and not (report.revision == 1 and _lacks_scanner(report)):
+        return Named()
+    return named_in(source_files(folder) if report.input.kind == "dicom" else [])
+
+
+def _dicom_ids(folder: Path, report: Report, named: Named) -> tuple[str, ...]:
+    if _is_superseded(folder, report):
         return ()  # the next revision tells, perhaps with a correction
-    return tuple(identity.patient_id for identity in named_in(paths).identities)
+    return tuple(identity.patient_id for identity in named.identities)
+
+
+def _is_superseded(folder: Path, report: Report) -> bool:
+    following = revision_folder(b"", report.scan_id, report.revision + 1).name
+    return folder.with_name(following).is_dir()
+
+
+def _lacks_scanner(report: Report) -> bool:
+    """Whether it may be from before scanners stood in reports."""
+    return report.input.study is not None and report.input.study.scanner is None
+
+
+def _scanner_name(report: Report, named: Named) -> str:
+    """The scanner of a study by its report, or else by the headers of its files."""
+    study = report.input.study
+    if study is None:
+        return ""
+    told = [each.scanner for each in named.studies if each.uid == study.uid and each.scanner]
+    if told and _lacks_scanner(report):
+        study = study.changed(scanner=Scanner(**asdict(told[0])))
+    return study.scanner_name
 
 
 def _written_at(report: Report, folder: Path) -> str:

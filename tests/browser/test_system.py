@@ -40,6 +40,9 @@ def test_the_queue_moves_and_obeys(
             expect(failed.filter(has_text="The file is not a NIfTI image")).to_have_count(1)
             page.get_by_role("button", name="Retry all").click()
             expect(page.locator(".message").first).to_contain_text("Queued for retry: 2.")
+        with browsing.page("/system/months") as page:
+            charts = page.get_by_role("region", name="Charts by month").get_by_role("img")
+            expect(charts).to_have_count(5)
         with browsing.page("/system", "dark") as page:
             page.get_by_text("[viewer], ").click()
             expect(page.get_by_text("night_begins")).to_be_visible()

@@ -123,5 +123,10 @@ _DERIVED = (
     " FROM scans GROUP BY finding",
     f"INSERT INTO switches SELECT '{REVIEWS_SEEN}', max(review_id) FROM records.reviews",
     "INSERT INTO patient_scans SELECT * FROM counted_scans",
+    "INSERT INTO scan_figures SELECT scan_id, month, scanner, f.finding, is_flagged, confidence,"
+    " coalesce(iif(dice IS NULL, iif(w.decision IN ('', 'settled') OR w.corrected_by IS NOT NULL,"
+    " NULL, w.decision), 'corrected'), ''), dice FROM first_figures f LEFT JOIN worklist w"
+    " USING (scan_id)",
+    "INSERT INTO month_figures SELECT * FROM counted_figures",
     "INSERT INTO hidden_patients VALUES ('P000003'), ('P000004')",
 )

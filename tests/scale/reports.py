@@ -47,6 +47,7 @@ def report_of(
         "revision": revision,
         "finding": finding,
         "volume_ml": volume,
+        "confidence": round(chance.betavariate(18, 4), 2) if finding == "tumor" else None,
         "quality": [{"code": code, "message": FLAGS[code]} for code in codes],
         "lesions": _lesions(volume, chance) if finding == "tumor" else [],
         "change": _change(volume, chance),

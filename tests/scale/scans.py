@@ -13,7 +13,7 @@ from tests.scale.reports import report_of
 
 SPAN_SECONDS = 8 * 365 * 86400.0
 REVIEWERS = tuple(f"Dr {name}" for name in ("Ada", "Bo", "Cléo", "Дана", "李", "Eve", "Fay", "Gil"))
-SCANS = f"INSERT INTO scans VALUES ({', '.join('?' * 14)})"
+SCANS = f"INSERT INTO scans VALUES ({', '.join('?' * 15)})"
 DROPS = (
     "INSERT INTO drops (drop_id, unit, patient_id, kind, state, rested, scan_id, reason, seen_at,"
     " started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -66,6 +66,7 @@ def scan_rows(all_scans: list[Scan], chance: random.Random) -> Iterator[tuple[An
                 *(f"{scan.patient_id}/{scan.scan_id}".encode(), content),
                 *(report["finding"], report["volume_ml"], acquired, scan.published),
                 *(json.dumps(report, ensure_ascii=False), None, accession, "", None),
+                f"Siemens Model{scan.place % 5} 3 T MR{scan.place % 5}",
             )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from daemon.index.people.patient_search import (
 )
 from daemon.index.people.patients import add_patient, find_patient, list_patients
 from daemon.index.worklist_pages import ORDERS, Asked, Filters, page_of
+from daemon.records.monthly_figures import monthly_figures
 from daemon.settings import Settings
 from tests.scale.filling import make
 from tests.scale.verifying import differences
@@ -120,6 +122,15 @@ async def test_no_page_of_the_lists_reads_every_row(hospital: Settings) -> None:
     assert len(steps) > 30
     assert {step for step in scanned if "INDEX" not in step} == set()
     assert not {step for step in steps if "TEMP B-TREE FOR ORDER BY" in step}
+
+
+async def test_months_are_read_from_the_kept_numbers_alone(hospital: Settings) -> None:
+    async with open_index(hospital.daemon.index) as index:
+        planned = Planned(index)
+        found = await monthly_figures(planned, datetime.now().astimezone())
+    read = {step for step in planned.steps if re.match(r"(SCAN|SEARCH) (?!json_each)", step)}
+    assert read == {"SEARCH month_figures USING PRIMARY KEY (month>?)"}
+    assert sum(month.scans for month in found.months) > SCANS / 8
 
 
 async def test_a_search_follows_what_is_entered_and_knows_its_bounds(hospital: Settings) -> None:

@@ -18,6 +18,7 @@ _KEPT = (
 )
 _COMPARED = {
     "worklist": f"SELECT {_KEPT} FROM worklist WHERE scan_id IN (SELECT scan_id FROM sample)",
+    "scan_figures": "SELECT * FROM scan_figures WHERE scan_id IN (SELECT scan_id FROM sample)",
     "worklist_flags": "SELECT code, scan_id, urgency, growth_order, arrived_at FROM worklist_flags"
     " WHERE scan_id IN (SELECT scan_id FROM sample)",
 }

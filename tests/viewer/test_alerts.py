@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,8 @@ async def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
         write_account(Staging(house.settings.daemon.inbox))
         await with_object(house)
         await beat(house.app[INDEX], RECONCILE)
+        this = datetime.now().strftime("%Y-%m")
+        await house.app[INDEX].change("UPDATE month_figures SET month = ?", (this,))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         answer = await (await house.client.get("/metrics", headers=headers)).text()
     for family in text_string_to_metric_families(answer):

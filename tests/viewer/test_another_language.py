@@ -139,7 +139,7 @@ async def fill(house: House) -> str:
 PAGES = (
     *("/", "/?state=open", "/?side=left", "/?sort=volume&dir=desc", "/patients", "/patients/new"),
     *("/patients/unassigned", "/patients/deleted", "/upload", "/system", "/agreement", "/account"),
-    *("/accounts", "/audit", "/scans/s1", "/scans/s2", "/scans/s3"),
+    *("/system/months", "/accounts", "/audit", "/scans/s1", "/scans/s2", "/scans/s3"),
     *("/patients/KEY", "/patients/KEY/edit", "/patients/KEY/photo", "/patients/KEY/delete"),
     *(
         "/patients/KEY/compare",

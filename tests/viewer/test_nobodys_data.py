@@ -142,5 +142,6 @@ async def work(visitor: Visitor, scan_id: str) -> None:
     await visitor.post("/login", name=NAME, password=PATIENT)
     pages = ["/", "/patients", "/system", "/upload", "/agreement", "/audit", "/patients/unassigned"]
     pages += [f"/patients/{key}", f"/patients/{key}/edit", f"/patients/{key}/delete", "/nothing"]
+    pages += ["/system/months"]
     for path in [*pages, f"/scans/{scan_id}", f"/scans/{scan_id}/all.zip", "/scans/gone"]:
         await visitor.ask("GET", path)

@@ -80,6 +80,11 @@ ABOUT = (
         *(Right.VIEW, VIEW),
         answer=response_fields.Agreement,
     ),
+    Operation(
+        *("months", "Months and scanners", "GET", f"{ROOT}/months", handlers.show_months),
+        *(Right.VIEW, VIEW),
+        answer=response_fields.MonthsAndScanners,
+    ),
 )
 SCANS = (
     Operation(

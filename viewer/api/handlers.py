@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, datetime
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from daemon.operations.status import condition
 from daemon.outputs.catalogue import text
 from daemon.records import reviews
 from daemon.report import read_brief
+from viewer.admin.monthly_figures import figures_now
 from viewer.admin.system import LISTS, asked_page, do
 from viewer.api.request_fields import (
     AcquiredOn,
@@ -40,6 +41,7 @@ from viewer.api.response_fields import (
     Done,
     FileLink,
     MergedPatient,
+    MonthsAndScanners,
     OnePatient,
     OneScan,
     PatientList,
@@ -349,3 +351,9 @@ async def show_agreement(request: web.Request) -> web.StreamResponse:
             difference=reviews.difference_of(corrected),
         )
     )
+
+
+async def show_months(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/months`."""
+    found = await figures_now(request.app, datetime.now().astimezone())
+    return answer(MonthsAndScanners(months=list(found.months), scanners=list(found.scanners)))

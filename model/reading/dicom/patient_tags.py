@@ -9,14 +9,16 @@ from pydicom.dataset import Dataset
 from pydicom.valuerep import PersonName
 
 from model.reading.dicom.files import read_header
-from model.reading.dicom.frames import day_of, text_of
+from model.reading.dicom.frames import day_of, number_of, text_of
 
 GENDERS = {"M": "Male", "F": "Female", "O": "Other"}
 TAGS = (
     *("SpecificCharacterSet", "PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("StudyInstanceUID", "SeriesInstanceUID", "AccessionNumber", "StudyDate"),
-    "StationName",
+    *("StationName", "Modality", "Manufacturer", "ManufacturerModelName", "MagneticFieldStrength"),
 )
+LARGEST_TESLA, GAUSS = 20.0, 1e4  # a larger number is in gauss, as some scanners write it
+LONGEST_NAME = 64  # characters, as the standard allows
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,26 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Scanner:
+    """What took a study, as the headers tell; '' or None where they do not."""
+
+    manufacturer: str = ""
+    model: str = ""
+    field_tesla: float | None = None
+
+
+@dataclass(frozen=True)
 class Study:
     """A study as the headers tell; '' where they do not. date: ISO 8601, of the study.
 
-    station: the scanner's StationName.
+    station: the scanner's StationName. scanner: of the first MR file; None where none tells.
     """
 
     uid: str
     accession: str = ""
     date: str = ""
     station: str = ""
+    scanner: Scanner | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,9 @@ def named_in(files: Iterable[Path]) -> Named:
         if patient_id := text_of(header, "PatientID").strip():
             identities.setdefault(patient_id, _identity(header, patient_id))
         if uid := _study_uid(header):
-            studies.setdefault(uid, _study(header, uid))
+            study = studies.setdefault(uid, _study(header, uid))
+            if study.scanner is None:  # the first file may be one that a workstation made
+                studies[uid] = replace(study, scanner=_scanner(header))
     return Named(
         tuple(identities[patient_id] for patient_id in sorted(identities)),
         tuple(studies[uid] for uid in sorted(studies)),
@@ -183,6 +197,17 @@ def _study(header: Dataset, uid: str) -> Study:
     accession = text_of(header, "AccessionNumber").strip()
     station = text_of(header, "StationName").strip()
     return Study(uid, accession, day_of(header, "StudyDate") or "", station)
+
+
+def _scanner(header: Dataset) -> Scanner | None:
+    """Of an MR file that names it."""
+    names = (text_of(header, tag) for tag in ("Manufacturer", "ManufacturerModelName"))
+    manufacturer, model = (" ".join(name.split())[:LONGEST_NAME] for name in names)
+    if text_of(header, "Modality") != "MR" or not (manufacturer or model):
+        return None
+    field = number_of(header, "MagneticFieldStrength") or 0.0
+    tesla = round(field / GAUSS if field > LARGEST_TESLA else field, 3)
+    return Scanner(manufacturer, model, tesla if 0 < tesla <= LARGEST_TESLA else None)
 
 
 def _identity(header: Dataset, patient_id: str) -> Identity:

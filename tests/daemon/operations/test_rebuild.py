@@ -20,12 +20,15 @@ from daemon.operations.rebuild import rebuild, unfinished_file
 from daemon.pipeline.lost_index import IndexLost, is_lost
 from daemon.service import open_service, run_daemon
 from daemon.settings import DaemonSettings, Settings
+from model.reading.dicom.patient_tags import named_in
 from model.reading.read import read
 from model.volume import Kind, Scan
 from tests.conftest import SAMPLES, drain, gliowatch, reports, until
 from tests.daemon.operations.test_verify import picture
 from tests.daemon.pipeline.published import Given, publish_folder
 from tests.daemon.test_systemd import Supervisor, supervisor
+from tests.model.reading.dicom.test_patient_tags import tagged
+from tests.phantoms.reports import make_report
 
 __all__ = ["supervisor"]
 PICTURE = next((SAMPLES / "a-picture").iterdir())
@@ -37,6 +40,8 @@ LISTS = {
     "worklist_flags": "code, scan_id",
     "patient_scans": "patient_id, scans",
     "totals": "finding, scans, round(read_seconds, 3), round(write_seconds, 3)",
+    "scan_figures": "scan_id, scanner, finding, is_flagged, confidence, decision, dice",
+    "month_figures": "scanner, figure, value, scans",
     "sqlite_master": "type, name, tbl_name, sql",
 }
 
@@ -151,6 +156,20 @@ async def test_a_duplicate_knows_its_scan_again(site: Settings) -> None:
     await rebuild(site.daemon)
     with closing(sqlite3.connect(site.daemon.index)) as database:
         assert list(database.execute(ask)) == [("A", f"{1:020x}")]
+
+
+async def test_a_report_of_before_gets_its_scanner_from_its_files(hospital: Settings) -> None:
+    name = f"{7:020x}"
+    source = hospital.daemon.outbox / "P" / name / "source"
+    source.mkdir(parents=True)
+    files = tagged(source, Manufacturer="SIEMENS", ManufacturerModelName="Aera")
+    study = {"uid": named_in(files).uids[0], "accession": "", "date": "", "station": "MR7"}
+    report = make_report(scan_id=name, patient_id="P", input={"kind": "dicom", "study": study})
+    source.with_name(f"{name}_report.json").write_text(report.as_text())
+    await rebuild(hospital.daemon)
+    async with open_index(hospital.daemon.index) as index:
+        (row,) = await index.rows("SELECT scanner FROM scan_figures")
+    assert row["scanner"] == "Siemens Aera MR7"
 
 
 async def test_half_an_index_is_never_taken_for_a_whole_one_and_goes_on(

@@ -262,8 +262,10 @@ def test_a_late_zip_joins_an_earlier_zip(hospital: Settings, tmp_path: Path) -> 
     assert len(published(hospital)) == 3
 
 
-def test_accession_and_date_of_the_study_stand_in_report_and_index(hospital: Settings) -> None:
-    told = tagged(AccessionNumber="ACC 7", StudyDate="20240131", StudyInstanceUID="1.2.9")
+def test_what_headers_tell_of_the_study_stands_in_report_and_index(hospital: Settings) -> None:
+    scanner = {"Manufacturer": "SIEMENS", "ManufacturerModelName": "Aera"}
+    study = {"AccessionNumber": "ACC 7", "StudyDate": "20240131", "StudyInstanceUID": "1.2.9"}
+    told = tagged(**study, **scanner, MagneticFieldStrength="1.494")
     (hospital.daemon.inbox / "P").mkdir()
     voxels = np.random.default_rng(2).integers(0, 999, (64, 60, 6)).astype(np.uint16)
     write_series(hospital.daemon.inbox / "P", voxels, series=Series(change=told))
@@ -273,10 +275,13 @@ def test_accession_and_date_of_the_study_stand_in_report_and_index(hospital: Set
         "uid": "1.2.9",
         "accession": "ACC 7",
         "date": "2024-01-31",
+        "scanner": {"manufacturer": "SIEMENS", "model": "Aera", "field_tesla": 1.494},
     }
     with sqlite3.connect(hospital.daemon.index) as index:
-        row = index.execute("SELECT study_uid, accession, study_date FROM scans").fetchone()
-    assert row == ("1.2.9", "ACC 7", "2024-01-31")
+        row = index.execute("SELECT study_uid, accession, study_date, scanner FROM scans")
+        assert row.fetchone() == ("1.2.9", "ACC 7", "2024-01-31", "Siemens Aera 1.5 T")
+        counted = index.execute("SELECT scanner, sum(scans) FROM month_figures GROUP BY figure")
+        assert ("Siemens Aera 1.5 T", 1) in counted.fetchall()
 
 
 @pytest.mark.long
