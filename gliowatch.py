@@ -12,6 +12,7 @@ import typer
 from daemon.commands.command_line import AsJson, SettingsFile, ending, load
 from daemon.commands.command_line import app as about_what_is_there
 from daemon.commands.dicom import app as about_dicom
+from daemon.commands.machines import app as about_machines
 from daemon.commands.site import app as about_the_site
 
 app = typer.Typer(
@@ -24,11 +25,13 @@ app = typer.Typer(
 app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
 app.add_typer(about_dicom)
+app.add_typer(about_machines)
 
 UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 0750
 # Packages of an extra, and what they are for; those of training also for --explain.
 EXTRA = dict.fromkeys(("torch", "monai", "matplotlib"), ("training", "train"))
 EXTRA["pynetdicom"] = ("the DICOM node", "dicom")
+EXTRA |= dict.fromkeys(("distributed", "dask"), ("workers on other machines", "workers"))
 
 
 class Recipe(StrEnum):

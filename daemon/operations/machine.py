@@ -30,7 +30,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending)
+    rules = (contradictions, _weights, _group, _node, _sending, _workers)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -192,6 +192,19 @@ def _sending(settings: Settings) -> Iterator[Fault]:
                 yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
 
 
+def _workers(settings: Settings) -> Iterator[Fault]:
+    """What workers on other machines need here."""
+    workers = settings.workers
+    if workers.on and find_spec("distributed") is None:
+        sentence = "workers.address needs further packages: pip install 'gliowatch[workers]'."
+        yield Fault(("workers.address",), sentence, Stops.RUN)
+    for key in FILES:
+        file = getattr(workers, key)
+        if file and not os.access(file, os.R_OK):
+            sentence = f"workers.{key}, {file}, cannot be read by this user."
+            yield Fault((f"workers.{key}",), sentence, Stops.RUN if workers.on else Stops.NOTHING)
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -269,6 +282,7 @@ RULES: tuple[Rule, ...] = (
     _port,
     _node,
     _sending,
+    _workers,
     _memory,
     _processors,
     _disk,
