@@ -17,6 +17,7 @@ from daemon.settings import (
     Settings,
     ViewerSettings,
 )
+from daemon.settings_workers import WorkersSettings
 
 RELOADED: dict[str, frozenset[str]] = {
     "daemon": frozenset(
@@ -60,6 +61,11 @@ class SettingsInForce:
     def dicom(self) -> DicomSettings:
         """[dicom] as it is now."""
         return self.now.dicom
+
+    @property
+    def workers(self) -> WorkersSettings:
+        """[workers] as it is now."""
+        return self.now.workers
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from daemon.index.worklist_rows import catch_up
 from daemon.operations.status import GRACE_SECONDS, MISSED_LOOKS, last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
+from viewer.admin.machines import machine_metrics, machines_of
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
 from viewer.templating import night_since, stored
 
@@ -80,6 +81,8 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
         metrics += await asyncio.to_thread(_of_node, settings.daemon.inbox)
     if names := [to.name for to in settings.dicom.send]:
         metrics += _of_sending(await count_sent(request.app[INDEX], names))
+    if settings.workers.on:
+        metrics += machine_metrics(await asyncio.to_thread(machines_of, settings.now))
     registry.register(_Given(metrics))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}

@@ -51,5 +51,5 @@ def worker(
     paths = {key: str(path) if path else "" for key, path in files.items()}
     workers = WorkersSettings(address=address, slots=slots, **paths)
     if why := workers.wrong():
-        raise SettingsError(f"{why[:1].upper()}{why[1:]}.")
+        raise SettingsError(f"ADDRESS: {why}.")
     run_worker(workers, name or socket.gethostname(), (listen, port), typer.echo)

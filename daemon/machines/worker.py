@@ -181,7 +181,7 @@ async def _work(
     listen: tuple[str | None, int],
     say: Callable[[str], object],
 ) -> None:
-    stop, pause = wish_to_stop(), FIRST_PAUSE
+    stop, pause, is_told = wish_to_stop(), FIRST_PAUSE, False
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     while not stop.is_set():
         place = Place(workers.slots)
@@ -190,10 +190,12 @@ async def _work(
         try:
             async with library.worker(workers, full_name, place.folder, listen) as worker:
                 say(text("machines.reports", address=workers.address, slots=workers.slots))
-                pause = FIRST_PAUSE
+                pause, is_told = FIRST_PAUSE, False
                 await _first(worker.finished(), stop.wait(), place.refused.wait())
         except (OSError, RuntimeError, TimeoutError):
-            say(text("machines.not_reached", address=workers.address))
+            if not is_told:
+                say(text("machines.not_reached", address=workers.address))
+            is_told = True
         finally:
             place.close()
         if place.refusal:
