@@ -49,6 +49,6 @@ def read_account(file: Path) -> tuple[MachineSeen, ...]:
     """The machines; none where there is no such file, or none that can be read."""
     try:
         found = json.loads(file.read_text())
-        return tuple(MachineSeen(**each | {"running": tuple(each["running"])}) for each in found)
+        return tuple(MachineSeen(**{**each, "running": tuple(each["running"])}) for each in found)
     except (OSError, ValueError, TypeError, KeyError):
         return ()

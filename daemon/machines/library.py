@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +16,7 @@ from daemon.settings_workers import WorkersSettings
 
 if TYPE_CHECKING:
     from distributed import Scheduler, Security, Worker
+    from tornado.ioloop import IOLoop
 
 Result = TypeVar("Result")
 PLACE = "scan"  # the resource of which a worker has one for each slot
@@ -112,16 +114,40 @@ class Seen:
     places: int
 
 
+@lru_cache(maxsize=1)
+def _loop() -> "IOLoop":
+    """The loop of all connections, in one thread: each would begin another one, and keep it."""
+    from distributed.utils import LoopRunner
+
+    runner = LoopRunner()
+    runner.start()
+    return runner.loop
+
+
+async def _try(address: str, security: "Security | None") -> None:
+    """Raises OSError where nobody answers: a Client that is not let in leaves much behind."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    used = security or Security()
+    comm = await connect(address, CONNECT_SECONDS, **used.get_connection_args("client"))
+    await comm.close()
+
+
 class Connection:
     """A coordinator's connection; all its methods block, and may raise any OSError."""
 
     def __init__(self, workers: WorkersSettings) -> None:
         from distributed import Client
+        from distributed.utils import sync
 
         _configure()
+        loop, security = _loop(), _security(workers)
+        sync(loop, _try, workers.reached_at, security)
         self._client = Client(
             workers.reached_at,
-            security=_security(workers),
+            security=security,
+            loop=loop,
             timeout=CONNECT_SECONDS,
             set_as_default=False,
             name="gliowatch",

@@ -35,6 +35,7 @@ NOT_RUN = {
     r"--explain": "loads PyTorch; tests of the explanation run it",
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
     r"^send": "needs an archive; tests of the sender run it",
+    r"^worker|--workers": "needs another side; tests/daemon/machines runs them",
     r"^priors": "needs a PACS; tests of the priors run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",
     r"^backup|^restore": "on another disk; tests/daemon/operations/test_site_backup.py runs them",

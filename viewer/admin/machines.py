@@ -1,9 +1,6 @@
-"""The other machines on the System page and in the metrics: what each does and did."""
+"""The other machines on the System page: what each does, and what it did."""
 
 from dataclasses import dataclass
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
 
 from daemon.machines.account import MachineSeen, account_file, read_account
 from daemon.outputs.catalogue import text
@@ -66,31 +63,3 @@ def _state(machine: MachineSeen) -> str:
     if machine.rests:
         return text("machines.rests")
     return text("machines.there" if machine.is_there else "machines.away")
-
-
-def machine_metrics(machines: tuple[MachineSeen, ...]) -> list[Metric]:
-    """The same for Prometheus."""
-    up = _gauge("machine_up", "1 while another machine may get scans.")
-    running = _gauge("machine_running", "Scans that are on it.")
-    scans = _counter("machine_scans", "Scans that it analyzed.")
-    seconds = _counter("machine_seconds", "Seconds that these took there.")
-    failures = _counter("machine_failures", "Times that it failed.")
-    about = "Bytes of scans and answers."
-    carried = CounterMetricFamily("gliowatch_machine_bytes", about, labels=["machine", "direction"])
-    for each in machines:
-        up.add_metric([each.name], float(each.is_there and not each.rests))
-        running.add_metric([each.name], len(each.running))
-        scans.add_metric([each.name], each.scans)
-        seconds.add_metric([each.name], each.seconds)
-        failures.add_metric([each.name], each.failures)
-        carried.add_metric([each.name, "sent"], each.sent)
-        carried.add_metric([each.name, "received"], each.received)
-    return [up, running, scans, seconds, failures, carried]
-
-
-def _gauge(name: str, about: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"gliowatch_{name}", about, labels=["machine"])
-
-
-def _counter(name: str, about: str) -> CounterMetricFamily:
-    return CounterMetricFamily(f"gliowatch_{name}", about, labels=["machine"])

@@ -265,7 +265,9 @@ async def test_weights_that_were_damaged_on_the_way_are_not_kept() -> None:
     ],
 )
 def test_who_may_run_programs_here_shows_a_certificate(address: str, files: bool, why: str) -> None:
-    names = dict.fromkeys(("tls_ca", "tls_certificate", "tls_key"), "x" if files else "")
-    found = WorkersSettings(address=address, **names).wrong()
+    file = "x" if files else ""
+    found = WorkersSettings(
+        address=address, tls_ca=file, tls_certificate=file, tls_key=file
+    ).wrong()
     assert why in found
     assert bool(found) == bool(why)
