@@ -4,6 +4,7 @@ again, and goes on where it was ended."""
 import asyncio
 import hashlib
 import json
+import logging
 import multiprocessing
 import shutil
 from collections import Counter
@@ -90,6 +91,7 @@ def segment_far(
     Where nothing listens at the address, this process does. Raises GliowatchError.
     """
     quiet_libraries()
+    logging.getLogger("daemon").addHandler(logging.NullHandler())  # the table tells of failures
     many.target.mkdir(parents=True, exist_ok=True)
     with only_one_at(many.target / LOCK), _listening(workers):
         shutil.rmtree(many.target / STAGING, ignore_errors=True)

@@ -162,7 +162,7 @@ class Connection:
         """Those that report now."""
         found: Mapping[str, Mapping[str, object]] = self._client.scheduler_info()["workers"]
         return [
-            Seen(str(each["id"]), str(each["name"]), address, _places(each))
+            Seen(f"{each['name']} {address}", str(each["name"]), address, _places(each))
             for address, each in found.items()
         ]
 

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import pickle
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -23,7 +25,7 @@ from model.inference.parcels import Answer, Parcel, answer_of
 from model.measurement.findings import Finding, Findings
 from model.volume import Kind, Note, Scale, Volume
 from model.weights_config import about_weights
-from tests.conftest import until
+from tests.conftest import ROOT, until
 
 WORKERS = WorkersSettings(address="tcp://127.0.0.1:1", slots=4)
 RULES = AnalysisRules(None, 0.5, 100.0, False, 0.35, False, 1)
@@ -271,3 +273,14 @@ def test_who_may_run_programs_here_shows_a_certificate(address: str, files: bool
     ).wrong()
     assert why in found
     assert bool(found) == bool(why)
+
+
+def test_the_library_is_not_loaded_where_no_machine_is_asked_for() -> None:
+    program = (
+        "import sys, daemon.service, daemon.supervisor, viewer.app, daemon.machines.coordinator;"
+        " print({'dask', 'distributed', 'tornado'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
