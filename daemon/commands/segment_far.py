@@ -30,7 +30,7 @@ from daemon.report import Report
 from daemon.safe_files import only_one_at
 from daemon.settings import Allowance, SettingsError
 from daemon.settings_workers import WorkersSettings
-from model.errors import GliowatchError, WeightsError
+from model.errors import GliowatchError
 from model.weights_config import about_weights
 
 JOURNAL, LOCK, STAGING = ".segment.jsonl", ".segment.lock", ".staging-far"
@@ -154,9 +154,12 @@ class _Run:
                     finally:
                         slot.close()
 
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._workers.slots, len(scans))):
-                        group.create_task(take_turns())
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(min(self._workers.slots, len(scans))):
+                            group.create_task(take_turns())
+                except ExceptionGroup as several:
+                    raise several.exceptions[0] from None
         seen = self._machines.seen()
         return [done[number] for number in range(len(scans))], seen, loop.time() - began
 
@@ -179,12 +182,14 @@ class _Run:
                 self._busy -= 1
             self._journal.note(key, report.scan_id)
             return Analyzed(typed, report, self._many.target / report.scan_id, None)
-        except WeightsError:  # no scan can be analyzed
-            raise
         except GliowatchError as error:
             return Analyzed(typed, None, None, str(error))
         except PermissionError:
             return Analyzed(typed, None, None, text("measured.not_readable"))
+        except OSError:  # a full disk is no fault of the scan: all of it ends, and may go on later
+            raise
+        except Exception:  # hostile bytes raise many kinds, and thousands of scans wait
+            return Analyzed(typed, None, None, text("intake.not_processed"))
 
     async def _analyze(self, number: int, scan: Path, drop: Drop, slot: Slot) -> Report:
         many = self._many

@@ -39,6 +39,7 @@ LAST_WORD_SECONDS = 3.0  # for what is still to be heard of a machine that has g
 WAY_SECONDS = 60.0  # for the two ways, beside what the scan itself may take
 FAILURES_TO_REST, FIRST_REST, LONGEST_REST = 2, 30.0, 900.0  # in a row; seconds
 THREADS = 16  # that wait for machines
+MOST_LOST = 5  # times that a scan is taken from machines that went, until it is analyzed here
 TWO = 2  # machines that fail on a scan are enough to blame the scan
 
 
@@ -183,12 +184,13 @@ class FarMachines:
     async def _analyze_one(self, number: int, parcel: Parcel, order: Order) -> Answer | None:
         """On one machine after the other; None where none is left. Raises WorkerFailed."""
         failed: list[Machine] = []
-        while (machine := await self._free_machine(failed)) is not None:
+        lost = 0
+        while lost < MOST_LOST and (machine := await self._free_machine(failed)) is not None:
             try:
                 answer = await self._analyze_on(machine, number, parcel, order)
             except MachineLost:
                 log.warning("machine_lost", extra={"machine": machine.name, "drop": number})
-                _part_from(machine)  # if it is there after all, the next look finds it
+                lost += 1
             except MachineFailed as error:
                 log.warning("machine_failed", extra={"machine": machine.name, "drop": number})
                 machine.blame()
@@ -228,7 +230,9 @@ class FarMachines:
         try:
             future = await self._sent(executor, ticket, parcel, order, allowance)
             said = await _heard(future, allowance.seconds + WAY_SECONDS, gone)
-        except (asyncio.CancelledError, MachineFailed):
+        except (asyncio.CancelledError, MachineFailed, MachineLost) as error:
+            if isinstance(error, MachineLost) and machine.gone is gone:
+                _part_from(machine)  # if it is there after all, the next look finds it
             await self._give_up(address, ticket)
             raise
         finally:

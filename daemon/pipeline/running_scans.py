@@ -216,8 +216,9 @@ class RunningScans:
 
     async def close(self) -> None:
         """End all processes at once; what they worked on waits again, as if never begun."""
-        for task, (queued, _) in self._at_work.items():
+        for task in self._at_work:
             task.cancel()
+        for task, (queued, _) in self._at_work.items():
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             await ledger.put_back(self._index, queued, rested=True, count_attempt=False)
