@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ def far_workers(settings: WorkersSettings, address: str) -> WorkersSettings:
     workers = settings.model_copy(update={"address": address})
     if why := workers.wrong():
         raise SettingsError(f"--workers: {why}.")
+    if find_spec("distributed") is None:
+        raise SettingsError("--workers needs further packages: pip install 'gliowatch[workers]'.")
     return workers
 
 
