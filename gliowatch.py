@@ -12,6 +12,7 @@ import typer
 from daemon.commands.command_line import AsJson, SettingsFile, ending, load
 from daemon.commands.command_line import app as about_what_is_there
 from daemon.commands.dicom import app as about_dicom
+from daemon.commands.machines import app as about_machines
 from daemon.commands.notify import app as about_notifications
 from daemon.commands.site import app as about_the_site
 
@@ -26,12 +27,14 @@ app.add_typer(about_the_site)
 app.add_typer(about_what_is_there)
 app.add_typer(about_dicom)
 app.add_typer(about_notifications)
+app.add_typer(about_machines)
 
 UMASK = 0o027  # whatever is written holds patients: files are 0640, folders 0750
 # Packages of an extra, and what they are for; those of training also for --explain.
 EXTRA = dict.fromkeys(("torch", "monai", "matplotlib"), ("training", "train"))
 EXTRA["pynetdicom"] = ("the DICOM node", "dicom")
 EXTRA["apprise"] = ("chats", "chat")
+EXTRA |= dict.fromkeys(("distributed", "dask"), ("workers on other machines", "workers"))
 
 
 class Recipe(StrEnum):
@@ -174,18 +177,31 @@ def segment(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="analyze what does not look like an axial FLAIR too")
     ] = False,
+    workers: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="by gliowatch worker, on other machines")
+    ] = "",
     json: AsJson = False,
 ) -> None:
     """Analyze scans at once, without inbox or index; no settings file is needed."""
     from daemon.commands.segment import print_analyzed, segment_once
     from daemon.pipeline.worker_tasks import analysis_rules
 
-    model = load(settings).model
+    loaded = load(settings)
+    model = loaded.model
     if quality:
         model = model.model_copy(update={"quality": quality.value})
     rules = analysis_rules(model, out / ".extra" if explain else None)
     rules = replace(rules, anyway=anyway)
-    raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
+    if not workers:
+        raise SystemExit(print_analyzed(segment_once(scans, out, patient, rules), json, typer.echo))
+    if explain:
+        raise typer.BadParameter("--explain is drawn without --workers.")
+    from daemon.commands.segment_far import ManyScans, far_workers, segment_far
+
+    many = ManyScans(tuple(scans), out, patient, rules, loaded.daemon.allowance)
+    done = segment_far(many, far_workers(loaded.workers, workers), typer.echo, json)
+    failed = [each for each in done if each.report is None]
+    raise SystemExit(print_analyzed(done if json else failed, json, typer.echo))
 
 
 @app.command(epilog=ending("gliowatch measure mask.nii.gz --scan scan.nii.gz"))

@@ -20,6 +20,7 @@ FIELDS = (
     *("finding", "reason", "attempt", "errno", "pid"),
     *("results", "of", "unreadable", "aside"),
     *("association", "objects", "bytes", "status", "destination", "receiver"),
+    *("machine", "places", "seconds"),  # other machines, by the names that they were given
     *("settings", "sentence"),  # of a reload: names of keys, and what an administrator is told
 )
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from daemon.drops import QueuedDrop, State
@@ -24,6 +25,8 @@ from daemon.intake.inbox_reconciler import Reconciler, pause_after_whole
 from daemon.intake.inbox_scan import NameRules, keep_mark
 from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
+from daemon.machines.account import account_file
+from daemon.machines.coordinator import far_machines
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
 from daemon.operations.full_check import NightlyCheck
@@ -37,7 +40,7 @@ from daemon.pipeline import scan_pipeline
 from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
 from daemon.pipeline.review_teller import ReviewTeller
-from daemon.pipeline.running_scans import Job, KeyedLocks, RunningScans
+from daemon.pipeline.running_scans import Job, KeyedLocks, Machines, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.pipeline.worker_tasks import analysis_rules, warm_up
 from daemon.records.corrections import settle
@@ -150,7 +153,12 @@ class Service:
     """
 
     def __init__(
-        self, in_force: SettingsInForce, index: Database, records: Database, once: bool
+        self,
+        in_force: SettingsInForce,
+        index: Database,
+        records: Database,
+        once: bool,
+        machines: Machines | None = None,
     ) -> None:
         settings, daemon = in_force.now, in_force.daemon
         self._settings = in_force
@@ -182,7 +190,7 @@ class Service:
         self._next_whole = 0.0  # when all of the inbox is looked through again
         self._tally = _Tally()
         self._owner = secrets.token_hex(8)
-        self._scans = RunningScans(index, settings, self._owner, self._analyze)
+        self._scans = RunningScans(index, settings, self._owner, self._analyze, machines)
         self._turns = KeyedLocks()
         self._has_room = True
         self._index_mark = file_mark(daemon.index)
@@ -328,7 +336,7 @@ class Service:
         for task in waits - done:
             task.cancel()
 
-    async def _analyze(self, queued: QueuedDrop, slot: Slot) -> None:
+    async def _analyze(self, queued: QueuedDrop, slot: Slot, machines: Machines | None) -> None:
         job = Job(
             index=self._index,
             records=self._records,
@@ -338,6 +346,7 @@ class Service:
             queued=queued,
             turns=self._turns,
             filed=self._filed,
+            machines=machines,
         )
         outcome = await scan_pipeline.process(job)
         if outcome is State.WAITING:
@@ -370,7 +379,15 @@ async def open_service(settings: Settings | SettingsInForce, once: bool) -> Asyn
                 await keep_mark(daemon.inbox, index)
                 if was_cut_off:
                     await enter_unknown(daemon, index)
-            yield Service(in_force, index, records, once)
+            machines = await stack.enter_async_context(
+                far_machines(
+                    in_force.now.workers,
+                    Path(in_force.model.weights) if in_force.model.weights else None,
+                    lambda: in_force.daemon.allowance,
+                    account_file(daemon),
+                )
+            )
+            yield Service(in_force, index, records, once, machines)
 
 
 async def _find_index(daemon: DaemonSettings, notifier: Notifier) -> None:

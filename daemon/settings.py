@@ -18,6 +18,7 @@ from pydantic_settings import (
 from daemon.settings_archives import Destination, FhirServer, Priors, Receiver
 from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
 from daemon.settings_notify import NotifySettings
+from daemon.settings_workers import WorkersSettings
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
@@ -263,6 +264,7 @@ class Settings(BaseSettings):
     fhir: FhirServer = FhirServer()
     log: LogSettings = LogSettings()
     notify: NotifySettings = NotifySettings()
+    workers: WorkersSettings = WorkersSettings()
 
     @property
     def receivers(self) -> tuple[Receiver, ...]:
@@ -285,6 +287,7 @@ class Settings(BaseSettings):
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
 TABLES |= {"log": LogSettings, "notify": NotifySettings, "fhir": FhirServer}
+TABLES |= {"workers": WorkersSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
 DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
 
@@ -376,6 +379,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "fhir": settings.fhir.relative_to(folder),
             "log": settings.log.relative_to(folder),
             "notify": settings.notify.relative_to(folder),
+            "workers": settings.workers.relative_to(folder),
         }
     )
 

@@ -18,6 +18,7 @@ from daemon.settings import (
     ViewerSettings,
 )
 from daemon.settings_archives import Receiver
+from daemon.settings_workers import WorkersSettings
 
 RELOADED: dict[str, frozenset[str]] = {
     "daemon": frozenset(
@@ -66,6 +67,11 @@ class SettingsInForce:
     def receivers(self) -> tuple[Receiver, ...]:
         """To whom results go now."""
         return self.now.receivers
+
+    @property
+    def workers(self) -> WorkersSettings:
+        """[workers] as it is now."""
+        return self.now.workers
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ def run_all(
     log = settings.log
     with logged_to_file(log.file, log.file_bytes, log.files):
         if once:
-            return asyncio.run(_work(SettingsInForce(settings), [], None))
+            beside = [_Beside("scheduler", carry, settings)] if settings.workers.on else []
+            return asyncio.run(_work(SettingsInForce(settings), beside, None))
         return _run_on(settings, serve, say, file)
 
 
@@ -70,6 +71,9 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
     if settings.receivers:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.receivers)}")
+    if settings.workers.on:
+        beside.append(_Beside("scheduler", carry, settings))
+        say(f"Workers of other machines report to {settings.workers.address}")
     if settings.notify.to:
         beside.append(_Beside("notifier", notify, settings))
         say(f"Notifications go to {', '.join(to.name for to in settings.notify.to)}")
@@ -104,6 +108,13 @@ def fetch_priors(settings: Settings, _later: Connection) -> None:
     from daemon.priors.process import serve
 
     serve(settings)
+
+
+def carry(settings: Settings, _later: Connection) -> None:
+    """What carries scans to other machines, in its process."""
+    from daemon.machines.scheduler import serve
+
+    serve(settings.workers)
 
 
 def address_of(viewer: ViewerSettings) -> str:

@@ -33,10 +33,12 @@ from daemon.index.statistics import (
     totals,
 )
 from daemon.index.worklist_rows import catch_up
+from daemon.machines.account import MachineSeen
 from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.monthly_figures import FIGURES
+from viewer.admin.machines import machines_of
 from viewer.admin.monthly_figures import figures_now
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
 from viewer.templating import night_since, stored
@@ -88,6 +90,8 @@ async def send_metrics(request: web.Request) -> web.StreamResponse:
         metrics += _of_sending(await count_sent(request.app[INDEX], names))
     if told := [to.name for to in settings.now.notify.to]:
         metrics += _of_notifying(await count_notices(request.app[INDEX], told))
+    if settings.workers.on:
+        metrics += _of_machines(await asyncio.to_thread(machines_of, settings.now))
     registry.register(_Given(metrics))
     return web.Response(
         body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
@@ -216,6 +220,39 @@ def _of_notifying(counts: list[ReceiverCounts]) -> list[Metric]:
         waits = time.time() - each.oldest if each.oldest else 0.0
         oldest.add_metric([each.name], max(0.0, waits))
     return [messages, oldest]
+
+
+def _of_machines(machines: tuple[MachineSeen, ...]) -> list[Metric]:
+    """What each other machine does, and did since the daemon's start."""
+    gauges = {
+        "machine_up": "1 while another machine may get scans.",
+        "machine_running": "Scans that are on it.",
+    }
+    counters = {
+        "machine_scans": "Scans that it analyzed.",
+        "machine_seconds": "Seconds that these took there.",
+        "machine_failures": "Times that it failed.",
+    }
+    label = ["machine"]
+    up, running = (
+        GaugeMetricFamily(f"gliowatch_{name}", about, labels=label)
+        for name, about in gauges.items()
+    )
+    scans, seconds, failures = (
+        CounterMetricFamily(f"gliowatch_{name}", about, labels=label)
+        for name, about in counters.items()
+    )
+    about = "Bytes of scans and answers."
+    carried = CounterMetricFamily("gliowatch_machine_bytes", about, labels=[*label, "direction"])
+    for each in machines:
+        up.add_metric([each.name], float(each.is_there and not each.rests))
+        running.add_metric([each.name], len(each.running))
+        scans.add_metric([each.name], each.scans)
+        seconds.add_metric([each.name], each.seconds)
+        failures.add_metric([each.name], each.failures)
+        carried.add_metric([each.name, "sent"], each.sent)
+        carried.add_metric([each.name, "received"], each.received)
+    return [up, running, scans, seconds, failures, carried]
 
 
 def _counter(name: str, about: str, counts: dict[str, int]) -> Metric:

@@ -34,7 +34,7 @@ from daemon.scan_history import spacing_in
 from daemon.settings import Settings
 from model.errors import GliowatchError, UnreadableScan, naming
 from model.geometry import dice
-from model.inference.analysis import Analysis, analyze_first
+from model.inference.analysis import Analysis, analyze, first_analyzed
 from model.inference.input_check import InputCheck, load_input_check
 from model.inference.segmentation import Rules
 from model.inference.tumor_check import load_tumor_check
@@ -217,7 +217,9 @@ def analyzed_again(
     volumes = (with_spacing(each, spacing_in(report)) for each in read_each(scan, rules.flair))
     anyway = report.has_note("analyzed_anyway")
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, anyway)
-    return analyze_first(volumes, means.network, how, means.input_check)
+    return first_analyzed(
+        volumes, lambda volume: analyze(volume, means.network, how, means.input_check)
+    )
 
 
 def published_mask(report: Report, folder: Path, volume: Volume) -> Mask:

@@ -13,6 +13,7 @@ from daemon.notifying.faults import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
+from daemon.settings_workers import FILES, is_loopback
 
 SHORTEST_TOKEN = 16  # characters
 SCAN_ENDINGS = (".nii", ".nii.gz", ".dcm", ".png", ".jpg", ".jpeg", ".zip")
@@ -24,14 +25,6 @@ def contradictions(settings: Settings) -> list[Fault]:
     found = [fault for rule in RULES for fault in rule(settings)]
     order = list(Stops)
     return sorted(found, key=lambda fault: -order.index(fault.stops))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def open_door(viewer: ViewerSettings) -> str:
@@ -178,6 +171,12 @@ def _destinations(settings: Settings) -> Iterator[Fault]:
     for to in settings.dicom.send:
         for why in (*_wrong_association(to), *_wrong_service(to)):
             yield _of_send(f'"{to.name}": {why}')
+
+
+def _workers(settings: Settings) -> Iterator[Fault]:
+    workers = settings.workers
+    if workers.on and (why := workers.wrong()):
+        yield Fault(("workers.address",), f"workers.address: {why}.", Stops.RUN)
 
 
 def _of_send(why: str) -> Fault:
@@ -331,6 +330,8 @@ def _paths(settings: Settings) -> dict[str, Path]:
     named["log.folder"] = settings.log.folder
     for name in ("tls_certificate", "tls_key", "tls_ca"):
         named[f"dicom.{name}"] = getattr(settings.dicom, name)
+    for name in FILES:
+        named[f"workers.{name}"] = getattr(settings.workers, name)
     return {key: Path(path) for key, path in named.items() if path}
 
 
@@ -364,6 +365,7 @@ RULES: tuple[Rule, ...] = (
     _priors,
     _destinations,
     _fhir,
+    _workers,
     _audit,
     _metrics,
     _sessions,

@@ -31,7 +31,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending, _fhir, notify_on_machine)
+    rules = (contradictions, _weights, _group, _node, _sending, _fhir, _workers, notify_on_machine)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -208,6 +208,19 @@ def _fhir(settings: Settings) -> Iterator[Fault]:
             yield Fault((f"fhir.{key}",), sentence, Stops.RUN)
 
 
+def _workers(settings: Settings) -> Iterator[Fault]:
+    """What workers on other machines need here."""
+    workers = settings.workers
+    if workers.on and find_spec("distributed") is None:
+        sentence = "workers.address needs further packages: pip install 'gliowatch[workers]'."
+        yield Fault(("workers.address",), sentence, Stops.RUN)
+    for key in FILES:
+        file = getattr(workers, key)
+        if file and not os.access(file, os.R_OK):
+            sentence = f"workers.{key}, {file}, cannot be read by this user."
+            yield Fault((f"workers.{key}",), sentence, Stops.RUN if workers.on else Stops.NOTHING)
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -286,6 +299,7 @@ RULES: tuple[Rule, ...] = (
     _node,
     _sending,
     _fhir,
+    _workers,
     notify_on_machine,
     _memory,
     _processors,

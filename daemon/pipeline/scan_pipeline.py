@@ -222,20 +222,10 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             worker_tasks.Circumstances(entered=patient, asked=job.asked),
         )
     else:
-        report = await job.in_worker(
-            worker_tasks.analyze_into,
-            staging,
-            job.queued.drop.patient_id,
-            intake,
-            replace(job.rules, anyway=wish is not None and wish.is_wanted),
-            notes=notes,
-            known=worker_tasks.Circumstances(
-                outbox,
-                await past_of(job, intake.scan_id, patient_folder),
-                await job.entered(),
-                job.asked,
-            ),
-        )
+        anyway = replace(job.rules, anyway=wish is not None and wish.is_wanted)
+        past = await past_of(job, intake.scan_id, patient_folder)
+        known = worker_tasks.Circumstances(outbox, past, await job.entered(), job.asked)
+        report = await replace(job, rules=anyway).analyzed(staging, intake, notes, known)
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)

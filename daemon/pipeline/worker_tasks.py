@@ -3,16 +3,17 @@
 import os
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.drops import SOURCE, Drop, readable, shown_id
 from daemon.intake.ingest import UNPACKED, Earlier, Intake, hash_file, take_in
 from daemon.intake.late_files import files_below, fits, join, take_again
+from daemon.outputs.catalogue import text
 from daemon.outputs.lesion_figures import save_explanation
 from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import Occasion, build_report, quality_note, slices_of
@@ -24,11 +25,13 @@ from daemon.report_parts import Seconds
 from daemon.safe_files import sync_tree
 from daemon.scan_history import Past
 from daemon.settings import ModelSettings
-from model.inference.analysis import analyze_first
+from model.errors import WeightsError
+from model.inference.analysis import Analysis, analyze, first_analyzed
+from model.inference.parcels import Answer, Parcel, answer_of
 from model.inference.segmentation import Rules, Segmentation
 from model.measurement.change import Marked
 from model.measurement.findings import Finding
-from model.measurement.lobes import lobes_of
+from model.measurement.lobes import Lobes, lobes_of
 from model.reading.dicom.patient_tags import Identity
 from model.reading.dicom.studies import Fit
 from model.reading.read import read_each, with_spacing
@@ -132,6 +135,136 @@ def fits_among(
     return fits(staging, intake, others, rules)
 
 
+class _Volumes:
+    """The volumes of a scan in the order in which they are tried, each read once."""
+
+    def __init__(self, unread: Iterator[Volume]) -> None:
+        self._unread = unread
+        self._read: list[Volume] = []
+        self.seconds = 0.0  # that reading took
+
+    def at(self, number: int) -> Volume | None:
+        """One of them, from 0; None after the last. Raises UnreadableScan."""
+        while len(self._read) <= number:
+            began = time.monotonic()
+            volume = next(self._unread, None)
+            self.seconds += time.monotonic() - began
+            if volume is None:
+                return None
+            self._read.append(volume)
+        return self._read[number]
+
+    def __iter__(self) -> Iterator[Volume]:
+        number = 0
+        while (volume := self.at(number)) is not None:
+            yield volume
+            number += 1
+
+
+_kept: dict[Path, _Volumes] = {}  # of the scan that another machine analyzes now, by its staging
+
+
+def _volumes_of(
+    intake: Intake, rules: AnalysisRules, notes: tuple[Note, ...], known: Circumstances
+) -> _Volumes:
+    return _Volumes(
+        replace(volume, notes=(*volume.notes, *notes))
+        for each in read_each(intake.scan, rules.flair)
+        for volume in [with_spacing(each, known.past.spacing)]
+    )
+
+
+def parcel_of(
+    number: int,
+    staging: Path,
+    intake: Intake,
+    rules: AnalysisRules,
+    notes: tuple[Note, ...] = (),
+    known: Circumstances = ALONE,
+) -> Parcel | None:
+    """A volume of a scan, from 0, as it travels to another machine; None after the last.
+
+    What is read is kept for `analyze_into`, as long as this process lives. Raises UnreadableScan.
+    """
+    if staging not in _kept:
+        _kept.clear()
+        _kept[staging] = _volumes_of(intake, rules, notes, known)
+    volume = _kept[staging].at(number)
+    return None if volume is None else Parcel.of(volume)
+
+
+@dataclass(frozen=True)
+class Order:
+    """How another machine is to analyze a parcel, and by which weights."""
+
+    weights_sha256: str
+    rules: Rules
+    least_flair: float
+
+
+def order_of(rules: AnalysisRules, weights_sha256: str) -> Order:
+    """What of the rules another machine must know."""
+    return Order(weights_sha256, _how(rules), rules.least_flair)
+
+
+def analyze_parcel(parcel: Parcel, order: Order, weights: Path | None, threads: int) -> Answer:
+    """On the other machine: what `analyze_into` does between reading and writing.
+
+    Raises WeightsError where these are other weights than those that were ordered.
+    """
+    began = time.monotonic()
+    network = _network(weights, threads)
+    if network.sha256 != order.weights_sha256:
+        raise WeightsError(text("machines.other_weights"))
+    volume = parcel.volume()
+    analysis = analyze(volume, network, order.rules, _input_check(order.least_flair, threads))
+    lobes = _lobes(volume, analysis)
+    seconds = time.monotonic() - began
+    return answer_of(analysis, lobes, network.name, network.sha256, seconds)
+
+
+@dataclass(frozen=True)
+class _Analyzed:
+    """What was made of the first volume that could be analyzed. seconds: that it took."""
+
+    volume: Volume
+    analysis: Analysis
+    lobes: Lobes | None
+    network: str
+    weights_sha256: str
+    seconds: float
+
+
+def _analyzed_here(volumes: _Volumes, rules: AnalysisRules) -> _Analyzed:
+    began = time.monotonic()
+    network, how = _network(rules.weights, rules.threads), _how(rules)
+    check = _input_check(rules.least_flair, rules.threads)
+    read_before = volumes.seconds
+    volume, analysis = first_analyzed(volumes, lambda each: analyze(each, network, how, check))
+    lobes = _lobes(volume, analysis)
+    seconds = time.monotonic() - began - (volumes.seconds - read_before)
+    return _Analyzed(volume, analysis, lobes, network.name, network.sha256, seconds)
+
+
+def _analyzed_there(volumes: _Volumes, answers: Sequence[Answer]) -> _Analyzed:
+    """answers: to the volumes, in their order, up to the first that could be analyzed."""
+    waiting = iter(answers)
+    volume, analysis = first_analyzed(volumes, lambda each: next(waiting).analysis(each))
+    chosen = answers[0] if answers[-1].is_refusal else answers[-1]
+    seconds = sum(each.seconds for each in answers)
+    lobes, name = chosen.lobes, chosen.network
+    return _Analyzed(volume, analysis, lobes, name, chosen.weights_sha256, seconds)
+
+
+def _lobes(volume: Volume, analysis: Analysis) -> Lobes | None:
+    made = analysis.segmentation
+    return lobes_of(volume, made.mask) if made else None
+
+
+def _how(rules: AnalysisRules) -> Rules:
+    return Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
+
+
 def analyze_into(
     staging: Path,
     patient_id: str,
@@ -139,37 +272,33 @@ def analyze_into(
     rules: AnalysisRules,
     notes: tuple[Note, ...] = (),
     known: Circumstances = ALONE,
+    answers: Sequence[Answer] = (),
 ) -> Report:
     """Read, analyze and write all files of a scan into `staging`, synced; its report.
 
+    answers: what other machines said of its volumes; none, and they are analyzed here.
     Raises UnreadableScan when the files hold no scan that can be read.
     """
-    began = time.monotonic()
-    volumes = (
-        replace(volume, notes=(*volume.notes, *notes))
-        for each in read_each(intake.scan, rules.flair)
-        for volume in [with_spacing(each, known.past.spacing)]
-    )
-    first = next(volumes)
-    was_read = time.monotonic()
-    network = _network(rules.weights, rules.threads)
-    how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, rules.anyway)
-    check = _input_check(rules.least_flair, rules.threads)
-    volume, analysis = analyze_first(chain([first], volumes), network, how, check)
+    volumes = _kept.pop(staging, None) or _volumes_of(intake, rules, notes, known)
+    volumes.at(0)
+    done = _analyzed_there(volumes, answers) if answers else _analyzed_here(volumes, rules)
+    volume, analysis = done.volume, done.analysis
     segmentation = analysis.segmentation
-    lobes = lobes_of(volume, segmentation.mask) if segmentation else None
-    analyzed = time.monotonic()
+    written_from = time.monotonic()
     write_files(volume, segmentation, staging, intake.scan_id, rules.save_probabilities)
     if rules.explain and analysis.findings.finding is Finding.TUMOR:
+        network = _network(rules.weights, rules.threads)
         _explain(volume, network, rules.explain, intake.scan_id)
     seconds = Seconds(
-        read=round(was_read - began, 3),
-        segment=round(analyzed - was_read, 3),
-        write=round(time.monotonic() - analyzed, 3),
+        read=round(volumes.seconds, 3),
+        segment=round(done.seconds, 3),
+        write=round(time.monotonic() - written_from, 3),
     )
-    used = NetworkUsed(name=network.name, weights_sha256=network.sha256, threshold=rules.threshold)
+    used = NetworkUsed(
+        name=done.network, weights_sha256=done.weights_sha256, threshold=rules.threshold
+    )
     occasion = occasion_of(intake, patient_id, staging / SOURCE, seconds)
-    report = build_report(volume, analysis.findings, used, occasion, lobes)
+    report = build_report(volume, analysis.findings, used, occasion, done.lobes)
     return finish_scan(report, volume, segmentation, staging, intake, rules, known)
 
 

@@ -1,6 +1,6 @@
 """The whole analysis of one volume: may it be analyzed, is there a tumor, and how large is it?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -53,11 +53,8 @@ class Analysis:
     segmentation: Segmentation | None
 
 
-def analyze_first(
-    volumes: Iterable[Volume],
-    network: "Network",
-    rules: Rules,
-    input_check: "InputCheck | None",
+def first_analyzed(
+    volumes: Iterable[Volume], analyzed: Callable[[Volume], Analysis]
 ) -> tuple[Volume, Analysis]:
     """The first of several volumes of one scan that can be analyzed; else the first of them.
 
@@ -65,7 +62,7 @@ def analyze_first(
     """
     refused: list[tuple[Volume, Analysis]] = []
     for volume in volumes:
-        analysis = analyze(volume, network, rules, input_check)
+        analysis = analyzed(volume)
         if analysis.segmentation is not None:
             return _after(volume, analysis, refused)
         refused.append((volume, analysis))

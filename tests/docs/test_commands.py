@@ -36,6 +36,7 @@ NOT_RUN = {
     r"^run(?!.*--once)": "runs until it is ended; tests of the daemon run it",
     r"^send": "needs an archive; tests of the sender run it",
     r"^fhir": "needs a published scan; tests/viewer/api/test_fhir.py runs it",
+    r"^worker|--workers": "needs another side; tests/daemon/machines runs them",
     r"^priors": "needs a PACS; tests of the priors run it",
     r"^notify test": "needs receivers; tests of notifications run it",
     r"^receive": "runs until it is ended; tests of the DICOM node run it",

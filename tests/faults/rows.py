@@ -9,6 +9,7 @@ from tests.faults import (
     rows_hostile,
     rows_index,
     rows_kills,
+    rows_machines,
     rows_storage,
     rows_viewer,
     rows_whole,
@@ -19,7 +20,7 @@ from tests.fuzz import decoders
 Row = Callable[[Path, Path, float], Outcome]
 _FILES = (
     *(rows_copies, rows_hostile, rows_index, rows_kills, rows_storage, rows_whole),
-    *(rows_viewer, rows_dicom, decoders),
+    *(rows_viewer, rows_dicom, rows_machines, decoders),
 )
 _ALL = {name: row for file in _FILES for name, row in file.ROWS.items()}
 

@@ -14,8 +14,11 @@ from pydantic import SecretStr
 
 from daemon.dicom_node.staging import Staging
 from daemon.index.statistics import RECONCILE, beat
+from daemon.machines.account import account_file
+from daemon.machines.account import write_account as write_machines
 from tests.conftest import ROOT
 from tests.viewer.admin.test_associations import write_account
+from tests.viewer.admin.test_machines import MACHINE
 from tests.viewer.scans.test_sent_objects import TOKEN, with_object
 from tests.viewer.test_house import open_house
 from viewer.sessions import INDEX
@@ -42,13 +45,16 @@ class Asked:
 
 @pytest.fixture
 async def samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Samples:
-    """What a viewer answers that has a scan, a DICOM node, an archive, and somebody to tell."""
+    """What a viewer answers that has a scan, a DICOM node, an archive, another machine, and
+    somebody to tell."""
     monkeypatch.setenv("GLIOWATCH_DICOM__ON", "true")
+    monkeypatch.setenv("GLIOWATCH_WORKERS__ADDRESS", "tcp://127.0.0.1:8786")
     to = {"name": "it", "addresses": ["it@hospital.example"]}
     monkeypatch.setenv("GLIOWATCH_NOTIFY__TO", json.dumps([to]))
     found: Samples = {"up": {}}  # which Prometheus makes for each job
     async with open_house(tmp_path, metrics_token=SecretStr(TOKEN)) as house:
         write_account(Staging(house.settings.daemon.inbox))
+        write_machines(account_file(house.settings.daemon), (MACHINE,))
         await with_object(house)
         await beat(house.app[INDEX], RECONCILE)
         this = datetime.now().strftime("%Y-%m")

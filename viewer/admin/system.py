@@ -28,6 +28,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import HASH_CHARACTERS, KINDS, moment_words
 from daemon.settings import DaemonSettings, Settings
 from model.weights_config import Weights, about_weights
+from viewer.admin.machines import machines_of, places_of, row_of, where_of
 from viewer.admin.notifications import notified_rows
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
@@ -188,7 +189,7 @@ LARGEST_PAGE = 10**6
 
 @dataclass(frozen=True)
 class Row:
-    """One drop in words."""
+    """One drop in words. where: the other machine that it is on, '' for none."""
 
     number: int
     patient: Patient
@@ -200,6 +201,7 @@ class Row:
     attempts: int
     reason: str
     countdown: str
+    where: str
 
 
 async def show_system(request: web.Request) -> web.StreamResponse:
@@ -248,7 +250,9 @@ async def show_moving(request: web.Request) -> web.StreamResponse:
 async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any]:
     """The first sentence and the three lists, a page of each."""
     index, daemon = request.app[INDEX], request.app[SETTINGS].daemon
-    now = await status.condition(index, daemon.outbox, daemon.reconcile_seconds, daemon.slots)
+    machines = await asyncio.to_thread(machines_of, request.app[SETTINGS].now)
+    slots, where = daemon.slots + places_of(machines), where_of(machines)
+    now = await status.condition(index, daemon.outbox, daemon.reconcile_seconds, slots)
     pages = {name: asked_page(request, name) for name in LISTS}
     found = {name: await ask(index, pages[name]) for name, ask in LISTS.items()}
     patients = await known_patients(
@@ -262,8 +266,13 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
         "pages": pages,
         "failed_files": await failed_files(request, pages["failed"]),
         "page_length": queue.PAGE,
+        "has_machines": request.app[SETTINGS].workers.on,
+        "machines": [row_of(each) for each in machines],
         "lists": {
-            name: [_row(x, patients[x.patient_id], _rest_of(x, daemon)) for x in each]
+            name: [
+                _row(x, patients[x.patient_id], _rest_of(x, daemon), where.get(x.number, ""))
+                for x in each
+            ]
             for name, each in found.items()
         },
     }
@@ -293,7 +302,7 @@ def _rest_of(line: Line, daemon: DaemonSettings) -> float:
     return daemon.study_seconds if line.kind == DropKind.DICOM else daemon.rest_seconds
 
 
-def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
+def _row(line: Line, patient: Patient, rest_seconds: float, machine: str) -> Row:
     return Row(
         number=line.number,
         patient=patient,
@@ -305,6 +314,7 @@ def _row(line: Line, patient: Patient, rest_seconds: float) -> Row:
         attempts=line.attempts,
         reason=line.reason,
         countdown=countdown_words(line, rest_seconds, time.time()),
+        where=text("machines.on", machine=machine) if machine else "",
     )
 
 
