@@ -39,7 +39,8 @@ class Corner:
 class View:
     """For static/canvas/view.js. base: address of the scan; revision: as a query; image and mask:
     their addresses, '' where there is none; slice: the first to show, from 0; areas: marked pixels
-    of each slice; letters: whether sides are known; unit: what a length is in, '' for none.
+    of each slice; letters: whether sides are known; unit: what a length is in, '' for none;
+    spacing: mm along the file's i, j, k.
     """
 
     base: str
@@ -54,6 +55,7 @@ class View:
     letters: bool
     nose_left: bool
     unit: str
+    spacing: Sequence[float | None] | None
     still: str
     corner: Corner
 
@@ -102,6 +104,7 @@ def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool, patient: Pati
         letters=report.input.orientation is not None,
         nose_left=nose_left,
         unit=_unit(report),
+        spacing=report.input.spacing_mm,
         still=address("overlay.png"),
         corner=_corner(scan, patient, slices.axis),
     )

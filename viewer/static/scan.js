@@ -10,12 +10,11 @@ import { letDraw } from "./drawing/bench.js";
 const page = document.querySelector(".scan-page");
 const figure = page.querySelector(".views > .view[data-view]");
 
-if (figure) openView(figure).then(begin);
-watchForNewer();
-letPrint();
-letPageDown();
 
-function begin(scene) {
+let scene = null;
+
+function begin(opened) {
+  scene = opened;
   const open = [{ figure, scene }];
   const bar = page.querySelector(".tools");
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
@@ -23,7 +22,7 @@ function begin(scene) {
   scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
   for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
-  letShowDiameters(page, figure, scene);
+  letShowDiameters(page, scene);
   letDraw(page, figure, scene);
 }
 
@@ -78,12 +77,15 @@ async function openPrior(holder, open, tools) {
 
 // The page stays as it is: what someone reads must not change under the eyes.
 function watchForNewer() {
+  let known = null; // a number that changes with what is measured by hand
   window.addEventListener("gliowatch:changed", async () => {
     const { scan, newest } = page.dataset;
     const answer = await fetch(`/scans/${scan}/newest`);
     if (!answer.ok) return;
-    const { revision } = await answer.json();
+    const { revision, measured } = await answer.json();
     page.querySelector(".come").hidden = revision <= Number(newest);
+    if (known !== null && measured !== known) scene?.keeper?.load();
+    known = measured;
   }, true);
 }
 
@@ -103,3 +105,8 @@ function letPageDown() {
     main.scrollBy({ top: ways[event.key] * main.clientHeight });
   });
 }
+
+if (figure) openView(figure).then(begin);
+watchForNewer();
+letPrint();
+letPageDown();

@@ -5,6 +5,8 @@ import { windowWords } from "./annotations.js";
 import { Gestures } from "./gestures.js";
 import { keep, kept } from "./kept.js";
 import { MouseTools } from "./mouse_tools.js";
+import { Keeper } from "../measuring/keeper.js";
+import { POINTS, Shapes } from "../measuring/shapes.js";
 
 const MARKS = ["outline", "fill", "none"];
 const OWN = "own"; // the window of who dragged
@@ -38,21 +40,25 @@ export class DisplayOptions {
 
   // Let a scene that was opened later look like the others.
   adopt(scene) {
-    if (!this.gestures.has(scene)) this.gestures.set(scene, new Gestures(scene, this.mouse, this.scenes));
-    scene.onmeasure = (length) => this.tellLength(length, scene.view.unit);
+    if (!this.gestures.has(scene)) {
+      this.gestures.set(scene, new Gestures(scene, this.mouse, this.scenes));
+      if (scene.glass) this.letMeasure(scene);
+    }
     scene.onwindow = (range) => this.tellWindow(range);
     this.applyMarks();
     this.applyWindow();
     if (this.isOn("planes")) scene.planes(true);
-    if (this.mouse.left === "measure") scene.measure(true);
+  }
+
+  letMeasure(scene) {
+    const tell = (words) => this.tell(words);
+    scene.keeper = new Keeper(scene.view, (slice) => scene.show(slice), tell);
+    scene.shapes = new Shapes(scene, scene.keeper, tell);
+    scene.keeper.begin();
   }
 
   tell(words) {
     this.said.textContent = words;
-  }
-
-  tellLength(length, unit) {
-    if (length > 0.05) this.tell(text("script_canvas.length", { length: length.toFixed(1), unit }));
   }
 
   // A window that was dragged is no preset any more.
@@ -82,8 +88,15 @@ export class DisplayOptions {
   }
 
   applyTool(tool) {
-    const said = this.scenes().map((scene) => scene.measure(tool === "measure"));
-    this.tell(said.find(Boolean) ?? "");
+    const hints = {
+      length: text("script_measuring.hint_length"),
+      angle: text("script_measuring.hint_angle"),
+      ellipse: text("script_measuring.hint_ellipse"),
+      probe: text("script_measuring.hint_probe"),
+    };
+    const why = tool in POINTS && this.scenes().map((scene) => scene.noMeasuring).find(Boolean);
+    this.tell(why || hints[tool] || "");
+    for (const scene of this.scenes()) scene.shapes?.cancel();
   }
 
   // Zoom, place and window as the page opened.
