@@ -1,6 +1,6 @@
 // The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
 
-import { link, linkWords } from "./canvas/link.js";
+import { Link } from "./canvas/link.js";
 import { text } from "./sentences.js";
 import { DisplayOptions } from "./canvas/display_options.js";
 import { openView } from "./canvas/view.js";
@@ -47,16 +47,17 @@ function letJump(row, scene) {
 
 function letBeside(tools, open) {
   const holder = page.querySelector(".prior");
-  let part = null;
+  let link = null;
   tools.onToggle("beside", (scene, wanted) => {
     holder.hidden = !wanted;
     holder.parentElement.classList.toggle("two", wanted);
     if (!wanted) {
-      part?.();
+      link?.part();
+      tools.pairUp(null);
       open.length = 1;
       return "";
     }
-    openPrior(holder, open, tools).then((parting) => { part = parting; });
+    openPrior(holder, open, tools).then((made) => { link = made; });
     return "";
   });
 }
@@ -71,8 +72,10 @@ async function openPrior(holder, open, tools) {
   open[1] = prior;
   tools.adopt(prior.scene);
   const matrix = JSON.parse(holder.dataset.matrix);
-  tools.tell(linkWords(open[0], prior, matrix, holder.dataset.words));
-  return link(open[0], prior, matrix);
+  const link = new Link(open[0], prior, matrix, holder.dataset.words);
+  tools.pairUp(link);
+  tools.tell(link.words);
+  return link;
 }
 
 // The page stays as it is: what someone reads must not change under the eyes.

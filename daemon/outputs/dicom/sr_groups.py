@@ -226,7 +226,7 @@ def on_image(
 
 def change_group(change: Change, scan_id: str) -> Any:
     """The change against the prior scan, in a group that a later comparison replaces."""
-    number = uid_of(scan_id, CHANGED)
+    change, number = change.told, uid_of(scan_id, CHANGED)
     low, high = change.repeat_range_ml or (None, None)
     sizes: Sizes = {
         coded.CHANGE_ML: (change.volume_ml, coded.ML),

@@ -24,6 +24,7 @@ export class DisplayOptions {
     this.at("window").addEventListener("change", () => this.applyWindow());
     this.at("reset").addEventListener("click", () => this.reset());
     this.onToggle("planes", (scene, wanted) => scene.planes(wanted));
+    this.letPairUp();
     this.letBeFull();
     this.letBePlain();
     document.addEventListener("keydown", (event) => this.onKey(event), true);
@@ -38,15 +39,45 @@ export class DisplayOptions {
     return this.at(name).getAttribute("aria-pressed") === "true";
   }
 
+  // Two scans are zoomed and windowed together, and those that are not registered can be scrolled
+  // apart and locked as they are then.
+  letPairUp() {
+    const [apart, together] = [this.at("apart"), this.at("together")];
+    apart?.addEventListener("click", () => {
+      const isWanted = !this.isOn("apart");
+      apart.setAttribute("aria-pressed", String(isWanted));
+      this.tell(this.link.apart(isWanted));
+    });
+    together?.addEventListener("click", () => {
+      together.setAttribute("aria-pressed", String(!this.isOn("together")));
+    });
+  }
+
+  // link: of the two that are open; null where one is alone.
+  pairUp(link) {
+    this.link = link;
+    this.at("apart").hidden = !link || link.isByPlace;
+    this.at("apart").setAttribute("aria-pressed", "false");
+    this.at("together").hidden = !link;
+  }
+
+  // The scenes that a gesture over one of them changes.
+  peers(scene) {
+    return !this.link || this.isOn("together") ? this.scenes() : [scene];
+  }
+
   // Let a scene that was opened later look like the others.
   adopt(scene) {
     if (!this.gestures.has(scene)) {
-      this.gestures.set(scene, new Gestures(scene, this.mouse, this.scenes));
+      this.gestures.set(scene, new Gestures(scene, this.mouse, () => this.peers(scene)));
+      for (const name of ["pointerdown", "wheel"]) {
+        scene.stage.addEventListener(name, () => { this.last = scene; }, { passive: true });
+      }
       if (scene.glass) this.letMeasure(scene);
     }
     scene.onwindow = (range) => this.tellWindow(range);
     this.applyMarks();
-    this.applyWindow();
+    this.applyWindow([scene]);
     if (this.isOn("planes")) scene.planes(true);
   }
 
@@ -78,10 +109,11 @@ export class DisplayOptions {
     for (const scene of this.scenes()) scene.marks(kind, this.at("opacity").value / 100);
   }
 
-  applyWindow() {
+  // To both, or where they are windowed apart to that which was used last.
+  applyWindow(scenes = this.peers(this.last ?? this.scenes()[0])) {
     const { value, selectedOptions } = this.at("window");
     if (value === OWN) return;
-    for (const scene of this.scenes()) {
+    for (const scene of scenes) {
       scene.presetName = selectedOptions[0].textContent;
       scene.window(Number(value));
     }
@@ -103,7 +135,7 @@ export class DisplayOptions {
   reset() {
     for (const scene of this.scenes()) scene.resetView();
     this.at("window").value = "1";
-    this.applyWindow();
+    this.applyWindow(this.scenes());
     this.tell("");
   }
 
@@ -167,7 +199,7 @@ export class DisplayOptions {
       ArrowUp: () => first.scroll(1), ArrowRight: () => first.scroll(1),
       ArrowDown: () => first.scroll(-1), ArrowLeft: () => first.scroll(-1),
       Home: () => first.show(first.view.slice),
-      o: choose("marks", next), p: click("planes"), c: click("beside"), f: click("full"), i: click("corners"),
+      o: choose("marks", next), p: click("planes"), c: click("beside"), l: click("apart"), f: click("full"), i: click("corners"),
       v: () => first.enlargeNext(), 0: () => this.reset(),
       ...this.mouse.keys(),
       ...Object.fromEntries(windows),
