@@ -1,18 +1,22 @@
 """Measured by hand in a real browser: where shapes lie, what they tell, that they stay."""
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chromium import Browsing
 from tests.browser.test_canvas import PHONE, settle
-from tests.browser.test_drawing import point
+from tests.browser.test_drawing import TALL, point
 from tests.browser.test_scan import SHOWN, address, seen
-from tests.daemon.pipeline.published import Given
+from tests.daemon.pipeline.published import Given, publish
 from tests.phantoms.heads import places
 from tests.phantoms.stored_scans import HEAD, LESION
 
@@ -167,3 +171,54 @@ def test_scans_that_are_not_registered_are_locked_by_hand_at_an_offset(
                 page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
             else:
                 assert sorted(zooms.all_inner_texts()) == expected
+
+
+def test_probabilities_are_shown_where_they_are_kept_and_the_rim_lies_where_they_say(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    plain = scans[1]["LPS"]
+    given = replace(plain, patient="P8", number=80, changes=(("volume_ml_range", RIM_ML),))
+    with ThreadPoolExecutor() as beside:  # Playwright has a loop of its own in this thread
+        beside.submit(asyncio.run, publish(scans[0], [given])).result()
+    volume = nib.Nifti1Image.from_filename(plain.dropped)
+    mm = places((44, 54, 30), volume.affine)
+    away = np.linalg.norm(mm - LESION, axis=-1)
+    likely = np.clip(0.5 - (away - 16) / 20, 0, 1).astype(np.float32)
+    kept = nib.Nifti1Image(likely, volume.affine)
+    nib.save(kept, scans[0] / f"outbox/P8/{given.scan_id}/{given.scan_id}_prob.nii.gz")
+    with browsing.page(address(plain)) as page:
+        page.wait_for_selector(SHOWN)
+        assert page.locator("[name=map], [name=rim]").count() == 0, "not kept: no control"
+        page.goto(browsing.site.url + address(given))
+        page.wait_for_selector(SHOWN)
+        before = np.asarray(seen(page).convert("RGB"), int)
+        page.keyboard.press("y")
+        expect(page.locator(".legend")).to_contain_text("Probability of the network")
+        settle(page)
+        legend = page.locator(".legend")
+        legend.evaluate("(each) => { each.style.visibility = 'hidden'; }")
+        changed = np.abs(np.asarray(seen(page).convert("RGB"), int) - before).max(axis=2)
+        page.keyboard.press("y")
+        page.keyboard.press("u")
+        expect(legend).to_contain_text(re.compile("solid .* 10.0 ml .* dashed one the 25.0 ml"))
+        settle(page)
+        box = page.locator(".glass").bounding_box()
+        assert box is not None
+        pixels = box["height"] / TALL
+        right, front, up = LESION
+        spot = box["width"] / 2 - right * pixels, box["height"] / 2 - front * pixels
+        low, high = page.locator(".rim path:not(.around)").evaluate_all(ENDS)
+        for ends, ml in ((low, RIM_ML[0]), (high, RIM_ML[1])):
+            ball = (ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)  # its radius in mm
+            ring = np.sqrt(ball**2 - (up - 7.5) ** 2) * pixels
+            assert np.hypot(*(np.array(ends) - spot).T).mean() == pytest.approx(ring, rel=0.06)
+        rows, columns = np.nonzero(changed > 25)
+        assert (columns.mean(), rows.mean()) == pytest.approx(spot, abs=4)
+        page.keyboard.press("p")
+        settle(page)
+        assert page.locator(".rim path").count() == 0, "in the plane of acquisition alone"
+
+
+RIM_ML = [10.0, 25.0]
+ENDS = """paths => paths.map((path) => path.getAttribute("d").split(/[ML]/).slice(1)
+  .map((each) => each.split(" ").map(Number)))"""

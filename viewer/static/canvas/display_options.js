@@ -5,6 +5,7 @@ import { windowWords } from "./annotations.js";
 import { Gestures } from "./gestures.js";
 import { keep, kept } from "./kept.js";
 import { MouseTools } from "./mouse_tools.js";
+import { Probability } from "./probability.js";
 import { Keeper } from "../measuring/keeper.js";
 import { POINTS, Shapes } from "../measuring/shapes.js";
 
@@ -25,6 +26,7 @@ export class DisplayOptions {
     this.at("reset").addEventListener("click", () => this.reset());
     this.onToggle("planes", (scene, wanted) => scene.planes(wanted));
     this.letPairUp();
+    this.letTellProbability();
     this.letBeFull();
     this.letBePlain();
     document.addEventListener("keydown", (event) => this.onKey(event), true);
@@ -39,6 +41,21 @@ export class DisplayOptions {
     return this.at(name).getAttribute("aria-pressed") === "true";
   }
 
+  // Where the page offers the network's probabilities, and the graphics card draws the scan.
+  letTellProbability() {
+    for (const name of ["map", "rim"]) {
+      const button = this.at(name);
+      const [scene] = this.scenes();
+      if (!scene.glass) button?.remove();
+      button?.addEventListener("click", async () => {
+        this.probability ??= new Probability(scene);
+        const isWanted = !this.isOn(name);
+        button.setAttribute("aria-pressed", String(isWanted));
+        this.tell(await this.probability.show(name, isWanted));
+      });
+    }
+  }
+
   // Two scans are zoomed and windowed together, and those that are not registered can be scrolled
   // apart and locked as they are then.
   letPairUp() {
@@ -46,7 +63,9 @@ export class DisplayOptions {
     apart?.addEventListener("click", () => {
       const isWanted = !this.isOn("apart");
       apart.setAttribute("aria-pressed", String(isWanted));
-      this.tell(this.link.apart(isWanted));
+      const words = this.link.apart(isWanted);
+      this.tell(words);
+      document.querySelector(".aligned")?.replaceChildren(words);
     });
     together?.addEventListener("click", () => {
       together.setAttribute("aria-pressed", String(!this.isOn("together")));
@@ -199,7 +218,7 @@ export class DisplayOptions {
       ArrowUp: () => first.scroll(1), ArrowRight: () => first.scroll(1),
       ArrowDown: () => first.scroll(-1), ArrowLeft: () => first.scroll(-1),
       Home: () => first.show(first.view.slice),
-      o: choose("marks", next), p: click("planes"), c: click("beside"), l: click("apart"), f: click("full"), i: click("corners"),
+      o: choose("marks", next), p: click("planes"), c: click("beside"), l: click("apart"), y: click("map"), u: click("rim"), f: click("full"), i: click("corners"),
       v: () => first.enlargeNext(), 0: () => this.reset(),
       ...this.mouse.keys(),
       ...Object.fromEntries(windows),
