@@ -59,7 +59,7 @@ def test_an_ellipse_tells_area_and_the_grey_values_of_its_voxels() -> None:
     assert found.sd == pytest.approx(values.std(dtype=float))
     assert found.area_mm2 == pytest.approx(np.pi * 6 * 0.5 * 10 * 2)
     assert found == measured(Shape.ELLIPSE, corners[1], corners[0])
-    assert found.value is found.length_mm is found.place is None
+    assert (found.value, found.length_mm, found.place) == (None, None, None)
 
 
 def test_a_probe_tells_the_voxel_and_its_place() -> None:

@@ -94,6 +94,7 @@ def test_measurements_are_left_as_a_persons_sr(tmp_path: Path) -> None:
     assert "neural network" not in said
     assert "Bob" not in said
     content = hd.sr.srread(path).content
+    assert isinstance(content, hd.sr.MeasurementReport)
     groups = content.get_image_measurement_groups()
     assert len(groups) == 4
     assert len({group.tracking_uid for group in groups}) == 4
