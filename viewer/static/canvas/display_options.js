@@ -51,7 +51,9 @@ export class DisplayOptions {
         this.probability ??= new Probability(scene);
         const isWanted = !this.isOn(name);
         button.setAttribute("aria-pressed", String(isWanted));
-        this.tell(await this.probability.show(name, isWanted));
+        const fault = await this.probability.show(name, isWanted);
+        if (fault) for (const each of ["map", "rim"]) this.at(each)?.setAttribute("aria-pressed", "false");
+        this.tell(fault);
       });
     }
   }
@@ -61,6 +63,7 @@ export class DisplayOptions {
   letPairUp() {
     const [apart, together] = [this.at("apart"), this.at("together")];
     apart?.addEventListener("click", () => {
+      if (!this.link || this.link.isByPlace) return; // the key reaches a hidden button too
       const isWanted = !this.isOn("apart");
       apart.setAttribute("aria-pressed", String(isWanted));
       const words = this.link.apart(isWanted);

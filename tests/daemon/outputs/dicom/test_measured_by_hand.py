@@ -108,7 +108,7 @@ def test_measurements_are_left_as_a_persons_sr(tmp_path: Path) -> None:
         ("Probe", "POINT", [4.5, 5.5], [float(volume.voxels[4, 5, 1])]),
     ]
     for group, (tool, graphic, spots, values) in zip(groups, expected, strict=True):
-        assert group.tracking_identifier.endswith(f":{tool}")
+        assert str(group.tracking_identifier).endswith(f":{tool}")
         measured = group.get_measurements()
         assert [each.value for each in measured][:1] == pytest.approx(values)
         (drawn,) = measured[0].referenced_coordinates
