@@ -8,6 +8,7 @@ import { text } from "../sentences.js";
 const COLOR = [255, 96, 0];
 const DENSEST = 0.75; // opacity at a probability of 1
 const LEAST = 1e-4; // what is below is no contour
+const FLAT = "2d";
 
 export class Probability {
   // scene: a Volume whose view has the address of the map.
@@ -106,7 +107,7 @@ export class Probability {
         picture.data.set([...COLOR, 255 * DENSEST * at(x, y)], 4 * (y * columns + x));
       }
     }
-    this.map.getContext("2d").putImageData(picture, 0, 0);
+    this.map.getContext(FLAT).putImageData(picture, 0, 0);
     this.contours = this.levels.map((level) => contour(at, columns, rows, level));
   }
 }
