@@ -312,7 +312,9 @@ class Change(Part):
     )
     days: Size
     volume_ml: float = Field(description="this scan less the prior")
-    volume_percent: float | None = Field(description="of the prior's volume; null where that is 0")
+    volume_percent: float | None = Field(
+        description="of the prior's volume; null where that is 0, or if measured differently"
+    )
     longest_diameter_mm: float
     longest_diameter_percent: float | None
     volume_ml_per_30_days: float | None = Field(
@@ -349,6 +351,13 @@ class Change(Part):
         " the direction of this change; null where the prior's volume is 0",
     )
     words: str
+
+    @property
+    def told(self) -> "Change":
+        """It without shares, which nobody may read of scans that are not comparable."""
+        if self.comparable:
+            return self
+        return self.changed(volume_percent=None, longest_diameter_percent=None)
 
 
 class HistoryEntry(Part):

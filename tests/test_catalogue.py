@@ -24,7 +24,16 @@ FORMS = (".one", ".other")
 ENUMERATIONS = {  # tables whose names come from data: every one of them is in use
     *("finding", "finding_part", "finding_short", "side", "side_of", "lobe", "depth", "height"),
     *("kind", "state", "role", "right", "audit_action", "record", "gender", "decide", "decision"),
-    *("reject_reason", "window_preset", "stage", "role_file", "worklist_state", "flag", "differs"),
+    *(
+        "shape_name",
+        "reject_reason",
+        "window_preset",
+        "stage",
+        "role_file",
+        "worklist_state",
+        "flag",
+        "differs",
+    ),
     *(
         "settle_reason",
         "queue_said",
@@ -50,7 +59,9 @@ KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
 TEMPLATES = sorted((ROOT / "viewer/templates").glob("*.html"))
 STATIC = ROOT / "viewer/static"
-SCRIPTS = sorted(each for at in ("", "canvas", "drawing") for each in (STATIC / at).glob("*.js"))
+SCRIPTS = sorted(
+    each for at in ("", "canvas", "drawing", "measuring") for each in (STATIC / at).glob("*.js")
+)
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
 
 

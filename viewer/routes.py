@@ -36,6 +36,13 @@ from viewer.scans.compare import show_compare
 from viewer.scans.corrections import show_corrections, take_correction
 from viewer.scans.drawing import drop_draft, send_draft, take_draft
 from viewer.scans.files import send_file, send_zip
+from viewer.scans.measurements import (
+    drop_measurement,
+    leave_measurements,
+    show_measurements,
+    take_measurement,
+    tell_measure,
+)
 from viewer.scans.overrides import change_date, change_spacing, change_wish
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
@@ -124,6 +131,11 @@ SCANS = (
     RouteRule(Right.REVIEW, web.get(f"{SCAN}/draft", send_draft), VIEW),
     RouteRule(Right.REVIEW, web.put(f"{SCAN}/draft", take_draft)),
     RouteRule(Right.REVIEW, web.delete(f"{SCAN}/draft", drop_draft)),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/measurements", show_measurements), VIEW),
+    RouteRule(Right.VIEW, web.get(f"{SCAN}/measure", tell_measure), VIEW),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/measurements", take_measurement), REVIEW),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/measurements/remove", drop_measurement), REVIEW),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/measurements/leave", leave_measurements), REVIEW),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/anyway", change_wish), CHANGE),

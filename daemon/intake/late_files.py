@@ -154,6 +154,15 @@ def take_again(staging: Path, earlier: Earlier) -> Intake:
     )
 
 
+def scan_in(source: Path, scratch: Path, study_uid: str | None) -> Scan:
+    """The scan that published files are, to be looked at once more. scratch: for what is unpacked.
+
+    Raises UnreadableScan when they are no longer what they were.
+    """
+    files = files_before(source, scratch, study_uid)
+    return scan_of(list(files), files)
+
+
 def files_below(folder: Path) -> list[Path]:
     """All regular files at any depth, by path."""
     return sorted(path for path in folder.rglob("*") if path.is_file())

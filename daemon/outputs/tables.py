@@ -161,7 +161,7 @@ def _scan(report: Report, naming: Naming, patient: str) -> dict[str, object]:
 def _change(change: Change | None, naming: Naming) -> dict[str, object]:
     if not change:
         return {}
-    told: dict[str, object] = {f"change_{name}": getattr(change, name) for name in OF_CHANGE}
+    told: dict[str, object] = {f"change_{name}": getattr(change.told, name) for name in OF_CHANGE}
     return told | {
         "change_prior_scan": naming.scan(change.prior_scan_id),
         "change_new_lesions": _joined(change.new_lesions, " "),

@@ -1,8 +1,8 @@
-"""Reviews and revisions that a PACS shall hear of: each gets its object beside the scan, once."""
+"""Reviews, revisions and measurements that a PACS shall hear of: each gets its object, once."""
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +10,17 @@ from daemon.background import Background
 from daemon.confinement import bounds_of_scans
 from daemon.index import queue
 from daemon.index.database import Database
+from daemon.index.people.measurements import (
+    Document,
+    Measurement,
+    documents_after,
+    measurements_by_number,
+)
 from daemon.index.people.reviews import Decision, Review, reviews_after
 from daemon.index.scans import ScanRow, revisions_of, revisions_since
-from daemon.outputs.dicom.verdict import Verdict
-from daemon.pipeline.told_objects import Reviewed, tell_review
+from daemon.outputs.dicom.verdict import ByHand, MeasuredByHand, Verdict
+from daemon.outputs.wording import moment_words
+from daemon.pipeline.told_objects import LeftByHand, Reviewed, tell_by_hand, tell_review
 from daemon.pipeline.worker_processes import Slot
 from daemon.settings import Settings
 from model.errors import GliowatchError
@@ -21,16 +28,20 @@ from model.errors import GliowatchError
 log = logging.getLogger(__name__)
 
 REVIEWS, REVISIONS = "reviews_told", "revisions_told"  # switches: how far all was looked at
+DOCUMENTS = "measurements_told"  # the same of measurements by hand
 AT_ONCE = 10  # of each at one look
 NUMBERS = 100_000  # above it lie the numbers of the series of reviews
 SUPERSEDED = 2_000_000_000  # and above it those of what was superseded
+BY_HAND = 1_000_000_000  # and those of measurements by hand
 
 
 class ReviewTeller:
-    """Looks for what was said since the last look. Off as shipped: nothing is looked for."""
+    """Looks for what was said since the last look. As shipped, reviews and revisions are not told;
+    measurements are whenever their person asks."""
 
     def __init__(self, settings: Settings, index: Database, records: Database) -> None:
         self._daemon, self._index, self._records = settings.daemon, index, records
+        self._flair = settings.model.flair_rules
         self._slot = Slot(bounds_of_scans(settings))
         self._rounds = Background("reviews_not_told")
 
@@ -41,8 +52,7 @@ class ReviewTeller:
 
     def look(self) -> None:
         """Begin with the next ones, unless the last ones are still at work."""
-        if self.is_on:
-            self._rounds.begin(self._tell_all)
+        self._rounds.begin(self._tell_all)
 
     async def finish(self) -> None:
         """Give up what has begun: each object is written whole, and once, at whichever start."""
@@ -54,23 +64,54 @@ class ReviewTeller:
 
         Raises OSError.
         """
-        for found in (self._of_reviews, self._of_revisions):
+        await self._tell_documents()
+        for found in (self._of_reviews, self._of_revisions) if self.is_on else ():
             async for reviewed, switch, reached in found():
                 if reviewed is not None:
                     await self._tell(reviewed)
                 await queue.set_switch(self._index, switch, reached)
 
     async def _tell(self, reviewed: Reviewed) -> None:
-        outbox, scan_id = self._daemon.outbox, reviewed.report.scan_id
+        told = self._slot.run(self._daemon.allowance, tell_review, self._daemon.outbox, reviewed)
+        await self._note(reviewed.report.scan_id, told, "review_told", "review_not_told")
+
+    async def _note(self, scan_id: str, telling: Awaitable[bool], event: str, fault: str) -> None:
         try:
-            if await self._slot.run(self._daemon.allowance, tell_review, outbox, reviewed):
-                log.info("review_told", extra={"scan": scan_id})
+            if await telling:
+                log.info(event, extra={"scan": scan_id})
         except GliowatchError:
-            log.warning("review_not_told", extra={"scan": scan_id})
+            log.warning(fault, extra={"scan": scan_id})
         except OSError:
             raise
         except Exception:  # one result whose objects cannot be read keeps no other one waiting
-            log.exception("review_not_told", extra={"scan": scan_id})
+            log.exception(fault, extra={"scan": scan_id})
+
+    async def _tell_documents(self) -> None:
+        """Measurements whose person has asked for it since the last look."""
+        last = await queue.switch(self._index, DOCUMENTS)
+        for document in await documents_after(self._records, last, AT_ONCE):
+            left = await self._left(document)
+            if left is not None:
+                outbox, allowance = self._daemon.outbox, self._daemon.allowance
+                told = self._slot.run(allowance, tell_by_hand, outbox, left, self._flair)
+                await self._note(document.scan_id, told, "by_hand_told", "by_hand_not_told")
+            await queue.set_switch(self._index, DOCUMENTS, document.document_id)
+
+    async def _left(self, document: Document) -> LeftByHand | None:
+        """What a document tells; None if the scan's files are gone."""
+        for scan in await revisions_of(self._index, document.scan_id):
+            if scan.revision == document.revision and scan.removed_at is None:
+                found = await measurements_by_number(self._records, document.numbers)
+                said = MeasuredByHand(
+                    person=document.asked_by,
+                    organization=self._daemon.verifying_organization,
+                    at=datetime.fromisoformat(document.asked_at),
+                    number=BY_HAND + document.document_id,
+                    measurements=tuple(_by_hand(each) for each in found),
+                )
+                number = document.document_id
+                return LeftByHand(scan.report, _folder(scan), scan.study_uid, number, said)
+        return None
 
     async def _of_reviews(self) -> AsyncIterator[tuple[Reviewed | None, str, int]]:
         last = await queue.switch(self._index, REVIEWS)
@@ -113,6 +154,10 @@ class ReviewTeller:
                 verdict = Verdict(False, "", "", at, SUPERSEDED + scan.revision)
                 superseded = Reviewed(old.report, _folder(old), verdict, _folder(scan))
             yield superseded, REVISIONS, round(at.timestamp() * 1000)
+
+
+def _by_hand(each: Measurement) -> ByHand:
+    return ByHand(each.measurement_id, each.drawn, each.figures, moment_words(each.measured_at))
 
 
 def _folder(scan: ScanRow) -> Path:

@@ -8,12 +8,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from daemon.drops import Drop, DropKind, objects_folder
+from daemon.drops import SOURCE, Drop, DropKind, objects_folder
 from daemon.intake.dropped_files import open_dropped
-from daemon.outputs.dicom.verdict import Verdict
+from daemon.intake.late_files import scan_in
+from daemon.outputs.catalogue import text
+from daemon.outputs.dicom.verdict import MeasuredByHand, Verdict
 from daemon.pipeline.extra_objects import has_object, keep_object
 from daemon.report import Report
+from model.errors import UnreadableScan
 from model.reading.archive import unpack
+from model.reading.read import read_again
+from model.rules import FlairRules
 
 
 def tell_refusal(inbox: Path, drop: Drop, outbox: Path, reason: str) -> int:
@@ -89,4 +94,50 @@ def tell_review(outbox: Path, reviewed: Reviewed) -> bool:
     made = review_object(objects, reviewed.report, reviewed.verdict, later)
     if made is not None:
         keep_object(outbox, scan_id, reviewed.name, made)
+    return made is not None
+
+
+@dataclass(frozen=True)
+class LeftByHand:
+    """A person's measurements on a result's scan, to be left as a document. folder: the result's,
+    below the outbox; study_uid: of its study; number: of the wish."""
+
+    report: Report
+    folder: Path
+    study_uid: str | None
+    number: int
+    said: MeasuredByHand
+
+    @property
+    def name(self) -> str:
+        """The name of the object that tells it."""
+        return document_name(self.report.scan_id, self.report.revision, self.number)
+
+
+def document_name(scan_id: str, revision: int, number: int) -> str:
+    """The file of an SR of measurements by hand, beside its scan."""
+    return f"{scan_id}-r{revision}_byhand{number}_sr.dcm"
+
+
+def tell_by_hand(outbox: Path, left: LeftByHand, rules: FlairRules) -> bool:
+    """Write the SR of measurements beside their scan, once; False where there is no study to join.
+
+    Raises UnreadableScan where the scan's own files are no longer those that were measured on.
+    """
+    report = left.report
+    if has_object(outbox, report.scan_id, left.name):
+        return True
+    from daemon.outputs.dicom.measured_by_hand import (
+        measured_by_hand,  # highdicom: only a worker needs it
+    )
+
+    folder = outbox / left.folder
+    with TemporaryDirectory() as scratch:
+        scan = scan_in(folder / SOURCE, Path(scratch), left.study_uid)
+        volume = read_again(scan, folder / f"{report.scan_id}_flair.nii.gz", rules)
+        if volume.shape != report.input.shape:
+            raise UnreadableScan(text("measuring.other_files"))
+        made = measured_by_hand(volume, report, left.said)
+    if made is not None:
+        keep_object(outbox, report.scan_id, left.name, made)
     return made is not None

@@ -85,7 +85,8 @@ class Measured:
 class Change:
     """From the earlier scan to the later one. None where it is not known.
 
-    Percent are of the earlier value: None where that is 0. new_lesions: numbers of lesions in
+    Percent are of the earlier value: None where that is 0, or where the two were measured
+    differently. new_lesions: numbers of lesions in
     the later scan that the earlier one has not; gone_lesions: the other way round.
     differs: in what the two were measured differently: "scale", "spacing", "plane", "network",
     "corrected" if a person corrected the mask of one of them alone, or "incomplete".
@@ -145,9 +146,9 @@ def compare(
     return Change(
         days=days,
         volume_ml=grown,
-        volume_percent=_percent(grown, earlier.volume_ml),
+        volume_percent=None if differs else _percent(grown, earlier.volume_ml),
         longest_mm=lengthened,
-        longest_percent=_percent(lengthened, earlier.longest_mm),
+        longest_percent=None if differs else _percent(lengthened, earlier.longest_mm),
         volume_ml_per_30_days=grown / days * MONTH_DAYS if tells_rate else None,
         new_lesions=new_ones,
         gone_lesions=gone_ones,

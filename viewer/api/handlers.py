@@ -221,6 +221,9 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
     reviews = await reviews_of(records, scan.scan_id)
     corrections = await corrections_of(records, scan.scan_id)
     roles = [role for _, group in listed_files(held) for role in group]
+    report = scan.report.changed(patient_id=shown_id(scan.patient_id))
+    if report.change:
+        report = report.changed(change=report.change.told)
     return answer(
         OneScan(
             scan_id=scan.scan_id,
@@ -229,7 +232,7 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
             patient_key=patient.patient_key,
             published_at=scan.published_at,
             removed_at=scan.removed_at,
-            report=scan.report.changed(patient_id=shown_id(scan.patient_id)),
+            report=report,
             reviews=reviews,
             seen=PageState.of(revisions[0], reviews, corrections).token,
             files=[_link(request.path, scan.revision, role) for role in roles],

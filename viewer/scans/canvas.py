@@ -39,7 +39,10 @@ class Corner:
 class View:
     """For static/canvas/view.js. base: address of the scan; revision: as a query; image and mask:
     their addresses, '' where there is none; slice: the first to show, from 0; areas: marked pixels
-    of each slice; letters: whether sides are known; unit: what a length is in, '' for none.
+    of each slice; letters: whether sides are known; unit: what a length is in, '' for none;
+    spacing: mm along the file's i, j, k; probability: address of the network's probabilities, ''
+    where they are not kept; rim: how many voxels the expected range of the volume is from and to,
+    None without one; rim_words: its ends in words.
     """
 
     base: str
@@ -54,6 +57,10 @@ class View:
     letters: bool
     nose_left: bool
     unit: str
+    spacing: Sequence[float | None] | None
+    probability: str
+    rim: tuple[int, int] | None
+    rim_words: tuple[str, ...]
     still: str
     corner: Corner
 
@@ -102,6 +109,10 @@ def view_of(scan: ScanRow, held: dict[str, Held], nose_left: bool, patient: Pati
         letters=report.input.orientation is not None,
         nose_left=nose_left,
         unit=_unit(report),
+        spacing=report.input.spacing_mm,
+        probability="" if is_picture else address("prob.nii.gz"),
+        rim=_rim(report),
+        rim_words=tuple(text("size.ml", ml=ml) for ml in report.volume_ml_range or ()),
         still=address("overlay.png"),
         corner=_corner(scan, patient, slices.axis),
     )
@@ -138,6 +149,15 @@ def _spacing(spacing: Sequence[float | None] | None, axis: int) -> str:
     if between is None:
         return text("canvas.slice_spacing", spacing=not_known())
     return text("canvas.slice_spacing", spacing=text("canvas.spacing_mm", mm=between))
+
+
+def _rim(report: Report) -> tuple[int, int] | None:
+    """The ends of the expected range of the volume, in voxels."""
+    limits, ml, voxels = report.volume_ml_range, report.volume_ml, report.volume_voxels
+    if limits is None or not ml or not voxels:
+        return None
+    low, high = (round(limit / ml * voxels) for limit in limits)
+    return low, high
 
 
 def _scale(report: Report) -> str:

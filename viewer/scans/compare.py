@@ -11,6 +11,7 @@ from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import finding_words, moment_words
+from daemon.report import Report
 from viewer.lookups import asked_patient
 from viewer.scans.canvas import VIEW_WINDOWS, View, align, view_of
 from viewer.scans.files import held_files
@@ -57,9 +58,30 @@ async def _pair(
         "views": [await _view(request, patient, scan) for scan in (first, second)],
         "alignment": align(second, first),
         "rows": _rows(first, second),
+        "doubts": pair_doubts(first.report, second.report),
         "change": change.words if change and is_told else text("compare.not_compared"),
         "windows": VIEW_WINDOWS,
     }
+
+
+def pair_doubts(earlier: Report, later: Report) -> list[str]:
+    """What does not fit between two scans of one patient: another side, lesions without a match."""
+    if not earlier.lesions or not later.lesions:
+        return []
+    sides = [report.lesions[0].side for report in (earlier, later)]
+    doubts = []
+    if set(sides) == {"left", "right"}:
+        one, other = (text(f"side_of.{side}") for side in sides)
+        doubts.append(text("compare.side_changed", earlier=one, later=other))
+    change = later.change
+    new, gone = (change.new_lesions, change.gone_lesions) if change else (None, None)
+    if change is None or change.prior_scan_id != earlier.scan_id or new is None or gone is None:
+        return [*doubts, text("compare.not_matched")]
+    if new:
+        doubts.append(text("compare.new_lesions", count=len(new)))
+    if gone:
+        doubts.append(text("compare.gone_lesions", count=len(gone)))
+    return doubts
 
 
 async def _view(request: web.Request, patient: Patient, scan: ScanRow) -> View | None:

@@ -76,7 +76,7 @@ async def drawing_values(
         own_revision=own.revision if own else 0,
         others=await _others(request, scan),
     )
-    return {"drawing": drawing, "person": session.account_id}
+    return {"drawing": drawing}
 
 
 async def _others(request: web.Request, scan: ScanRow) -> list[str]:

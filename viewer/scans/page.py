@@ -11,6 +11,7 @@ from aiohttp import web
 
 from daemon.drops import UNASSIGNED
 from daemon.index.patient_scans import is_in_conflict
+from daemon.index.people.measurements import measured_so_far
 from daemon.index.people.overrides import entered_date
 from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, has_others, patients_with_content
@@ -45,6 +46,7 @@ from viewer.scans.canvas import VIEW_WINDOWS, align, prior_of, shown_slice, view
 from viewer.scans.diameters import diameter_values
 from viewer.scans.drawing import drawing_values
 from viewer.scans.files import Held, held_files, listed_files
+from viewer.scans.measurements import measuring_values
 from viewer.scans.overrides import date_words, spacing_values, wish_values
 from viewer.scans.reviews import review_values
 from viewer.scans.sent_objects import sent_values
@@ -236,14 +238,18 @@ async def show_scan(request: web.Request) -> web.StreamResponse:
         "came_as": await came_as_words(request, scan.patient_id),
         **await sent_values(request, scan),
         **await drawing_values(request, scan, held, revisions[0].revision),
+        **await measuring_values(request, scan),
     }
     return render(request, "scan.html", values)
 
 
 async def tell_newest(request: web.Request) -> web.StreamResponse:
-    """`/scans/{scan_id}/newest`: for an open page, which revision counts now."""
+    """`/scans/{scan_id}/newest`: for an open page, which revision counts now, and a number that is
+    another one after each measurement by hand."""
     scan = await asked_scan(request)
-    return web.json_response({"revision": scan.revision, "removed": scan.removed_at is not None})
+    measured = await measured_so_far(request.app[RECORDS], scan.scan_id)
+    removed = scan.removed_at is not None
+    return web.json_response({"revision": scan.revision, "removed": removed, "measured": measured})
 
 
 def _whose(patient: Patient) -> dict[str, Any]:

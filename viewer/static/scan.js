@@ -1,6 +1,6 @@
 // The page of one scan: opens its canvas, jumps to lesions, shows the scan before beside it.
 
-import { link, linkWords } from "./canvas/link.js";
+import { Link } from "./canvas/link.js";
 import { text } from "./sentences.js";
 import { DisplayOptions } from "./canvas/display_options.js";
 import { openView } from "./canvas/view.js";
@@ -10,12 +10,11 @@ import { letDraw } from "./drawing/bench.js";
 const page = document.querySelector(".scan-page");
 const figure = page.querySelector(".views > .view[data-view]");
 
-if (figure) openView(figure).then(begin);
-watchForNewer();
-letPrint();
-letPageDown();
 
-function begin(scene) {
+let scene = null;
+
+function begin(opened) {
+  scene = opened;
   const open = [{ figure, scene }];
   const bar = page.querySelector(".tools");
   const tools = new DisplayOptions(bar, page.querySelector(".told"), () => open.map((each) => each.scene));
@@ -23,7 +22,7 @@ function begin(scene) {
   scene.chosen = rows.length ? JSON.parse(rows[0].dataset.centre) : null; // the largest comes first
   for (const row of rows) letJump(row, scene);
   if (tools.at("beside")) letBeside(tools, open);
-  letShowDiameters(page, figure, scene);
+  letShowDiameters(page, scene);
   letDraw(page, figure, scene);
 }
 
@@ -48,16 +47,17 @@ function letJump(row, scene) {
 
 function letBeside(tools, open) {
   const holder = page.querySelector(".prior");
-  let part = null;
+  let link = null;
   tools.onToggle("beside", (scene, wanted) => {
     holder.hidden = !wanted;
     holder.parentElement.classList.toggle("two", wanted);
     if (!wanted) {
-      part?.();
+      link?.part();
+      tools.pairUp(null);
       open.length = 1;
       return "";
     }
-    openPrior(holder, open, tools).then((parting) => { part = parting; });
+    openPrior(holder, open, tools).then((made) => { link = made; });
     return "";
   });
 }
@@ -72,18 +72,23 @@ async function openPrior(holder, open, tools) {
   open[1] = prior;
   tools.adopt(prior.scene);
   const matrix = JSON.parse(holder.dataset.matrix);
-  tools.tell(linkWords(open[0], prior, matrix, holder.dataset.words));
-  return link(open[0], prior, matrix);
+  const link = new Link(open[0], prior, matrix, holder.dataset.words);
+  tools.pairUp(link);
+  tools.tell(link.words);
+  return link;
 }
 
 // The page stays as it is: what someone reads must not change under the eyes.
 function watchForNewer() {
+  let known = null; // a number that changes with what is measured by hand
   window.addEventListener("gliowatch:changed", async () => {
     const { scan, newest } = page.dataset;
     const answer = await fetch(`/scans/${scan}/newest`);
     if (!answer.ok) return;
-    const { revision } = await answer.json();
+    const { revision, measured } = await answer.json();
     page.querySelector(".come").hidden = revision <= Number(newest);
+    if (known !== null && measured !== known) scene?.keeper?.load();
+    known = measured;
   }, true);
 }
 
@@ -103,3 +108,8 @@ function letPageDown() {
     main.scrollBy({ top: ways[event.key] * main.clientHeight });
   });
 }
+
+if (figure) openView(figure).then(begin);
+watchForNewer();
+letPrint();
+letPageDown();

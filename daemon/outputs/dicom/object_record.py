@@ -35,6 +35,7 @@ class Series(IntEnum):
     PDF = 4
     REJECTION = 5
     VERIFIED = 6
+    BY_HAND = 7
 
 
 NAMES = {  # keys of what each is called
@@ -44,6 +45,7 @@ NAMES = {  # keys of what each is called
     Series.PDF: "objects.pdf_report",
     Series.REJECTION: "objects.rejection",
     Series.VERIFIED: "objects.verified",
+    Series.BY_HAND: "objects.by_hand",
 }
 
 

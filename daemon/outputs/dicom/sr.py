@@ -21,6 +21,7 @@ from daemon.outputs.dicom.sr_groups import (
     is_change,
     not_attempted,
 )
+from daemon.outputs.dicom.verdict import MeasuredByHand
 from daemon.outputs.wording import WHY_REVISED, change_words, finding_sentence, place_words
 from daemon.report import Report
 from model.reading.dicom.frames import OURS
@@ -57,6 +58,29 @@ def build_refusal(origin: Origin, analysis: AnalysisRecord, reason: str) -> sr.C
     )
 
 
+def build_by_hand(
+    origin: Origin, analysis: AnalysisRecord, groups: list[Any], said: MeasuredByHand
+) -> sr.ComprehensiveSR:
+    """What a person measured by hand, with that person as the observer."""
+    by = sr.PersonObserverIdentifyingAttributes(
+        said.name, organization_name=said.organization or None
+    )
+    texts = [(coded.USE, text("report.research_use"))]
+    texts.append((coded.COMMENT, text("objects.by_hand_of", person=said.person)))
+    for each in said.measurements:
+        shape = text(f"shape_name.{each.drawn.shape}")
+        texts.append((coded.COMMENT, text("objects.by_hand_at", shape=shape, at=each.at)))
+    return _document(
+        list(origin.present),
+        analysis,
+        groups=groups,
+        texts=texts,
+        is_complete=True,
+        before=None,
+        person=sr.ObserverContext(codes.DCM.Person, by),
+    )
+
+
 def _use_and(said: str, reason: str) -> Iterator[tuple[Code, str]]:
     yield coded.USE, text("report.research_use")
     yield coded.IMPRESSION, said
@@ -70,9 +94,13 @@ def _document(
     texts: Iterable[tuple[Code, str]],
     is_complete: bool,
     before: Dataset | None,
+    person: sr.ObserverContext | None = None,
 ) -> sr.ComprehensiveSR:
+    """person: who observed, in place of the network."""
     content = sr.MeasurementReport(
-        observation_context=_who(analysis),
+        observation_context=_who(analysis)
+        if person is None
+        else sr.ObservationContext(observer_person_context=person),
         procedure_reported=codes.LN.BrainMRI,
         imaging_measurements=groups,
         title=codes.DCM.ImagingMeasurementReport,
@@ -88,7 +116,7 @@ def _document(
         is_final=False,
         is_verified=False,
         previous_versions=None if before is None else [before],
-        contributing_equipment=[analysis.contribution],
+        contributing_equipment=[analysis.contribution] if person is None else None,
         **analysis.series(Series.SR),
         **analysis.equipment,
     )

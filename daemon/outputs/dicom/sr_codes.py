@@ -20,6 +20,11 @@ SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
 ML, MM, DAYS = codes.UCUM.CubicCentimeter, codes.UCUM.Millimeter, codes.UCUM.Day
 PERCENT, RATIO = codes.UCUM.Percent, codes.UCUM.NoUnits
 
+LENGTH, ANGLE, AREA = codes.SCT.Length, codes.SCT.Angle, codes.SCT.Area
+SIGNAL = codes.DCM.MRSignalIntensity  # 110852
+MEAN, SD = codes.SCT.Mean, codes.SCT.StandardDeviation
+MM2, DEGREE = codes.UCUM.SquareMillimeter, codes.UCUM.Degree
+
 ANALYSES = codes.DCM.SummaryOfAnalyses  # 111065
 SUCCEEDED: Code = codes.DCM.Succeeded  # 111222
 IN_PART: Code = codes.DCM.PartiallySucceeded  # 111223

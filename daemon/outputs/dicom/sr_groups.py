@@ -6,6 +6,7 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 from highdicom import sr
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -194,17 +195,27 @@ def _axes(lesion: Lesion, measured: Measured) -> list[Any]:
 
 
 def _line(ends: tuple[Point, Point], measured: Measured) -> sr.CoordinatesForMeasurement | None:
-    """A line on its image: columns and rows, where the middle of the first pixel is 0.5, 0.5."""
+    """A line on its image."""
     there = np.linalg.inv(measured.affine)
-    places = [there[:3, :3] @ np.array(end) + there[:3, 3] for end in ends]
-    slices = {int(np.rint(place[2])) for place in places}
-    found = measured.origin.picture_of(slices.pop()) if len(slices) == 1 else None
+    places = np.array(ends) @ there[:3, :3].T + there[:3, 3]
+    return on_image(sr.GraphicTypeValues.POLYLINE, places, measured.origin)
+
+
+def on_image(
+    graphic: sr.GraphicTypeValues, places: NDArray[np.float64], origin: Origin
+) -> sr.CoordinatesForMeasurement | None:
+    """What is drawn on an image: columns and rows, where the middle of the first pixel is 0.5, 0.5.
+
+    places: (n, 3), voxel indices of the volume; None where they lie on no image, or on several.
+    """
+    slices = set(np.rint(places[:, 2]).astype(int).tolist())
+    found = origin.picture_of(slices.pop()) if len(slices) == 1 else None
     if found is None:
         return None
     image, frame = found
     return sr.CoordinatesForMeasurement(
-        graphic_type=sr.GraphicTypeValues.POLYLINE,
-        graphic_data=np.array([place[:2] + 0.5 for place in places], np.float32),
+        graphic_type=graphic,
+        graphic_data=(places[:, :2] + 0.5).astype(np.float32),
         source_image=sr.SourceImageForRegion(
             image.SOPClassUID,
             image.SOPInstanceUID,
@@ -215,7 +226,7 @@ def _line(ends: tuple[Point, Point], measured: Measured) -> sr.CoordinatesForMea
 
 def change_group(change: Change, scan_id: str) -> Any:
     """The change against the prior scan, in a group that a later comparison replaces."""
-    number = uid_of(scan_id, CHANGED)
+    change, number = change.told, uid_of(scan_id, CHANGED)
     low, high = change.repeat_range_ml or (None, None)
     sizes: Sizes = {
         coded.CHANGE_ML: (change.volume_ml, coded.ML),

@@ -41,6 +41,16 @@ export class Camera {
     return share[0] < 0 ? null : share;
   }
 
+  // Where the share of each axis is seen in a plane, [x, y]; null where that plane is not shown.
+  spotOf(share, plane) {
+    const tile = this.glass.screenSlices.find((each) => each.axCorSag === plane);
+    if (!tile) return null;
+    const mm = this.glass.frac2mm(share);
+    const [left, top, width, height] = tile.leftTopWidthHeight;
+    const [across, up] = ACROSS[plane].map((axis, n) => (mm[axis] - tile.leftTopMM[n]) / tile.fovMM[n]);
+    return [(left + across * width) / this.dpr, (top + (1 - up) * height) / this.dpr];
+  }
+
   // Zoom by a factor; what lies under the point stays there, and in other views the crosshair does.
   zoomAt(factor, x, y) {
     const { scene } = this.glass;

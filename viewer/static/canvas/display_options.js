@@ -5,6 +5,9 @@ import { windowWords } from "./annotations.js";
 import { Gestures } from "./gestures.js";
 import { keep, kept } from "./kept.js";
 import { MouseTools } from "./mouse_tools.js";
+import { Probability } from "./probability.js";
+import { Keeper } from "../measuring/keeper.js";
+import { POINTS, Shapes } from "../measuring/shapes.js";
 
 const MARKS = ["outline", "fill", "none"];
 const OWN = "own"; // the window of who dragged
@@ -22,6 +25,8 @@ export class DisplayOptions {
     this.at("window").addEventListener("change", () => this.applyWindow());
     this.at("reset").addEventListener("click", () => this.reset());
     this.onToggle("planes", (scene, wanted) => scene.planes(wanted));
+    this.letPairUp();
+    this.letTellProbability();
     this.letBeFull();
     this.letBePlain();
     document.addEventListener("keydown", (event) => this.onKey(event), true);
@@ -36,23 +41,77 @@ export class DisplayOptions {
     return this.at(name).getAttribute("aria-pressed") === "true";
   }
 
+  // Where the page offers the network's probabilities, and the graphics card draws the scan.
+  letTellProbability() {
+    for (const name of ["map", "rim"]) {
+      const button = this.at(name);
+      const [scene] = this.scenes();
+      if (!scene.glass) button?.remove();
+      button?.addEventListener("click", async () => {
+        this.probability ??= new Probability(scene);
+        const isWanted = !this.isOn(name);
+        button.setAttribute("aria-pressed", String(isWanted));
+        const fault = await this.probability.show(name, isWanted);
+        if (fault) for (const each of ["map", "rim"]) this.at(each)?.setAttribute("aria-pressed", "false");
+        this.tell(fault);
+      });
+    }
+  }
+
+  // Two scans are zoomed and windowed together, and those that are not registered can be scrolled
+  // apart and locked as they are then.
+  letPairUp() {
+    const [apart, together] = [this.at("apart"), this.at("together")];
+    apart?.addEventListener("click", () => {
+      if (!this.link || this.link.isByPlace) return; // the key reaches a hidden button too
+      const isWanted = !this.isOn("apart");
+      apart.setAttribute("aria-pressed", String(isWanted));
+      const words = this.link.apart(isWanted);
+      this.tell(words);
+      document.querySelector(".aligned")?.replaceChildren(words);
+    });
+    together?.addEventListener("click", () => {
+      together.setAttribute("aria-pressed", String(!this.isOn("together")));
+    });
+  }
+
+  // link: of the two that are open; null where one is alone.
+  pairUp(link) {
+    this.link = link;
+    this.at("apart").hidden = !link || link.isByPlace;
+    this.at("apart").setAttribute("aria-pressed", "false");
+    this.at("together").hidden = !link;
+  }
+
+  // The scenes that a gesture over one of them changes.
+  peers(scene) {
+    return !this.link || this.isOn("together") ? this.scenes() : [scene];
+  }
+
   // Let a scene that was opened later look like the others.
   adopt(scene) {
-    if (!this.gestures.has(scene)) this.gestures.set(scene, new Gestures(scene, this.mouse, this.scenes));
-    scene.onmeasure = (length) => this.tellLength(length, scene.view.unit);
+    if (!this.gestures.has(scene)) {
+      this.gestures.set(scene, new Gestures(scene, this.mouse, () => this.peers(scene)));
+      for (const name of ["pointerdown", "wheel"]) {
+        scene.stage.addEventListener(name, () => { this.last = scene; }, { passive: true });
+      }
+      if (scene.glass) this.letMeasure(scene);
+    }
     scene.onwindow = (range) => this.tellWindow(range);
     this.applyMarks();
-    this.applyWindow();
+    this.applyWindow([scene]);
     if (this.isOn("planes")) scene.planes(true);
-    if (this.mouse.left === "measure") scene.measure(true);
+  }
+
+  letMeasure(scene) {
+    const tell = (words) => this.tell(words);
+    scene.keeper = new Keeper(scene.view, (slice) => scene.show(slice), tell);
+    scene.shapes = new Shapes(scene, scene.keeper, tell);
+    scene.keeper.begin();
   }
 
   tell(words) {
     this.said.textContent = words;
-  }
-
-  tellLength(length, unit) {
-    if (length > 0.05) this.tell(text("script_canvas.length", { length: length.toFixed(1), unit }));
   }
 
   // A window that was dragged is no preset any more.
@@ -72,25 +131,33 @@ export class DisplayOptions {
     for (const scene of this.scenes()) scene.marks(kind, this.at("opacity").value / 100);
   }
 
-  applyWindow() {
+  // To both, or where they are windowed apart to that which was used last.
+  applyWindow(scenes = this.peers(this.last ?? this.scenes()[0])) {
     const { value, selectedOptions } = this.at("window");
     if (value === OWN) return;
-    for (const scene of this.scenes()) {
+    for (const scene of scenes) {
       scene.presetName = selectedOptions[0].textContent;
       scene.window(Number(value));
     }
   }
 
   applyTool(tool) {
-    const said = this.scenes().map((scene) => scene.measure(tool === "measure"));
-    this.tell(said.find(Boolean) ?? "");
+    const hints = {
+      length: text("script_measuring.hint_length"),
+      angle: text("script_measuring.hint_angle"),
+      ellipse: text("script_measuring.hint_ellipse"),
+      probe: text("script_measuring.hint_probe"),
+    };
+    const why = tool in POINTS && this.scenes().map((scene) => scene.noMeasuring).find(Boolean);
+    this.tell(why || hints[tool] || "");
+    for (const scene of this.scenes()) scene.shapes?.cancel();
   }
 
   // Zoom, place and window as the page opened.
   reset() {
     for (const scene of this.scenes()) scene.resetView();
     this.at("window").value = "1";
-    this.applyWindow();
+    this.applyWindow(this.scenes());
     this.tell("");
   }
 
@@ -154,7 +221,7 @@ export class DisplayOptions {
       ArrowUp: () => first.scroll(1), ArrowRight: () => first.scroll(1),
       ArrowDown: () => first.scroll(-1), ArrowLeft: () => first.scroll(-1),
       Home: () => first.show(first.view.slice),
-      o: choose("marks", next), p: click("planes"), c: click("beside"), f: click("full"), i: click("corners"),
+      o: choose("marks", next), p: click("planes"), c: click("beside"), l: click("apart"), y: click("map"), u: click("rim"), f: click("full"), i: click("corners"),
       v: () => first.enlargeNext(), 0: () => this.reset(),
       ...this.mouse.keys(),
       ...Object.fromEntries(windows),

@@ -1,5 +1,7 @@
 // Mouse, pen and fingers over one scan: which gesture asks for what.
 
+import { POINTS } from "../measuring/shapes.js";
+
 const NOTCH = 50; // of a wheel's way: from here on one event is one slice
 const LINE = 40; // pixels, of a wheel that counts lines
 const CLICK = 4; // pixels: who moves less has clicked
@@ -20,7 +22,7 @@ export class Gestures {
     on("pointerdown", (event) => this.onDown(event));
     on("pointermove", (event) => this.onMove(event));
     for (const name of ["pointerup", "pointercancel"]) on(name, (event) => this.onUp(event));
-    on("dblclick", (event) => { if (!this.isButton(event)) this.resetView(); });
+    on("dblclick", (event) => { if (!this.isButton(event) && !(this.tools.left in POINTS)) this.resetView(); });
     on("contextmenu", (event) => event.preventDefault());
     on("mousedown", (event) => { if (event.button === 1) event.preventDefault(); }); // scrolls by itself
   }
@@ -62,10 +64,9 @@ export class Gestures {
     this.pointers.set(event.pointerId, at);
     const tool = this.tools.of(event.button);
     const isPinch = this.pointers.size === 2;
-    const isMeasuring = tool === "measure" && !isPinch;
-    this.scene.letMeasure(isMeasuring);
-    if (isMeasuring) return; // NiiVue hears it
     this.stage.setPointerCapture(event.pointerId);
+    if (isPinch) this.scene.shapes?.cancel();
+    else if (tool in POINTS) this.scene.shapes?.begin(tool, at);
     if (isPinch) this.drag = { tool: "pinch", ...this.spread() };
     else this.drag = { tool, start: at, last: at, left: 0, isClick: event.button === 0 };
   }
@@ -80,6 +81,10 @@ export class Gestures {
       this.pinch();
       return;
     }
+    if (drag.tool in POINTS) {
+      this.scene.shapes?.move(at);
+      return;
+    }
     if (Math.hypot(at.x - drag.start.x, at.y - drag.start.y) > CLICK) drag.isClick = false;
     if (drag.isClick) return;
     this.act(drag, at.x - drag.last.x, at.y - drag.last.y, at);
@@ -91,7 +96,10 @@ export class Gestures {
     const { drag } = this;
     if (drag?.tool === "pinch" && this.pointers.size) return; // the other finger is still down
     this.drag = null;
-    if (drag?.isClick && event.type === "pointerup") this.click(event, this.at(event));
+    if (drag?.tool in POINTS) {
+      if (event.type === "pointerup") this.scene.shapes?.end(this.at(event));
+      else this.scene.shapes?.cancel();
+    } else if (drag?.isClick && event.type === "pointerup") this.click(event, this.at(event));
   }
 
   click(event, { x, y }) {

@@ -2,7 +2,7 @@
 
 import { keep, kept } from "./kept.js";
 
-const KEYS = { s: "scroll", w: "window", h: "pan", z: "zoom", x: "crosshair", m: "measure" };
+const KEYS = { s: "scroll", w: "window", h: "pan", z: "zoom", x: "crosshair", m: "length", g: "angle", q: "ellipse", t: "probe" };
 const FIRST = { left: "scroll", middle: "pan", right: "window" };
 const SIDES = ["left", "middle", "right"];
 const TYPED = "input:not([type=range]), textarea, select, button, a, summary, [contenteditable]";

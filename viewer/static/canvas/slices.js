@@ -15,7 +15,6 @@ export class Slices {
     this.place = null;
     this.look = { marks: "outline", opacity: 40, window: 1 };
     this.onmove = () => {};
-    this.onmeasure = () => {};
     this.ondraw = () => {};
     this.onwindow = () => {};
     this.stage = picture.parentElement;
@@ -97,8 +96,6 @@ export class Slices {
 
   pick() {} // there is no crosshair
 
-  letMeasure() {}
-
   turn() {
     return false;
   }
@@ -109,8 +106,8 @@ export class Slices {
     return wanted ? text("script_canvas.planes_need_webgl") : "";
   }
 
-  measure(wanted) {
-    if (!wanted) return "";
+  // Why nothing can be measured here.
+  get noMeasuring() {
     return this.view.unit
       ? text("script_canvas.measure_needs_webgl")
       : text("script_canvas.no_scale");

@@ -15,8 +15,8 @@ const CROSSHAIR = 0.8; // mm
 const RENDER_FROM = [110, 10]; // degrees: where one looks at a head in 3D from, as NiiVue begins
 const TURN = 0.5; // degrees a pixel, of a head in 3D
 const KEY_TURN = 10; // degrees a key
-const QUIET = ["wheelListener", "resetBriCon", "keyDownListener", "keyUpListener"];
-const MEASURING = [
+const QUIET = [
+  ...["wheelListener", "resetBriCon", "keyDownListener", "keyUpListener"],
   ...["mouseDownListener", "mouseMoveListener", "mouseUpListener", "mouseLeaveListener"],
   ...["touchStartListener", "touchMoveListener", "touchEndListener"],
 ];
@@ -44,8 +44,6 @@ export class Volume {
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
       fontColor: [1, 1, 1, 1],
       crosshairColor: [1, 1, 1, 0.6],
-      measureTextColor: [1, 1, 1, 1],
-      measureLineColor: [1, 1, 1, 1],
       loadingText: "", logLevel: "error", isAntiAlias: false,
     });
     glass.opts.dragMode = glass.dragModes.none;
@@ -65,7 +63,6 @@ export class Volume {
     this.count = volume.dimsRAS[this.axis + 1];
     if (this.count !== view.count) throw new Error("the file has other slices than the report");
     this.onmove = () => {};
-    this.onmeasure = () => {};
     this.ondraw = () => {};
     this.onwindow = () => {};
     this.stage = glass.canvas.parentElement;
@@ -77,9 +74,12 @@ export class Volume {
     [volume.cal_min, volume.cal_max] = windowOf(this.brightness, 1);
     arrange(glass, view.plane);
     this.load(volume, marks);
-    hearDrawing(glass, () => this.ondraw());
+    this.beside = [];
+    hearDrawing(glass, () => {
+      this.ondraw();
+      for (const act of this.beside) act();
+    });
     glass.onLocationChange = () => this.onmove();
-    glass.onDragRelease = (drag) => this.measuring && this.onmeasure(drag.mmLength);
     this.marks("outline", 1);
     this.show(view.slice);
   }
@@ -170,6 +170,11 @@ export class Volume {
     });
   }
 
+  // After whatever moves the picture.
+  hearDrawing(act) {
+    this.beside.push(act);
+  }
+
   get zoom() {
     return this.camera.zoom;
   }
@@ -243,30 +248,12 @@ export class Volume {
   enlargeNext() {
     if (this.large) this.enlarge(nextView(this.large));
   }
-
-  // Whether NiiVue hears the pointer that goes down now, and draws its line.
-  letMeasure(wanted) {
-    this.glass.isMeasuring = wanted;
-  }
-
-  measure(wanted) {
-    this.measuring = wanted;
-    this.glass.opts.dragModePrimary = wanted ? this.glass.dragModes.measurement : 8; // its crosshair
-    if (!wanted) this.glass.clearMeasurements();
-    return wanted ? text("script_canvas.draw_line") : "";
-  }
 }
 
 // NiiVue has gestures and keys of its own: a box for the window, a double click that changes it, a
-// wheel that zooms. All of them are off, but for the line that it measures by.
+// wheel that zooms. All of them are off.
 function tame(glass) {
   for (const name of QUIET) glass[name] = () => {};
-  for (const name of MEASURING) {
-    const own = glass[name].bind(glass);
-    glass[name] = (event) => {
-      if (glass.isMeasuring && (event.button ?? 0) === 0) own(event);
-    };
-  }
 }
 
 function hearDrawing(glass, heard) {
