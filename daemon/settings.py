@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from daemon.settings_archives import Destination, Priors
 from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings_login import LoginSettings
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules
@@ -260,6 +261,7 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     dicom: DicomSettings = DicomSettings()
     log: LogSettings = LogSettings()
+    login: LoginSettings = LoginSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -276,7 +278,7 @@ class Settings(BaseSettings):
 
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
-TABLES |= {"log": LogSettings}
+TABLES |= {"log": LogSettings, "login": LoginSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
 DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
 
@@ -366,6 +368,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "viewer": viewer.model_copy(update=tls),
             "dicom": settings.dicom.relative_to(folder),
             "log": settings.log.relative_to(folder),
+            "login": settings.login.relative_to(folder),
         }
     )
 

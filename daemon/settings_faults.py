@@ -9,9 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from daemon.settings_archives import Destination
+from daemon.settings_login import OidcProvider
 
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
 LONGEST_SHOWN = 60  # characters of a wrong value
@@ -53,7 +55,10 @@ MUST = {
 }
 
 
-LISTED = ("dicom", "send")  # the one list of tables, [[dicom.send]]
+LISTED: dict[tuple[str, ...], type[BaseModel]] = {  # lists of tables, as [[dicom.send]]
+    ("dicom", "send"): Destination,
+    ("login", "oidc"): OidcProvider,
+}
 INNER = ("dicom", "priors")  # the one table in a table
 NAME_MUST = "have letters, digits, - and _ alone, 1 to 32 of them"
 
@@ -85,7 +90,7 @@ def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]
     key = key_of(error)
     if error["loc"][:2] == INNER:
         key = ".".join(str(part) for part in error["loc"][:3])
-    if error["loc"][:2] == LISTED and len(error["loc"]) > len(LISTED) + 1:
+    if error["loc"][:2] in LISTED and len(error["loc"]) > 3:
         return Fault((key,), _of_listed(error, file), Stops.RUN)
     if key in RETIRED:
         sentence = f"The setting {key} {RETIRED[key].format(where=_where(key, file))}"
@@ -97,11 +102,11 @@ def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]
 
 
 def _of_listed(error: ErrorDetails, file: Path | None) -> str:
-    """A fault in one of the tables [[dicom.send]], which are counted from 1."""
+    """A fault in one of the tables of a list, as [[dicom.send]], which are counted from 1."""
     _, _, number, name = error["loc"][:4]
-    place = f"of table {int(number) + 1} of [[dicom.send]] {_where('.'.join(LISTED), file)}"
+    place = f"of table {int(number) + 1} of [[{key_of(error)}]] {_where(key_of(error), file)}"
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(name), Destination.model_fields, 1)
+        near = get_close_matches(str(name), LISTED[tuple(key_of(error).split("."))].model_fields, 1)
         return f"There is no setting named {name} {place}" + (
             f": did you mean {near[0]}?" if near else "."
         )

@@ -17,6 +17,7 @@ from daemon.settings import (
     Settings,
     ViewerSettings,
 )
+from daemon.settings_login import LoginSettings
 
 RELOADED: dict[str, frozenset[str]] = {
     "daemon": frozenset(
@@ -55,6 +56,11 @@ class SettingsInForce:
     def viewer(self) -> ViewerSettings:
         """[viewer] as it is now."""
         return self.now.viewer
+
+    @property
+    def login(self) -> LoginSettings:
+        """[login] as it is now."""
+        return self.now.login
 
     @property
     def dicom(self) -> DicomSettings:

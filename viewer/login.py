@@ -18,6 +18,7 @@ from daemon.index.people.logins import (
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
 from daemon.settings import ViewerSettings
+from viewer.hospital_login.providers import PROVIDERS
 from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
 from viewer.templating import render
@@ -77,7 +78,13 @@ def login_page(
     name, wanted: what stood in the form before, of one that is shown again.
     """
     next_page = wanted or _asked_page(request)
-    values = {"title": text("login.title"), "next": next_page, "wrong": wrong, "name": name}
+    values = {
+        "title": text("login.title"),
+        "next": next_page,
+        "wrong": wrong,
+        "name": name,
+        "providers": request.app[SETTINGS].login.oidc,
+    }
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
         response.headers["HX-Refresh"] = "true"
@@ -85,8 +92,8 @@ def login_page(
 
 
 def _asked_page(request: web.Request) -> str:
-    if request.path == "/login":
-        return "/"
+    if request.path.startswith("/login"):
+        return request.query.get("next", "/")
     if request.method == "GET":
         return request.path_qs
     came_from = urlsplit(request.headers.get("Referer", ""))  # browsers tell it to our pages alone
@@ -148,9 +155,15 @@ async def log_out(request: web.Request) -> web.StreamResponse:
             await end_all_of(records, session.account_id)
         else:
             await end_session(records, request.cookies.get(cookie_name(request), ""))
-    answer = web.HTTPSeeOther("/login")
+    farewell = await request.app[PROVIDERS].farewell(session, address_of(request, "/login"))
+    answer: web.Response = web.HTTPSeeOther("/login")
+    if farewell:  # no redirect: browsers let a form of ours lead to nobody else
+        values = {"title": text("hospital_login.logged_out"), "farewell": farewell}
+        answer = render(request, "logged_out.html", values)
     answer.del_cookie(cookie_name(request), path="/", secure=is_secure(request))
-    raise answer
+    if isinstance(answer, web.HTTPException):
+        raise answer
+    return answer
 
 
 async def stay_active(request: web.Request) -> web.StreamResponse:
@@ -160,12 +173,23 @@ async def stay_active(request: web.Request) -> web.StreamResponse:
 
 
 async def _come_in(request: web.Request, key: str, wanted: str) -> web.StreamResponse:
-    records = request.app[RECORDS]
-    await end_session(records, request.cookies.get(cookie_name(request), ""))
-    await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
+    await end_earlier(request)
     answer = web.HTTPSeeOther(wanted if is_local(wanted) else "/")
     set_cookie(request, answer, key)
     raise answer
+
+
+async def end_earlier(request: web.Request) -> None:
+    """Before a new session: that of this browser ends, and those that have ended by themselves."""
+    records = request.app[RECORDS]
+    await end_session(records, request.cookies.get(cookie_name(request), ""))
+    await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
+
+
+def address_of(request: web.Request, path: str) -> str:
+    """A page as the person's browser has to ask for it, which may speak TLS to a proxy."""
+    scheme = "https" if is_secure(request) else "http"
+    return f"{scheme}://{request.host}{path}"
 
 
 def limits_of(viewer: ViewerSettings) -> Limits:

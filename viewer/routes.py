@@ -20,6 +20,7 @@ from viewer.admin.audit import send_audit, show_audit
 from viewer.admin.set_aside import show_failed
 from viewer.admin.system import act, show_moving, show_system
 from viewer.api.endpoints import DOORS as API
+from viewer.hospital_login.pages import come_back, start
 from viewer.live_updates import stream
 from viewer.login import enter, log_out, show_enter, show_login, stay_active, take_login
 from viewer.lookups import search
@@ -57,6 +58,8 @@ OPEN = (
     RouteRule(None, web.post("/enter", enter)),
     RouteRule(None, web.get("/login", show_login)),
     RouteRule(None, web.post("/login", take_login)),
+    RouteRule(None, web.get("/login/oidc/{way}", start)),
+    RouteRule(None, web.get("/login/oidc/{way}/back", come_back)),
 )
 OWN = (
     RouteRule(Right.VIEW, web.post("/logout", log_out)),

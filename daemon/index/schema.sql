@@ -680,8 +680,11 @@ CREATE TABLE accounts (
     role TEXT NOT NULL CHECK (role IN ('reader', 'uploader', 'reviewer', 'admin')),
     password_hash TEXT NOT NULL,    -- argon2id, '' = none: only a link lets in
     enabled INTEGER NOT NULL DEFAULT 1,
-    created_at TEXT NOT NULL
-);
+    created_at TEXT NOT NULL,
+    issuer TEXT NOT NULL DEFAULT '',
+    subject TEXT NOT NULL DEFAULT '');
+
+CREATE UNIQUE INDEX accounts_of_hospital ON accounts (issuer, subject) WHERE issuer != '';
 
 CREATE TABLE login_sessions (
     key_hash TEXT PRIMARY KEY,      -- SHA-256 of the key in the cookie

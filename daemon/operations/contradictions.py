@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
+from daemon.settings_login import OidcProvider
 
 SHORTEST_TOKEN = 16  # characters
 SCAN_ENDINGS = (".nii", ".nii.gz", ".dcm", ".png", ".jpg", ".jpeg", ".zip")
@@ -211,6 +212,39 @@ def _wrong_service(to: Destination) -> Iterator[str]:
         yield "header_variable would go over http unencrypted: write https."
 
 
+def _providers(settings: Settings) -> Iterator[Fault]:
+    providers = settings.login.oidc
+    for key in ("name", "issuer"):
+        values = [getattr(each, key) for each in providers]
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            yield _of_login(f'two tables have the {key} "{value}": accounts would be mixed up.')
+    for each in providers:
+        for why in _wrong_provider(each):
+            yield _of_login(f'"{each.name}": {why}')
+
+
+def _of_login(why: str) -> Fault:
+    return Fault(("login.oidc",), f"[[login.oidc]]: {why}", Stops.VIEWER)
+
+
+def _wrong_provider(provider: OidcProvider) -> Iterator[str]:
+    """What is wrong with a provider of OpenID Connect."""
+    place = urlsplit(provider.issuer)
+    is_encrypted = place.scheme == "https" or is_loopback(place.hostname or "")
+    if place.scheme not in ("http", "https") or not place.hostname or place.query:
+        yield "issuer is the provider's address, such as https://login.hospital.example."
+    elif not is_encrypted:
+        yield "issuer would be asked unencrypted: write https."
+    if not provider.client_id:
+        yield "client_id is empty."
+    if "openid" not in provider.scopes:
+        yield 'scopes needs "openid".'
+    if not provider.names_groups:
+        yield "no group has a role, so that nobody could come in: fill in readers, for example."
+    if provider.secret_file and provider.secret_variable:
+        yield "secret_file and secret_variable are both set: name one place of the secret."
+
+
 def _audit(settings: Settings) -> Iterator[Fault]:
     place = urlsplit(settings.daemon.audit_syslog)
     if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
@@ -337,6 +371,7 @@ RULES: tuple[Rule, ...] = (
     _node,
     _priors,
     _destinations,
+    _providers,
     _audit,
     _metrics,
     _sessions,

@@ -14,6 +14,7 @@ from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings_archives import FILES
 from daemon.settings_faults import Fault, Stops
+from daemon.settings_login import HospitalLogin
 
 GIGA = 1e9
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -30,7 +31,7 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending)
+    rules = (contradictions, _weights, _group, _node, _sending, _providers)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -192,6 +193,27 @@ def _sending(settings: Settings) -> Iterator[Fault]:
                 yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
 
 
+def _providers(settings: Settings) -> Iterator[Fault]:
+    """What a login by OpenID Connect needs on this machine."""
+    providers = settings.login.oidc
+    if providers and find_spec("authlib") is None:
+        sentence = "[[login.oidc]] needs further packages: pip install 'gliowatch[oidc]'."
+        yield Fault(("login.oidc",), sentence, Stops.VIEWER)
+    for each in providers:
+        for why in _missing_secrets(each):
+            yield Fault(("login.oidc",), f'[[login.oidc]]: "{each.name}": {why}', Stops.VIEWER)
+
+
+def _missing_secrets(login: HospitalLogin) -> Iterator[str]:
+    """Files and variables that a way in names and that do not hold what they should."""
+    for key in ("ca", "secret_file"):
+        file = getattr(login, key)
+        if file and not os.access(file, os.R_OK):
+            yield f"{key}, {file}, cannot be read by this user."
+    if login.secret_variable and not os.environ.get(login.secret_variable):
+        yield f"the variable {login.secret_variable} is not set."
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -269,6 +291,7 @@ RULES: tuple[Rule, ...] = (
     _port,
     _node,
     _sending,
+    _providers,
     _memory,
     _processors,
     _disk,

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from daemon.index.people import accounts
 from daemon.index.people.accounts import (
+    LastAdmin,
+    OfHospital,
     Superseded,
     add_token,
     end_all_of,
@@ -18,7 +20,7 @@ from daemon.index.people.logins import LONGEST_LINK, add_link, begin_session, re
 from daemon.outputs.catalogue import text
 from daemon.permissions import RIGHTS, Right, Role, roles_up_to
 from daemon.records.accounts import AccountFault, LoginRefused, WeakPassword, checked_name, prove
-from viewer.login import is_secure, peer_of, set_cookie
+from viewer.login import address_of, peer_of, set_cookie
 from viewer.request_forms import read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION
 from viewer.templating import LONGEST_NAME, render
@@ -49,11 +51,21 @@ async def add_account(request: web.Request) -> web.StreamResponse:
 async def change_account(request: web.Request) -> web.StreamResponse:
     """`POST /accounts/{account_id}`: `do` is disable, enable, role, link or end."""
     form = await read_form(request)
-    records = request.app[RECORDS]
     account = await _asked(request)
     do = form.get("do", "")
     if account.account_id == request[SESSION].account_id and do in ("disable", "role"):
         return await _page(request, 400, text("accounts.own"))
+    try:
+        return await _changed(request, account, do, form)
+    except (OfHospital, LastAdmin) as error:
+        return await _page(request, 403, str(error))
+
+
+async def _changed(
+    request: web.Request, account: accounts.Account, do: str, form: dict[str, str]
+) -> web.StreamResponse:
+    """Raises OfHospital, LastAdmin."""
+    records = request.app[RECORDS]
     if do in ("disable", "enable"):
         await accounts.set_enabled(records, account.account_id, do == "enable")
     elif do == "role":
@@ -84,9 +96,7 @@ async def _page(
 
 
 def _link(request: web.Request, secret: str) -> str:
-    """The address as the person's browser has to ask for it, which may speak TLS to a proxy."""
-    scheme = "https" if is_secure(request) else "http"
-    return f"{scheme}://{request.host}/enter?token={secret}&next=/account"
+    return address_of(request, f"/enter?token={secret}&next=/account")
 
 
 async def _asked(request: web.Request) -> accounts.Account:
@@ -126,7 +136,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         number = account.account_id
         await set_password(records, number, new, checked=account.password_hash)
         key = await begin_session(records, number, new)
-    except (LoginRefused, Superseded) as error:
+    except (LoginRefused, Superseded, OfHospital) as error:
         return await _own_page(request, 403, str(error))
     except WeakPassword as error:
         return await _own_page(request, 400, str(error))
