@@ -334,7 +334,8 @@ NOT_SHOWN = {
     "a form in a form",  # of a ValueError that is caught at once
     "Maximum request body size",  # how aiohttp's own sentence begins
     *("unknown page", " by token "),  # in the log and in the audit
-    "token address ",  # a subject of the records
+    *("token address ", "hospital_login address "),  # subjects of the records
+    "Lax",  # of a cookie
     '<meta name="sentences" content="{}">',
     "Seen",
     "Identity",

@@ -16,7 +16,8 @@ from daemon.index.people.logins import (
     sweep_sessions,
 )
 from daemon.outputs.catalogue import text
-from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
+from daemon.records.accounts import NOBODY, CodeWanted, LoginRefused, log_in, log_in_by_link
+from daemon.records.second_factor import HalfLost, log_in_with_code
 from daemon.settings import ViewerSettings
 from viewer.hospital_login.providers import PROVIDERS
 from viewer.request_forms import read_fields, read_form
@@ -116,6 +117,35 @@ async def take_login(request: web.Request) -> web.StreamResponse:
         key = await log_in(records, passwords, name, password, peer_of(request))
     except LoginRefused as error:
         return login_page(request, 403, str(error), name=name, wanted=wanted)
+    except CodeWanted as half:
+        return _code_page(request, half.half, wanted)
+    return await _come_in(request, key, wanted)
+
+
+def _code_page(
+    request: web.Request, half: str, wanted: str, status: int = 200, wrong: str = ""
+) -> web.Response:
+    values = {
+        "title": text("second_factor.title"),
+        "half": half,
+        "next": wanted,
+        "wrong": wrong,
+    }
+    return render(request, "login_code.html", values, status)
+
+
+async def take_code(request: web.Request) -> web.StreamResponse:
+    """`POST /login/code`: the second half of a login."""
+    posted = await read_fields(request)
+    half, wanted = posted.get("half", ""), posted.get("next", "/")
+    try:
+        key = await log_in_with_code(
+            request.app[RECORDS], half, posted.get("code", ""), peer_of(request)
+        )
+    except HalfLost as error:
+        return login_page(request, 403, str(error), wanted=wanted)
+    except LoginRefused as error:
+        return _code_page(request, half, wanted, 403, str(error))
     return await _come_in(request, key, wanted)
 
 
@@ -133,6 +163,8 @@ async def enter(request: web.Request) -> web.StreamResponse:
         key = await log_in_by_link(records, posted.get("token", ""), peer)
     except LoginRefused as error:
         raise web.HTTPForbidden(text=str(error)) from None
+    except CodeWanted as half:
+        return _code_page(request, half.half, posted.get("next", "/"))
     return await _come_in(request, key, posted.get("next", "/"))
 
 

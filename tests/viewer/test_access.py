@@ -61,7 +61,7 @@ async def test_what_is_open_is_open_on_purpose(tmp_path: Path) -> None:
     app = make_app(settings_in(tmp_path))
     opened = {path for method, path in _addresses(app) if _is_open(app, method, path)}
     static = {"/static", "/static/canvas/window_shares.js"}
-    logins = {"/enter", "/login", "/login/oidc/{way}", "/login/oidc/{way}/back"}
+    logins = {"/enter", "/login", "/login/code", "/login/oidc/{way}", "/login/oidc/{way}/back"}
     assert opened == {"/healthz", "/metrics", *logins, *static}
 
 

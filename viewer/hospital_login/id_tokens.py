@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 
 from viewer.hospital_login.faults import NotProven, UnknownKey
 
-KINDS = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
+KINDS = {"rs": RSAKey, "ps": RSAKey, "es": ECKey, "ed": OKPKey}
 ALGORITHMS = frozenset(
     {f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA"}
 )
@@ -77,7 +77,7 @@ def _proven(
 
 def _key(keys: Mapping[str, object], algorithm: str, kid: object) -> Key:
     """The one key by which this token was signed, if it says the truth. Raises UnknownKey."""
-    kind = KINDS[algorithm[:2]]
+    kind = KINDS[algorithm[:2].lower()]
     told = keys.get("keys")
     fitting = [
         each

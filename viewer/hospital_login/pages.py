@@ -72,7 +72,7 @@ async def come_back(request: web.Request) -> web.StreamResponse:
     """`GET /login/oidc/{way}/back?code=…&state=…`: a session, or the login page with a sentence."""
     providers, way = request.app[PROVIDERS], request.match_info["way"]
     provider, records = providers[way], request.app[RECORDS]
-    attempt = await count_attempt(records, (f"hospital login address {peer_of(request)}",))
+    attempt = await count_attempt(records, (f"hospital_login address {peer_of(request)}",))
     try:
         if attempt.wait > 0:
             wait = round(attempt.wait) + 1
@@ -105,7 +105,7 @@ async def _proof(request: web.Request, provider: Provider, trip: RoundTrip) -> P
     metadata = await provider.metadata()
     is_told = metadata.authorization_response_iss_parameter_supported or "iss" in told
     if is_told and told.get("iss") != metadata.issuer:
-        raise NotProven("answer of another issuer")
+        raise NotProven("issuer")
     back = _back(request, trip.way)
     return await provider.proof(told.get("code", ""), trip.verifier, back, trip.nonce)
 

@@ -87,7 +87,7 @@ class Provider:
         if told.issuer != issuer:
             raise self._away("issuer")
         if not all(_is_safe(each) for each in told.addresses):
-            raise self._away("address without https")
+            raise self._away("plain_http")
         return told
 
     async def proof(self, code: str, verifier: str, redirect: str, nonce: str) -> Proof:
@@ -136,7 +136,7 @@ class Provider:
             return claims
         told = await self._json("GET", address, bearer=access_token)
         if told.get("sub") != claims["sub"]:
-            raise NotProven("user info of another person")
+            raise NotProven("userinfo_sub")
         return told | claims
 
     async def _json(
@@ -210,7 +210,7 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
     async for piece in content.iter_any():
         body += piece
         if len(body) > LARGEST:
-            raise ValueError("too large")
+            raise ValueError("too_large")
     return body
 
 
@@ -218,7 +218,7 @@ def _object(status: int, body: bytes, is_asked_as_somebody: bool) -> Json:
     """The object in an answer. Raises ValueError for anything else, NotProven for a refusal."""
     told = json.loads(body)
     if not isinstance(told, dict):
-        raise ValueError("no object")
+        raise ValueError("no_object")
     if is_asked_as_somebody and status in (400, 401, 403):
         raise NotProven(str(told.get("error", status))[:40])
     if status != 200:

@@ -63,12 +63,12 @@ class RoundTrips:
         """That of the browser which came back by this way, with this state. Raises NotProven."""
         content, _, seal = cookie.rpartition(".")
         if not content or not same_secret(seal, self._seal(content)):
-            raise NotProven("no trip of this browser")
+            raise NotProven("cookie")
         trip = RoundTrip(**json.loads(base64.urlsafe_b64decode(content)))
         if trip.way != way or not same_secret(state, trip.state):
             raise NotProven("state")
         if trip.state in self._ended or time.time() > trip.ends_at:
-            raise NotProven("trip ended")
+            raise NotProven("ended_trip")
         self._ended[trip.state] = None
         if len(self._ended) > MOST_ENDED:
             self._ended.popitem(last=False)

@@ -162,7 +162,8 @@ async def end_everything(records: Database, account_id: int) -> int:
         "UPDATE api_tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL",
         (now(), account_id),
     )
-    await records.change("DELETE FROM login_links WHERE account_id = ?", (account_id,))
+    for unused in ("login_links", "login_steps"):
+        await records.change(f"DELETE FROM {unused} WHERE account_id = ?", (account_id,))
     return await records.change("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
 
 

@@ -61,8 +61,8 @@ async def _insert_link(records: Database, account_id: int, seconds: float) -> st
     return secret
 
 
-async def use_link(records: Database, secret: str) -> str | None:
-    """The key of a new session, now and never again; None if the link does not let in."""
+async def use_link(records: Database, secret: str) -> Account | None:
+    """Whom the link lets in, now and never again; None if it lets in nobody."""
     async with records.transaction():
         row = await records.row(
             "DELETE FROM login_links WHERE key_hash = ? RETURNING account_id, ends_at",
@@ -72,7 +72,7 @@ async def use_link(records: Database, secret: str) -> str | None:
         account = await account_by_id(records, row["account_id"]) if row else None
         if not 0 <= left <= LONGEST_LINK + AHEAD_SECONDS or not (account and account.enabled):
             return None
-        return await _insert_session(records, account, "link")
+        return account
 
 
 NOTE_SECONDS = 30.0  # a session's last request is noted no more often than this
