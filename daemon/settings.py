@@ -280,7 +280,7 @@ TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
 TABLES |= {"log": LogSettings, "login": LoginSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
-DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
+DEFAULTS |= {".".join(each): DEFAULTS[each[0]][each[1]] for each in INNER}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ LISTED: dict[tuple[str, ...], type[BaseModel]] = {  # lists of tables, as [[dico
     ("dicom", "send"): Destination,
     ("login", "oidc"): OidcProvider,
 }
-INNER = ("dicom", "priors")  # the one table in a table
+INNER = (("dicom", "priors"), ("login", "ldap"))  # tables in a table
 NAME_MUST = "have letters, digits, - and _ alone, 1 to 32 of them"
 
 
@@ -88,7 +88,7 @@ def key_of(error: ErrorDetails) -> str:
 def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]) -> Fault:
     """One error of the validation as a fault. defaults: of each table, all its keys."""
     key = key_of(error)
-    if error["loc"][:2] == INNER:
+    if error["loc"][:2] in INNER:
         key = ".".join(str(part) for part in error["loc"][:3])
     if error["loc"][:2] in LISTED and len(error["loc"]) > 3:
         return Fault((key,), _of_listed(error, file), Stops.RUN)

@@ -1,6 +1,8 @@
-"""How people of the hospital log in with accounts that are not ours: a table of [[login.oidc]]."""
+"""How people of the hospital log in with accounts that are not ours: tables of [[login.oidc]], and
+[login.ldap]."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -32,10 +34,13 @@ class HospitalLogin(BaseModel):
     uploaders: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
 
-    def role_of(self, groups: frozenset[str]) -> Role | None:
-        """The highest role of who is in these groups; None for nobody of ours."""
+    def role_of(self, groups: frozenset[str], folded: Callable[[str], str] = str) -> Role | None:
+        """The highest role of who is in these groups; None for nobody of ours.
+
+        folded: makes one of two ways to write a group; `groups` are so already.
+        """
         for role, key in KIND_OF_GROUPS.items():
-            if groups & set(getattr(self, key)):
+            if groups & {folded(each) for each in getattr(self, key)}:
                 return role
         return None
 
@@ -74,19 +79,37 @@ class OidcProvider(HospitalLogin):
         return self.label or self.name
 
 
+class LdapDirectory(HospitalLogin):
+    """[login.ldap]: a directory that is asked by LDAP, over TLS alone."""
+
+    on: bool = False
+    url: str = ""
+    user_dn: str = ""
+    bind_dn: str = ""
+    base: str = ""
+    user_filter: str = "(uid={name})"
+    id_attribute: str = "entryUUID"
+    name_attribute: str = "uid"
+    full_name_attribute: str = "cn"
+    groups_attribute: str = "memberOf"
+    group_base: str = ""
+    group_filter: str = "(member={dn})"
+
+    @property
+    def shown(self) -> str:
+        """What people call it."""
+        return self.label or "LDAP"
+
+
 class LoginSettings(BaseModel):
     """[login]: ways in beside the accounts of gliowatch."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     oidc: tuple[OidcProvider, ...] = ()
-
-    def provider(self, name: str) -> OidcProvider | None:
-        """The provider of this name."""
-        return next((each for each in self.oidc if each.name == name), None)
+    ldap: LdapDirectory = LdapDirectory()
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
-        return self.model_copy(
-            update={"oidc": tuple(each.relative_to(folder) for each in self.oidc)}
-        )
+        oidc = tuple(each.relative_to(folder) for each in self.oidc)
+        return self.model_copy(update={"oidc": oidc, "ldap": self.ldap.relative_to(folder)})

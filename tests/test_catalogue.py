@@ -39,7 +39,7 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
 # Settings that are named as a table of sentences is; `dicom.` alone begins such a name.
 SETTINGS = {"dicom.", *(f"dicom.{name}" for name in DicomSettings.model_fields)}
 SETTINGS |= {"dicom.priors.", *(f"dicom.priors.{name}" for name in Priors.model_fields)}
-SETTINGS |= {f"login.{name}" for name in LoginSettings.model_fields}
+SETTINGS |= {"login.", *(f"login.{name}" for name in LoginSettings.model_fields)}
 FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|hdr|img|zip|dcm|toml|gz)$")
 KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}

@@ -19,6 +19,7 @@ from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, CodeWanted, LoginRefused, log_in, log_in_by_link
 from daemon.records.second_factor import HalfLost, log_in_with_code
 from daemon.settings import ViewerSettings
+from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.providers import PROVIDERS
 from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
@@ -69,6 +70,7 @@ def cookie_name(request: web.Request) -> str:
 
 
 LOGIN_FIELDS = ("name", "password", "next")
+HOSPITALS = "hospital"  # whose account it is, by the form
 
 
 def login_page(
@@ -85,6 +87,7 @@ def login_page(
         "wrong": wrong,
         "name": name,
         "providers": request.app[SETTINGS].login.oidc,
+        "directory": request.app[SETTINGS].login.ldap,
     }
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
@@ -113,8 +116,14 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     posted = await read_fields(request)
     name, password, wanted = (posted.get(field, "") for field in LOGIN_FIELDS)
     records, passwords = request.app[RECORDS], request.app[PASSWORDS]
+    directory = request.app[PROVIDERS].directory
     try:
-        key = await log_in(records, passwords, name, password, peer_of(request))
+        if directory is not None and posted.get("whose") == HOSPITALS:
+            key = await directory.log_in(records, name, password, peer_of(request))
+        else:
+            key = await log_in(records, passwords, name, password, peer_of(request))
+    except ProviderAway as error:
+        return login_page(request, 503, str(error), name=name, wanted=wanted)
     except LoginRefused as error:
         return login_page(request, 403, str(error), name=name, wanted=wanted)
     except CodeWanted as half:

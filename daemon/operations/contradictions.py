@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
-from daemon.settings_login import OidcProvider
+from daemon.settings_login import LdapDirectory, OidcProvider
 
 SHORTEST_TOKEN = 16  # characters
 SCAN_ENDINGS = (".nii", ".nii.gz", ".dcm", ".png", ".jpg", ".jpeg", ".zip")
@@ -245,6 +245,30 @@ def _wrong_provider(provider: OidcProvider) -> Iterator[str]:
         yield "secret_file and secret_variable are both set: name one place of the secret."
 
 
+def _directory(settings: Settings) -> Iterator[Fault]:
+    ldap = settings.login.ldap
+    for why in _wrong_directory(ldap) if ldap.on else ():
+        yield Fault(("login.ldap",), f"[login.ldap]: {why}", Stops.VIEWER)
+
+
+def _wrong_directory(ldap: LdapDirectory) -> Iterator[str]:
+    place = urlsplit(ldap.url)
+    if place.scheme not in ("ldap", "ldaps") or not place.hostname or place.path.strip("/"):
+        yield "url is the directory's address, such as ldaps://dc.hospital.example."
+    if not ldap.user_dn and not ldap.base:
+        yield "user_dn and base are both empty: name people by a DN, or where to search them."
+    if ldap.user_dn and "{name}" not in ldap.user_dn:
+        yield "user_dn has no {name}: everybody would be the same person."
+    if ldap.base and "{name}" not in ldap.user_filter:
+        yield "user_filter has no {name}: everybody would be the same person."
+    if bool(ldap.bind_dn) != bool(ldap.secret_file or ldap.secret_variable):
+        yield "bind_dn and its password, in secret_file or secret_variable, are set together."
+    if not ldap.groups_attribute and not ldap.group_base:
+        yield "groups_attribute and group_base are both empty: nobody would be in a group."
+    if not ldap.names_groups:
+        yield "no group has a role, so that nobody could come in: fill in readers, for example."
+
+
 def _audit(settings: Settings) -> Iterator[Fault]:
     place = urlsplit(settings.daemon.audit_syslog)
     if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
@@ -372,6 +396,7 @@ RULES: tuple[Rule, ...] = (
     _priors,
     _destinations,
     _providers,
+    _directory,
     _audit,
     _metrics,
     _sessions,

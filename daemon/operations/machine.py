@@ -194,7 +194,7 @@ def _sending(settings: Settings) -> Iterator[Fault]:
 
 
 def _providers(settings: Settings) -> Iterator[Fault]:
-    """What a login by OpenID Connect needs on this machine."""
+    """What a login by the hospital's accounts needs on this machine."""
     providers = settings.login.oidc
     if providers and find_spec("authlib") is None:
         sentence = "[[login.oidc]] needs further packages: pip install 'gliowatch[oidc]'."
@@ -202,6 +202,12 @@ def _providers(settings: Settings) -> Iterator[Fault]:
     for each in providers:
         for why in _missing_secrets(each):
             yield Fault(("login.oidc",), f'[[login.oidc]]: "{each.name}": {why}', Stops.VIEWER)
+    ldap = settings.login.ldap
+    if ldap.on and find_spec("ldap3") is None:
+        sentence = "[login.ldap] needs further packages: pip install 'gliowatch[ldap]'."
+        yield Fault(("login.ldap",), sentence, Stops.VIEWER)
+    for why in _missing_secrets(ldap) if ldap.on else ():
+        yield Fault(("login.ldap",), f"[login.ldap]: {why}", Stops.VIEWER)
 
 
 def _missing_secrets(login: HospitalLogin) -> Iterator[str]:

@@ -14,8 +14,13 @@ from tests.conftest import ROOT
 from tests.programs import program
 
 pytestmark = pytest.mark.long
-ADA = {"sub": "248289", "preferred_username": "ada", "name": "Dr. Ada Lovelace", "groups": ["mri"]}
-EVE = {"sub": "666", "preferred_username": "eve", "groups": ["cleaning"]}
+ADA: dict[str, object] = {
+    "sub": "248289",
+    "preferred_username": "ada",
+    "name": "Dr. Ada Lovelace",
+    "groups": ["mri"],
+}
+EVE: dict[str, object] = {"sub": "666", "preferred_username": "eve", "groups": ["cleaning"]}
 TABLE = """
 [[login.oidc]]
 name = "clinic"

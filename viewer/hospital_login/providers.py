@@ -1,10 +1,11 @@
-"""All providers of OpenID Connect of this viewer, and the way out of them (RP-Initiated Logout)."""
+"""All ways in by the hospital's accounts, and the way out of a provider (RP-Initiated Logout)."""
 
 from collections import OrderedDict
 
 from aiohttp import web
 
 from daemon.settings_login import LoginSettings
+from viewer.hospital_login.directory import Directory
 from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.provider import Provider, with_query
 from viewer.hospital_login.round_trips import RoundTrips
@@ -18,6 +19,7 @@ class Providers:
 
     def __init__(self, settings: LoginSettings) -> None:
         self.trips = RoundTrips()
+        self.directory = Directory(settings.ldap) if settings.ldap.on else None
         self._providers = {each.name: Provider(each) for each in settings.oidc}
         self._proofs: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
