@@ -74,11 +74,16 @@ HOSPITALS = "hospital"  # whose account it is, by the form
 
 
 def login_page(
-    request: web.Request, status: int = 200, wrong: str = "", name: str = "", wanted: str = ""
+    request: web.Request,
+    status: int = 200,
+    wrong: str = "",
+    name: str = "",
+    wanted: str = "",
+    whose: str = HOSPITALS,
 ) -> web.Response:
     """The form; after it one comes to the page that was asked for, or whose form was sent.
 
-    name, wanted: what stood in the form before, of one that is shown again.
+    name, wanted, whose: what stood in the form before, of one that is shown again.
     """
     next_page = wanted or _asked_page(request)
     values = {
@@ -88,6 +93,7 @@ def login_page(
         "name": name,
         "providers": request.app[SETTINGS].login.oidc,
         "directory": request.app[SETTINGS].login.ldap,
+        "whose": whose,
     }
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
@@ -116,16 +122,16 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     posted = await read_fields(request)
     name, password, wanted = (posted.get(field, "") for field in LOGIN_FIELDS)
     records, passwords = request.app[RECORDS], request.app[PASSWORDS]
-    directory = request.app[PROVIDERS].directory
+    directory, whose = request.app[PROVIDERS].directory, posted.get("whose", "")
     try:
-        if directory is not None and posted.get("whose") == HOSPITALS:
+        if directory is not None and whose == HOSPITALS:
             key = await directory.log_in(records, name, password, peer_of(request))
         else:
             key = await log_in(records, passwords, name, password, peer_of(request))
     except ProviderAway as error:
-        return login_page(request, 503, str(error), name=name, wanted=wanted)
+        return login_page(request, 503, str(error), name=name, wanted=wanted, whose=whose)
     except LoginRefused as error:
-        return login_page(request, 403, str(error), name=name, wanted=wanted)
+        return login_page(request, 403, str(error), name=name, wanted=wanted, whose=whose)
     except CodeWanted as half:
         return _code_page(request, half.half, wanted)
     return await _come_in(request, key, wanted)

@@ -69,31 +69,44 @@ async def start(request: web.Request) -> web.StreamResponse:
 
 
 async def come_back(request: web.Request) -> web.StreamResponse:
-    """`GET /login/oidc/{way}/back?code=…&state=…`: a session, or the login page with a sentence."""
+    """`GET /login/oidc/{way}/back?code=…&state=…`: a session, or the login page with a sentence.
+
+    Without a trip of this browser nothing is counted or noted: any site can lead a browser here.
+    """
     providers, way = request.app[PROVIDERS], request.match_info["way"]
-    provider, records = providers[way], request.app[RECORDS]
-    attempt = await count_attempt(records, (f"hospital_login address {peer_of(request)}",))
+    provider, cookie = providers[way], request.cookies.get(_cookie_name(request), "")
     try:
-        if attempt.wait > 0:
-            wait = round(attempt.wait) + 1
-            raise LoginRefused(text("account_fault.too_many_failures", count=wait))
-        trip = providers.trips.end(
-            request.cookies.get(_cookie_name(request), ""), way, request.query.get("state", "")
-        )
-        proof = await _proof(request, provider, trip)
-        key = await _session(request, provider, proof)
+        trip = providers.trips.end(cookie, way, request.query.get("state", ""))
     except NotProven as error:
-        LOG.warning("A login by %s was refused: %s", way, error.why)
-        await note(records, NOBODY, Action.LOGIN_REFUSED, detail=way)
         return _refused(request, 403, str(error))
+    try:
+        proof, key = await _come_in(request, provider, trip)
     except LoginRefused as error:
         return _refused(request, 403, str(error))
     except ProviderAway as error:
-        await forget_attempt(records, attempt, right=False)
         return _refused(request, 503, str(error))
-    await forget_attempt(records, attempt, right=True)
     providers.keep(session_id_of(key), way, proof.id_token)
     return await _let_in(request, key, trip.wanted)
+
+
+async def _come_in(request: web.Request, provider: Provider, trip: RoundTrip) -> tuple[Proof, str]:
+    """What came back, and the key of a new session. Raises LoginRefused, ProviderAway."""
+    records = request.app[RECORDS]
+    attempt = await count_attempt(records, (f"hospital_login address {peer_of(request)}",))
+    if attempt.wait > 0:
+        raise LoginRefused(text("account_fault.too_many_failures", count=round(attempt.wait) + 1))
+    try:
+        proof = await _proof(request, provider, trip)
+    except NotProven as error:
+        LOG.warning("A login by %s was refused: %s", trip.way, error.why)
+        await note(records, NOBODY, Action.LOGIN_REFUSED, detail=trip.way)
+        raise LoginRefused(str(error)) from None
+    except ProviderAway:
+        await forget_attempt(records, attempt, right=False)
+        raise
+    key = await _session(request, provider, proof)
+    await forget_attempt(records, attempt, right=True)
+    return proof, key
 
 
 async def _proof(request: web.Request, provider: Provider, trip: RoundTrip) -> Proof:

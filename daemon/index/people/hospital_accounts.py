@@ -5,14 +5,14 @@ neither, and two issuers, or one after years, may give the same name to two peop
 name are what the last login told. There is no password, no link and no token.
 """
 
+import itertools
+import sqlite3
 from dataclasses import dataclass
 
 from daemon.index.database import Database, now
 from daemon.index.people.accounts import end_everything
 from daemon.index.people.audit import Action, append
 from daemon.permissions import Role
-
-MOST_OF_ONE_NAME = 1000
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,24 @@ class Person:
 
 
 async def arrive(records: Database, person: Person, role: Role) -> int | None:
-    """The account of this person, who has this role from now on; None for one that is disabled."""
+    """The account of this person, who has this role from now on; None for one that is disabled.
+
+    A new account, and another role, are noted.
+    """
     async with records.transaction():
         known = await _known(records, person)
         if known is None:
-            return await _insert(records, person, role)
-        number, enabled = known
-        await records.change(
-            "UPDATE accounts SET role = ?, full_name = ? WHERE account_id = ?",
-            (role, person.full_name, number),
-        )
-        return number if enabled else None
+            number, is_enabled, what = await _insert(records, person, role), True, "added"
+        else:
+            number, is_enabled, what = known["account_id"], bool(known["enabled"]), "role"
+            await records.change(
+                "UPDATE accounts SET role = ?, full_name = ? WHERE account_id = ?",
+                (role, person.full_name, number),
+            )
+        if known is None or known["role"] != role:
+            subject, detail = f"account {number}", f"{what} {role}"
+            await append(records, person.way, Action.CHANGE, subject, detail)
+        return number if is_enabled else None
 
 
 async def turn_away(records: Database, person: Person, why: str) -> str | None:
@@ -49,24 +56,21 @@ async def turn_away(records: Database, person: Person, why: str) -> str | None:
         known = await _known(records, person)
         if known is None:
             return None
-        await end_everything(records, known[0])
-        row = await records.row("SELECT name FROM accounts WHERE account_id = ?", (known[0],))
-        assert row is not None, "it was found just now"
-        await append(records, row["name"], Action.LOGIN_REFUSED, detail=why)
-        return str(row["name"])
+        await end_everything(records, known["account_id"])
+        await append(records, known["name"], Action.LOGIN_REFUSED, detail=why)
+        return str(known["name"])
 
 
-async def _known(records: Database, person: Person) -> tuple[int, bool] | None:
-    row = await records.row(
-        "SELECT account_id, enabled FROM accounts WHERE issuer = ? AND subject = ?",
+async def _known(records: Database, person: Person) -> sqlite3.Row | None:
+    return await records.row(
+        "SELECT account_id, name, role, enabled FROM accounts WHERE issuer = ? AND subject = ?",
         (person.issuer, person.subject),
     )
-    return (row["account_id"], bool(row["enabled"])) if row else None
 
 
-async def _insert(records: Database, person: Person, role: Role) -> int | None:
+async def _insert(records: Database, person: Person, role: Role) -> int:
     """With the first name that nobody has yet; a number tells people of one name apart."""
-    for number in range(1, MOST_OF_ONE_NAME + 1):
+    for number in itertools.count(1):
         name = f"{person.name} {number}" if number > 1 else person.name
         row = await records.row(
             "INSERT OR IGNORE INTO accounts"
@@ -78,5 +82,6 @@ async def _insert(records: Database, person: Person, role: Role) -> int | None:
             ),
         )
         if row is not None:
-            return int(row["account_id"])
-    return None
+            break
+    assert row is not None, "some number is free"
+    return int(row["account_id"])
