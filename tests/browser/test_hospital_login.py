@@ -74,4 +74,4 @@ def test_people_come_and_go_by_the_clinics_login(tmp_path: Path) -> None:
             page.goto(f"{here}/")
             expect(page.get_by_label("Password")).to_be_visible()
             log_in(page, here, EVE)
-            expect(page.get_by_role("alert")).to_contain_text("gives you no role here")
+            expect(page.get_by_role("alert")).to_contain_text("have no role here")

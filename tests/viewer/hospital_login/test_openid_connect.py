@@ -121,7 +121,7 @@ async def test_the_role_is_that_of_the_newest_login_and_who_has_none_is_out(
     assert (await house.client.get("/accounts")).status == 403
     provider.claims["groups"] = ["cleaning"]
     status, page = await log_in(house, provider)
-    assert (status, "gives you no role here" in page) == (403, True)
+    assert (status, "have no role here" in page) == (403, True)
     assert (await house.client.get("/")).status == 401
     assert await house.app[RECORDS].rows("SELECT 1 FROM login_sessions") == []
     said = await page_of_audit(house.app[RECORDS])
@@ -335,7 +335,7 @@ async def test_a_provider_that_is_away_is_told_and_accounts_of_ours_still_work(
     async with house_with(tmp_path, gone, provider) as house:
         answer = await house.client.get("/login/oidc/clinic")
         page = await answer.text()
-        assert (answer.status, "does not answer just now" in page) == (503, True)
+        assert (answer.status, "There is no answer from" in page) == (503, True)
         assert 'name="password"' in page
         await house.come_in("an admin")
         assert await house.page("/")
@@ -347,7 +347,7 @@ async def test_a_provider_that_is_away_is_told_and_accounts_of_ours_still_work(
 async def test_a_refusal_of_the_provider_is_told(house: House) -> None:
     asked = await begin(house)
     status, page = await come_back(house, error="access_denied", state=asked["state"])
-    assert (status, "The clinic did not let you in" in page) == (403, True)
+    assert (status, "You were not let in by The clinic" in page) == (403, True)
 
 
 async def test_next_leads_nowhere_else(house: House, provider: LyingProvider) -> None:
