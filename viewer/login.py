@@ -205,6 +205,7 @@ async def log_out(request: web.Request) -> web.StreamResponse:
     farewell = await request.app[PROVIDERS].farewell(session, address_of(request, "/login"))
     answer: web.Response = web.HTTPSeeOther("/login")
     if farewell:  # no redirect: browsers let a form of ours lead to nobody else
+        del request[SESSION]  # the page is nobody's
         values = {"title": text("hospital_login.logged_out"), "farewell": farewell}
         answer = render(request, "logged_out.html", values)
     answer.del_cookie(cookie_name(request), path="/", secure=is_secure(request))

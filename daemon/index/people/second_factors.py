@@ -12,6 +12,7 @@ from daemon.index.database import Database
 from daemon.index.people.accounts import KEY_BYTES, hash_of
 from daemon.index.people.audit import changing
 
+AHEAD_STEPS = 10  # codes' steps; a clock that is right is never so far behind the last code
 STEP_SECONDS = 300.0  # in which the code must follow the password
 
 
@@ -81,12 +82,15 @@ async def turn_off(records: Database, account_id: int) -> bool:
 
 
 async def take_step(records: Database, account_id: int, step: int) -> bool:
-    """Whether a code of this step counts: none does twice, nor after a later one."""
+    """Whether a code of this step counts: none does twice, nor after a later one.
+
+    A step far ahead was taken while the clock was wrong, and does not keep the owner out.
+    """
     async with records.transaction():
         changed = await records.change(
             "UPDATE second_factors SET last_step = ?1"
-            " WHERE account_id = ?2 AND is_on AND last_step < ?1",
-            (step, account_id),
+            " WHERE account_id = ?2 AND is_on AND last_step NOT BETWEEN ?1 AND ?1 + ?3",
+            (step, account_id, AHEAD_STEPS),
         )
     return changed > 0
 

@@ -136,6 +136,19 @@ async def test_clocks_may_differ_by_one_step(records: Database, clock: Clock) ->
         assert await log_in_with_code(records, await half(records), code, "::1")
 
 
+async def test_a_code_of_when_the_clock_was_ahead_keeps_nobody_out(
+    records: Database, clock: Clock
+) -> None:
+    secret, _ = await set_up(records, clock)
+    clock.now += 86_400
+    assert await log_in_with_code(records, await half(records), now_of(secret, clock), "::1")
+    clock.now -= 86_400 - STEP
+    code = now_of(secret, clock)
+    assert await log_in_with_code(records, await half(records), code, "::1")
+    with pytest.raises(LoginRefused, match="not valid"):
+        await log_in_with_code(records, await half(records), code, "::1")
+
+
 async def test_guessing_codes_is_as_slow_as_guessing_passwords(
     records: Database, clock: Clock
 ) -> None:
