@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from daemon.index.database import Database, open_records
 from daemon.index.people import accounts, logins
@@ -58,8 +59,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Database]:
-    """Records with ada, who has a password."""
+async def records(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    """Records with ada, who has a password; its hash is quick, since many logins are tried."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("daemon.records.accounts.HASHER", quick)
     async with open_records(tmp_path / "records.sqlite") as opened:
         kept = await Passwords().hash(GOOD, "ada")
         await accounts.add_account(opened, "ada", "Ada L.", Role.REVIEWER, kept)

@@ -4,6 +4,9 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+from argon2 import PasswordHasher
+
 from daemon.index.people.second_factors import accounts_with_factor
 from daemon.permissions import Role
 from daemon.records.second_factor import STEP, code_at
@@ -13,6 +16,13 @@ from viewer.admin.second_factor import qr_code
 from viewer.sessions import RECORDS
 
 CODES = re.compile(r"<code>([A-Z2-7]{4}(?:-[A-Z2-7]{4}){3})</code>")
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many logins are tried."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("daemon.records.accounts.HASHER", quick)
 
 
 async def set_up(house: House) -> tuple[str, list[str]]:
