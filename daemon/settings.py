@@ -17,6 +17,7 @@ from pydantic_settings import (
 
 from daemon.settings_archives import Destination, FhirServer, Priors, Receiver
 from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings_login import LoginSettings
 from daemon.settings_notify import NotifySettings
 from daemon.settings_workers import WorkersSettings
 from model.errors import GliowatchError
@@ -263,6 +264,7 @@ class Settings(BaseSettings):
     dicom: DicomSettings = DicomSettings()
     fhir: FhirServer = FhirServer()
     log: LogSettings = LogSettings()
+    login: LoginSettings = LoginSettings()
     notify: NotifySettings = NotifySettings()
     workers: WorkersSettings = WorkersSettings()
 
@@ -287,9 +289,9 @@ class Settings(BaseSettings):
 TABLES = {"daemon": DaemonSettings, "model": ModelSettings}
 TABLES |= {"viewer": ViewerSettings, "training": TrainingSettings, "dicom": DicomSettings}
 TABLES |= {"log": LogSettings, "notify": NotifySettings, "fhir": FhirServer}
-TABLES |= {"workers": WorkersSettings}
+TABLES |= {"workers": WorkersSettings, "login": LoginSettings}
 DEFAULTS = {name: table().model_dump(mode="json") for name, table in TABLES.items()}
-DEFAULTS[".".join(INNER)] = Priors().model_dump(mode="json")
+DEFAULTS |= {".".join(each): DEFAULTS[each[0]][each[1]] for each in INNER}
 
 
 @dataclass(frozen=True)
@@ -380,6 +382,7 @@ def _in_folder(settings: Settings, folder: Path) -> Settings:
             "log": settings.log.relative_to(folder),
             "notify": settings.notify.relative_to(folder),
             "workers": settings.workers.relative_to(folder),
+            "login": settings.login.relative_to(folder),
         }
     )
 

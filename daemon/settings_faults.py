@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from daemon.settings_archives import Destination
+from daemon.settings_login import OidcProvider
 from daemon.settings_notify import Receiver
 
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
@@ -56,10 +57,13 @@ MUST = {
 }
 
 
-# Lists of tables, [[dicom.send]] and [[notify.to]].
-LISTED: dict[str, type[BaseModel]] = {"dicom.send": Destination, "notify.to": Receiver}
+LISTED: dict[str, type[BaseModel]] = {  # lists of tables, as [[dicom.send]]
+    "dicom.send": Destination,
+    "login.oidc": OidcProvider,
+    "notify.to": Receiver,
+}
 LISTED_DEPTH = 3  # parts of the place of a whole table: its list's two, and a number
-INNER = ("dicom", "priors")  # the one table in a table
+INNER = (("dicom", "priors"), ("login", "ldap"))  # tables in a table
 PATTERN_MUST = {
     "name": "have letters, digits, - and _ alone, 1 to 32 of them",
     "addresses": 'be mail addresses such as "ada@hospital.example"',
@@ -92,7 +96,7 @@ def key_of(error: ErrorDetails) -> str:
 def fault_of(error: ErrorDetails, file: Path | None, defaults: Mapping[str, Any]) -> Fault:
     """One error of the validation as a fault. defaults: of each table, all its keys."""
     key = key_of(error)
-    if error["loc"][:2] == INNER:
+    if error["loc"][:2] in INNER:
         key = ".".join(str(part) for part in error["loc"][:3])
     if key in LISTED and len(error["loc"]) > LISTED_DEPTH:
         return Fault((key,), _of_listed(key, error, file), Stops.RUN)

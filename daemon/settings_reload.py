@@ -18,6 +18,7 @@ from daemon.settings import (
     ViewerSettings,
 )
 from daemon.settings_archives import Receiver
+from daemon.settings_login import LoginSettings
 from daemon.settings_workers import WorkersSettings
 
 RELOADED: dict[str, frozenset[str]] = {
@@ -57,6 +58,11 @@ class SettingsInForce:
     def viewer(self) -> ViewerSettings:
         """[viewer] as it is now."""
         return self.now.viewer
+
+    @property
+    def login(self) -> LoginSettings:
+        """[login] as it is now."""
+        return self.now.login
 
     @property
     def dicom(self) -> DicomSettings:

@@ -15,6 +15,7 @@ from jinja2 import nodes
 from daemon.outputs.catalogue import SENTENCES
 from daemon.settings import DicomSettings
 from daemon.settings_archives import FhirServer, Priors
+from daemon.settings_login import LoginSettings
 from model.catalogue import Catalogue, Words
 from tests.conftest import ROOT
 
@@ -54,6 +55,7 @@ ENUMERATIONS = {  # tables whose names come from data: every one of them is in u
 SETTINGS = {"dicom.", *(f"dicom.{name}" for name in DicomSettings.model_fields)}
 SETTINGS |= {f"fhir.{name}" for name in FhirServer.model_fields}
 SETTINGS |= {"dicom.priors.", *(f"dicom.priors.{name}" for name in Priors.model_fields)}
+SETTINGS |= {"login.", *(f"login.{name}" for name in LoginSettings.model_fields)}
 FILE_NAME = re.compile(r"\.(json|pdf|png|html|js|css|nii|hdr|img|zip|dcm|toml|gz)$")
 KEYS = SENTENCES.sentences
 TABLES = {key.split(".")[0] for key in KEYS}
@@ -350,7 +352,8 @@ NOT_SHOWN = {
     "a form in a form",  # of a ValueError that is caught at once
     "Maximum request body size",  # how aiohttp's own sentence begins
     *("unknown page", " by token "),  # in the log and in the audit
-    "token address ",  # a subject of the records
+    *("token address ", "hospital_login address "),  # subjects of the records
+    "Lax",  # of a cookie
     '<meta name="sentences" content="{}">',
     "Seen",
     "Identity",

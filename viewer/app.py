@@ -36,6 +36,7 @@ from viewer.access import (
 )
 from viewer.api.stow import keep_posts
 from viewer.connections import Runner
+from viewer.hospital_login.providers import PROVIDERS, Providers
 from viewer.live_updates import SHARED, SharedAnswers, end_streams, live_pages
 from viewer.middleware import add_headers, show_faults
 from viewer.routes import ROUTES
@@ -62,7 +63,7 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[show_faults, guard], client_max_size=LARGEST_FORM)
     app[SETTINGS] = SettingsInForce(settings)
     app[SESSIONS], app[VIEW_LOG], app[PASSWORDS] = Sessions(), ViewLog(), Passwords()
-    app[AT_ONCE] = AtOnce()
+    app[AT_ONCE], app[PROVIDERS] = AtOnce(), Providers(settings.login)
     app[ROUTE_RULES] = route_rules(ROUTES)
     app[THUMBNAILS], app[SHARED], app[KEPT_ROWS] = Thumbnails(), SharedAnswers(), KeptRows()
     app.on_response_prepare.append(add_headers)

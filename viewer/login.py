@@ -16,8 +16,11 @@ from daemon.index.people.logins import (
     sweep_sessions,
 )
 from daemon.outputs.catalogue import text
-from daemon.records.accounts import NOBODY, LoginRefused, log_in, log_in_by_link
+from daemon.records.accounts import NOBODY, CodeWanted, LoginRefused, log_in, log_in_by_link
+from daemon.records.second_factor import HalfLost, log_in_with_code
 from daemon.settings import ViewerSettings
+from viewer.hospital_login.faults import ProviderAway
+from viewer.hospital_login.providers import PROVIDERS
 from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session
 from viewer.templating import render
@@ -67,17 +70,31 @@ def cookie_name(request: web.Request) -> str:
 
 
 LOGIN_FIELDS = ("name", "password", "next")
+HOSPITALS = "hospital"  # whose account it is, by the form
 
 
 def login_page(
-    request: web.Request, status: int = 200, wrong: str = "", name: str = "", wanted: str = ""
+    request: web.Request,
+    status: int = 200,
+    wrong: str = "",
+    name: str = "",
+    wanted: str = "",
+    whose: str = HOSPITALS,
 ) -> web.Response:
     """The form; after it one comes to the page that was asked for, or whose form was sent.
 
-    name, wanted: what stood in the form before, of one that is shown again.
+    name, wanted, whose: what stood in the form before, of one that is shown again.
     """
     next_page = wanted or _asked_page(request)
-    values = {"title": text("login.title"), "next": next_page, "wrong": wrong, "name": name}
+    values = {
+        "title": text("login.title"),
+        "next": next_page,
+        "wrong": wrong,
+        "name": name,
+        "providers": request.app[SETTINGS].login.oidc,
+        "directory": request.app[SETTINGS].login.ldap,
+        "whose": whose,
+    }
     response = render(request, "login.html", values, status)
     if "HX-Request" in request.headers:  # a part of a page whose session has ended
         response.headers["HX-Refresh"] = "true"
@@ -85,8 +102,8 @@ def login_page(
 
 
 def _asked_page(request: web.Request) -> str:
-    if request.path == "/login":
-        return "/"
+    if request.path.startswith("/login"):
+        return request.query.get("next", "/")
     if request.method == "GET":
         return request.path_qs
     came_from = urlsplit(request.headers.get("Referer", ""))  # browsers tell it to our pages alone
@@ -105,10 +122,45 @@ async def take_login(request: web.Request) -> web.StreamResponse:
     posted = await read_fields(request)
     name, password, wanted = (posted.get(field, "") for field in LOGIN_FIELDS)
     records, passwords = request.app[RECORDS], request.app[PASSWORDS]
+    directory, whose = request.app[PROVIDERS].directory, posted.get("whose", "")
     try:
-        key = await log_in(records, passwords, name, password, peer_of(request))
+        if directory is not None and whose == HOSPITALS:
+            key = await directory.log_in(records, name, password, peer_of(request))
+        else:
+            key = await log_in(records, passwords, name, password, peer_of(request))
+    except ProviderAway as error:
+        return login_page(request, 503, str(error), name=name, wanted=wanted, whose=whose)
     except LoginRefused as error:
-        return login_page(request, 403, str(error), name=name, wanted=wanted)
+        return login_page(request, 403, str(error), name=name, wanted=wanted, whose=whose)
+    except CodeWanted as half:
+        return _code_page(request, half.half, wanted)
+    return await _come_in(request, key, wanted)
+
+
+def _code_page(
+    request: web.Request, half: str, wanted: str, status: int = 200, wrong: str = ""
+) -> web.Response:
+    values = {
+        "title": text("second_factor.title"),
+        "half": half,
+        "next": wanted,
+        "wrong": wrong,
+    }
+    return render(request, "login_code.html", values, status)
+
+
+async def take_code(request: web.Request) -> web.StreamResponse:
+    """`POST /login/code`: the second half of a login."""
+    posted = await read_fields(request)
+    half, wanted = posted.get("half", ""), posted.get("next", "/")
+    try:
+        key = await log_in_with_code(
+            request.app[RECORDS], half, posted.get("code", ""), peer_of(request)
+        )
+    except HalfLost as error:
+        return login_page(request, 403, str(error), wanted=wanted)
+    except LoginRefused as error:
+        return _code_page(request, half, wanted, 403, str(error))
     return await _come_in(request, key, wanted)
 
 
@@ -126,6 +178,8 @@ async def enter(request: web.Request) -> web.StreamResponse:
         key = await log_in_by_link(records, posted.get("token", ""), peer)
     except LoginRefused as error:
         raise web.HTTPForbidden(text=str(error)) from None
+    except CodeWanted as half:
+        return _code_page(request, half.half, posted.get("next", "/"))
     return await _come_in(request, key, posted.get("next", "/"))
 
 
@@ -148,9 +202,16 @@ async def log_out(request: web.Request) -> web.StreamResponse:
             await end_all_of(records, session.account_id)
         else:
             await end_session(records, request.cookies.get(cookie_name(request), ""))
-    answer = web.HTTPSeeOther("/login")
+    farewell = await request.app[PROVIDERS].farewell(session, address_of(request, "/login"))
+    answer: web.Response = web.HTTPSeeOther("/login")
+    if farewell:  # no redirect: browsers let a form of ours lead to nobody else
+        del request[SESSION]  # the page is nobody's
+        values = {"title": text("hospital_login.logged_out"), "farewell": farewell}
+        answer = render(request, "logged_out.html", values)
     answer.del_cookie(cookie_name(request), path="/", secure=is_secure(request))
-    raise answer
+    if isinstance(answer, web.HTTPException):
+        raise answer
+    return answer
 
 
 async def stay_active(request: web.Request) -> web.StreamResponse:
@@ -160,12 +221,23 @@ async def stay_active(request: web.Request) -> web.StreamResponse:
 
 
 async def _come_in(request: web.Request, key: str, wanted: str) -> web.StreamResponse:
-    records = request.app[RECORDS]
-    await end_session(records, request.cookies.get(cookie_name(request), ""))
-    await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
+    await end_earlier(request)
     answer = web.HTTPSeeOther(wanted if is_local(wanted) else "/")
     set_cookie(request, answer, key)
     raise answer
+
+
+async def end_earlier(request: web.Request) -> None:
+    """Before a new session: that of this browser ends, and those that have ended by themselves."""
+    records = request.app[RECORDS]
+    await end_session(records, request.cookies.get(cookie_name(request), ""))
+    await sweep_sessions(records, limits_of(request.app[SETTINGS].viewer))
+
+
+def address_of(request: web.Request, path: str) -> str:
+    """A page as the person's browser has to ask for it, which may speak TLS to a proxy."""
+    scheme = "https" if is_secure(request) else "http"
+    return f"{scheme}://{request.host}{path}"
 
 
 def limits_of(viewer: ViewerSettings) -> Limits:

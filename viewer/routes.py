@@ -18,11 +18,13 @@ from viewer.admin.agreement import show_agreement
 from viewer.admin.associations import show_associations
 from viewer.admin.audit import send_audit, show_audit
 from viewer.admin.monthly_figures import show_months
+from viewer.admin.second_factor import offer, turn_factor_off, turn_factor_on
 from viewer.admin.set_aside import show_failed
 from viewer.admin.system import act, show_moving, show_system
 from viewer.api.endpoints import DOORS as API
+from viewer.hospital_login.pages import come_back, start
 from viewer.live_updates import stream
-from viewer.login import enter, log_out, show_enter, show_login, stay_active, take_login
+from viewer.login import enter, log_out, show_enter, show_login, stay_active, take_code, take_login
 from viewer.lookups import search
 from viewer.monitoring import healthz, send_metrics
 from viewer.patients.assignments import give_scan, show_unassigned, take_scan_back
@@ -68,12 +70,18 @@ OPEN = (
     RouteRule(None, web.post("/enter", enter)),
     RouteRule(None, web.get("/login", show_login)),
     RouteRule(None, web.post("/login", take_login)),
+    RouteRule(None, web.post("/login/code", take_code)),
+    RouteRule(None, web.get("/login/oidc/{way}", start)),
+    RouteRule(None, web.get("/login/oidc/{way}/back", come_back)),
 )
 OWN = (
     RouteRule(Right.VIEW, web.post("/logout", log_out)),
     RouteRule(Right.VIEW, web.post("/activity", stay_active)),
     RouteRule(Right.VIEW, web.get("/account", show_account)),
     RouteRule(Right.VIEW, web.post("/account/password", change_password), CHANGE),
+    RouteRule(Right.VIEW, web.post("/account/factor", offer), CHANGE),
+    RouteRule(Right.VIEW, web.post("/account/factor/on", turn_factor_on), CHANGE),
+    RouteRule(Right.VIEW, web.post("/account/factor/off", turn_factor_off), CHANGE),
     RouteRule(Right.VIEW, web.post("/account/tokens", make_token), CHANGE),
     RouteRule(Right.VIEW, web.post("/account/tokens/{token_id}/revoke", revoke), CHANGE),
     RouteRule(Right.VIEW, web.get("/live", stream)),

@@ -85,11 +85,15 @@ class UserAction(StrEnum):
     ENABLE = "enable"
     RESET = "reset"
     ROLE = "role"
+    NO_CODE = "no-code"
 
 
 @app.command("users", epilog=ending("gliowatch users add ada --role admin", "nothing was changed"))
 def change_users(
-    action: Annotated[UserAction, typer.Argument(help="reset gives a new password")],
+    action: Annotated[
+        UserAction,
+        typer.Argument(help="reset gives a new password, no-code asks for no second factor"),
+    ],
     name: Annotated[str, typer.Argument(help="what is typed at the login")] = "",
     full_name: Annotated[str, typer.Option("--name", help="what reviews are signed with")] = "",
     role: Annotated[
@@ -97,7 +101,7 @@ def change_users(
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Accounts of the viewer: list, add, disable, enable, new password, other role."""
+    """Accounts of the viewer: list, add, disable, enable, new password, role, second factor."""
     from daemon.records.accounts import Wish, run_users_command
 
     wish = Wish(action.value, name, full_name, role)

@@ -13,6 +13,7 @@ from daemon.notifying.faults import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import Fault, Stops
+from daemon.settings_login import LdapDirectory, OidcProvider
 from daemon.settings_workers import FILES, is_loopback
 
 SHORTEST_TOKEN = 16  # characters
@@ -236,6 +237,63 @@ def _fhir(settings: Settings) -> Iterator[Fault]:
         yield Fault(("fhir.url", "dicom.send"), why, Stops.RUN)
 
 
+def _providers(settings: Settings) -> Iterator[Fault]:
+    providers = settings.login.oidc
+    for key in ("name", "issuer"):
+        values = [getattr(each, key) for each in providers]
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            yield _of_login(f'two tables have the {key} "{value}": accounts would be mixed up.')
+    for each in providers:
+        for why in _wrong_provider(each):
+            yield _of_login(f'"{each.name}": {why}')
+
+
+def _of_login(why: str) -> Fault:
+    return Fault(("login.oidc",), f"[[login.oidc]]: {why}", Stops.VIEWER)
+
+
+def _wrong_provider(provider: OidcProvider) -> Iterator[str]:
+    """What is wrong with a provider of OpenID Connect."""
+    place = urlsplit(provider.issuer)
+    is_encrypted = place.scheme == "https" or is_loopback(place.hostname or "")
+    if place.scheme not in ("http", "https") or not place.hostname or place.query:
+        yield "issuer is the provider's address, such as https://login.hospital.example."
+    elif not is_encrypted:
+        yield "issuer would be asked unencrypted: write https."
+    if not provider.client_id:
+        yield "client_id is empty."
+    if "openid" not in provider.scopes:
+        yield 'scopes needs "openid".'
+    if not provider.names_groups:
+        yield "no group has a role, so that nobody could come in: fill in readers, for example."
+    if provider.secret_file and provider.secret_variable:
+        yield "secret_file and secret_variable are both set: name one place of the secret."
+
+
+def _directory(settings: Settings) -> Iterator[Fault]:
+    ldap = settings.login.ldap
+    for why in _wrong_directory(ldap) if ldap.on else ():
+        yield Fault(("login.ldap",), f"[login.ldap]: {why}", Stops.VIEWER)
+
+
+def _wrong_directory(ldap: LdapDirectory) -> Iterator[str]:
+    place = urlsplit(ldap.url)
+    if place.scheme not in ("ldap", "ldaps") or not place.hostname or place.path.strip("/"):
+        yield "url is the directory's address, such as ldaps://dc.hospital.example."
+    if not ldap.user_dn and not ldap.base:
+        yield "user_dn and base are both empty: name people by a DN, or where to search them."
+    if ldap.user_dn and "{name}" not in ldap.user_dn:
+        yield "user_dn has no {name}: everybody would be the same person."
+    if ldap.base and "{name}" not in ldap.user_filter:
+        yield "user_filter has no {name}: everybody would be the same person."
+    if bool(ldap.bind_dn) != bool(ldap.secret_file or ldap.secret_variable):
+        yield "bind_dn and its password, in secret_file or secret_variable, are set together."
+    if not ldap.groups_attribute and not ldap.group_base:
+        yield "groups_attribute and group_base are both empty: nobody would be in a group."
+    if not ldap.names_groups:
+        yield "no group has a role, so that nobody could come in: fill in readers, for example."
+
+
 def _audit(settings: Settings) -> Iterator[Fault]:
     place = urlsplit(settings.daemon.audit_syslog)
     if place.scheme == "tcp" and not is_loopback(place.hostname or ""):
@@ -366,6 +424,8 @@ RULES: tuple[Rule, ...] = (
     _destinations,
     _fhir,
     _workers,
+    _providers,
+    _directory,
     _audit,
     _metrics,
     _sessions,

@@ -15,6 +15,7 @@ from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings_archives import FILES
 from daemon.settings_faults import Fault, Stops
+from daemon.settings_login import HospitalLogin
 
 GIGA = 1e9
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -31,7 +32,8 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    rules = (contradictions, _weights, _group, _node, _sending, _fhir, _workers, notify_on_machine)
+    own = (_weights, _group, _node, _sending, _fhir, _workers, _providers, notify_on_machine)
+    rules = (contradictions, *own)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -221,6 +223,33 @@ def _workers(settings: Settings) -> Iterator[Fault]:
             yield Fault((f"workers.{key}",), sentence, Stops.RUN if workers.on else Stops.NOTHING)
 
 
+def _providers(settings: Settings) -> Iterator[Fault]:
+    """What a login by the hospital's accounts needs on this machine."""
+    providers = settings.login.oidc
+    if providers and find_spec("authlib") is None:
+        sentence = "[[login.oidc]] needs further packages: pip install 'gliowatch[oidc]'."
+        yield Fault(("login.oidc",), sentence, Stops.VIEWER)
+    for each in providers:
+        for why in _missing_secrets(each):
+            yield Fault(("login.oidc",), f'[[login.oidc]]: "{each.name}": {why}', Stops.VIEWER)
+    ldap = settings.login.ldap
+    if ldap.on and find_spec("ldap3") is None:
+        sentence = "[login.ldap] needs further packages: pip install 'gliowatch[ldap]'."
+        yield Fault(("login.ldap",), sentence, Stops.VIEWER)
+    for why in _missing_secrets(ldap) if ldap.on else ():
+        yield Fault(("login.ldap",), f"[login.ldap]: {why}", Stops.VIEWER)
+
+
+def _missing_secrets(login: HospitalLogin) -> Iterator[str]:
+    """Files and variables that a way in names and that do not hold what they should."""
+    for key in ("ca", "secret_file"):
+        file = getattr(login, key)
+        if file and not os.access(file, os.R_OK):
+            yield f"{key}, {file}, cannot be read by this user."
+    if login.secret_variable and not os.environ.get(login.secret_variable):
+        yield f"the variable {login.secret_variable} is not set."
+
+
 def _memory(settings: Settings) -> Iterator[Fault]:
     daemon, total = settings.daemon, memory_bytes() / GIGA
     each = daemon.worker_memory_gb
@@ -300,6 +329,7 @@ RULES: tuple[Rule, ...] = (
     _sending,
     _fhir,
     _workers,
+    _providers,
     notify_on_machine,
     _memory,
     _processors,

@@ -26,6 +26,7 @@ from daemon.index.people.logins import (
     note_failure,
     use_link,
 )
+from daemon.index.people.second_factors import LoginStep, begin_step, find_factor, turn_off
 from daemon.outputs.catalogue import text
 from daemon.permissions import Role
 from daemon.settings import Settings
@@ -195,6 +196,9 @@ async def _change(
                 "The password is changed, and all sessions, tokens and links of the account"
                 " have ended."
             )
+        if wish.action == "no-code":
+            is_off = await turn_off(records, number)
+            return "The password alone lets in now." if is_off else "There was no second factor."
         if wish.action != "role":
             await accounts.set_enabled(records, number, wish.action == "enable")
             if wish.action == "enable":
@@ -211,7 +215,8 @@ async def _change(
 
 def _line(account: accounts.Account) -> str:
     off = "" if account.enabled else ", disabled"
-    return f"{account.name}: {account.full_name}, {account.role}{off}"
+    by = f", by {account.issuer}" if account.issuer else ""
+    return f"{account.name}: {account.full_name}, {account.role}{off}{by}"
 
 
 NOBODY = "-"  # in the audit, for a name that no account has: it may be a mistyped password
@@ -221,18 +226,39 @@ class LoginRefused(GliowatchError):
     """Wrong name or password, or too many failures before; the sentence says which."""
 
 
+class CodeWanted(GliowatchError):
+    """The password, or the link, was right, and a code of the phone has to follow.
+
+    half: the secret by which the login goes on (`second_factor.log_in_with_code`).
+    """
+
+    def __init__(self, half: str) -> None:
+        super().__init__(text("second_factor.wanted"))
+        self.half = half
+
+
 async def log_in(
     records: Database, passwords: Passwords, name: str, password: str, address: str
 ) -> str:
-    """The key of a new session. Raises LoginRefused, with the same words whatever was wrong."""
+    """The key of a new session. Raises LoginRefused, with the same words whatever was wrong, and
+    CodeWanted."""
     name = name.strip()[:LONGEST_NAME]
     account = await find_account(records, name)
     known = account if account and account.enabled else None
     kept = known.password_hash if known else ""
     await prove(records, passwords, name, kept, password, address)
     assert known is not None, "a password was right"
+    return await _session_or_code(records, known, "password")
+
+
+async def _session_or_code(records: Database, account: accounts.Account, how: str) -> str:
+    """Raises CodeWanted, LoginRefused."""
+    half = LoginStep(account.account_id, account.password_hash, how)
+    factor = await find_factor(records, account.account_id)
+    if factor is not None and factor.is_on:
+        raise CodeWanted(await begin_step(records, half))
     try:
-        return await begin_session(records, known.account_id, kept, "password")
+        return await begin_session(records, half.account_id, half.checked, how)
     except accounts.Superseded:
         raise LoginRefused(text("account_fault.wrong_login")) from None
 
@@ -268,13 +294,13 @@ async def prove(
 
 
 async def log_in_by_link(records: Database, secret: str, address: str) -> str:
-    """The key of a new session, by a link that is good once. Raises LoginRefused."""
+    """The key of a new session, by a link that is good once. Raises LoginRefused, CodeWanted."""
     attempt = await count_attempt(records, (f"link address {address}",))
     if attempt.wait > 0:
         raise LoginRefused(text("account_fault.too_many_links", count=round(attempt.wait) + 1))
-    key = await use_link(records, secret)
-    if key is None:
+    account = await use_link(records, secret)
+    if account is None:
         await note(records, NOBODY, Action.LOGIN_REFUSED, detail="link")
         raise LoginRefused(text("account_fault.wrong_link"))
     await forget_attempt(records, attempt, right=True)
-    return key
+    return await _session_or_code(records, account, "link")

@@ -2,12 +2,14 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
 from daemon.settings_archives import Destination
 from daemon.settings_faults import MUST, RETIRED
+from daemon.settings_login import OidcProvider
 from daemon.settings_notify import Receiver
 from tests.conftest import ROOT
 
@@ -21,12 +23,27 @@ def test_the_file_holds_every_key_with_its_default() -> None:
     written = tomllib.loads((ROOT / "settings.toml").read_text())
     written["dicom"]["send"] = []  # tables that are none as shipped; an example stands there
     written["notify"]["to"] = []
+    written["login"]["oidc"] = []
     assert written == Settings().model_dump(mode="json")
 
 
+def example_of(table: str) -> tuple[dict[str, Any], list[str]]:
+    """The example of a list of tables as it is filled in, and its lines."""
+    _, _, rest = (ROOT / "settings.toml").read_text().partition(f"# [[{table}]]\n")
+    lines = rest.partition("\n\n")[0].splitlines()
+    return tomllib.loads("\n".join(line.removeprefix("# ") for line in lines)), lines
+
+
+def test_the_example_of_a_provider_holds_every_key_with_its_default() -> None:
+    example, lines = example_of("login.oidc")
+    given = ("name", "issuer", "client_id")
+    assert sorted(example) == sorted(OidcProvider.model_fields)
+    assert OidcProvider(**example) == OidcProvider(**{name: example[name] for name in given})
+    assert all(line.partition("#")[2].partition("#")[2].strip() for line in lines)
+
+
 def test_the_example_of_a_destination_holds_every_key_with_its_default() -> None:
-    lines = (ROOT / "settings.toml").read_text().partition("# [[dicom.send]]\n")[2].splitlines()
-    example = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+    example, lines = example_of("dicom.send")
     shown = Destination(**example)
     assert sorted(example) == sorted(Destination.model_fields)
     assert shown == Destination(name="pacs", host="pacs.hospital.example", called_ae_title="PACS1")
@@ -130,6 +147,11 @@ def test_every_key_has_a_comment() -> None:
             '[[dicom.send]]\nname = "a"\nwhen = "never"',
             "The setting when of table 1 of [[dicom.send]] in FILE must be"
             ' "published", "reviewed" or "accepted"; it is "never".',
+        ),
+        (
+            '[[login.oidc]]\nname = "a"\nisuer = "b"',
+            "There is no setting named isuer of table 1 of [[login.oidc]] in FILE:"
+            " did you mean issuer?",
         ),
         (
             "[daemon\n",

@@ -61,7 +61,8 @@ async def test_what_is_open_is_open_on_purpose(tmp_path: Path) -> None:
     app = make_app(settings_in(tmp_path))
     opened = {path for method, path in _addresses(app) if _is_open(app, method, path)}
     static = {"/static", "/static/canvas/window_shares.js"}
-    assert opened == {"/healthz", "/metrics", "/enter", "/login", *static}
+    logins = {"/enter", "/login", "/login/code", "/login/oidc/{way}", "/login/oidc/{way}/back"}
+    assert opened == {"/healthz", "/metrics", *logins, *static}
 
 
 async def test_every_route_has_a_door(tmp_path: Path) -> None:

@@ -28,9 +28,19 @@ class LastAdmin(GliowatchError):
     """The only admin who can log in would be none any more."""
 
 
+class OfHospital(GliowatchError):
+    """What the hospital's own login decides about an account is not changed here."""
+
+    def __init__(self) -> None:
+        super().__init__(text("account_fault.of_hospital"))
+
+
 @dataclass(frozen=True)
 class Account:
-    """Who may log in. name: what is typed at the login; full_name: what reviews are signed with."""
+    """Who may log in. name: what is typed at the login; full_name: what reviews are signed with.
+
+    issuer: '' = an account of ours, else who tells that it is this person (`hospital_accounts`).
+    """
 
     account_id: int
     name: str
@@ -39,9 +49,10 @@ class Account:
     enabled: bool
     created_at: str
     password_hash: str = field(default="", repr=False)  # argon2id; "" = none yet
+    issuer: str = ""
 
 
-COLUMNS = "account_id, name, full_name, role, enabled, created_at, password_hash"
+COLUMNS = "account_id, name, full_name, role, enabled, created_at, password_hash, issuer"
 
 
 async def add_account(
@@ -80,9 +91,10 @@ async def set_password(
 ) -> None:
     """A new password; whatever lets in by what was before ends.
 
-    checked: the hash for which the password was right. Raises Superseded.
+    checked: the hash for which the password was right. Raises Superseded, OfHospital.
     """
     async with changing(records):
+        await keep_ours(records, account_id)
         changed = await records.change(
             "UPDATE accounts SET password_hash = ?1 WHERE account_id = ?2"
             " AND password_hash = coalesce(?3, password_hash)",
@@ -109,8 +121,9 @@ async def set_enabled(records: Database, account_id: int, enabled: bool) -> None
 
 
 async def set_role(records: Database, account_id: int, role: Role) -> None:
-    """Another role, from the next request on. Raises LastAdmin."""
+    """Another role, from the next request on. Raises LastAdmin, OfHospital."""
     async with changing(records):
+        await keep_ours(records, account_id)
         if role is not Role.ADMIN:
             await _keep_an_admin(records, account_id)
         await records.change(
@@ -118,10 +131,24 @@ async def set_role(records: Database, account_id: int, role: Role) -> None:
         )
 
 
+async def keep_ours(records: Database, account_id: int) -> None:
+    """Inside the transaction of a change that an account of the hospital cannot have.
+
+    Raises OfHospital.
+    """
+    account = await account_by_id(records, account_id)
+    if account is not None and account.issuer:
+        raise OfHospital
+
+
 async def _keep_an_admin(records: Database, account_id: int) -> None:
-    """Inside the transaction, so that two admins cannot shut each other out. Raises LastAdmin."""
+    """Inside the transaction, so that two admins cannot shut each other out. Raises LastAdmin.
+
+    Admins of the hospital do not count: they cannot come in while its login is away.
+    """
     admins = await records.rows(
-        "SELECT account_id FROM accounts WHERE role = ? AND enabled LIMIT 2", (Role.ADMIN,)
+        "SELECT account_id FROM accounts WHERE role = ? AND enabled AND issuer = '' LIMIT 2",
+        (Role.ADMIN,),
     )
     if [row["account_id"] for row in admins] == [account_id]:
         raise LastAdmin(
@@ -135,7 +162,8 @@ async def end_everything(records: Database, account_id: int) -> int:
         "UPDATE api_tokens SET revoked_at = ? WHERE account_id = ? AND revoked_at IS NULL",
         (now(), account_id),
     )
-    await records.change("DELETE FROM login_links WHERE account_id = ?", (account_id,))
+    for unused in ("login_links", "login_steps"):
+        await records.change(f"DELETE FROM {unused} WHERE account_id = ?", (account_id,))
     return await records.change("DELETE FROM login_sessions WHERE account_id = ?", (account_id,))
 
 
@@ -154,6 +182,7 @@ def _account(row: sqlite3.Row) -> Account:
         enabled=bool(row["enabled"]),
         created_at=row["created_at"],
         password_hash=row["password_hash"],
+        issuer=row["issuer"],
     )
 
 

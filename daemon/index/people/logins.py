@@ -17,6 +17,7 @@ from daemon.index.people.accounts import (
     account_by_id,
     end_everything,
     hash_of,
+    keep_ours,
 )
 from daemon.index.people.audit import Action, append, changing
 from daemon.permissions import Role
@@ -26,7 +27,10 @@ AHEAD_SECONDS = 60.0  # what began later than now by more, began while the clock
 
 
 async def reset_by_link(records: Database, account_id: int, seconds: float) -> str:
-    """Take the password away; the secret of the link by which the person chooses another."""
+    """Take the password away; the secret of the link by which the person chooses another.
+
+    Raises OfHospital.
+    """
     async with changing(records):
         await records.change(
             "UPDATE accounts SET password_hash = '' WHERE account_id = ?", (account_id,)
@@ -36,12 +40,16 @@ async def reset_by_link(records: Database, account_id: int, seconds: float) -> s
 
 
 async def add_link(records: Database, account_id: int, seconds: float) -> str:
-    """The secret of a new link for this account, good once and for so long; others of it end."""
+    """The secret of a new link for this account, good once and for so long; others of it end.
+
+    Raises OfHospital.
+    """
     async with changing(records):
         return await _insert_link(records, account_id, seconds)
 
 
 async def _insert_link(records: Database, account_id: int, seconds: float) -> str:
+    await keep_ours(records, account_id)
     secret, moment = secrets.token_urlsafe(KEY_BYTES), time.time()
     await records.change(
         "DELETE FROM login_links WHERE ends_at < ? OR account_id = ?", (moment, account_id)
@@ -53,8 +61,8 @@ async def _insert_link(records: Database, account_id: int, seconds: float) -> st
     return secret
 
 
-async def use_link(records: Database, secret: str) -> str | None:
-    """The key of a new session, now and never again; None if the link does not let in."""
+async def use_link(records: Database, secret: str) -> Account | None:
+    """Whom the link lets in, now and never again; None if it lets in nobody."""
     async with records.transaction():
         row = await records.row(
             "DELETE FROM login_links WHERE key_hash = ? RETURNING account_id, ends_at",
@@ -64,7 +72,7 @@ async def use_link(records: Database, secret: str) -> str | None:
         account = await account_by_id(records, row["account_id"]) if row else None
         if not 0 <= left <= LONGEST_LINK + AHEAD_SECONDS or not (account and account.enabled):
             return None
-        return await _insert_session(records, account, "link")
+        return account
 
 
 NOTE_SECONDS = 30.0  # a session's last request is noted no more often than this
@@ -144,7 +152,12 @@ async def find_session(
                     (moment, row["key_hash"]),
                 )
     who = (row["account_id"], row["name"], row["full_name"], Role(row["role"]))
-    return LoginSession(row["key_hash"][:16], *who, row["csrf"])
+    return LoginSession(session_id_of(key), *who, row["csrf"])
+
+
+def session_id_of(key: str) -> str:
+    """The short name of the session of this key, which tells nothing of the key."""
+    return hash_of(key)[:16]
 
 
 async def end_session(records: Database, key: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from daemon.operations import machine
 from daemon.operations.contradictions import contradictions
 from daemon.operations.machine import all_faults, memory_bytes, network_of
-from daemon.settings import Settings, load_settings
+from daemon.settings import Settings, SettingsError, load_settings
 from daemon.settings_faults import Stops
+from daemon.settings_login import LoginSettings
 
 TOKEN = 'metrics_token = "0123456789abcdef"\n'
 FHIR_TOKEN = '[fhir]\nurl = "https://c/r4"\ntoken_file = "gone"'
@@ -192,3 +193,82 @@ def test_a_network_share_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert 'set daemon.watch = "polling"' in watching.sentence
     [only] = all_faults(settings_in(tmp_path, f'{text}watch = "polling"'))
     assert only == database
+
+
+PROVIDER: dict[str, object] = {
+    **{"name": "a", "issuer": "https://a.example", "client_id": "c", "readers": ["r"]},
+}
+LDAP: dict[str, object] = {
+    **{"on": True, "url": "ldaps://a.example", "base": "dc=a", "readers": ["r"]},
+}
+
+
+def with_login(folder: Path, **tables: object) -> Settings:
+    login = LoginSettings.model_validate(tables)
+    return settings_in(folder).model_copy(update={"login": login})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"client_id": ""}, "client_id is empty"),
+        ({"issuer": "http://a.example"}, "unencrypted"),
+        ({"issuer": "a.example"}, "provider's address"),
+        ({"readers": []}, "nobody could come in"),
+        ({"scopes": []}, 'needs "openid"'),
+        ({"secret_file": "s", "secret_variable": "S"}, "one place of the secret"),
+    ],
+)
+def test_providers_that_could_let_nobody_in(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    assert contradictions(with_login(tmp_path, oidc=[PROVIDER])) == []
+    [fault] = contradictions(with_login(tmp_path, oidc=[PROVIDER | changes]))
+    assert (fault.stops, words in fault.sentence) == (Stops.VIEWER, True)
+
+
+def test_two_providers_of_one_name_or_issuer_are_refused(tmp_path: Path) -> None:
+    two = [PROVIDER, PROVIDER | {"name": "b"}, PROVIDER | {"issuer": "https://b.example"}]
+    said = [fault.sentence for fault in contradictions(with_login(tmp_path, oidc=two))]
+    assert [each.partition("have the ")[2].split()[0] for each in said] == ["name", "issuer"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"url": "a.example"}, "directory's address"),
+        ({"base": ""}, "both empty"),
+        ({"user_dn": "uid=ada"}, "same person"),
+        ({"user_filter": "(uid=ada)"}, "same person"),
+        ({"bind_dn": "cn=a"}, "set together"),
+        ({"groups_attribute": ""}, "in a group"),
+        ({"readers": []}, "nobody could come in"),
+    ],
+)
+def test_a_directory_that_could_let_nobody_in(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    assert contradictions(with_login(tmp_path, ldap=LDAP)) == []
+    assert contradictions(with_login(tmp_path, ldap=LDAP | changes | {"on": False})) == []
+    [fault] = contradictions(with_login(tmp_path, ldap=LDAP | changes))
+    assert (fault.stops, words in fault.sentence) == (Stops.VIEWER, True)
+
+
+def test_a_login_whose_package_or_secret_is_missing_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "find_spec", lambda name: None)
+    for tables, words in (
+        ({"oidc": [PROVIDER]}, "pip install 'gliowatch[oidc]'"),
+        ({"ldap": LDAP}, "pip install 'gliowatch[ldap]'"),
+        ({"oidc": [PROVIDER | {"secret_variable": "NO_SUCH"}]}, "gliowatch[oidc]"),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            machine.refuse_contradictions(with_login(tmp_path, **tables), with_viewer=True)
+        assert words in str(refused.value)
+        machine.refuse_contradictions(with_login(tmp_path, **tables), with_viewer=False)
+    monkeypatch.setattr(machine, "find_spec", lambda name: name)
+    for change in ({"secret_variable": "NO_SUCH"}, {"secret_file": "/no/such/file"}):
+        settings = with_login(tmp_path, oidc=[PROVIDER | change])
+        with pytest.raises(SettingsError, match=r"is not set|cannot be read"):
+            machine.refuse_contradictions(settings, with_viewer=True)
