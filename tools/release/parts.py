@@ -105,11 +105,11 @@ def _package(name: str, needs: tuple[str, ...], *, is_optional: bool) -> Package
 def licence_of(name: str) -> str:
     """The licence as the package's metadata name it; "" if they do not."""
     metadata = _installed(name).metadata
-    if expression := metadata.get("License-Expression"):
-        return expression
-    stated = metadata.get("License") or ""
-    if stated and len(stated) <= LONGEST_NAME and "\n" not in stated:
-        return stated.removeprefix("OSI Approved :: ")
+    for expression in metadata.get_all("License-Expression") or ():
+        return str(expression)
+    for stated in metadata.get_all("License") or ():
+        if stated and len(stated) <= LONGEST_NAME and "\n" not in stated:
+            return str(stated).removeprefix("OSI Approved :: ")
     kinds = metadata.get_all("Classifier") or ()
     return ", ".join(each.rpartition(" :: ")[2] for each in kinds if each.startswith("License :: "))
 
