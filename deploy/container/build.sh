@@ -30,7 +30,7 @@ install='chroot "$1" sh -eu -c "
     python3 -m venv --without-pip /opt/gliowatch/.venv
     python=/opt/gliowatch/.venv/bin/python
     pip=\$(echo /wheels/pip-*.whl)/pip
-    \$python \$pip install -q --no-cache-dir --no-index --find-links /wheels /wheels/gliowatch-*.whl[dicom]
+    \$python \$pip install -q --no-cache-dir --no-index --find-links /wheels gliowatch[dicom]
     echo gliowatch:x:10001:10001::/data:/usr/sbin/nologin >> /etc/passwd
     echo gliowatch:x:10001: >> /etc/group
     mkdir -p /etc/gliowatch /inbox /outbox /data

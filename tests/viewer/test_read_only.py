@@ -29,7 +29,9 @@ async def test_all_that_is_sent_is_refused(tmp_path: Path, role: Role) -> None:
             answer = await house.client.request(method, path, data={"csrf": house.csrf})
             said = await answer.text()
             assert answer.status == 403, (method, path)
-            assert REFUSAL in said or role is Role.READER or pattern.startswith(("/api", "/dicom-web")), path
+            assert (
+                REFUSAL in said or role is Role.READER or pattern.startswith(("/api", "/dicom-web"))
+            ), path
             sent += 1
         assert sent > 30
         assert (await house.upload({"a.nii": b"anything"}))[0] == 403
