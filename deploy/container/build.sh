@@ -26,7 +26,7 @@ packages=$(paste -s -d, "$here/packages.txt")
 if [ -n "$UNPINNED" ]; then
     packages=$(cut -d= -f1 "$here/packages.txt" | paste -s -d,)
 fi
-install='chroot "$1" sh -eu -c "
+install='chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -eu -c "
     python3 -m venv --without-pip /opt/gliowatch/.venv
     python=/opt/gliowatch/.venv/bin/python
     pip=\$(echo /wheels/pip-*.whl)/pip
