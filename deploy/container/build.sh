@@ -3,7 +3,7 @@
 #   deploy/container/build.sh dist/gliowatch-*.whl /var/tmp/gliowatch-image gliowatch:0.2.0
 # FOLDER gets rootfs.tar: Debian's packages of packages.txt, as mmdebstrap installs them, and the
 # wheel with its packages of constraints.txt. With IMAGE, buildah makes an image of it; no registry
-# is asked. As root, or as a user with ranges in /etc/subuid and /etc/subgid.
+# is asked. Run it as root.
 # Debian drops versions that it has replaced: apt then says so, and packages.txt gets the new ones;
 # UNPINNED=1 takes what Debian has now. /usr/share/debian-packages.txt of the image lists all.
 # PYTHON: with pip; MIRROR: Debian's; WHEELS: a folder of all wheels, else pip fetches them.
