@@ -88,7 +88,7 @@ def free_port() -> int:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_from_the_script_to_a_report(files: Path, volumes: Path) -> None:
     port = free_port()
     quick = [f"GLIOWATCH_VIEWER__PORT={port}", "GLIOWATCH_DAEMON__REST_SECONDS=0.3"]
