@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint types layers unit faults scale clean
+.PHONY: demo test test-long lint types layers unit faults scale release clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m tools.demo
@@ -38,6 +38,10 @@ SCALE ?= --markdown scale.md --json scale.json
 scale: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[scale]"
 	$(BIN)/python -m tests.scale $(SCALE)
+
+# Wheel, sdist, SBOM, licences and checksums into dist/, or what is missing; it tags nothing.
+release: $(VENV)/.installed-dev
+	$(BIN)/python -m tools.release
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -169,6 +169,7 @@ class ViewerSettings(_Table):
     sagittal_nose_left: bool = True
     slice_seconds: float = Field(default=60.0, gt=0)
     slice_memory_mb: int = Field(default=4000, ge=100)
+    read_only: bool = False
 
     @property
     def slice_allowance(self) -> Allowance:

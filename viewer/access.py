@@ -188,6 +188,7 @@ AT_ONCE = web.AppKey("at_once", AtOnce)
 
 
 READING = frozenset({"GET", "HEAD"})
+OF_A_VISIT = frozenset({"/logout", "/activity", "/searches"})
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1", socket.gethostname().lower()})
 BACKGROUND = frozenset({"empty", "image", "script", "style"})  # what pages ask by themselves
 
@@ -207,6 +208,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             return _refuse_nobody(request)
         if door is not None:
             await _check_right(request, session, door)
+    if request.app[SETTINGS].viewer.read_only and _changes_something(request, door):
+        raise web.HTTPForbidden(text=text("fault.read_only"))
     if request.method not in READING and not _from_our_pages(request):
         raise web.HTTPForbidden(text=text("fault.other_site"))
     if door is None:
@@ -215,6 +218,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await audited(request, handler, door)
     with request.app[AT_ONCE].one_more(session.account_id):
         return await audited(request, handler, door)
+
+
+def _changes_something(request: web.Request, door: RouteRule | None) -> bool:
+    """All that is sent does, but what lets in and out, and a search, which is no address."""
+    may_be_sent = door is not None and (door.needs is None or door.path in OF_A_VISIT)
+    return request.method not in READING and not may_be_sent
 
 
 def _has_token(request: web.Request) -> bool:

@@ -1,25 +1,19 @@
 """An installation of an earlier version goes on: its settings, databases, outbox and pages."""
 
-import os
 import re
 import shutil
 import sqlite3
-import tarfile
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from daemon.index.database import open_index, open_records
 from daemon.index.migrations import INDEX, RECORDS
-from daemon.intake.cleanup import REASON
-from daemon.settings import Settings, load_settings
+from daemon.settings import Settings
 from tests.conftest import drain, gliowatch, reports
-from tests.upgrade.people import ENTRIES, TOLD
+from tests.upgrade.people import TOLD
 from tests.upgrade.small_inbox import PICTURE
 from tests.viewer.test_house import house_of
 
-HERE = Path(__file__).parent
 HAD_TOKEN = ("ade0a53", "f82d2e3")
 GONE = (  # settings, and how their refusal ends
     (
@@ -29,46 +23,6 @@ GONE = (  # settings, and how their refusal ends
     ),
     ("viewer.token", "token", "gliowatch users add NAME --role admin.\n"),
 )
-
-
-@pytest.fixture(params=ENTRIES)
-def version(request: pytest.FixtureRequest) -> str:
-    """Each earlier version."""
-    return str(request.param)
-
-
-@pytest.fixture
-def site(version: str, tmp_path: Path) -> Path:
-    """What it left, on this disk."""
-    with tarfile.open(HERE / f"{version}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as index, index:
-        for path, below in set_aside(tmp_path / "inbox"):
-            facts = path.stat()
-            index.execute(
-                "UPDATE files SET inode = ?, mtime_ns = ? WHERE path = ?",
-                (facts.st_ino, facts.st_mtime_ns, os.fsencode(below)),
-            )
-    return tmp_path
-
-
-def set_aside(inbox: Path) -> list[tuple[Path, Path]]:
-    """The files that were set aside, and the names that they had below the inbox."""
-    files = [path for path in inbox.glob(".[rd]*/**/*") if path.is_file()]
-    return [
-        (path, path.relative_to(inbox).relative_to(path.relative_to(inbox).parts[0]))
-        for path in files
-        if not path.name.endswith(REASON.decode())
-    ]
-
-
-@pytest.fixture
-def settings(site: Path) -> Settings:
-    """Its settings, after what the refusal asked for was done."""
-    file = site / "settings.toml"
-    gone = r"^(token|folder_is_patient_id) = .*\n"
-    file.write_text(re.sub(gone, "", file.read_text("utf-8"), flags=re.M), "utf-8")
-    return load_settings(file)
 
 
 def test_its_settings_are_refused_with_what_to_change(site: Path, version: str) -> None:
