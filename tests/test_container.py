@@ -43,7 +43,7 @@ exec chroot --userspec="$AS" --groups= "$FILES" env -i "$@"
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The image's files; the test is skipped where they cannot be made."""
     if not os.environ.get("GLIOWATCH_CONTAINER"):
-        pytest.skip("it takes eight minutes, most of them of Debian's mirror: GLIOWATCH_CONTAINER=1")
+        pytest.skip("it takes eight minutes and a mirror: GLIOWATCH_CONTAINER=1")
     if os.geteuid() != 0:
         pytest.skip("only root may mount and change the root")
     for name in ("mmdebstrap", "unshare", "chroot"):
