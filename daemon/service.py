@@ -49,7 +49,7 @@ from daemon.records.patients import Upkeep
 from daemon.records.settled_scans import SettlingRule
 from daemon.safe_files import only_one, only_one_in, share_with
 from daemon.settings import DaemonSettings, Settings
-from daemon.settings_reload import SettingsInForce
+from daemon.settings.reload import SettingsInForce
 
 log = logging.getLogger(__name__)
 

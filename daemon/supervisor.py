@@ -20,7 +20,7 @@ from daemon.operations.machine import free_port, refuse_contradictions
 from daemon.outputs.catalogue import text
 from daemon.service import run_daemon
 from daemon.settings import DicomSettings, Settings, SettingsError, ViewerSettings, load_settings
-from daemon.settings_reload import SettingsInForce, difference, with_keys, without_path
+from daemon.settings.reload import SettingsInForce, difference, with_keys, without_path
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from jinja2 import nodes
 
 from daemon.outputs.catalogue import SENTENCES
 from daemon.settings import DicomSettings
-from daemon.settings_archives import FhirServer, Priors
-from daemon.settings_login import LoginSettings
+from daemon.settings.archives import FhirServer, Priors
+from daemon.settings.login import LoginSettings
 from model.catalogue import Catalogue, Words
 from tests.conftest import ROOT
 

@@ -22,7 +22,7 @@ from daemon.outputs.wording import moment_words
 from daemon.pipeline.lost_index import until_not_lost
 from daemon.records.accounts import Passwords
 from daemon.settings import Settings, ViewerSettings
-from daemon.settings_reload import SettingsInForce
+from daemon.settings.reload import SettingsInForce
 from model.errors import GliowatchError
 from viewer.access import (
     AT_ONCE,

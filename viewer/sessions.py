@@ -11,7 +11,7 @@ from daemon.index.people.accounts import Bearer
 from daemon.index.people.logins import LoginSession
 from daemon.permissions import Role
 from daemon.records.accounts import Passwords
-from daemon.settings_reload import SettingsInForce
+from daemon.settings.reload import SettingsInForce
 
 MOST_SESSIONS = 1000
 

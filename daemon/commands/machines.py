@@ -45,7 +45,7 @@ def worker(
     """Analyze for another machine until Ctrl-C; it needs no folder, database or settings file."""
     from daemon.machines.worker import run_worker
     from daemon.settings import SettingsError
-    from daemon.settings_workers import WorkersSettings
+    from daemon.settings.workers import WorkersSettings
 
     files = {"tls_ca": tls_ca, "tls_certificate": tls_certificate, "tls_key": tls_key}
     paths = {key: str(path) if path else "" for key, path in files.items()}

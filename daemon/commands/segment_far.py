@@ -30,7 +30,7 @@ from daemon.pipeline.worker_tasks import ALONE, AnalysisRules, receive
 from daemon.report import Report
 from daemon.safe_files import only_one_at
 from daemon.settings import Allowance, SettingsError
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError
 from model.weights_config import about_weights
 

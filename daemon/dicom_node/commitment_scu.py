@@ -18,7 +18,7 @@ from daemon.dicom_node.commitment_reports import (
     report_of,
 )
 from daemon.dicom_node.storescu import end_association, open_association
-from daemon.settings_archives import Destination
+from daemon.settings.archives import Destination
 
 SAME_ASSOCIATION_SECONDS = 2.0  # for an archive that reports on the association that asked
 REQUEST = 1  # PS3.4 J.3.2.1: the only action type

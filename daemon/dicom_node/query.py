@@ -15,7 +15,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.storescu import end_association, open_association
-from daemon.settings_archives import Priors
+from daemon.settings.archives import Priors
 
 log = logging.getLogger(__name__)
 

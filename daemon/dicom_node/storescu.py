@@ -14,7 +14,7 @@ from pynetdicom.association import Association
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
 from daemon.dicom_node.outgoing_classes import CLASSES
-from daemon.settings_archives import Destination, Peer
+from daemon.settings.archives import Destination, Peer
 
 log = logging.getLogger(__name__)
 

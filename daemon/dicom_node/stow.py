@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
-from daemon.settings_archives import Destination, FhirServer, Receiver
+from daemon.settings.archives import Destination, FhirServer, Receiver
 
 CONNECT_SECONDS = 15.0
 FAILED, STORED = "00081198", "00081199"  # FailedSOPSequence, ReferencedSOPSequence

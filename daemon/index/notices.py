@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.index.database import Database, now
 from daemon.index.worklist_pages import SHOWN
-from daemon.settings_notify import AT_ONCE, Event, ScanKind
+from daemon.settings.notify import AT_ONCE, Event, ScanKind
 
 MARK = "notify_mark"  # of the worklist, up to which it was looked through
 SINCE = "notify_since"  # Unix seconds: nothing that happened before is told

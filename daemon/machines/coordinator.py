@@ -25,7 +25,7 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Result, Values, WorkerFailed
 from daemon.pipeline.worker_tasks import AnalysisRules, Order, order_of
 from daemon.settings import Allowance
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError, WeightsError
 from model.inference.parcels import Answer, Parcel
 from model.weights_config import about_weights

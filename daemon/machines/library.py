@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 
 if TYPE_CHECKING:
     from distributed import Scheduler, Security, Worker

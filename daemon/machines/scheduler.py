@@ -11,7 +11,7 @@ import signal
 from daemon.background import wish_to_stop
 from daemon.logs import log_to_stderr
 from daemon.machines import library
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot
 from daemon.pipeline.worker_tasks import Order, analyze_parcel
 from daemon.settings import Allowance
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError
 from model.inference.parcels import Answer, Parcel
 from model.weights_config import about_weights

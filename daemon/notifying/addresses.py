@@ -7,7 +7,7 @@ from daemon.notifying.mail import Mail
 from daemon.notifying.ways import Way
 from daemon.notifying.webhook import Webhook
 from daemon.permissions import Role
-from daemon.settings_notify import NotifySettings, Receiver
+from daemon.settings.notify import NotifySettings, Receiver
 
 
 async def addresses_of(records: Database, to: Receiver) -> list[str]:

@@ -9,7 +9,7 @@ import hashlib
 from daemon.background import in_thread
 from daemon.notifying.messages import Written
 from daemon.notifying.ways import Answer, Handing, Outcome, later
-from daemon.settings_notify import NotifySettings, Receiver
+from daemon.settings.notify import NotifySettings, Receiver
 
 CHARACTERS = 12  # of the hash that names an address
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from daemon.notifying.chat import chat_urls, is_known
 from daemon.settings import Settings
-from daemon.settings_faults import Fault, Stops
-from daemon.settings_notify import MAIL_ADDRESS, OF_SCANS, NotifySettings, Receiver, kept_secret
+from daemon.settings.faults import Fault, Stops
+from daemon.settings.notify import MAIL_ADDRESS, OF_SCANS, NotifySettings, Receiver, kept_secret
 
 SHORTEST_SECRET = 16  # characters
 HERE = ("localhost", "127.0.0.1", "::1")

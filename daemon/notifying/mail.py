@@ -17,7 +17,7 @@ from email.utils import formatdate
 from daemon.background import in_thread
 from daemon.notifying.messages import Written
 from daemon.notifying.ways import Answer, Handing, Outcome, later
-from daemon.settings_notify import NotifySettings
+from daemon.settings.notify import NotifySettings
 
 PERMANENT = 500  # codes from here on
 LINES = policy.SMTP  # they end with CRLF

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from daemon.index.notices import Notice
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
-from daemon.settings_notify import OF_SCANS, Event, ScanKind
+from daemon.settings.notify import OF_SCANS, Event, ScanKind
 
 SCHEMA = "gliowatch/notice/1"
 MOST_LINKS = 10  # of scans, in words

@@ -24,7 +24,7 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline.lost_index import IndexLost, file_mark, until_not_lost
 from daemon.safe_files import only_one_at
 from daemon.settings import Settings
-from daemon.settings_notify import Receiver
+from daemon.settings.notify import Receiver
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from daemon.index.notices import (
 )
 from daemon.notifying.messages import written
 from daemon.notifying.ways import Answer, Outcome, Way
-from daemon.settings_notify import NotifySettings
+from daemon.settings.notify import NotifySettings
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from daemon.index.statistics import RECONCILE, last_beat, nights, silence_limit
 from daemon.index.worklist_rows import catch_up
 from daemon.notifying.digest import last_digest
 from daemon.settings import Settings
-from daemon.settings_notify import Event, Receiver
+from daemon.settings.notify import Event, Receiver
 
 DISK, SILENT, DIGEST = "notify_disk_low", "notify_silent", "notify_digest"
 DAEMON = "notify_daemon"  # the process id of the daemon that was not yet ended as it should; or 0

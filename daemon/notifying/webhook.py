@@ -12,7 +12,7 @@ import aiohttp
 
 from daemon.notifying.messages import Written
 from daemon.notifying.ways import Answer, Handing, Outcome, later
-from daemon.settings_notify import NotifySettings, Receiver
+from daemon.settings.notify import NotifySettings, Receiver
 
 CONNECT_SECONDS = 15.0
 ID, TIME, SIGNATURE = "Gliowatch-Id", "Gliowatch-Time", "Gliowatch-Signature"

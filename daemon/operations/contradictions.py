@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from daemon.notifying.faults import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
-from daemon.settings_archives import Destination
-from daemon.settings_faults import Fault, Stops
-from daemon.settings_login import LdapDirectory, OidcProvider
-from daemon.settings_workers import FILES, is_loopback
+from daemon.settings.archives import Destination
+from daemon.settings.faults import Fault, Stops
+from daemon.settings.login import LdapDirectory, OidcProvider
+from daemon.settings.workers import FILES, is_loopback
 
 SHORTEST_TOKEN = 16  # characters
 SCAN_ENDINGS = (".nii", ".nii.gz", ".dcm", ".png", ".jpg", ".jpeg", ".zip")

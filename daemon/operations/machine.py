@@ -13,9 +13,9 @@ from daemon.notifying.faults import notify_on_machine
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
-from daemon.settings_archives import FILES
-from daemon.settings_faults import Fault, Stops
-from daemon.settings_login import HospitalLogin
+from daemon.settings.archives import FILES
+from daemon.settings.faults import Fault, Stops
+from daemon.settings.login import HospitalLogin
 
 GIGA = 1e9
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))

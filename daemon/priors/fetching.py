@@ -16,7 +16,7 @@ from daemon.index.database import Database
 from daemon.index.scans import ScanOfStudy, scan_of_study, studies_since
 from daemon.index.sent_objects import data_version
 from daemon.priors.journal import Journal
-from daemon.settings_archives import Priors
+from daemon.settings.archives import Priors
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from daemon.index.people.mail_addresses import mail_addresses, set_mail_address
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import COMMAND_LINE, AccountFault
 from daemon.settings import Settings
-from daemon.settings_notify import LONGEST_ADDRESS, MAIL_ADDRESS
+from daemon.settings.notify import LONGEST_ADDRESS, MAIL_ADDRESS
 
 
 def run_address_command(settings: Settings, account: str, address: str, is_removed: bool) -> str:

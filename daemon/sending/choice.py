@@ -25,7 +25,7 @@ from daemon.sending.outgoing import (
     objects_of_result,
     scans_with_objects_beside,
 )
-from daemon.settings_archives import Destination, Receiver
+from daemon.settings.archives import Destination, Receiver
 
 WHOLE_SECONDS = 60.0  # between two looks at everything, whatever the databases tell
 WANTED = {  # which decisions a destination waits for

@@ -27,7 +27,7 @@ from daemon.index.commitments import (
 from daemon.index.database import Database, now
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
-from daemon.settings_archives import Destination
+from daemon.settings.archives import Destination
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from daemon.pipeline.extra_objects import FHIR, has_object, keep_object
 from daemon.pipeline.outbox import EXTRA
 from daemon.sending.choice import WANTED, Choice
 from daemon.sending.fhir_standing import STATUS, Now, standing_now
-from daemon.settings_archives import FhirServer
+from daemon.settings.archives import FhirServer
 
 KIND = "fhir"
 

@@ -3,7 +3,7 @@
 from daemon.dicom_node.answers import Answer
 from daemon.dicom_node.stow import Service
 from daemon.outputs.fhir.standing import CONTENT_TYPE
-from daemon.settings_archives import FhirServer
+from daemon.settings.archives import FhirServer
 
 
 class FhirPeer(Service):

@@ -26,7 +26,7 @@ from daemon.sending.fhir_choice import FhirChoice
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
 from daemon.settings import DaemonSettings
-from daemon.settings_archives import FhirServer, Receiver
+from daemon.settings.archives import FhirServer, Receiver
 
 log = logging.getLogger(__name__)
 

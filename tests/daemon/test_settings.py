@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
-from daemon.settings_archives import Destination
-from daemon.settings_faults import MUST, RETIRED
-from daemon.settings_login import OidcProvider
-from daemon.settings_notify import Receiver
+from daemon.settings.archives import Destination
+from daemon.settings.faults import MUST, RETIRED
+from daemon.settings.login import OidcProvider
+from daemon.settings.notify import Receiver
 from tests.conftest import ROOT
 
 

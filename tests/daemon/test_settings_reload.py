@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from daemon.settings import DEFAULTS, Settings, load_settings
-from daemon.settings_reload import RELOADED, difference, is_reloaded, with_keys, without_path
+from daemon.settings.reload import RELOADED, difference, is_reloaded, with_keys, without_path
 from tests.conftest import ROOT, until
 
 TOKEN = "a-token-for-prometheus"

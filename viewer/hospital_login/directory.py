@@ -8,7 +8,7 @@ from daemon.index.people.logins import count_attempt, forget_attempt, note_failu
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import LONGEST, LONGEST_NAME, NOBODY, LoginRefused, TooBusy
 from daemon.records.hospital_accounts import come_in
-from daemon.settings_login import LdapDirectory
+from daemon.settings.login import LdapDirectory
 from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.person_found import WAY, Found, same_dn
 

@@ -26,7 +26,7 @@ from ldap3.utils.dn import escape_rdn
 
 from daemon.index.people.hospital_accounts import Person
 from daemon.records.hospital_accounts import plain_name
-from daemon.settings_login import LdapDirectory
+from daemon.settings.login import LdapDirectory
 from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.person_found import WAY, Found, same_dn
 

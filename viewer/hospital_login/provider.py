@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
-from daemon.settings_login import OidcProvider
-from daemon.settings_workers import is_loopback
+from daemon.settings.login import OidcProvider
+from daemon.settings.workers import is_loopback
 from viewer.hospital_login.faults import NotProven, ProviderAway, UnknownKey
 
 LOG = logging.getLogger(__name__)

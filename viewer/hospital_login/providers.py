@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from aiohttp import web
 
-from daemon.settings_login import LoginSettings
+from daemon.settings.login import LoginSettings
 from viewer.hospital_login.directory import Directory
 from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.provider import Provider, with_query

@@ -16,7 +16,7 @@ from daemon.intake.uploads import StagedUpload, UploadFault, clear_staged, stage
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.settings import Allowance
-from daemon.settings_reload import SettingsInForce
+from daemon.settings.reload import SettingsInForce
 from viewer.live_updates import in_background
 from viewer.sessions import INDEX, SETTINGS
 from viewer.uploads_streaming import MEGABYTE, Meter

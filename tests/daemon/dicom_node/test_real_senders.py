@@ -22,7 +22,7 @@ from daemon.index.people.accounts import add_account, add_token, find_account
 from daemon.operations.verify import verify
 from daemon.permissions import Role
 from daemon.settings import load_settings
-from daemon.settings_archives import Destination
+from daemon.settings.archives import Destination
 from tests.conftest import ROOT, SAMPLES
 from tests.daemon.dicom_node.senders import real_node
 from tests.daemon.outputs.dicom.test_pacs import ask, free_port, wait_for

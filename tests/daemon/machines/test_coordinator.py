@@ -19,7 +19,7 @@ from daemon.machines.release import CODE, difference, release
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.pipeline.worker_tasks import AnalysisRules
 from daemon.settings import Allowance
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.workers import WorkersSettings
 from model.inference.analysis import Analysis
 from model.inference.parcels import Answer, Parcel, answer_of
 from model.measurement.findings import Finding, Findings

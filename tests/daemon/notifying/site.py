@@ -18,7 +18,7 @@ from daemon.notifying.teller import Teller
 from daemon.notifying.watching import Watch, here
 from daemon.notifying.ways import Answer, Handing, Outcome
 from daemon.settings import Settings
-from daemon.settings_notify import Event, NotifySettings, Receiver
+from daemon.settings.notify import Event, NotifySettings, Receiver
 from tests.viewer.test_house import scan_row, settings_in
 
 DAEMON = 4711  # a process id

@@ -15,7 +15,7 @@ from daemon.index.notices import SINCE
 from daemon.notifying.process import Notifier
 from daemon.notifying.watching import Watch, here
 from daemon.settings import Settings, load_settings
-from daemon.settings_notify import Event
+from daemon.settings.notify import Event
 from tests.conftest import drain, until
 from tests.daemon.notifying.receivers import Hook, hook, mail_server, make_certificate
 from tests.daemon.notifying.test_process import SECRET, with_tables

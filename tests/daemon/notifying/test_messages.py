@@ -8,7 +8,7 @@ import pytest
 
 from daemon.index.notices import NightCounts, Notice
 from daemon.notifying.messages import MOST_EVENTS, MOST_LINKS, trial, written
-from daemon.settings_notify import Event, ScanKind
+from daemon.settings.notify import Event, ScanKind
 
 LINK = "https://flair.hospital.example/"
 AT = "2027-03-29T05:00:00.000+00:00"

@@ -18,7 +18,7 @@ from daemon.index.notices import (
 )
 from daemon.notifying import teller as telling
 from daemon.notifying.ways import Answer, Outcome, later
-from daemon.settings_notify import Event
+from daemon.settings.notify import Event
 from tests.daemon.notifying.site import News, NotedWay, news_in, notify, receiver
 
 HOUR = 3600.0

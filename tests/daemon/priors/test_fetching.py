@@ -16,7 +16,7 @@ from daemon.index.database import Database, now, open_index
 from daemon.index.scans import add_scan
 from daemon.priors.fetching import Fetched, Fetcher
 from daemon.priors.journal import Journal
-from daemon.settings_archives import Priors
+from daemon.settings.archives import Priors
 from tests.viewer.test_house import scan_row
 
 NEW = "1.2.9"

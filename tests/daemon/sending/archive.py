@@ -24,7 +24,7 @@ from daemon.index.people.reviews import Decision, add_review
 from daemon.index.sent_objects import SentObject, grant, objects_of_scan, wish, wishes
 from daemon.sending.sender import Sender
 from daemon.settings import Settings
-from daemon.settings_archives import Destination
+from daemon.settings.archives import Destination
 from tests.viewer.test_house import scan_row, settings_in
 
 CLASSES = {

@@ -19,7 +19,7 @@ from daemon.index.people.reviews import Decision, add_review
 from daemon.index.sent_objects import SendState
 from daemon.pipeline.extra_objects import faults_in
 from daemon.sending.sender import Sender
-from daemon.settings_archives import FhirServer
+from daemon.settings.archives import FhirServer
 from tests.daemon.sending.archive import Site, send_all, site_in
 
 SCAN = "a" * 20

@@ -27,7 +27,7 @@ from daemon.operations import status
 from daemon.operations.queue_control import reprocess_older
 from daemon.outputs.wording import moment_words
 from daemon.records.settled_scans import settle
-from daemon.settings_notify import Event
+from daemon.settings.notify import Event
 from model.network.network import load_network
 from model.weights_config import about_weights
 from tests.viewer.scans.test_anyway import REFUSED

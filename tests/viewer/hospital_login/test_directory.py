@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient
 from daemon.index.people.accounts import find_account, list_accounts
 from daemon.index.people.audit import page_of_audit
 from daemon.permissions import Role
-from daemon.settings_login import LdapDirectory, LoginSettings
+from daemon.settings.login import LdapDirectory, LoginSettings
 from tests.programs import program
 from tests.viewer.test_house import House, _Server, settings_in
 from viewer.app import make_app

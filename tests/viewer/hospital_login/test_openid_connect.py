@@ -16,7 +16,7 @@ from daemon.index.people import accounts
 from daemon.index.people.audit import page_of_audit
 from daemon.permissions import Role
 from daemon.records.hospital_accounts import plain_name
-from daemon.settings_login import LoginSettings, OidcProvider
+from daemon.settings.login import LoginSettings, OidcProvider
 from tests.viewer.hospital_login.lying_provider import (
     CLIENT,
     SECRET,

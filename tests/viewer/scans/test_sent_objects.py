@@ -14,7 +14,7 @@ from daemon.index.sent_objects import (
     wishes,
 )
 from daemon.permissions import Role
-from daemon.settings_archives import Destination
+from daemon.settings.archives import Destination
 from tests.viewer.test_house import House, open_house
 from viewer.sessions import INDEX, SETTINGS
 

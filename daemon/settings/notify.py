@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.settings_archives import NAME
-from daemon.settings_retries import Retries, absolute_paths
+from daemon.settings.archives import NAME
+from daemon.settings.retries import Retries, absolute_paths
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it

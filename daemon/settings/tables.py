@@ -15,11 +15,11 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from daemon.settings_archives import Destination, FhirServer, Priors, Receiver
-from daemon.settings_faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
-from daemon.settings_login import LoginSettings
-from daemon.settings_notify import NotifySettings
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.archives import Destination, FhirServer, Priors, Receiver
+from daemon.settings.faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings.login import LoginSettings
+from daemon.settings.notify import NotifySettings
+from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
 from model.rules import RULES, FlairRules

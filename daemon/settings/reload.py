@@ -17,9 +17,9 @@ from daemon.settings import (
     Settings,
     ViewerSettings,
 )
-from daemon.settings_archives import Receiver
-from daemon.settings_login import LoginSettings
-from daemon.settings_workers import WorkersSettings
+from daemon.settings.archives import Receiver
+from daemon.settings.login import LoginSettings
+from daemon.settings.workers import WorkersSettings
 
 RELOADED: dict[str, frozenset[str]] = {
     "daemon": frozenset(

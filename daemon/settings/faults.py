@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from daemon.settings_archives import Destination
-from daemon.settings_login import OidcProvider
-from daemon.settings_notify import Receiver
+from daemon.settings.archives import Destination
+from daemon.settings.login import OidcProvider
+from daemon.settings.notify import Receiver
 
 PREFIX, BETWEEN = "GLIOWATCH_", "__"  # of the variables that override settings
 LONGEST_SHOWN = 60  # characters of a wrong value

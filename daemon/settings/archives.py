@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from daemon.settings_retries import Retries, absolute_paths
+from daemon.settings.retries import Retries, absolute_paths
 
 NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
