@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from aiohttp import web
 
 from daemon.drops import UNASSIGNED
-from daemon.index.people.assignments import assignment_of, is_taken_back
 from daemon.index.people.patient_deletion import deletion_of
 from daemon.index.people.patient_merges import merged_into
 from daemon.index.people.patients import Patient, ensure_patients, find_patient, patients_by_id
+from daemon.index.people.triage.assignments import assignment_of, is_taken_back
 from daemon.index.scans import ScanRow, find_scan, revisions_of
 from daemon.outputs.catalogue import text
 from viewer.patients.fields import day_words

@@ -37,7 +37,7 @@ from daemon.machines.account import MachineSeen
 from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
-from daemon.records.monthly_figures import FIGURES
+from daemon.quality.monthly_figures import FIGURES
 from viewer.admin.machines import machines_of
 from viewer.admin.monthly_figures import figures_now
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS

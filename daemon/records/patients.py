@@ -17,7 +17,11 @@ from daemon.drops import SOURCE, UNASSIGNED, Drop, hash_scan, readable
 from daemon.index.database import Database
 from daemon.index.patient_scans import set_hidden
 from daemon.index.people import patient_deletion
-from daemon.index.people.assignments import (
+from daemon.index.people.overrides import add_date, entered_date
+from daemon.index.people.patient_deletion import deleted_ids, erase_due
+from daemon.index.people.patient_merges import mirror_merges
+from daemon.index.people.patients import Patient
+from daemon.index.people.triage.assignments import (
     Assignment,
     add_assignment,
     assignments,
@@ -28,10 +32,6 @@ from daemon.index.people.assignments import (
     mirror,
     shares_files,
 )
-from daemon.index.people.overrides import add_date, entered_date
-from daemon.index.people.patient_deletion import deleted_ids, erase_due
-from daemon.index.people.patient_merges import mirror_merges
-from daemon.index.people.patients import Patient
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
 from daemon.records.patient_merges import CannotMerge, standing_merges

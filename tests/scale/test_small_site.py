@@ -18,7 +18,7 @@ from daemon.index.people.patient_search import (
 )
 from daemon.index.people.patients import add_patient, find_patient, list_patients
 from daemon.index.worklist_pages import ORDERS, Asked, Filters, page_of
-from daemon.records.monthly_figures import monthly_figures
+from daemon.quality.monthly_figures import monthly_figures
 from daemon.settings import Settings
 from tests.scale.filling import make
 from tests.scale.verifying import differences

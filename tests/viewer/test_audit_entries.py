@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from daemon.index.people import accounts
-from daemon.index.people.assignments import add_assignment, assignments
 from daemon.index.people.audit import Action, page_of_audit
 from daemon.index.people.overrides import add_date, entered_date
 from daemon.index.people.patient_deletion import delete_patient
 from daemon.index.people.patients import find_patient
 from daemon.index.people.reviews import reviews_of
+from daemon.index.people.triage.assignments import add_assignment, assignments
 from daemon.permissions import Role
 from tests.viewer.api.test_api import ask, token_of
 from tests.viewer.test_house import House, open_house

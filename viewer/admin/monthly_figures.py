@@ -10,7 +10,7 @@ from aiohttp import web
 from daemon.index.worklist_rows import catch_up
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import not_known
-from daemon.records.monthly_figures import (
+from daemon.quality.monthly_figures import (
     FIGURES,
     MONTHS_SHOWN,
     Figures,
@@ -20,7 +20,7 @@ from daemon.records.monthly_figures import (
     monthly_figures,
     months_of_scanner,
 )
-from daemon.records.usual_bands import FEWEST_MONTHS, FEWEST_SCANS, Figure
+from daemon.quality.usual_bands import FEWEST_MONTHS, FEWEST_SCANS, Figure
 from viewer.sessions import INDEX, JOINED, RECORDS
 from viewer.templating import render
 

@@ -7,7 +7,7 @@ from daemon.index.people.reviews import Review
 from daemon.index.queue import Counts, Line
 from daemon.index.sent_objects import SentObject
 from daemon.operations.status import Sign
-from daemon.records.monthly_figures import Figures, OfScanner
+from daemon.quality.monthly_figures import Figures, OfScanner
 from daemon.records.reviews import Difference, Tally
 from daemon.report import Report
 from viewer.api.request_fields import Form

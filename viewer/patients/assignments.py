@@ -6,14 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from daemon.drops import UNASSIGNED, folder_name
-from daemon.index.people.assignments import (
+from daemon.index.people.patients import Patient, list_patients, patients_by_id
+from daemon.index.people.triage.assignments import (
     Assignment,
     assignments,
     count_unassigned,
     counted_words,
     unassigned_scans,
 )
-from daemon.index.people.patients import Patient, list_patients, patients_by_id
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import KINDS, moment_words

@@ -6,7 +6,6 @@ from datetime import date
 from aiohttp import web
 
 from daemon.index.database import Database
-from daemon.index.people.assignments import count_unassigned, counted_words
 from daemon.index.people.patient_deletion import deletions
 from daemon.index.people.patient_search import (
     MOST_FOUND,
@@ -19,6 +18,7 @@ from daemon.index.people.patient_search import (
     scan_counts,
 )
 from daemon.index.people.patients import Patient, find_patient, patients_by_id
+from daemon.index.people.triage.assignments import count_unassigned, counted_words
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import not_known
 from viewer.lookups import recall

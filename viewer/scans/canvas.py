@@ -9,8 +9,8 @@ from typing import Any
 
 from daemon.drops import UNASSIGNED
 from daemon.index.database import Database
-from daemon.index.people.assignments import is_taken_back
 from daemon.index.people.patients import Patient
+from daemon.index.people.triage.assignments import is_taken_back
 from daemon.index.scans import ScanRow, dated_before, find_scan
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words, not_known

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from daemon.index import ledger
-from daemon.index.people.assignments import assignments
 from daemon.index.people.patients import Patient, find_patient
+from daemon.index.people.triage.assignments import assignments
 from daemon.index.scans import ScanRow
 from daemon.records.patients import CannotBeGiven, finish_placing, give
 from daemon.settings import Settings

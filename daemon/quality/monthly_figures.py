@@ -17,7 +17,7 @@ from daemon.index.statistics import (
     figures_by_month,
     figures_by_scanner,
 )
-from daemon.records.usual_bands import (
+from daemon.quality.usual_bands import (
     MONTHS_BEFORE,
     Figure,
     Share,

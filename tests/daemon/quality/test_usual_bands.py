@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from daemon.records.usual_bands import (
+from daemon.quality.usual_bands import (
     Figure,
     Share,
     median_of_month,

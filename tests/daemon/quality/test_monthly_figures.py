@@ -16,7 +16,7 @@ from daemon.index.people.reviews import Decision, add_review
 from daemon.index.scans import ScanRow, add_scan, insert_scans
 from daemon.index.worklist_rows import catch_up
 from daemon.permissions import Role
-from daemon.records.monthly_figures import (
+from daemon.quality.monthly_figures import (
     MonthlyFigures,
     month_before,
     monthly_figures,

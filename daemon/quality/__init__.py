@@ -1,0 +1,1 @@
+"""How scans fared, month by month and scanner by scanner, and what is usual."""
