@@ -21,6 +21,11 @@ FHIR = "fhir"  # below `.extra/<scan>`
 LISTS = {DICOM: "objects", FHIR: "messages"}  # what the list of hashes of a folder is called
 
 
+def document_name(scan_id: str, revision: int, number: int) -> str:
+    """The file of an SR of measurements by hand, beside its scan."""
+    return f"{scan_id}-r{revision}_byhand{number}_sr.dcm"
+
+
 def keep_object(outbox: Path, key: str, name: str, content: bytes, kind: str = DICOM) -> None:
     """Write an object to `.extra/<key>/<kind>/`, synced, unless one of this name is there.
 

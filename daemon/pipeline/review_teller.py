@@ -22,13 +22,13 @@ from daemon.outputs.dicom.verdict import ByHand, MeasuredByHand, Verdict
 from daemon.outputs.wording import moment_words
 from daemon.pipeline.told_objects import LeftByHand, Reviewed, tell_by_hand, tell_review
 from daemon.pipeline.worker_processes import Slot
+from daemon.records.measurements import DOCUMENTS_TOLD
 from daemon.settings import Settings
 from model.errors import GliowatchError
 
 log = logging.getLogger(__name__)
 
 REVIEWS, REVISIONS = "reviews_told", "revisions_told"  # switches: how far all was looked at
-DOCUMENTS = "measurements_told"  # the same of measurements by hand
 AT_ONCE = 10  # of each at one look
 NUMBERS = 100_000  # above it lie the numbers of the series of reviews
 SUPERSEDED = 2_000_000_000  # and above it those of what was superseded
@@ -88,14 +88,14 @@ class ReviewTeller:
 
     async def _tell_documents(self) -> None:
         """Measurements whose person has asked for it since the last look."""
-        last = await queue.switch(self._index, DOCUMENTS)
+        last = await queue.switch(self._index, DOCUMENTS_TOLD)
         for document in await documents_after(self._records, last, AT_ONCE):
             left = await self._left(document)
             if left is not None:
                 outbox, allowance = self._daemon.outbox, self._daemon.allowance
                 told = self._slot.run(allowance, tell_by_hand, outbox, left, self._flair)
                 await self._note(document.scan_id, told, "by_hand_told", "by_hand_not_told")
-            await queue.set_switch(self._index, DOCUMENTS, document.document_id)
+            await queue.set_switch(self._index, DOCUMENTS_TOLD, document.document_id)
 
     async def _left(self, document: Document) -> LeftByHand | None:
         """What a document tells; None if the scan's files are gone."""

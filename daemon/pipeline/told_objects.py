@@ -13,7 +13,7 @@ from daemon.intake.dropped_files import open_dropped
 from daemon.intake.late_files import scan_in
 from daemon.outputs.catalogue import text
 from daemon.outputs.dicom.verdict import MeasuredByHand, Verdict
-from daemon.pipeline.extra_objects import has_object, keep_object
+from daemon.pipeline.extra_objects import document_name, has_object, keep_object
 from daemon.report import Report
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
@@ -112,11 +112,6 @@ class LeftByHand:
     def name(self) -> str:
         """The name of the object that tells it."""
         return document_name(self.report.scan_id, self.report.revision, self.number)
-
-
-def document_name(scan_id: str, revision: int, number: int) -> str:
-    """The file of an SR of measurements by hand, beside its scan."""
-    return f"{scan_id}-r{revision}_byhand{number}_sr.dcm"
 
 
 def tell_by_hand(outbox: Path, left: LeftByHand, rules: FlairRules) -> bool:

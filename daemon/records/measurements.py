@@ -22,6 +22,7 @@ from model.shapes import POINTS, Drawn, Figures, Shape
 
 LONGEST = 1000  # characters of a form's points
 FARTHEST = 1e6  # voxels
+DOCUMENTS_TOLD = "measurements_told"  # a switch: how far documents that were asked for are made
 
 
 class WrongMeasurement(GliowatchError):

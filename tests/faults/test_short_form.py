@@ -14,7 +14,7 @@ from tests.faults.rows import ROWS
 
 SCALE = 0.015
 LONG_ONLY = ("1b", "5c")  # with the real weights, which load longer
-SHORT = ("1", "4", "8", "12", "16", "18")
+SHORT = ("4", "8", "12", "16", "18")
 PATIENCE = 1800  # seconds: a minute of fuzz, or many starts, beside other tests
 AT_ONCE = 3  # rows; most of their time they wait for processes to start
 

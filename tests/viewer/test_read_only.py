@@ -15,7 +15,7 @@ from tests.viewer.test_house import open_house
 
 PROFILE = ROOT / "deploy" / "demo" / "settings.toml"
 REFUSAL = text("fault.read_only")
-OF_A_VISIT = ("/login", "/enter", "/logout", "/activity", "/searches")
+OF_A_VISIT = ("/login", "/login/code", "/enter", "/logout", "/activity", "/searches")
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.ADMIN])

@@ -23,11 +23,10 @@ from daemon.outputs.catalogue import text, words
 from daemon.outputs.shape_figures import Grid, grid_on, shape_figures, shape_words
 from daemon.outputs.wording import moment_words
 from daemon.permissions import Right, may
-from daemon.pipeline.extra_objects import has_object
-from daemon.pipeline.review_teller import DOCUMENTS
-from daemon.pipeline.told_objects import document_name
+from daemon.pipeline.extra_objects import document_name, has_object
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.measurements import (
+    DOCUMENTS_TOLD,
     WrongMeasurement,
     grid_of,
     keep,
@@ -129,7 +128,7 @@ async def _left(request: web.Request, document: Document) -> str:
     name = document_name(document.scan_id, document.revision, document.document_id)
     key = "measuring.left"
     if not await asyncio.to_thread(has_object, outbox, document.scan_id, name):
-        told = await switch(request.app[INDEX], DOCUMENTS)
+        told = await switch(request.app[INDEX], DOCUMENTS_TOLD)
         key = "measuring.not_left" if document.document_id <= told else "measuring.leaving"
     return text(key, by=document.asked_by, at=moment_words(document.asked_at))
 

@@ -68,7 +68,10 @@ def test_the_daemon_and_the_viewer_load_no_torch(tmp_path: Path) -> None:
             "Nothing was changed: gliowatch queue retry has nothing to do for 99.",
         ),
         ("queue pasue", "ACTION: there is no pasue; choose one of list, pause, resume, cancel,"),
-        ("users", "ACTION is missing; choose one of list, add, disable, enable, reset, role."),
+        (
+            "users",
+            "ACTION is missing; choose one of list, add, disable, enable, reset, role, no-code.",
+        ),
         ("users disable", "Name the account, as in: gliowatch users disable ada."),
         ("users add x --role boss", "--role: there is no boss; choose one of reader, uploader,"),
         ("export -o gone/x.csv", "-o gone/x.csv: there is no folder gone."),
