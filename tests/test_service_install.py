@@ -116,6 +116,7 @@ def test_the_service_runs_after_the_lines_of_the_document(
             stdout=written,
             stderr=written,
             text=True,
+            umask=0o022,  # root's own; other tests have changed that of this process
         )
     try:
         assert process.stdin is not None
