@@ -42,6 +42,10 @@ WHEEL = """async ([milliseconds]) => {
   }
   return seen / (performance.now() - began) * 1000;
 }"""
+STILL = """() => {
+  const still = document.querySelector("img.still");
+  return still !== null && still.complete && still.naturalWidth > 0;
+}"""
 WATCH_BRUSH = """() => {
   const glass = document.querySelector(".glass"), told = document.querySelector(".voxels");
   window.brushed = [];
@@ -96,7 +100,9 @@ def measure(browsing: Browsing, scans: int) -> dict[str, float]:
     figures = {}
     for patient in ("thick", "thin"):
         with browsing.page("/?arrived=all") as page:
-            figures[f"{patient}: click to picture"] = _open(page, patient)
+            picture, canvas = _open(page, patient)
+            figures[f"{patient}: click to picture"] = picture
+            figures[f"{patient}: click to canvas"] = canvas
             figures[f"{patient}: slices a second"] = float(page.evaluate(WHEEL, [4000]))
             for name, taken in _draw(page).items():
                 figures[f"{patient}: {name}"] = taken
@@ -107,13 +113,15 @@ def measure(browsing: Browsing, scans: int) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-def _open(page: Page, patient: str) -> float:
-    """Seconds from the click on a patient's row until the picture is drawn."""
+def _open(page: Page, patient: str) -> tuple[float, float]:
+    """Seconds from the click on a patient's row to its still picture, and to the drawn canvas."""
     link = page.locator("tr", has_text=patient).locator("a.open").first
     began = time.monotonic()
-    link.click()
+    link.click(no_wait_after=True)
+    page.wait_for_function(STILL)
+    picture = time.monotonic() - began
     page.wait_for_selector(SHOWN)
-    return time.monotonic() - began
+    return picture, time.monotonic() - began
 
 
 def _draw(page: Page) -> dict[str, float]:
