@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
 OF_DCMTK = (
     "echoscu",
     "storescu",
@@ -26,3 +28,12 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def refuse_copy() -> None:
+    """Skip the test in a copy of the project that is no repository, or somebody else's."""
+    asked = subprocess.run(
+        [program("git"), "log", "-1", "--format=%H"], cwd=ROOT, capture_output=True, check=False
+    )
+    if asked.returncode:
+        pytest.skip("this copy of the project is no repository of git")

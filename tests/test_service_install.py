@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.daemon.pipeline.test_crash_recovery import wait_for
 from tests.daemon.test_systemd import Supervisor
-from tests.programs import program
+from tests.programs import program, refuse_copy
 from tools.release.__main__ import make
 
 DOCUMENT = ROOT / "docs" / "install.md"
@@ -76,6 +76,7 @@ def script() -> str:
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """A release with the unit beside it, as the document wants it."""
+    refuse_copy()
     make(tmp_path / "dist")
     shutil.copy(ROOT / "deploy" / "gliowatch.service", tmp_path / "dist")
     return tmp_path / "dist"
