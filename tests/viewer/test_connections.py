@@ -46,7 +46,7 @@ async def connect(port: int, said: bytes = b"") -> Line:
 async def heard(line: Line) -> bytes:
     """All that comes until the server closes the line; nothing where it is cut off."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             return await line[0].read()
     except ConnectionError:
         return b""
