@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -20,8 +21,9 @@ import torch
 from safetensors.torch import save_file
 
 import gliowatch as front_door
+from daemon.pipeline.worker_processes import Slot
 from daemon.service import run_daemon
-from daemon.settings import Settings, load_settings
+from daemon.settings import Allowance, Settings, load_settings
 from model.network.unet import UNet
 from model.weights_config import UNetShape
 from tests.warm_process import run_warm
@@ -120,6 +122,28 @@ async def running_daemon(settings: Settings) -> AsyncIterator[None]:
     finally:
         stop.set()
         await task
+
+
+@contextmanager
+def worker_here() -> Iterator[None]:
+    """A worker's work is done in this process, which has its libraries loaded already."""
+
+    async def run_here(
+        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
+    ) -> Any:
+        return function(*values, **named)
+
+    with patch.object(Slot, "run", run_here):
+        yield
+
+
+@contextmanager
+def local_time(zone: str) -> Iterator[None]:
+    """This process's clock is of a zone, as the variable TZ names it."""
+    with patch.dict(os.environ, TZ=zone):
+        time.tzset()
+        yield
+    time.tzset()
 
 
 async def until(condition: Callable[[], object], seconds: float = 240) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from daemon.dicom_node.answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
-from daemon.settings.archives import Destination, FhirServer, Receiver
+from daemon.settings.archives import Destination, FhirServer, ResultReceiver
 
 CONNECT_SECONDS = 15.0
 FAILED, STORED = "00081198", "00081199"  # FailedSOPSequence, ReferencedSOPSequence
@@ -28,7 +28,7 @@ LARGEST_ANSWER = 1 << 20  # bytes that are read of what it says
 class Service:
     """What is sent by HTTP to one address. Not for two tasks at once."""
 
-    def __init__(self, to: Receiver) -> None:
+    def __init__(self, to: ResultReceiver) -> None:
         self._to = to
         self._session: aiohttp.ClientSession | None = None
 
@@ -86,7 +86,7 @@ class Stow(Service):
         return await self.post(self._studies, body, headers)
 
 
-def secret_header(to: Receiver) -> dict[str, str]:
+def secret_header(to: ResultReceiver) -> dict[str, str]:
     """The header that the variable of the environment, or the file of a token, holds; none where
     neither is named. Raises PeerAway."""
     if isinstance(to, FhirServer) and to.token_file:

@@ -25,7 +25,7 @@ from daemon.sending.outgoing import (
     objects_of_result,
     scans_with_objects_beside,
 )
-from daemon.settings.archives import Destination, Receiver
+from daemon.settings.archives import Destination, ResultReceiver
 
 WHOLE_SECONDS = 60.0  # between two looks at everything, whatever the databases tell
 WANTED = {  # which decisions a destination waits for
@@ -40,7 +40,7 @@ class Choice(ABC):
     _hears_reviews = True  # whether a review makes something due
 
     def __init__(
-        self, index: Database, records: Database, outbox: Path, to: Receiver, since: str
+        self, index: Database, records: Database, outbox: Path, to: ResultReceiver, since: str
     ) -> None:
         self._index, self._records, self._outbox = index, records, outbox
         self._name, self._since = to.name, since

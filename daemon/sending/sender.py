@@ -26,7 +26,7 @@ from daemon.sending.fhir_choice import FhirChoice
 from daemon.sending.journal import Journal
 from daemon.sending.outgoing import whole_object
 from daemon.settings import DaemonSettings
-from daemon.settings.archives import FhirServer, Receiver
+from daemon.settings.archives import FhirServer, ResultReceiver
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Peer(Protocol):
         ...
 
 
-def peer_of(to: Receiver) -> Peer:
+def peer_of(to: ResultReceiver) -> Peer:
     """Who speaks with a destination; only what it speaks is loaded."""
     if isinstance(to, FhirServer):
         from daemon.sending.fhir_server import FhirPeer
@@ -67,7 +67,7 @@ class Sender:
     def __init__(
         self,
         index: Database,
-        to: Receiver,
+        to: ResultReceiver,
         outbox: Path,
         journal: Journal,
         choice: Choice,
@@ -82,7 +82,7 @@ class Sender:
 
     @classmethod
     async def begin(
-        cls, index: Database, records: Database, folders: DaemonSettings, to: Receiver
+        cls, index: Database, records: Database, folders: DaemonSettings, to: ResultReceiver
     ) -> Self:
         """Its journal is there, and the index knows all of it. Raises OSError."""
         outbox, receiving = folders.outbox, folders.inbox / RECEIVING

@@ -84,4 +84,4 @@ class FhirServer(Partner):
         return super().relative_to(folder).model_copy(update={"token_file": token})
 
 
-Receiver = Destination | FhirServer  # of results
+ResultReceiver = Destination | FhirServer  # of results

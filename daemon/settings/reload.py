@@ -17,7 +17,7 @@ from daemon.settings import (
     Settings,
     ViewerSettings,
 )
-from daemon.settings.archives import Receiver
+from daemon.settings.archives import ResultReceiver
 from daemon.settings.login import LoginSettings
 from daemon.settings.workers import WorkersSettings
 
@@ -70,7 +70,7 @@ class SettingsInForce:
         return self.now.dicom
 
     @property
-    def receivers(self) -> tuple[Receiver, ...]:
+    def receivers(self) -> tuple[ResultReceiver, ...]:
         """To whom results go now."""
         return self.now.receivers
 

@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
-from daemon.settings.archives import Destination, FhirServer, Priors, Receiver
+from daemon.settings.archives import Destination, FhirServer, Priors, ResultReceiver
 from daemon.settings.faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
 from daemon.settings.login import LoginSettings
 from daemon.settings.notify import NotifySettings
@@ -270,7 +270,7 @@ class Settings(BaseSettings):
     workers: WorkersSettings = WorkersSettings()
 
     @property
-    def receivers(self) -> tuple[Receiver, ...]:
+    def receivers(self) -> tuple[ResultReceiver, ...]:
         """All to whom results go: the archives, then the FHIR server."""
         return (*self.dicom.send, *((self.fhir,) if self.fhir.url else ()))
 

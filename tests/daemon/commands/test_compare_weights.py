@@ -3,10 +3,8 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +13,9 @@ from PIL import Image
 from daemon.index.database import open_index
 from daemon.index.inventory import mark_removed
 from daemon.index.scans import every_scan
-from daemon.pipeline.worker_processes import Slot
 from daemon.service import run_daemon
-from daemon.settings import Allowance, Settings
-from tests.conftest import FRONTAL, gliowatch
+from daemon.settings import Settings
+from tests.conftest import FRONTAL, gliowatch, worker_here
 from tests.phantoms.heads import head, write_nifti
 
 
@@ -26,12 +23,6 @@ from tests.phantoms.heads import head, write_nifti
 def published(hospital: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A head with a tumor, a phantom, and a picture, analyzed by the small network."""
 
-    async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
-    ) -> Any:
-        return function(*values, **named)
-
-    monkeypatch.setattr(Slot, "run", run_here)
     for patient in ("A", "B", "C"):
         (hospital.daemon.inbox / patient).mkdir()
     shutil.copy(FRONTAL, hospital.daemon.inbox / "A" / "scan.nii.gz")
@@ -39,7 +30,8 @@ def published(hospital: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     write_nifti(hospital.daemon.inbox / "B" / "scan.nii.gz", phantom.voxels, phantom.affine)
     grey = np.clip(phantom.voxels[:, :, 12].T, 0, 255).astype(np.uint8)
     Image.fromarray(grey).save(hospital.daemon.inbox / "C" / "slice.png")
-    assert asyncio.run(run_daemon(hospital, True, asyncio.Event())) == 0
+    with worker_here():
+        assert asyncio.run(run_daemon(hospital, True, asyncio.Event())) == 0
     return hospital
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from daemon.index import worklist_pages
-from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.people.accounts import add_account
 from daemon.index.people.patient_merges import add_merge, mirror_merges, with_merged
 from daemon.index.people.patients import add_patient
@@ -15,7 +14,7 @@ from daemon.index.people.triage.assignees import set_assignee
 from daemon.index.people.triage.scan_labels import put_label
 from daemon.index.worklist_pages import NOBODY, ORDERS, Asked, Filters, page_of
 from daemon.permissions import Role
-from tests.daemon.index.worklist_lists import Lists
+from tests.daemon.index.worklist_lists import Lists, open_lists
 
 SAID = (Filters(label="1"), Filters(assignee="1"), Filters(label="1", assignee="1"))
 
@@ -23,18 +22,12 @@ SAID = (Filters(label="1"), Filters(assignee="1"), Filters(label="1", assignee="
 @pytest.fixture
 async def lists(tmp_path: Path) -> AsyncIterator[Lists]:
     """Six scans; every second has the label, the first two are for the account 1."""
-    paths = (tmp_path / "index.sqlite", tmp_path / "records.sqlite")
-    async with (
-        open_index(paths[0]) as index,
-        open_records(paths[1]) as records,
-        open_joined(*paths) as joined,
-    ):
-        here = Lists(index, records, joined)
+    async with open_lists(tmp_path) as here:
         for number in range(6):
             await here.publish(f"s{number}", f"P{number}")
-        await add_account(records, "ada", "Dr Ada", Role.REVIEWER, "")
-        await put_label(records, ["s0", "s2", "s4"], "Board", "N. Urse")
-        await set_assignee(records, ["s0", "s1"], 1, "N. Urse")
+        await add_account(here.records, "ada", "Dr Ada", Role.REVIEWER, "")
+        await put_label(here.records, ["s0", "s2", "s4"], "Board", "N. Urse")
+        await set_assignee(here.records, ["s0", "s1"], 1, "N. Urse")
         yield here
 
 

@@ -22,7 +22,7 @@ from daemon.index.scans import add_scan
 from daemon.index.worklist_pages import ORDERS, Asked, Filters, count_changed, page_of
 from daemon.index.worklist_rows import catch_up, situation_of
 from tests.daemon.index.test_ledger import a_drop, claimed
-from tests.daemon.index.worklist_lists import Lists
+from tests.daemon.index.worklist_lists import Lists, open_lists
 from tests.phantoms.reports import LESION
 from tests.viewer.test_house import scan_row
 
@@ -31,13 +31,8 @@ BEFORE_THE_LIST = 11  # steps
 
 @pytest.fixture
 async def lists(tmp_path: Path) -> AsyncIterator[Lists]:
-    paths = (tmp_path / "index.sqlite", tmp_path / "records.sqlite")
-    async with (
-        open_index(paths[0]) as index,
-        open_records(paths[1]) as records,
-        open_joined(*paths) as joined,
-    ):
-        yield Lists(index, records, joined)
+    async with open_lists(tmp_path) as here:
+        yield here
 
 
 async def test_a_row_stays_the_same_row_on_its_way(lists: Lists) -> None:

@@ -1,15 +1,30 @@
 """The databases of a small site, for tests of the worklist's rows."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from daemon.drops import DropKind
 from daemon.index import ledger
-from daemon.index.database import Database
+from daemon.index.database import Database, open_index, open_joined, open_records
 from daemon.index.worklist_pages import Asked, Filters, page_of
 from daemon.index.worklist_rows import Row, catch_up, worklist_rows
 from tests.daemon.index.test_ledger import a_drop, claimed
 from tests.viewer.test_house import scan_row
+
+
+@asynccontextmanager
+async def open_lists(folder: Path) -> AsyncIterator["Lists"]:
+    """New databases in a folder."""
+    paths = (folder / "index.sqlite", folder / "records.sqlite")
+    async with (
+        open_index(paths[0]) as index,
+        open_records(paths[1]) as records,
+        open_joined(*paths) as joined,
+    ):
+        yield Lists(index, records, joined)
 
 
 @dataclass

@@ -1,22 +1,19 @@
 """The summary of a night: once each morning, of a day of local time, over changes of the clocks."""
 
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
 
 from daemon.notifying.digest import last_digest
+from tests.conftest import local_time
 from tests.daemon.notifying.site import at
 
 
 @pytest.fixture(autouse=True)
-def _in_europe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def _in_europe() -> Iterator[None]:
+    with local_time("CET-1CEST,M3.5.0,M10.5.0/3"):
+        yield
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Messages in words and as JSON: counts, states and links, and nothing else."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,18 +8,16 @@ import pytest
 from daemon.index.notices import NightCounts, Notice
 from daemon.notifying.messages import MOST_EVENTS, MOST_LINKS, trial, written
 from daemon.settings.notify import Event, ScanKind
+from tests.conftest import local_time
 
 LINK = "https://flair.hospital.example/"
 AT = "2027-03-29T05:00:00.000+00:00"
 
 
 @pytest.fixture(autouse=True)
-def _in_europe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def _in_europe() -> Iterator[None]:
+    with local_time("CET-1CEST,M3.5.0,M10.5.0/3"):
+        yield
 
 
 def scan(event: Event, scan_id: str, *kinds: ScanKind) -> Notice:

@@ -4,10 +4,8 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import nibabel as nib
 import numpy as np
@@ -16,10 +14,10 @@ from PIL import Image
 
 from daemon.index.database import open_index, open_records
 from daemon.index.scans import find_scan
-from daemon.pipeline.worker_processes import Slot
 from daemon.records.corrections import MaskUpload, enter_correction
 from daemon.service import run_daemon
-from daemon.settings import Allowance, Settings
+from daemon.settings import Settings
+from tests.conftest import worker_here
 
 SHAPE = (64, 60, 6)
 AFFINE = np.diag([-1.0, -1.0, 5.0, 1.0])
@@ -57,13 +55,7 @@ def save(voxels: NDArray[Any], path: Path, affine: NDArray[np.float64] = AFFINE)
 
 def run(settings: Settings, code: int = 0) -> None:
     """The daemon until all is done, its worker's work in this process, which has torch already."""
-
-    async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
-    ) -> Any:
-        return function(*values, **named)
-
-    with patch.object(Slot, "run", run_here):
+    with worker_here():
         assert asyncio.run(run_daemon(settings, True, asyncio.Event())) == code
 
 

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,11 @@ import pytest
 
 from daemon.index.database import open_index, open_records
 from daemon.index.scans import find_scan
-from daemon.pipeline.worker_processes import Slot
 from daemon.records.overrides import enter_date
 from daemon.service import run_daemon
-from daemon.settings import Allowance, ModelSettings, Settings
+from daemon.settings import ModelSettings, Settings
 from model.reading.nifti import read_nifti
-from tests.conftest import FRONTAL, ROOT, gliowatch, left_in_inbox
+from tests.conftest import FRONTAL, ROOT, gliowatch, left_in_inbox, worker_here
 from tests.daemon.intake.test_study_split import tagged
 from tests.phantoms.dicom_series import Series, write_series
 from tests.phantoms.heads import HEAD_SPACING, grid, head, write_nifti
@@ -54,15 +53,9 @@ def drop_dicom(hospital: Settings, day: str, patient_id: str = "P") -> None:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's work is done in this process, which has its libraries loaded already."""
-
-    async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any, **named: Any
-    ) -> Any:
-        return function(*values, **named)
-
-    monkeypatch.setattr(Slot, "run", run_here)
+def quick() -> Iterator[None]:
+    with worker_here():
+        yield
 
 
 def run(hospital: Settings) -> None:

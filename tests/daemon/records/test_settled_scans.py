@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from daemon.index.database import open_index, open_joined, open_records
 from daemon.index.people.audit import Action, Told, first_wrong, page_of_audit, telling
 from daemon.index.people.triage.settled_scans import settlings_of
 from daemon.index.worklist_pages import Asked, Filters, conditions_of
 from daemon.index.worklist_rows import situation_of
 from daemon.records.settled_scans import CannotSettle, SettlingRule, settle, take_back
 from daemon.settings import DaemonSettings
-from tests.daemon.index.worklist_lists import Lists
+from tests.daemon.index.worklist_lists import Lists, open_lists
 from tests.phantoms.reports import INPUT
 
 NO_FLAIR = [{"code": "no_flair", "message": "No series is a FLAIR."}]
@@ -39,13 +38,8 @@ def series(*descriptions: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def lists(tmp_path: Path) -> AsyncIterator[Lists]:
-    paths = (tmp_path / "index.sqlite", tmp_path / "records.sqlite")
-    async with (
-        open_index(paths[0]) as index,
-        open_records(paths[1]) as records,
-        open_joined(*paths) as joined,
-    ):
-        yield Lists(index, records, joined)
+    async with open_lists(tmp_path) as here:
+        yield here
 
 
 async def publish(lists: Lists, scan_id: str, **changes: Any) -> None:

@@ -1,7 +1,7 @@
 """A drawn mask: its draft is measured and kept, others are told, bad ones are refused."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from daemon.index.people.mask_drafts import drafts_of
 from daemon.index.scans import add_scan
 from daemon.permissions import Role
 from daemon.pipeline.worker_processes import Slot, WorkerDied
-from daemon.settings import Allowance
+from tests.conftest import worker_here
 from tests.daemon.pipeline.corrections import AFFINE, block
 from tests.viewer.test_house import House, open_house, scan_row
 from viewer.sessions import INDEX, RECORDS
@@ -36,15 +36,10 @@ def packed(mask: "np.ndarray[Any, Any]", affine: "np.ndarray[Any, Any]" = AFFINE
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's work in this process; that it runs in one of its own is seen in a browser."""
-
-    async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any
-    ) -> Any:
-        return function(*values)
-
-    monkeypatch.setattr(Slot, "run", run_here)
+def _here() -> Iterator[None]:
+    """That it runs in a worker of its own is seen in a browser."""
+    with worker_here():
+        yield
 
 
 async def add(house: House, **changes: Any) -> None:

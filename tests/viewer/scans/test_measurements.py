@@ -1,7 +1,7 @@
 """Measured by hand: kept as a statement, seen by all, taken back by its person, left as a wish."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from daemon.index.people.accounts import find_account, set_role
 from daemon.index.people.audit import page_of_audit
 from daemon.index.people.measurements import MOST_KEPT, documents_of, measurements_of
 from daemon.permissions import Role
-from daemon.pipeline.worker_processes import Slot
-from daemon.settings import Allowance
+from tests.conftest import worker_here
 from tests.daemon.pipeline.corrections import SHAPE
 from tests.viewer.scans.test_drawing import packed
 from tests.viewer.test_house import House, open_house
@@ -43,15 +42,10 @@ WRONG = (
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's work in this process; that it runs in one of its own is seen in a browser."""
-
-    async def run_here(
-        self: Slot, allowance: Allowance, function: Callable[..., Any], *values: Any
-    ) -> Any:
-        return function(*values)
-
-    monkeypatch.setattr(Slot, "run", run_here)
+def _here() -> Iterator[None]:
+    """That it runs in a worker of its own is seen in a browser."""
+    with worker_here():
+        yield
 
 
 async def add(house: House, scan_id: str = SCAN, **given: Any) -> None:
