@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -51,29 +52,18 @@ async def in_thread(call: Callable[[], T], seconds: float) -> T:
     Unlike one of asyncio's own threads, it does not hold up the end of the process then. Raises
     TimeoutError.
     """
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if ended.done():
-            return
-        if error is not None:
-            ended.set_exception(error)
-        else:
-            ended.set_result(result)  # type: ignore[arg-type]
+    ended: Future[T] = Future()
+    ended.set_running_or_notify_cancel()
 
     def run() -> None:
-        result, error = None, None
         try:
-            result = call()
-        except BaseException as raised:
-            error = raised
-        with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
+            ended.set_result(call())
+        except BaseException as error:
+            ended.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
     async with asyncio.timeout(seconds):
-        return await ended
+        return await asyncio.wrap_future(ended)
 
 
 class Background:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from daemon.drops import QueuedDrop, State
@@ -382,7 +381,7 @@ async def open_service(settings: Settings | SettingsInForce, once: bool) -> Asyn
             machines = await stack.enter_async_context(
                 far_machines(
                     in_force.now.workers,
-                    Path(in_force.model.weights) if in_force.model.weights else None,
+                    in_force.model.weights_file,
                     lambda: in_force.daemon.allowance,
                     account_file(daemon),
                 )

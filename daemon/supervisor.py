@@ -5,10 +5,12 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -75,7 +77,8 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
         beside.append(_Beside("scheduler", carry, settings))
         say(f"Workers of other machines report to {settings.workers.address}")
     if settings.notify.to:
-        beside.append(_Beside("notifier", notify, settings))
+        start = secrets.randbits(62) + 1
+        beside.append(_Beside("notifier", partial(notify, start=start), settings))
         say(f"Notifications go to {', '.join(to.name for to in settings.notify.to)}")
     in_force = SettingsInForce(settings)
     asyncio.run(_work(in_force, beside, _Reload(file, asked, in_force, beside)))
@@ -96,11 +99,12 @@ def send(settings: Settings, _later: Connection) -> None:
     serve(settings)
 
 
-def notify(settings: Settings, _later: Connection) -> None:
-    """What tells people, in its process: it is there to tell when this one is not."""
+def notify(settings: Settings, _later: Connection, start: int) -> None:
+    """What tells people, in its process: it is there to tell when this one is not. start: of this
+    one a number that no other start has; in a container, process ids are all alike."""
     from daemon.notifying.process import serve
 
-    serve(settings)
+    serve(settings, start)
 
 
 def fetch_priors(settings: Settings, _later: Connection) -> None:

@@ -287,7 +287,7 @@ def test_scripts_hold_no_sentences(script: Path) -> None:
     assert not [each for each in found if each not in KEYBOARD]
 
 
-KEYBOARD = {"Home", "Event", "Accept"}
+KEYBOARD = {"Home", "Enter", "Event", "Accept"}
 
 
 def _annotations(tree: ast.Module) -> Iterator[ast.AST]:

@@ -20,8 +20,7 @@ from PIL import Image
 
 from daemon.drops import SOURCE
 from daemon.index.scans import ScanRow, newest_by_network
-from daemon.intake.ingest import one_scan
-from daemon.intake.late_files import files_before
+from daemon.intake.late_files import scan_in
 from daemon.logs import quiet_libraries
 from daemon.outputs.overlay import save_difference
 from daemon.outputs.report_builder import measurements, pixel_mm2
@@ -209,10 +208,7 @@ def analyzed_again(
     folder: where it is published; archives are unpacked in `scratch`. Raises GliowatchError.
     """
     study = report.input.study
-    files = files_before(folder / SOURCE, scratch, study.uid if study else None)
-    if not files:
-        raise UnreadableScan("Its files are gone.")
-    scan, _, _ = one_scan([(path, "") for path in files], files)
+    scan = scan_in(folder / SOURCE, scratch, study.uid if study else None)
     rules = means.rules
     volumes = (with_spacing(each, spacing_in(report)) for each in read_each(scan, rules.flair))
     anyway = report.has_note("analyzed_anyway")

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from daemon.logs import quiet_libraries
 from daemon.machines.account import MachineSeen
 from daemon.machines.coordinator import FarMachines
 from daemon.machines.scheduler import serve
-from daemon.operations.machine import free_port
+from daemon.operations.machine import free_port, worker_faults
 from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import publish, published_report
 from daemon.pipeline.running_scans import analyze_elsewhere
@@ -81,8 +80,8 @@ def far_workers(settings: WorkersSettings, address: str) -> WorkersSettings:
     workers = settings.model_copy(update={"address": address})
     if why := workers.wrong():
         raise SettingsError(f"--workers: {why}.")
-    if find_spec("distributed") is None:
-        raise SettingsError("--workers needs further packages: pip install 'gliowatch[workers]'.")
+    if fault := next(worker_faults(workers), None):
+        raise SettingsError(fault.sentence)
     return workers
 
 

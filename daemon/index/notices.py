@@ -92,18 +92,15 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """One message to one address. made: Unix seconds; next_try as well."""
+    """A message to an address that is not sent yet. made: Unix seconds; next_try as well."""
 
     message_id: str
     receiver: str
-    address: str
     first: int
     last: int
-    state: MessageState
     tries: int
     next_try: float
     made: float
-    ended_at: str | None
 
 
 @dataclass(frozen=True)
@@ -280,23 +277,14 @@ async def make_message(joined: Database, receiver: str, address: str, last: int)
         )
 
 
-_COLUMNS = "message_id, receiver, address, first, last, state, tries, next_try, made, ended_at"
-
-
 async def open_message(joined: Database, receiver: str, address: str) -> Message | None:
     """The message to an address that is not sent yet: there is one at most."""
     row = await joined.row(
-        f"SELECT {_COLUMNS} FROM notify_messages"
+        "SELECT message_id, receiver, first, last, tries, next_try, made FROM notify_messages"
         " WHERE receiver = ? AND address = ? AND state = 'waiting'",
         (receiver, address),
     )
-    return _message(row) if row else None
-
-
-def _message(row: Sequence[object]) -> Message:
-    values = list(row)
-    values[5] = MessageState(str(values[5]))
-    return Message(*values)  # type: ignore[arg-type]
+    return Message(*row) if row else None
 
 
 async def note_handed(joined: Database, message_id: str) -> None:

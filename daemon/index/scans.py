@@ -209,15 +209,6 @@ async def dated_before(index: Database, scan: ScanRow) -> str | None:
     return str(row["scan_id"]) if row else None
 
 
-async def has_others(index: Database, scan: ScanRow) -> bool:
-    """Whether the patient has another scan."""
-    row = await index.row(
-        "SELECT 1 FROM standing_scans s WHERE s.patient_id = ? AND s.scan_id != ? LIMIT 1",
-        (scan.patient_id, scan.scan_id),
-    )
-    return row is not None
-
-
 async def patients_with_content(index: Database, content_sha256: str) -> set[str]:
     """The patients under whom a scan of this content is filed; not what was given away, or back."""
     rows = await index.rows(
@@ -288,6 +279,17 @@ async def newest_by_network(index: Database, most: int) -> list[ScanRow]:
         revisions = await revisions_of(index, row["scan_id"])
         found += [scan for scan in revisions if scan.report.mask is None][:1]
     return found
+
+
+async def shown_among(index: Database, scan_ids: list[str]) -> list[ScanRow]:
+    """Those of these scans that pages show, in their newest revisions and in this order."""
+    rows = await index.rows(
+        "SELECT s.* FROM json_each(?) asked CROSS JOIN shown_scans s ON s.scan_id = asked.value"
+        " WHERE s.revision = (SELECT max(revision) FROM scans o WHERE o.scan_id = s.scan_id)"
+        " ORDER BY asked.key",
+        (json.dumps(scan_ids),),
+    )
+    return [scan_of_row(row) for row in rows]
 
 
 async def every_scan(

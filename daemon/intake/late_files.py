@@ -21,6 +21,7 @@ from daemon.intake.ingest import (
 )
 from daemon.intake.study_split import members_of_study, studies_in_members
 from daemon.safe_files import link_file
+from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.dicom.files import is_dicom
 from model.reading.dicom.patient_tags import Named, changes_between, named_in
@@ -160,6 +161,8 @@ def scan_in(source: Path, scratch: Path, study_uid: str | None) -> Scan:
     Raises UnreadableScan when they are no longer what they were.
     """
     files = files_before(source, scratch, study_uid)
+    if not files:
+        raise UnreadableScan("Its files are gone.")
     return scan_of(list(files), files)
 
 

@@ -127,11 +127,7 @@ _places: list[Place] = []  # none or one: that of this process
 
 
 def _place() -> Place:
-    """That of `gliowatch worker`; under another starter of workers it is made when it is needed."""
-    if not _places:
-        from distributed import get_worker
-
-        _places.append(Place(get_worker().state.nthreads))
+    """That of `gliowatch worker`; under another starter `about`, asked first, has made it."""
     return _places[0]
 
 

@@ -24,7 +24,7 @@ class Chat:
         """Send it to the one whose hash `address` is."""
         try:
             found = {name_of(url): url for url in chat_urls(self._to.secret())}
-        except OSError:
+        except (OSError, UnicodeError):
             found = {}
         if address not in found:
             return later("secret")

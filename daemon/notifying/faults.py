@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from daemon.notifying.chat import chat_urls, is_known
 from daemon.settings import Settings
 from daemon.settings.faults import Fault, Stops
-from daemon.settings.notify import MAIL_ADDRESS, OF_SCANS, NotifySettings, Receiver, kept_secret
+from daemon.settings.notify import MAIL_ADDRESS, OF_SCANS, NotifySettings, Receiver
+from daemon.settings.retries import secret_of
+from daemon.settings.workers import is_loopback
 
 SHORTEST_SECRET = 16  # characters
-HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def notify_contradictions(settings: Settings) -> Iterator[Fault]:
@@ -63,7 +64,7 @@ def _wrong_server(notify: NotifySettings) -> Iterator[Fault]:
     if not re.match(MAIL_ADDRESS, notify.mail_from):
         sentence = "notify.mail_from is no mail address such as gliowatch@hospital.example."
         yield Fault(("notify.mail_from",), sentence, Stops.RUN)
-    if notify.mail_tls == "none" and notify.mail_host not in ("", *HERE):
+    if notify.mail_tls == "none" and notify.mail_host and not is_loopback(notify.mail_host):
         sentence = (
             'notify.mail_tls = "none" would send mails unencrypted to another machine: write'
             ' "starttls" or "tls".'
@@ -85,7 +86,7 @@ def _wrong_webhook(to: Receiver) -> Iterator[str]:
         yield "webhook needs url, such as https://desk.hospital.example/hooks/gliowatch."
     elif place.username or place.password:
         yield "url holds a name or a password: the signature says who sends."
-    elif place.scheme == "http" and place.hostname not in HERE:
+    elif place.scheme == "http" and not is_loopback(place.hostname):
         yield "url would go over http unencrypted: write https."
     yield from _not_mail(to)
 
@@ -132,6 +133,6 @@ def _missing(to: Receiver) -> Iterator[str]:
 def _secret(file: str, variable: str) -> str:
     """'' where it cannot be read."""
     try:
-        return kept_secret(file, variable)
-    except OSError:
+        return secret_of(file, variable)
+    except (OSError, UnicodeError):
         return ""

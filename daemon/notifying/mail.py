@@ -26,9 +26,9 @@ LINES = policy.SMTP  # they end with CRLF
 class Refused(Exception):
     """The server has answered, and has not taken it."""
 
-    def __init__(self, code: int, reason: str = "") -> None:
+    def __init__(self, code: int) -> None:
         super().__init__(code)
-        self.code, self.reason = code, reason
+        self.code = code
 
 
 class Mail:
@@ -56,8 +56,8 @@ class Mail:
             seconds = 2 * self._settings.answer_seconds  # each answer has its own time as well
             await in_thread(lambda: self._deliver(mail, address, hand_over), seconds)
         except Refused as refusal:
-            return _of_code(refusal.code, refusal.reason)
-        except (OSError, smtplib.SMTPException) as error:
+            return _of_code(refusal.code)
+        except (OSError, UnicodeError, smtplib.SMTPException) as error:
             if is_handed:
                 return Answer(Outcome.UNCLEAR, "", "broken_off")
             return _of_error(error)
@@ -116,13 +116,13 @@ def _check(code: int, _said: bytes) -> None:
         raise Refused(code)
 
 
-def _of_code(code: int, reason: str = "") -> Answer:
+def _of_code(code: int) -> Answer:
     if code >= PERMANENT:
-        return Answer(Outcome.REFUSED, str(code), reason or "refused")
-    return later(reason or "server", str(code))
+        return Answer(Outcome.REFUSED, str(code), "refused")
+    return later("server", str(code))
 
 
-def _of_error(error: OSError | smtplib.SMTPException) -> Answer:
+def _of_error(error: OSError | UnicodeError | smtplib.SMTPException) -> Answer:
     """What kept a mail from being handed over."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return later("not_authorized", str(error.smtp_code))

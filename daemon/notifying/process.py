@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import multiprocessing
-import os
 import secrets
 import signal
 import time
@@ -38,13 +37,16 @@ class NobodyToTell(GliowatchError):
     """The settings name no receiver, or none of that name."""
 
 
-def serve(settings: Settings) -> None:
-    """Tell until SIGTERM or the parent's end; the parent handles Ctrl-C."""
+def serve(settings: Settings, start: int) -> None:
+    """Tell until SIGTERM or the parent's end; the parent handles Ctrl-C.
+
+    start: the number of the parent's start, which no other start has.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
     try:
         with only_one_at(lock_of(settings.daemon.index)):
-            asyncio.run(_serve(settings))
+            asyncio.run(_serve(settings, start))
     except (GliowatchError, OSError) as error:
         log.error("notifier_refused", extra={"reason": type(error).__name__})
         raise SystemExit(1) from None
@@ -55,10 +57,10 @@ def lock_of(index: Path) -> Path:
     return index.with_name(f"{index.name}.notifier")
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, start: int) -> None:
     await until_not_lost(settings.daemon)
     async with _opened(settings) as (joined, records):
-        notifier = Notifier(joined, records, settings)
+        notifier = Notifier(joined, records, settings, start)
         await until_stopped(notifier.run())
         await notifier.end()
     log.info("notifier_stopped")
@@ -79,9 +81,9 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Database, Database]
 class Notifier:
     """Looks for news, and tells every address by itself: one that hangs holds up no other."""
 
-    def __init__(self, joined: Database, records: Database, settings: Settings) -> None:
+    def __init__(self, joined: Database, records: Database, settings: Settings, start: int) -> None:
         self._joined, self._records, self._settings = joined, records, settings
-        self._watch = Watch(joined, records, settings, daemon=os.getppid())
+        self._watch = Watch(joined, records, settings, start)
         self._tellers: dict[tuple[str, str], tuple[Teller, Background]] = {}
         self._next_forgetting = 0.0
 

@@ -27,7 +27,7 @@ from daemon.settings import Settings
 from daemon.settings.notify import Event, Receiver
 
 DISK, SILENT, DIGEST = "notify_disk_low", "notify_silent", "notify_digest"
-DAEMON = "notify_daemon"  # the process id of the daemon that was not yet ended as it should; or 0
+DAEMON = "notify_daemon"  # the number of the start that was not yet ended as it should; or 0
 BATCH = 500  # rows of the worklist
 
 
@@ -37,17 +37,17 @@ def here() -> datetime:
 
 
 class Watch:
-    """Looks for news. daemon: its process id; clock: tells the time here."""
+    """Looks for news. start: of the daemon, another number each time; clock: the time here."""
 
     def __init__(
         self,
         joined: Database,
         records: Database,
         settings: Settings,
-        daemon: int,
+        start: int,
         clock: Callable[[], datetime] = here,
     ) -> None:
-        self._joined, self._records, self._daemon, self._clock = joined, records, daemon, clock
+        self._joined, self._records, self._start, self._clock = joined, records, start, clock
         self._receivers: Sequence[Receiver] = settings.notify.to
         self._digest_at = settings.notify.digest_at
         self._longest = silence_limit(settings.daemon.reconcile_seconds)
@@ -57,9 +57,9 @@ class Watch:
         """Old things are no news; but a daemon that ended without being asked to is told of."""
         await begin_notices(self._joined)
         before = await queue.switch(self._joined, DAEMON)
-        if before and before != self._daemon:
+        if before and before != self._start:
             await self.tell_silent()
-        await self._enter((), {DAEMON: self._daemon})
+        await self._enter((), {DAEMON: self._start})
 
     async def end(self) -> None:
         """The daemon is ended as it should be: nobody is told."""
@@ -95,7 +95,7 @@ class Watch:
                 await self.tell_silent()
         elif beat > self._began and silence <= self._longest:
             over = _condition(Event.DAEMON_SILENT, is_over=True)
-            await self._enter([over], {SILENT: 0, DAEMON: self._daemon})
+            await self._enter([over], {SILENT: 0, DAEMON: self._start})
 
     async def tell_silent(self) -> None:
         """The daemon works no more since its last sign of life, which is told once."""

@@ -30,7 +30,7 @@ class Webhook:
         """Send it with a fresh time and signature; other addresses are not followed."""
         try:
             secret = self._to.secret()
-        except OSError:
+        except (OSError, UnicodeError):
             secret = ""
         if not secret:
             return later("secret")

@@ -16,6 +16,7 @@ from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings.archives import FILES
 from daemon.settings.faults import Fault, Stops
 from daemon.settings.login import HospitalLogin
+from daemon.settings.workers import WorkersSettings
 
 GIGA = 1e9
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -211,8 +212,11 @@ def _fhir(settings: Settings) -> Iterator[Fault]:
 
 
 def _workers(settings: Settings) -> Iterator[Fault]:
+    yield from worker_faults(settings.workers)
+
+
+def worker_faults(workers: WorkersSettings) -> Iterator[Fault]:
     """What workers on other machines need here."""
-    workers = settings.workers
     if workers.on and find_spec("distributed") is None:
         sentence = "workers.address needs further packages: pip install 'gliowatch[workers]'."
         yield Fault(("workers.address",), sentence, Stops.RUN)

@@ -35,7 +35,7 @@ def about(settings: Settings) -> dict[str, Any]:
     from model.network.network import load_network
     from model.reading.dicom.decoders import codecs_in_use
 
-    weights = Path(settings.model.weights) if settings.model.weights else None
+    weights = settings.model.weights_file
     with naming(weights, "model.weights") if weights else nullcontext():
         network = load_network(weights)
     return {

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.drops import DICOM, SOURCE
-from daemon.intake.ingest import Earlier, one_scan
-from daemon.intake.late_files import files_before, link_tree
+from daemon.intake.ingest import Earlier
+from daemon.intake.late_files import link_tree, scan_in
 from daemon.outputs.growth_chart import save_growth
 from daemon.outputs.manifest import write_manifest
 from daemon.outputs.report_builder import change_since, quality_note
@@ -232,6 +232,5 @@ def analyzed_volume(
         return read_nifti(series)
     study = report.input.study
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
-        files = files_before(folder / SOURCE, Path(unpacked), study.uid if study else None)
-        scan, _, _ = one_scan([(path, "") for path in files], files)
+        scan = scan_in(folder / SOURCE, Path(unpacked), study.uid if study else None)
         return with_spacing(read(scan, flair), spacing_in(report))

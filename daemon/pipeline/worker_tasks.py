@@ -89,7 +89,7 @@ class AnalysisRules:
 def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
     """The [model] table as the plain values that a worker takes."""
     return AnalysisRules(
-        weights=Path(model.weights) if model.weights else None,
+        weights=model.weights_file,
         threshold=model.threshold,
         smallest_lesion_mm3=model.smallest_lesion_mm3,
         best=model.quality == "best",

@@ -19,6 +19,7 @@ from daemon.index.people import accounts
 from daemon.index.people.accounts import find_account
 from daemon.index.people.audit import Action, Told, note, telling
 from daemon.index.people.logins import (
+    Attempt,
     add_link,
     begin_session,
     count_attempt,
@@ -42,6 +43,7 @@ class WeakPassword(GliowatchError):
     """A new password that is refused; the sentence says what it lacks."""
 
 
+TOO_MANY = "account_fault.too_many_failures"
 MOST_IN_LINE = 8  # hashes that are made or wait for it, of some 0.1 s each
 
 
@@ -263,6 +265,15 @@ async def _session_or_code(records: Database, account: accounts.Account, how: st
         raise LoginRefused(text("account_fault.wrong_login")) from None
 
 
+async def counted(records: Database, subjects: tuple[str, ...], wrong: str = TOO_MANY) -> Attempt:
+    """One more attempt, before it is looked at. wrong: the key of the sentence. Raises LoginRefused
+    for who has to wait."""
+    attempt = await count_attempt(records, subjects)
+    if attempt.wait > 0:
+        raise LoginRefused(text(wrong, count=round(attempt.wait) + 1))
+    return attempt
+
+
 async def prove(
     records: Database,
     passwords: Passwords,
@@ -277,9 +288,7 @@ async def prove(
     kept: its hash, '' for one that nobody can know; wrong: the key of the sentence. Raises
     LoginRefused, TooBusy.
     """
-    attempt = await count_attempt(records, (f"account {name.lower()}", f"address {address}"))
-    if attempt.wait > 0:
-        raise LoginRefused(text("account_fault.too_many_failures", count=round(attempt.wait) + 1))
+    attempt = await counted(records, (f"account {name.lower()}", f"address {address}"))
     try:
         is_right = await passwords.is_right(password, kept)
     except TooBusy:
@@ -295,9 +304,7 @@ async def prove(
 
 async def log_in_by_link(records: Database, secret: str, address: str) -> str:
     """The key of a new session, by a link that is good once. Raises LoginRefused, CodeWanted."""
-    attempt = await count_attempt(records, (f"link address {address}",))
-    if attempt.wait > 0:
-        raise LoginRefused(text("account_fault.too_many_links", count=round(attempt.wait) + 1))
+    attempt = await counted(records, (f"link address {address}",), "account_fault.too_many_links")
     account = await use_link(records, secret)
     if account is None:
         await note(records, NOBODY, Action.LOGIN_REFUSED, detail="link")

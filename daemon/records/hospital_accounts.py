@@ -34,8 +34,6 @@ async def come_in(records: Database, person: Person, role: Role | None, way: str
         raise LoginRefused(text("hospital_login.no_role", way=way))
     number = await arrive(records, person, role)
     try:
-        if number is None:
-            raise Superseded
         return await begin_session(records, number, "", person.way)
     except Superseded:
         await turn_away(records, person, f"{person.way}: disabled")

@@ -16,7 +16,6 @@ from daemon.index.people.accounts import Account, Superseded, account_by_id, has
 from daemon.index.people.audit import Action, note
 from daemon.index.people.logins import (
     begin_session,
-    count_attempt,
     forget_attempt,
     note_failure,
 )
@@ -29,7 +28,7 @@ from daemon.index.people.second_factors import (
     turn_on,
 )
 from daemon.outputs.catalogue import text
-from daemon.records.accounts import LoginRefused
+from daemon.records.accounts import LoginRefused, counted
 
 STEP = 30  # seconds
 DIGITS = 6
@@ -68,18 +67,30 @@ def address_for_phone(secret: str, name: str) -> str:
     return f"otpauth://totp/gliowatch:{quote(name, safe='')}?secret={secret}&issuer=gliowatch"
 
 
-async def confirm(records: Database, account_id: int, typed: str) -> list[str]:
-    """The recovery codes, if the phone has the secret; they are shown once. Raises LoginRefused."""
+class NotOffered(LoginRefused):
+    """No such secret waits for its first code."""
+
+    def __init__(self) -> None:
+        super().__init__(text("second_factor.wrong_code"))
+
+
+async def confirm(records: Database, account_id: int, secret: str, typed: str) -> list[str]:
+    """The recovery codes, if the phone has the secret that was offered; they are shown once.
+
+    Raises LoginRefused, NotOffered.
+    """
     factor = await find_factor(records, account_id)
-    step = step_of(factor.secret, _plain(typed)) if factor and not factor.is_on else None
-    if factor is None or step is None:
+    if factor is None or factor.is_on or not _are_same(secret, factor.secret):
+        raise NotOffered
+    step = step_of(factor.secret, _plain(typed))
+    if step is None:
         raise LoginRefused(text("second_factor.wrong_code"))
     codes = [
         _spaced(base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()) for _ in range(CODES)
     ]
     hashes = [hash_of(_plain(code)) for code in codes]
     if not await turn_on(records, account_id, factor.secret, step, hashes):
-        raise LoginRefused(text("second_factor.wrong_code"))
+        raise NotOffered
     return codes
 
 
@@ -112,9 +123,7 @@ async def log_in_with_code(records: Database, secret: str, typed: str, address: 
 async def prove_code(records: Database, account: Account, typed: str, address: str) -> str:
     """Let pass who has the phone or a recovery code; which of them. Raises LoginRefused."""
     subjects = (f"code {account.account_id}", f"code address {address}")
-    attempt = await count_attempt(records, subjects)
-    if attempt.wait > 0:
-        raise LoginRefused(text("account_fault.too_many_failures", count=round(attempt.wait) + 1))
+    attempt = await counted(records, subjects)
     kind = await _taken(records, account.account_id, _plain(typed))
     if not kind:
         await note_failure(records, attempt)
@@ -134,6 +143,10 @@ async def _taken(records: Database, account_id: int, typed: str) -> str:
     if await take_recovery_code(records, account_id, hash_of(typed)):
         return "recovery code"
     return ""
+
+
+def _are_same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
 
 
 def _plain(typed: str) -> str:

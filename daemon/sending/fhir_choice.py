@@ -6,6 +6,7 @@ same bytes whenever it is sent, also by a later version, and with an index that 
 
 import asyncio
 import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from daemon.sending.choice import WANTED, Choice
 from daemon.sending.fhir_standing import STATUS, Now, standing_now
 from daemon.settings.archives import FhirServer
 
-KIND = "fhir"
-
 
 def _mark(review: Review | None) -> str:
     """A review makes another message than the one before; an index that is made again does not."""
     return "_" + "".join(each for each in review.at if each.isdigit()) if review else ""
+
+
+log = logging.getLogger(__name__)
 
 
 class FhirChoice(Choice):
@@ -36,6 +38,7 @@ class FhirChoice(Choice):
     ) -> None:
         super().__init__(index, records, outbox, to, since)
         self._to = to
+        self._damaged: set[str] = set()  # scans whose files make no message; told once
 
     async def want(self, scan_id: str) -> None:
         """How it stands now, if the server waits for such results. Raises OSError."""
@@ -59,7 +62,13 @@ class FhirChoice(Choice):
         standing = now.standing
         if standing.at < since or not await self._is_wanted(scan_id, standing.status):
             return False
-        message = await asyncio.to_thread(self._kept, now)
+        try:
+            message = await asyncio.to_thread(self._kept, now)
+        except (AttributeError, KeyError, TypeError, ValueError):  # a result that is damaged
+            if scan_id not in self._damaged:
+                log.exception("message_not_made", extra={"scan": scan_id})
+            self._damaged.add(scan_id)
+            return False
         await enter_objects(self._index, self._name, b"", [message])
         return True
 
@@ -80,4 +89,4 @@ class FhirChoice(Choice):
             keep_object(self._outbox, scan.scan_id, name, message.encode(), FHIR)
         path = Path(EXTRA, scan.scan_id, FHIR, name)
         digest = hashlib.sha256((self._outbox / path).read_bytes()).hexdigest()
-        return Outgoing(digest, scan.scan_id, scan.revision, KIND, os.fsencode(path))
+        return Outgoing(digest, scan.scan_id, scan.revision, FHIR, os.fsencode(path))

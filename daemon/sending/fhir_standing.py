@@ -6,7 +6,7 @@ from daemon.index.database import Database
 from daemon.index.people.reviews import Decision, Review, reviews_of
 from daemon.index.scans import ScanRow, revisions_of
 from daemon.outputs.fhir.standing import Standing, Status
-from daemon.records.reviews import is_corrected
+from daemon.records.reviews import decision_on
 from daemon.scan_history import judged_revision
 
 STATUS: dict[Decision | None, Status] = {
@@ -35,9 +35,7 @@ async def standing_now(index: Database, records: Database, scan_id: str) -> Now 
     newest, said = rows[0], await reviews_of(records, scan_id)
     judged = judged_revision(newest.report)
     last = next((each for each in said if each.revision == judged), None)
-    decision = last.decision if last else None
-    if last is None and is_corrected(newest.report):
-        decision = Decision.ACCEPTED
+    decision = await decision_on(records, newest.report)
     accepted = {each.revision for each in said if each.decision is Decision.ACCEPTED}
     status = STATUS[decision]
     if status == "final" and any(each < judged for each in accepted):

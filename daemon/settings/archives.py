@@ -6,9 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from daemon.settings.retries import Retries, absolute_paths
+from daemon.settings.retries import NAME, Retries, absolute_paths
 
-NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
 When = Literal["published", "reviewed", "accepted"]
 FILES = ("tls_ca", "tls_certificate", "tls_key")
@@ -80,8 +79,7 @@ class FhirServer(Partner):
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
-        token = str(folder / self.token_file) if self.token_file else ""
-        return super().relative_to(folder).model_copy(update={"token_file": token})
+        return self.model_copy(update=absolute_paths(self, folder, *FILES, "token_file"))
 
 
 ResultReceiver = Destination | FhirServer  # of results

@@ -67,6 +67,7 @@ INNER = (("dicom", "priors"), ("login", "ldap"))  # tables in a table
 PATTERN_MUST = {
     "name": "have letters, digits, - and _ alone, 1 to 32 of them",
     "addresses": 'be mail addresses such as "ada@hospital.example"',
+    "daemon.audit_syslog": 'be "", or an address such as "tls://log.hospital.example:6514"',
     "notify.digest_at": 'be a time of day such as "07:00"',
 }
 

@@ -1,7 +1,6 @@
 """How people of the hospital log in with accounts that are not ours: tables of [[login.oidc]], and
 [login.ldap]."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -9,8 +8,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.permissions import Role
+from daemon.settings.retries import NAME, absolute_paths, secret_of
 
-NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it stands in addresses and in the names of accounts
 KIND_OF_GROUPS = {  # the list of groups of each role, the highest role first
     Role.ADMIN: "admins",
     Role.REVIEWER: "reviewers",
@@ -51,16 +50,11 @@ class HospitalLogin(BaseModel):
 
     def secret(self) -> str:
         """What stands in the file or the variable, '' for none. Raises OSError, UnicodeError."""
-        if self.secret_file:
-            return Path(self.secret_file).read_text("utf-8").strip()
-        return os.environ.get(self.secret_variable, "") if self.secret_variable else ""
+        return secret_of(self.secret_file, self.secret_variable)
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
-        named = {name: getattr(self, name) for name in ("ca", "secret_file")}
-        return self.model_copy(
-            update={name: str(folder / path) if path else "" for name, path in named.items()}
-        )
+        return self.model_copy(update=absolute_paths(self, folder, "ca", "secret_file"))
 
 
 class OidcProvider(HospitalLogin):

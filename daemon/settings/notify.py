@@ -1,10 +1,9 @@
 """[notify]: who is told what by mail, webhook or chat, and how often; none as shipped.
 
-Labels of scans, once there are any, are one more list beside `scans` in `Receiver`, and one more
-set in `Receiver.wants`.
+Rules by label would be one more list beside `scans` in `Receiver`, and one more set in
+`Receiver.wants`.
 """
 
-import os
 from collections.abc import Set
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.settings.archives import NAME
-from daemon.settings.retries import Retries, absolute_paths
+from daemon.settings.retries import NAME, Retries, absolute_paths, secret_of
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it
@@ -71,8 +69,8 @@ class Receiver(BaseModel):
         return event not in OF_SCANS or not self.scans or bool(kinds & {*self.scans})
 
     def secret(self) -> str:
-        """That of the file or the variable, as it is now. Raises OSError."""
-        return kept_secret(self.secret_file, self.secret_variable)
+        """That of the file or the variable, as it is now. Raises OSError, UnicodeError."""
+        return secret_of(self.secret_file, self.secret_variable)
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
@@ -98,18 +96,11 @@ class NotifySettings(Retries):
     to: tuple[Receiver, ...] = ()
 
     def mail_password(self) -> str:
-        """That of the file or the variable, as it is now. Raises OSError."""
-        return kept_secret(self.mail_password_file, self.mail_password_variable)
+        """That of the file or the variable, as it is now. Raises OSError, UnicodeError."""
+        return secret_of(self.mail_password_file, self.mail_password_variable)
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
         to = tuple(each.relative_to(folder) for each in self.to)
         paths = absolute_paths(self, folder, "mail_ca", "mail_password_file")
         return self.model_copy(update={**paths, "to": to})
-
-
-def kept_secret(file: str, variable: str) -> str:
-    """What a file holds, without the end of its last line, or a variable. Raises OSError."""
-    if file:
-        return Path(file).read_text("utf-8", "replace").strip("\r\n")
-    return os.environ.get(variable, "") if variable else ""

@@ -1,8 +1,11 @@
-"""What tables about other machines share: how often they are tried again, and their files."""
+"""What tables about other machines share: names, files, secrets, and pauses between tries."""
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
+
+NAME = r"^[A-Za-z0-9_-]{1,32}$"  # it names a file, a label of a metric and a row of pages
 
 
 class Retries(BaseModel):
@@ -24,3 +27,13 @@ def absolute_paths(table: BaseModel, folder: Path, *names: str) -> dict[str, str
     """These keys of a table made absolute from `folder`; "" stays, as it means no file."""
     named = {name: getattr(table, name) for name in names}
     return {name: str(folder / path) if path else "" for name, path in named.items()}
+
+
+def secret_of(file: str, variable: str) -> str:
+    """What a file holds, without the end of its last line, or a variable; '' for none.
+
+    Raises OSError, UnicodeError.
+    """
+    if file:
+        return Path(file).read_text("utf-8").strip("\r\n")
+    return os.environ.get(variable, "") if variable else ""

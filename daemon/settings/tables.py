@@ -19,6 +19,7 @@ from daemon.settings.archives import Destination, FhirServer, Priors, ResultRece
 from daemon.settings.faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
 from daemon.settings.login import LoginSettings
 from daemon.settings.notify import NotifySettings
+from daemon.settings.retries import absolute_paths
 from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME
@@ -104,8 +105,7 @@ class DaemonSettings(_Table):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`."""
         paths = {name: folder / getattr(self, name) for name in _PATHS}
-        named = {name: getattr(self, name) for name in ("live_copy", "audit_syslog_ca")}
-        optional = {name: str(folder / path) if path else "" for name, path in named.items()}
+        optional = absolute_paths(self, folder, "live_copy", "audit_syslog_ca")
         return self.model_copy(update={**paths, **optional})
 
 
@@ -132,6 +132,11 @@ class ModelSettings(_Table):
     shortest_days: float = Field(default=SAME.shortest_days, ge=0)
     save_probabilities: bool = False
     threads: int = Field(default=0, ge=0)
+
+    @property
+    def weights_file(self) -> Path | None:
+        """Of one's own; None for those that are shipped."""
+        return Path(self.weights) if self.weights else None
 
     @property
     def flair_rules(self) -> FlairRules:
@@ -222,8 +227,7 @@ class DicomSettings(_Table):
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
-        named = {name: getattr(self, name) for name in ("tls_certificate", "tls_key", "tls_ca")}
-        paths = {name: str(folder / path) if path else "" for name, path in named.items()}
+        paths = absolute_paths(self, folder, "tls_certificate", "tls_key", "tls_ca")
         send = tuple(each.relative_to(folder) for each in self.send)
         priors = self.priors.relative_to(folder)
         return self.model_copy(update={**paths, "send": send, "priors": priors})
@@ -248,7 +252,7 @@ class LogSettings(_Table):
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its path made absolute from `folder`; "" stays."""
-        return self.model_copy(update={"folder": str(folder / self.folder) if self.folder else ""})
+        return self.model_copy(update=absolute_paths(self, folder, "folder"))
 
 
 class Settings(BaseSettings):
@@ -370,13 +374,11 @@ def _without(content: dict[str, Any], keys: set[str]) -> dict[str, Any]:
 def _in_folder(settings: Settings, folder: Path) -> Settings:
     """The same with all paths made absolute; "" stays, as it means that there is no file."""
     model, viewer = settings.model, settings.viewer
-    weights = str(folder / model.weights) if model.weights else ""
-    tls = {"tls_certificate": viewer.tls_certificate, "tls_key": viewer.tls_key}
-    tls = {name: str(folder / path) if path else "" for name, path in tls.items()}
+    tls = absolute_paths(viewer, folder, "tls_certificate", "tls_key")
     return settings.model_copy(
         update={
             "daemon": settings.daemon.relative_to(folder),
-            "model": model.model_copy(update={"weights": weights}),
+            "model": model.model_copy(update=absolute_paths(model, folder, "weights")),
             "viewer": viewer.model_copy(update=tls),
             "dicom": settings.dicom.relative_to(folder),
             "fhir": settings.fhir.relative_to(folder),

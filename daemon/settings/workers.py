@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from daemon.settings.retries import absolute_paths
+
 FILES = ("tls_ca", "tls_certificate", "tls_key")
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # an address to listen on, and one to reach it by
 
@@ -47,9 +49,7 @@ class WorkersSettings(BaseModel):
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
-        named = {name: getattr(self, name) for name in FILES}
-        paths = {name: str(folder / path) if path else "" for name, path in named.items()}
-        return self.model_copy(update=paths)
+        return self.model_copy(update=absolute_paths(self, folder, *FILES))
 
     def wrong(self) -> str:
         """Why nobody may listen or report there; '' where all is well.

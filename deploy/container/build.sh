@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the image of a release: build.sh WHEEL FOLDER [IMAGE], such as
-#   deploy/container/build.sh dist/gliowatch-*.whl /var/tmp/gliowatch-image gliowatch:0.2.0
+#   deploy/container/build.sh dist/gliowatch-*.whl /var/tmp/gliowatch-image localhost/gliowatch
 # FOLDER gets rootfs.tar: Debian's packages of packages.txt, as mmdebstrap installs them, and the
 # wheel with its packages of constraints.txt. With IMAGE, buildah makes an image of it; no registry
 # is asked. Run it as root.

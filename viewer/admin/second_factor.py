@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from daemon.index.people.second_factors import find_factor, offer_factor, turn_off
+from daemon.index.people.second_factors import offer_factor, turn_off
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import LoginRefused
-from daemon.records.second_factor import address_for_phone, confirm, new_secret, prove_code
+from daemon.records.second_factor import (
+    NotOffered,
+    address_for_phone,
+    confirm,
+    new_secret,
+    prove_code,
+)
 from viewer.admin.accounts import own_account, own_page, prove_password
 from viewer.login import peer_of
 from viewer.request_forms import read_form
@@ -34,16 +40,19 @@ async def offer(request: web.Request) -> web.StreamResponse:
 
 
 async def turn_factor_on(request: web.Request) -> web.StreamResponse:
-    """`POST /account/factor/on`: a code proves that the phone has the secret."""
+    """`POST /account/factor/on`: a code proves that the phone has the secret.
+
+    The secret comes back with it: it is shown to nobody who has only the session.
+    """
     form = await read_form(request)
     account, records = await own_account(request), request.app[RECORDS]
+    secret = "".join(form.get("secret", "").split())
     try:
-        codes = await confirm(records, account.account_id, form.get("code", ""))
+        codes = await confirm(records, account.account_id, secret, form.get("code", ""))
+    except NotOffered as error:
+        return await own_page(request, 403, str(error))
     except LoginRefused as error:
-        factor = await find_factor(records, account.account_id)
-        if factor is None or factor.is_on:
-            return await own_page(request, 403, str(error))
-        return await _set_up_page(request, factor.secret, account.name, 403, str(error))
+        return await _set_up_page(request, secret, account.name, 403, str(error))
     return await own_page(request, codes=codes)
 
 

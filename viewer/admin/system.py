@@ -280,7 +280,7 @@ async def moving(request: web.Request, weights: Weights | None) -> dict[str, Any
 
 async def weights_in_use(settings: Settings) -> Weights | None:
     """The weights file of the settings, or the one shipped; read again when it has changed."""
-    path = Path(settings.model.weights) if settings.model.weights else None
+    path = settings.model.weights_file
     return await asyncio.to_thread(_about, path)
 
 

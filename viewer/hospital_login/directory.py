@@ -4,9 +4,9 @@ import asyncio
 
 from daemon.index.database import Database
 from daemon.index.people.audit import Action, note
-from daemon.index.people.logins import count_attempt, forget_attempt, note_failure
+from daemon.index.people.logins import forget_attempt, note_failure
 from daemon.outputs.catalogue import text
-from daemon.records.accounts import LONGEST, LONGEST_NAME, NOBODY, LoginRefused, TooBusy
+from daemon.records.accounts import LONGEST, LONGEST_NAME, NOBODY, LoginRefused, TooBusy, counted
 from daemon.records.hospital_accounts import come_in
 from daemon.settings.login import LdapDirectory
 from viewer.hospital_login.faults import ProviderAway
@@ -26,10 +26,7 @@ class Directory:
         """The key of a new session. Raises LoginRefused, ProviderAway, TooBusy."""
         name = name.strip()[:LONGEST_NAME]
         subjects = (f"{WAY} {name.lower()}", f"address {address}")
-        attempt = await count_attempt(records, subjects)
-        if attempt.wait > 0:
-            wait = round(attempt.wait) + 1
-            raise LoginRefused(text("account_fault.too_many_failures", count=wait))
+        attempt = await counted(records, subjects)
         try:
             found = await self._find(name, password)
         except (ProviderAway, TooBusy):

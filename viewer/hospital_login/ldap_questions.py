@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from ldap3 import ANONYMOUS, BASE, NONE, SIMPLE, SUBTREE, SYNC, Connection, Server, Tls
 from ldap3.core.exceptions import LDAPException
 from ldap3.core.results import (
+    RESULT_CONSTRAINT_VIOLATION,
     RESULT_INVALID_CREDENTIALS,
     RESULT_NO_SUCH_OBJECT,
     RESULT_SUCCESS,
+    RESULT_UNWILLING_TO_PERFORM,
 )
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import escape_rdn
@@ -31,6 +33,8 @@ from viewer.hospital_login.faults import ProviderAway
 from viewer.hospital_login.person_found import WAY, Found, same_dn
 
 LOG = logging.getLogger(__name__)
+# What some directories answer for an account that is unknown, locked or expired.
+REFUSED = (RESULT_NO_SUCH_OBJECT, RESULT_UNWILLING_TO_PERFORM, RESULT_CONSTRAINT_VIOLATION)
 ENTRY = "searchResEntry"  # all else that a search gives leads to other directories
 
 
@@ -64,7 +68,7 @@ def who_is(settings: LdapDirectory, name: str, password: str) -> Found | None:
 
 def _by_dn(settings: LdapDirectory, dn: str, password: str) -> Found | None:
     with _connected(settings) as own:
-        return _found(settings, own, dn) if _is_bound(own, dn, password) else None
+        return _found(settings, own, dn) if _is_persons(own, dn, password) else None
 
 
 def _by_search(settings: LdapDirectory, name: str, password: str) -> Found | None:
@@ -76,7 +80,7 @@ def _by_search(settings: LdapDirectory, name: str, password: str) -> Found | Non
         if len(people) != 1:
             return None
         with _connected(settings) as own:
-            is_right = _is_bound(own, people[0].dn, password)
+            is_right = _is_persons(own, people[0].dn, password)
         return _found(settings, searching, people[0].dn) if is_right else None
 
 
@@ -120,6 +124,16 @@ def _tls(ca: str) -> Tls:
     tls = Tls()
     tls.wrap_socket = wrap
     return tls
+
+
+def _is_persons(connection: Connection, dn: str, password: str) -> bool:
+    """Whether the password is that of this person, who may come in. Raises ValueError."""
+    try:
+        return _is_bound(connection, dn, password)
+    except ValueError:
+        if connection.result["result"] in REFUSED:
+            return False
+        raise
 
 
 def _is_bound(connection: Connection, dn: str, password: str) -> bool:

@@ -7,9 +7,9 @@ from yarl import URL
 
 from daemon.index.people.audit import Action, note
 from daemon.index.people.hospital_accounts import Person
-from daemon.index.people.logins import count_attempt, forget_attempt, session_id_of
+from daemon.index.people.logins import forget_attempt, note_failure, session_id_of
 from daemon.outputs.catalogue import text
-from daemon.records.accounts import NOBODY, LoginRefused
+from daemon.records.accounts import NOBODY, LoginRefused, counted
 from daemon.records.hospital_accounts import come_in, plain_name
 from viewer.hospital_login.faults import NotProven, ProviderAway
 from viewer.hospital_login.provider import Json, Proof, Provider, claim, with_query
@@ -92,13 +92,12 @@ async def come_back(request: web.Request) -> web.StreamResponse:
 async def _come_in(request: web.Request, provider: Provider, trip: RoundTrip) -> tuple[Proof, str]:
     """What came back, and the key of a new session. Raises LoginRefused, ProviderAway."""
     records = request.app[RECORDS]
-    attempt = await count_attempt(records, (f"hospital_login address {peer_of(request)}",))
-    if attempt.wait > 0:
-        raise LoginRefused(text("account_fault.too_many_failures", count=round(attempt.wait) + 1))
+    attempt = await counted(records, (f"hospital_login address {peer_of(request)}",))
     try:
         proof = await _proof(request, provider, trip)
     except NotProven as error:
         LOG.warning("A login by %s was refused: %s", trip.way, error.why)
+        await note_failure(records, attempt)
         await note(records, NOBODY, Action.LOGIN_REFUSED, detail=trip.way)
         raise LoginRefused(str(error)) from None
     except ProviderAway:

@@ -146,10 +146,10 @@ class Provider:
         headers = {"Accept": "application/json"}
         if bearer:
             headers["Authorization"] = f"Bearer {bearer}"
-        if form is not None:
-            headers |= await self._identify(form)
         limit = aiohttp.ClientTimeout(total=self.settings.answer_seconds)
         try:
+            if form is not None:
+                headers |= self._identify(form)
             async with (
                 aiohttp.ClientSession(timeout=limit) as session,
                 session.request(
@@ -166,8 +166,8 @@ class Provider:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._away(type(error).__name__) from None
 
-    async def _identify(self, form: dict[str, str]) -> dict[str, str]:
-        """As which client we ask: in the form, or in a header."""
+    def _identify(self, form: dict[str, str]) -> dict[str, str]:
+        """As which client we ask: in the form, or in a header. Raises OSError, UnicodeError."""
         name, secret = self.settings.client_id, self.settings.secret()
         methods = self._metadata[1].token_endpoint_auth_methods_supported if self._metadata else ()
         if not secret or "client_secret_basic" not in methods:

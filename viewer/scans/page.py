@@ -10,11 +10,11 @@ from urllib.parse import quote
 from aiohttp import web
 
 from daemon.drops import UNASSIGNED
-from daemon.index.patient_scans import is_in_conflict
+from daemon.index.patient_scans import is_in_conflict, scans_together
 from daemon.index.people.measurements import measured_so_far
 from daemon.index.people.overrides import entered_date
 from daemon.index.people.patients import Patient
-from daemon.index.scans import ScanRow, has_others, patients_with_content
+from daemon.index.scans import ScanRow, patients_with_content
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.wording import (
     HASH_CHARACTERS,
@@ -329,7 +329,8 @@ async def _canvas(
         "prior_acquired": moment_words(prior.acquired_at) if prior else "",
         "prior_view": prior_view,
         "alignment": align(scan, prior) if prior else None,
-        "can_compare": scan.patient_id != UNASSIGNED and await has_others(index, scan),
+        "can_compare": scan.patient_id != UNASSIGNED
+        and len(await scans_together(index, patient.patient_id)) > 1,
         "windows": VIEW_WINDOWS,
     }
 

@@ -87,7 +87,7 @@ function watchForNewer() {
     if (!answer.ok) return;
     const { revision, measured } = await answer.json();
     page.querySelector(".come").hidden = revision <= Number(newest);
-    if (known !== null && measured !== known) scene?.keeper?.load();
+    if (known !== null && measured !== known) scene?.keeper?.load().catch(() => {});
     known = measured;
   }, true);
 }

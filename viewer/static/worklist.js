@@ -86,6 +86,12 @@ if (bulk) {
     count();
   });
   table.addEventListener("change", count);
+  // Enter does what stands beside the field, not what stands first.
+  bulk.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    bulk.requestSubmit(event.target.closest(".group").querySelector("button"));
+  });
   window.addEventListener("pageshow", count); // a browser may bring chosen rows back
   document.querySelector('[data-key="x"]').addEventListener("click", choose);
   count();

@@ -12,8 +12,8 @@ from aiohttp import web
 from zipstream import ZipStream
 
 from daemon.drops import SOURCE
-from daemon.index.people.audit import Action, note
-from daemon.index.scans import ScanRow, find_scan
+from daemon.index.people.audit import Action, append
+from daemon.index.scans import ScanRow, shown_among
 from daemon.outputs.tables import COLUMNS, Plain, rows_of
 from viewer.request_forms import read_lists
 from viewer.scans.files import add_files, files_of, send_archive
@@ -26,12 +26,12 @@ async def export_scans(request: web.Request) -> web.StreamResponse:
     form = await read_lists(request)
     asked = dict.fromkeys(each[:LONGEST_ID] for each in form.getall("scan", []))
     check_count(list(asked))
-    found = [await find_scan(request.app[INDEX], each) for each in asked]
-    scans = [each for each in found if each is not None]
+    scans = await shown_among(request.app[INDEX], list(asked))
     check_count(scans)
-    for each in scans:
-        account = request[SESSION].account
-        await note(request.app[RECORDS], account, Action.EXPORT, each.scan_id, "worklist")
+    records, account = request.app[RECORDS], request[SESSION].account
+    async with records.transaction():
+        for each in scans:
+            await append(records, account, Action.EXPORT, each.scan_id, "worklist")
     outbox = request.app[SETTINGS].daemon.outbox
     archive = await asyncio.to_thread(archive_of, outbox, scans)
     name = f"gliowatch-{datetime.now().astimezone():%Y-%m-%d-%H%M}"

@@ -29,17 +29,17 @@ class Person:
     way: str
 
 
-async def arrive(records: Database, person: Person, role: Role) -> int | None:
-    """The account of this person, who has this role from now on; None for one that is disabled.
+async def arrive(records: Database, person: Person, role: Role) -> int:
+    """The account of this person, who has this role from now on.
 
     A new account, and another role, are noted.
     """
     async with records.transaction():
         known = await _known(records, person)
         if known is None:
-            number, is_enabled, what = await _insert(records, person, role), True, "added"
+            number, what = await _insert(records, person, role), "added"
         else:
-            number, is_enabled, what = known["account_id"], bool(known["enabled"]), "role"
+            number, what = int(known["account_id"]), "role"
             await records.change(
                 "UPDATE accounts SET role = ?, full_name = ? WHERE account_id = ?",
                 (role, person.full_name, number),
@@ -47,23 +47,26 @@ async def arrive(records: Database, person: Person, role: Role) -> int | None:
         if known is None or known["role"] != role:
             subject, detail = f"account {number}", f"{what} {role}"
             await append(records, person.way, Action.CHANGE, subject, detail)
-        return number if is_enabled else None
+        return number
 
 
 async def turn_away(records: Database, person: Person, why: str) -> str | None:
-    """End all sessions of who has no role any more, and note it; the name, None for a stranger."""
+    """End what who has no role any more has open, and the mails; the name, None for a stranger."""
     async with records.transaction():
         known = await _known(records, person)
         if known is None:
             return None
         await end_everything(records, known["account_id"])
+        await records.change(
+            "DELETE FROM mail_addresses WHERE account_id = ?", (known["account_id"],)
+        )
         await append(records, known["name"], Action.LOGIN_REFUSED, detail=why)
         return str(known["name"])
 
 
 async def _known(records: Database, person: Person) -> sqlite3.Row | None:
     return await records.row(
-        "SELECT account_id, name, role, enabled FROM accounts WHERE issuer = ? AND subject = ?",
+        "SELECT account_id, name, role FROM accounts WHERE issuer = ? AND subject = ?",
         (person.issuer, person.subject),
     )
 

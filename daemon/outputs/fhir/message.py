@@ -18,6 +18,7 @@ from daemon.outputs.fhir.coding import (
     NETWORKS,
     OWN,
     SCANS,
+    SYSTEMS,
     Json,
     concept,
     entry_name,
@@ -143,10 +144,9 @@ def _images(source: Source, subject: Json) -> Json:
 
 def _series(series: SeriesOfResult) -> Json:
     """Of images only how many they are; our own objects one by one."""
-    system = "http://dicom.nema.org/resources/ontology/DCM"
     made: Json = {
         "uid": series.uid,
-        "modality": {"system": system, "code": series.modality},
+        "modality": {"system": SYSTEMS["DCM"], "code": series.modality},
         "numberOfInstances": len(series.objects),
     }
     if series.modality != "MR":

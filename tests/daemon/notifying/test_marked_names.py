@@ -120,7 +120,7 @@ async def tell_of_a_night(settings: Settings) -> None:
         open_records(daemon.records) as records,
         open_joined(daemon.index, daemon.records) as joined,
     ):
-        notifier = Notifier(joined, records, settings)
+        notifier = Notifier(joined, records, settings, 1)
         await notifier.begin()
         done = await asyncio.to_thread(drain, daemon.inbox.parent)
         assert done.returncode == 1, done.stderr

@@ -75,7 +75,7 @@ async def set_up(records: Database, clock: Clock) -> tuple[str, list[str]]:
     """Ada's phone, and her recovery codes; the code that proved the phone is 30 seconds old."""
     secret = new_secret()
     assert await offer_factor(records, 1, secret)
-    codes = await confirm(records, 1, now_of(secret, clock))
+    codes = await confirm(records, 1, secret, now_of(secret, clock))
     clock.now += STEP
     return secret, codes
 
@@ -178,7 +178,7 @@ async def test_a_recovery_code_counts_once_and_for_its_account(
     await accounts.add_account(records, "bob", "Bob", Role.READER, kept)
     secret = new_secret()
     await offer_factor(records, 2, secret)
-    of_bob = await confirm(records, 2, now_of(secret, clock))
+    of_bob = await confirm(records, 2, secret, now_of(secret, clock))
     typed = codes[0].lower().replace("-", " ")
     assert await log_in_with_code(records, await half(records), typed, "::1")
     for useless in (codes[0], of_bob[0]):
@@ -210,9 +210,9 @@ async def test_what_is_on_is_not_set_up_anew(records: Database, clock: Clock) ->
     other = new_secret()
     assert not await offer_factor(records, 1, other)
     with pytest.raises(LoginRefused):
-        await confirm(records, 1, now_of(other, clock))
+        await confirm(records, 1, other, now_of(other, clock))
     with pytest.raises(LoginRefused):
-        await confirm(records, 1, now_of(secret, clock))
+        await confirm(records, 1, secret, now_of(secret, clock))
 
 
 def test_the_command_line_lets_in_who_lost_the_phone(hospital: Settings) -> None:
@@ -224,7 +224,9 @@ def test_the_command_line_lets_in_who_lost_the_phone(hospital: Settings) -> None
             assert made is not None
             secret = new_secret()
             await offer_factor(opened, made.account_id, secret)
-            await confirm(opened, made.account_id, code_at(secret, int(time.time()) // STEP))
+            await confirm(
+                opened, made.account_id, secret, code_at(secret, int(time.time()) // STEP)
+            )
 
     asyncio.run(make())
     for said in ("The password alone lets in now.", "There was no second factor."):

@@ -32,11 +32,14 @@ async def set_up(house: House) -> tuple[str, list[str]]:
     assert status == 200
     assert found is not None
     secret = found[1].replace(" ", "")
-    wrong = await house.post("/account/factor/on", {"code": "000000x"})
+    wrong = await house.post("/account/factor/on", {"secret": found[1], "code": "000000x"})
     assert (wrong[0], "not valid" in wrong[1]) == (403, True)
     assert found[1] in wrong[1]
+    for other in ("", "A" * 32):  # who has the session alone learns no secret
+        refused = await house.post("/account/factor/on", {"secret": other, "code": "000000"})
+        assert (refused[0], found[1] in refused[1]) == (403, False)
     code = code_at(secret, int(time.time()) // STEP - 1)  # leaves those of now and of later
-    status, page = await house.post("/account/factor/on", {"code": code})
+    status, page = await house.post("/account/factor/on", {"secret": secret, "code": code})
     assert status == 200
     return secret, CODES.findall(page)
 

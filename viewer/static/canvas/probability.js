@@ -37,6 +37,7 @@ export class Probability {
       throw new Error("the probabilities lie on another grid");
     }
     this.values = Float32Array.from(places, (place) => img[place]);
+    this.made = null;
     if (!view.rim) return;
     const sorted = this.values.slice().sort(); // ascending
     this.levels = view.rim.map((voxels) => Math.max(LEAST, sorted[Math.max(0, sorted.length - voxels)]));
@@ -53,7 +54,6 @@ export class Probability {
       this.isMap = this.isRim = false;
       return text("script_probability.failed");
     }
-    this.made = null;
     this.draw();
     return "";
   }

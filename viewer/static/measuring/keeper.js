@@ -17,12 +17,13 @@ export class Keeper {
   // What stands on the page already, or what the server has.
   begin() {
     if (this.place) this.take(this.place);
-    else this.load();
+    else this.load().catch(() => {}); // asked for again when something is measured
   }
 
   async load() {
     const answer = await fetch(`${this.view.base}/measurements${this.view.revision}`);
-    if (answer.ok) this.read(await answer.text());
+    if (!answer.ok) throw new Error(text("script_measuring.no_server"));
+    this.read(await answer.text());
   }
 
   get mayKeep() {
@@ -31,6 +32,7 @@ export class Keeper {
 
   // Measure a shape, and keep it where the person may; gives back what it measures, in words.
   async measure({ shape, points }) {
+    if (!this.section) await this.load();
     const fields = { shape, points: JSON.stringify(points) };
     if (this.mayKeep) {
       await this.send("/measurements", fields);

@@ -37,7 +37,6 @@ export class Shapes {
     const voxel = this.draft && this.places.voxelAt(x, y);
     if (!voxel || this.draft.slice !== this.scene.slice) return;
     this.draft.points[this.draft.points.length - 1] = voxel;
-    this.last = { x, y };
     this.tellDraft();
     this.draw();
   }
