@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pydicom
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -96,6 +97,23 @@ async def test_a_result_is_told_as_it_stands_and_never_twice(tmp_path: Path) -> 
             ("fhir", SendState.SENT, "200")
         }
         assert list(faults_in(site.settings.daemon.outbox)) == []
+
+
+async def test_a_result_whose_files_are_damaged_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site_in(tmp_path) as site, server() as its:
+        sender = await begun(site, its)
+        await site.publish("5ca1", "sr")
+        await site.publish(SCAN, "sr")
+        (whole,) = site.settings.daemon.outbox.glob("*/5ca1/dicom/*.dcm")
+        dataset = pydicom.dcmread(whole)
+        del dataset.SeriesInstanceUID
+        dataset.save_as(whole.with_name("5ca1_sr.dcm"))
+        for _ in range(3):
+            await send_all(sender)
+        assert its.statuses() == ["preliminary"]
+        assert caplog.messages.count("message_not_made") == 1
 
 
 async def test_a_new_index_tells_nothing_again(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ async def test_pages_lists_and_api_follow_a_merge_and_its_undoing(tmp_path: Path
         assert await merge(house, old, "NEW") == (303, f"/patients/{new}")
         page = await house.page(f"/patients/{new}")
         assert page.count('class="pick"') == 4
+        for scan_id in ("s1", "s2"):
+            assert f"/patients/{new}/compare?" in await house.page(f"/scans/{scan_id}")
         for words in ("Married", "Merged by N. Urse", "2024-01-01", "ID OLD"):
             assert words in page
         growth = page.partition('id="growth-table"')[2].partition("</table>")[0]
