@@ -20,11 +20,11 @@ from daemon.index.database import Database, is_damaged, open_index, open_records
 from daemon.index.people.patients import ensure_patients
 from daemon.index.scans import patient_ids
 from daemon.intake.cleanup import DUPLICATES, REJECTED
+from daemon.intake.file_stability import Filed, Stability
 from daemon.intake.inbox_reconciler import Reconciler, pause_after_whole
 from daemon.intake.inbox_scan import NameRules, keep_mark
-from daemon.intake.resting import Filed, Stability
 from daemon.intake.watcher import Changes, watch
-from daemon.machines.account import account_file
+from daemon.machines.activity_file import account_file
 from daemon.machines.coordinator import far_machines
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.backup import NightlyCopies, refuse_damaged
@@ -38,7 +38,7 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline import scan_pipeline
 from daemon.pipeline.lost_index import IndexLost, file_mark, is_lost
 from daemon.pipeline.outbox import clear_staging
-from daemon.pipeline.review_teller import ReviewTeller
+from daemon.pipeline.review_objects import ReviewTeller
 from daemon.pipeline.running_scans import Job, KeyedLocks, Machines, RunningScans
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.pipeline.worker_tasks import analysis_rules, warm_up

@@ -94,7 +94,7 @@ def receive(settings: Settings, _later: Connection) -> None:
 
 def send(settings: Settings, _later: Connection) -> None:
     """The sender, in its process."""
-    from daemon.sending.process import serve
+    from daemon.destinations.process import serve
 
     serve(settings)
 
@@ -102,7 +102,7 @@ def send(settings: Settings, _later: Connection) -> None:
 def notify(settings: Settings, _later: Connection, start: int) -> None:
     """What tells people, in its process: it is there to tell when this one is not. start: of this
     one a number that no other start has; in a container, process ids are all alike."""
-    from daemon.notifying.process import serve
+    from daemon.notifications.process import serve
 
     serve(settings, start)
 

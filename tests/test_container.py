@@ -21,7 +21,7 @@ import pytest
 from tests.conftest import FRONTAL, ROOT
 from tests.daemon.pipeline.test_crash_recovery import wait_for
 from tests.programs import program
-from tools.release.built import build
+from tools.release.distributions import build
 
 CONTAINER = ROOT / "deploy" / "container"
 MIRROR = "http://deb.debian.org/debian"

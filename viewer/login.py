@@ -19,7 +19,7 @@ from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, CodeWanted, LoginRefused, log_in, log_in_by_link
 from daemon.records.second_factor import HalfLost, log_in_with_code
 from daemon.settings import ViewerSettings
-from viewer.hospital_login.faults import ProviderAway
+from viewer.hospital_login.errors import ProviderAway
 from viewer.hospital_login.providers import PROVIDERS
 from viewer.request_forms import read_fields, read_form
 from viewer.sessions import PASSWORDS, RECORDS, SESSION, SESSIONS, SETTINGS, Session

@@ -33,7 +33,7 @@ from daemon.index.statistics import (
     totals,
 )
 from daemon.index.worklist_rows import catch_up
-from daemon.machines.account import MachineSeen
+from daemon.machines.activity_file import MachineSeen
 from daemon.operations.status import last_sign_of_life
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words

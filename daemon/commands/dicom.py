@@ -34,8 +34,8 @@ def send(
     settings: SettingsFile = None,
 ) -> None:
     """Send results to the archives of the settings now; run does it by itself."""
+    from daemon.destinations.process import send_visibly
     from daemon.operations.machine import refuse_contradictions
-    from daemon.sending.process import send_visibly
 
     loaded = load(settings)
     refuse_contradictions(loaded, with_viewer=False)
@@ -62,6 +62,6 @@ def fhir(
     settings: SettingsFile = None,
 ) -> None:
     """Print a scan as FHIR R4, as it stands now; run sends it where [fhir] names a server."""
-    from daemon.sending.process import print_message
+    from daemon.destinations.process import print_message
 
     print_message(load(settings), scan, typer.echo)

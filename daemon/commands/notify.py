@@ -27,7 +27,7 @@ def send_trial(
     settings: SettingsFile = None,
 ) -> None:
     """Send a trial to each address now, and say what came of it."""
-    from daemon.notifying.process import try_visibly
+    from daemon.notifications.process import try_visibly
     from daemon.operations.machine import refuse_contradictions
 
     loaded = load(settings)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.drops import Drop, DropKind, DroppedFile
-from daemon.intake import layouts
+from daemon.intake import companion_files
 from daemon.intake.inbox_scan import drop_kind, identify
 from daemon.logs import quiet_libraries
 from daemon.outputs.catalogue import text
@@ -217,10 +217,11 @@ def _main_of(paths: list[bytes]) -> bytes | None:
 
     Raises UnreadableScan where a folder holds more than one scan, or an archive.
     """
-    beside = layouts.companions(paths)
+    beside = companion_files.companions(paths)
     scans = [path for path in paths if drop_kind(path) is not DropKind.DICOM and path not in beside]
     may_be_dicom = any(
-        drop_kind(path) is DropKind.DICOM and not layouts.is_document(path) for path in paths
+        drop_kind(path) is DropKind.DICOM and not companion_files.is_document(path)
+        for path in paths
     )
     if len(scans) > 1 or (scans and (may_be_dicom or drop_kind(scans[0]) is DropKind.ZIP)):
         raise UnreadableScan(text("intake.several_in_folder", count=len(scans) + may_be_dicom))

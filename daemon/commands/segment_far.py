@@ -17,7 +17,7 @@ from typing import Any
 from daemon.commands.segment import Analyzed, as_drop, print_table
 from daemon.drops import Drop
 from daemon.logs import quiet_libraries
-from daemon.machines.account import MachineSeen
+from daemon.machines.activity_file import MachineSeen
 from daemon.machines.coordinator import FarMachines
 from daemon.machines.scheduler import serve
 from daemon.operations.machine import free_port, worker_faults

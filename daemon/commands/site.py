@@ -15,7 +15,7 @@ from daemon.commands.command_line import AsJson, SettingsFile, ending
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
-    from daemon.settings.faults import Fault
+    from daemon.settings.errors import Fault
 
 Say = Callable[[str], object]
 
@@ -112,7 +112,7 @@ def _count(number: int) -> str:
 
 
 def _origin(setting: str) -> str:
-    from daemon.settings.faults import variable_of
+    from daemon.settings.errors import variable_of
 
     name = variable_of(setting)
     return f"  # from the variable {name}" if name else ""

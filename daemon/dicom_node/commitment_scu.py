@@ -10,13 +10,13 @@ from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.pdu import P_DATA_TF
 
-from daemon.dicom_node.answers import PeerAway
 from daemon.dicom_node.commitment_reports import (
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
     CommitmentReport,
     report_of,
 )
+from daemon.dicom_node.send_outcomes import PeerAway
 from daemon.dicom_node.storescu import end_association, open_association
 from daemon.settings.archives import Destination
 

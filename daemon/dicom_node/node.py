@@ -19,9 +19,9 @@ from daemon.background import wish_to_stop
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.commitment_reports import CommitmentReports
-from daemon.dicom_node.sorting import ALLOWANCE, Sorter
+from daemon.dicom_node.object_storage import Room, Store
 from daemon.dicom_node.staging import Staging
-from daemon.dicom_node.storing import Room, Store
+from daemon.dicom_node.study_assembly import ALLOWANCE, Sorter
 from daemon.logs import log_to_stderr
 from daemon.pipeline.worker_processes import Slot
 from daemon.safe_files import only_one_at

@@ -32,8 +32,8 @@ from pynetdicom.transport import (
 
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.commitment_reports import CommitmentReports, report_of
-from daemon.dicom_node.contexts import offer
-from daemon.dicom_node.storing import Incoming, Status, Store
+from daemon.dicom_node.object_storage import Incoming, Status, Store
+from daemon.dicom_node.presentation_contexts import offer
 from daemon.settings import DicomSettings
 
 log = logging.getLogger(__name__)

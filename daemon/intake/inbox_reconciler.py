@@ -27,6 +27,7 @@ from daemon.index.people.patients import ensure_patients
 from daemon.index.queue import forget_rejected, wanted_at_once
 from daemon.index.statistics import RECONCILE, beat
 from daemon.intake import cleanup
+from daemon.intake.file_stability import Filed, Stability
 from daemon.intake.inbox_scan import (
     InboxScanner,
     Listing,
@@ -35,7 +36,6 @@ from daemon.intake.inbox_scan import (
     is_half,
     is_here,
 )
-from daemon.intake.resting import Filed, Stability
 from daemon.records.patients import come_again
 
 MOST_AT_ONCE = 500  # drops a transaction: the queue hands out others between them

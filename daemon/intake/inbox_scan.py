@@ -17,7 +17,7 @@ from pathlib import Path
 from daemon.drops import UNASSIGNED, URGENT, Drop, DropKind, DroppedFile, readable
 from daemon.index import ledger, queue
 from daemon.index.database import Database
-from daemon.intake import layouts
+from daemon.intake import companion_files
 from model.reading.names import is_sidecar, is_transfer, is_transfer_folder
 from model.rules import NIFTI_HEADER_SUFFIXES, Kind, is_archive, kind_by_name, other_half
 
@@ -366,8 +366,8 @@ def _companions(entries: list[_Entry]) -> dict[bytes, bytes]:
         deliveries.setdefault(_top(entry.folder), []).append(entry.file.path)
     found: dict[bytes, bytes] = {}
     for top, paths in deliveries.items():
-        for path, scan in layouts.companions(paths, top).items():
-            if scan is not layouts.OF_DICOM:
+        for path, scan in companion_files.companions(paths, top).items():
+            if scan is not companion_files.OF_DICOM:
                 found[path] = scan
             elif top:  # a loose DICOM file is filed alone
                 found[path] = _patient_unit(top)

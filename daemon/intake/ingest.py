@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daemon.drops import SOURCE, Drop, DropKind, DroppedFile, hash_scan
-from daemon.intake import layouts
+from daemon.intake import companion_files
 from daemon.intake.dropped_files import FilesChanged, check_unchanged, open_dropped
 from daemon.intake.study_split import members_of
 from daemon.outputs.catalogue import text
@@ -239,7 +239,7 @@ def scan_of(files: list[Path], names: Names | None = None) -> Scan:
     several scans.
     """
     called = {path: os.fsencode(names[path]) for path in files} if names else _called(files)
-    beside = layouts.companions(list(called.values()))
+    beside = companion_files.companions(list(called.values()))
     single = [
         path
         for path in files
@@ -252,7 +252,7 @@ def scan_of(files: list[Path], names: Names | None = None) -> Scan:
             return Scan(kind_by_name(single[0].name), tuple(sorted(single)))
     else:  # pictures beside a study are no scans
         single = [path for path in single if kind_by_name(path.name) is not Kind.IMAGE]
-        others = [path for path in others if not layouts.is_document(called[path])]
+        others = [path for path in others if not companion_files.is_document(called[path])]
     if single:
         raise UnreadableScan(text("intake.several_scans"))
     return Scan(Kind.DICOM, tuple(others))

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from daemon.machines import library, worker
-from daemon.machines.account import MachineSeen, write_account
-from daemon.machines.release import difference, release
+from daemon.machines import dask_cluster, worker
+from daemon.machines.activity_file import MachineSeen, write_account
+from daemon.machines.compatibility import difference, release
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Result, Values, WorkerFailed
 from daemon.pipeline.worker_tasks import AnalysisRules, Order, order_of
@@ -133,7 +133,7 @@ class FarMachines:
         self._account = account
         self._written: tuple[MachineSeen, ...] | None = None
         self._machines: dict[str, Machine] = {}
-        self._connection: library.Connection | None = None
+        self._connection: dask_cluster.Connection | None = None
         self._there_at = float("-inf")  # when a usable machine was there
         self._weights_sha256 = ""
         self._threads = ThreadPoolExecutor(THREADS, "machines")
@@ -279,7 +279,7 @@ class FarMachines:
             try:
                 if self._connection is None or not self._connection.is_open:
                     await self._disconnect()
-                    self._connection = await self._blocking(library.Connection, self._workers)
+                    self._connection = await self._blocking(dask_cluster.Connection, self._workers)
                 await self._look(self._connection)
                 self._write()
             except Exception as error:  # away, or the library's own; it is tried again for ever
@@ -287,9 +287,9 @@ class FarMachines:
                 await self._disconnect()
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _look(self, connection: library.Connection) -> None:
+    async def _look(self, connection: dask_cluster.Connection) -> None:
         """Who has come, and who has gone."""
-        async with asyncio.timeout(library.CONTROL_SECONDS):
+        async with asyncio.timeout(dask_cluster.CONTROL_SECONDS):
             found = await self._blocking(connection.workers)
         there = {each.key for each in found}
         known = {each.key for each in self._machines.values()}
@@ -299,7 +299,7 @@ class FarMachines:
         new = [each for each in found if each.key not in known]
         await asyncio.gather(*(self._greet(connection, each) for each in new))
 
-    async def _greet(self, connection: library.Connection, seen: library.Seen) -> None:
+    async def _greet(self, connection: dask_cluster.Connection, seen: dask_cluster.Seen) -> None:
         """Ask a worker what it is, and send it the weights that it lacks."""
         machine = self._machine_for(seen)
         if machine.rests:
@@ -323,7 +323,7 @@ class FarMachines:
             with contextlib.suppress(Exception):  # what it says to it is for its own terminal
                 await self._blocking(connection.tell, seen.address, worker.refuse, machine.refusal)
 
-    async def _make_ready(self, connection: library.Connection, machine: Machine) -> None:
+    async def _make_ready(self, connection: dask_cluster.Connection, machine: Machine) -> None:
         """Raises MachineFailed where it may not analyze, and whatever it raises itself."""
         about = await self._blocking(connection.tell, machine.address, worker.about)
         if why := difference(release(), about.release):
@@ -337,7 +337,7 @@ class FarMachines:
         if not await self._blocking(take, sha256, suffix, content):
             raise MachineFailed(text("machines.other_weights"))
 
-    def _machine_for(self, seen: library.Seen) -> Machine:
+    def _machine_for(self, seen: dask_cluster.Seen) -> Machine:
         """That of this name which is not there; a machine may start several workers."""
         name = seen.name.rpartition("/")[0] or seen.name
         number, candidate = 1, name

@@ -10,7 +10,7 @@ import signal
 
 from daemon.background import wish_to_stop
 from daemon.logs import log_to_stderr
-from daemon.machines import library
+from daemon.machines import dask_cluster
 from daemon.settings.workers import WorkersSettings
 
 log = logging.getLogger(__name__)
@@ -29,5 +29,5 @@ def serve(workers: WorkersSettings) -> None:
 
 async def _serve(workers: WorkersSettings) -> None:
     stop = wish_to_stop()
-    async with library.scheduler(workers):
+    async with dask_cluster.scheduler(workers):
         await stop.wait()

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.background import wish_to_stop
-from daemon.machines import library
-from daemon.machines.release import release
+from daemon.machines import dask_cluster
+from daemon.machines.compatibility import release
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot
 from daemon.pipeline.worker_tasks import Order, analyze_parcel
@@ -184,7 +184,7 @@ async def _work(
         _places[:] = [place]
         full_name = f"{name}/{os.urandom(4).hex()}"  # the library wants another one each time
         try:
-            async with library.worker(workers, full_name, place.folder, listen) as worker:
+            async with dask_cluster.worker(workers, full_name, place.folder, listen) as worker:
                 say(text("machines.reports", address=workers.address, slots=workers.slots))
                 pause, is_told = FIRST_PAUSE, False
                 await _first(worker.finished(), stop.wait(), place.refused.wait())

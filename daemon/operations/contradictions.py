@@ -9,10 +9,10 @@ from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from daemon.notifying.faults import notify_contradictions
+from daemon.notifications.settings_check import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
 from daemon.settings.archives import Destination
-from daemon.settings.faults import Fault, Stops
+from daemon.settings.errors import Fault, Stops
 from daemon.settings.login import LdapDirectory, OidcProvider
 from daemon.settings.workers import FILES, is_loopback
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from daemon.notifying.faults import notify_on_machine
+from daemon.notifications.settings_check import notify_on_machine
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
 from daemon.settings.archives import FILES
-from daemon.settings.faults import Fault, Stops
+from daemon.settings.errors import Fault, Stops
 from daemon.settings.login import HospitalLogin
 from daemon.settings.workers import WorkersSettings
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from daemon.destinations.journal import SENT, journals_in
 from daemon.index.database import Condition, condition_of, copy_into
 from daemon.intake.ingest import hash_file
 from daemon.operations.backup import make_private
@@ -23,7 +24,6 @@ from daemon.outputs.catalogue import text
 from daemon.pipeline.outbox import STAGING
 from daemon.records.corrections import CORRECTIONS, kept_files
 from daemon.safe_files import only_one, sync_file, sync_folder, sync_tree
-from daemon.sending.journal import SENT, journals_in
 from daemon.settings import DaemonSettings, Settings, load_settings
 from model.errors import GliowatchError
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from daemon.destinations.send_status import counts_words
 from daemon.dicom_node.staging import Received, count_received
 from daemon.drops import SOURCE, DroppedFile, State, readable
 from daemon.index.database import Database, newest_entry_of, open_records
@@ -31,7 +32,6 @@ from daemon.pipeline.extra_objects import faults_in
 from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.outbox import files_beside, published_results, scan_of, source_files
 from daemon.records.corrections import file_of, kept_files
-from daemon.sending.account import counts_words
 from daemon.settings import DaemonSettings, Settings
 
 

@@ -22,7 +22,7 @@ from model.reading.nifti_grid import MARK_BYTES, header_of
 from model.volume import FloatArray, Kind, MaskArray, Volume
 
 if TYPE_CHECKING:  # highdicom: only a worker needs it
-    from daemon.outputs.dicom.compared_objects import ComparedObjects
+    from daemon.outputs.dicom.comparison_objects import ComparedObjects
     from daemon.outputs.dicom.result_objects import Written
 
 PACKED = 2  # level of ISA-L, which at this one is ten times as fast as zlib at its lowest

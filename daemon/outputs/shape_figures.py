@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daemon.outputs.catalogue import text
 from daemon.report import Report
-from model.shapes import Drawn, Figures, Place
+from model.drawn_shapes import Drawn, Figures, Place
 
 FEW, SOME = 10.0, 1000.0  # values below are told with more digits
 
@@ -33,7 +33,7 @@ def grid_on(report: Report, file: Path) -> Grid | None:
 
 def shape_figures(grid: Grid, drawn: Drawn) -> Figures:
     """Measure a shape, inside a worker. Raises ShapeError or UnreadableScan, with the reason."""
-    from model.measurement.shapes import (  # only the process that measures needs numpy
+    from model.measurement.hand_measurements import (  # only the process that measures needs numpy
         measure_shape,
         scaled,
     )

@@ -46,7 +46,7 @@ from model.rules import ChangeRules, FlairRules
 from model.volume import Volume, note
 
 if TYPE_CHECKING:
-    from daemon.outputs.dicom.compared_objects import ComparedObjects
+    from daemon.outputs.dicom.comparison_objects import ComparedObjects
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ def _compared_objects(
     """The SR of the revision before, made anew if it says another change now."""
     if not (staging / DICOM / f"{report.scan_id}_sr.dcm").is_file():
         return None
-    from daemon.outputs.dicom.compared_objects import (
+    from daemon.outputs.dicom.comparison_objects import (
         compare_objects,  # highdicom: only a worker needs it
     )
 

@@ -16,8 +16,8 @@ from daemon.drops import UNASSIGNED, QueuedDrop, shown_id
 from daemon.index import ledger, queue
 from daemon.index.database import Database
 from daemon.index.people.patients import patients_by_id
+from daemon.intake.file_stability import Filed
 from daemon.intake.ingest import Intake
-from daemon.intake.resting import Filed
 from daemon.outputs.catalogue import text
 from daemon.pipeline import worker_tasks
 from daemon.pipeline.worker_processes import Result, Slot, Values

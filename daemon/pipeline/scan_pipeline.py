@@ -21,8 +21,8 @@ from daemon.index.scans import (
 )
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
-from daemon.intake.filing import patients_of
 from daemon.intake.ingest import Intake
+from daemon.intake.patient_folders import patients_of
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import CORRECTED
@@ -35,11 +35,11 @@ from daemon.pipeline.outbox import (
     revision_folder,
     staging_folder,
 )
-from daemon.pipeline.relabelling import relabel_into
+from daemon.pipeline.patient_data_revision import relabel_into
+from daemon.pipeline.published_match import scan_before
+from daemon.pipeline.review_object_tasks import tell_refusal
 from daemon.pipeline.revisions import compare_again, correct, earlier_of, past_of
 from daemon.pipeline.running_scans import Job
-from daemon.pipeline.scan_before import scan_before
-from daemon.pipeline.told_objects import tell_refusal
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.records.overrides import (
     is_spaced_anew,

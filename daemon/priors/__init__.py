@@ -1,6 +1,6 @@
 """Earlier studies of a patient come from the PACS, so that a scan can be compared with one.
 
-`process` is the process beside the daemon, and the command; `fetching` finds what is missing and
+`process` is the process beside the daemon, and the command; `retrieval` finds what is missing and
 has it sent to our node, where it goes through the inbox as any study does, last of all; `journal`
 is the account of what was fetched, so that nothing is fetched twice.
 

@@ -7,15 +7,15 @@ import signal
 from collections.abc import Callable
 
 from daemon.background import until_stopped
-from daemon.dicom_node.answers import PeerAway
+from daemon.dicom_node.send_outcomes import PeerAway
 from daemon.dicom_node.staging import Staging
 from daemon.drops import folder_name
 from daemon.index.database import open_index
 from daemon.logs import log_to_stderr, quiet_libraries
 from daemon.outputs.catalogue import text
 from daemon.pipeline.lost_index import IndexLost, file_mark, open_known_index, until_not_lost
-from daemon.priors.fetching import Asked, Fetched, Fetcher
 from daemon.priors.journal import LOCK, Journal
+from daemon.priors.retrieval import Asked, Fetched, Fetcher
 from daemon.safe_files import AlreadyRunning, is_held, only_one_at
 from daemon.settings import Settings
 from model.errors import GliowatchError
@@ -42,7 +42,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from daemon.dicom_node.query import Pacs
+    from daemon.dicom_node.query_scu import Pacs
 
     pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
     try:
@@ -91,7 +91,7 @@ def fetch_visibly(settings: Settings, patient_id: str, say: Callable[[str], obje
 
 
 async def _fetch_now(settings: Settings, staging: Staging, patient_id: str) -> Fetched:
-    from daemon.dicom_node.query import Pacs
+    from daemon.dicom_node.query_scu import Pacs
 
     pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
     async with open_known_index(settings.daemon) as index:

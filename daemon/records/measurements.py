@@ -17,8 +17,8 @@ from daemon.index.people.measurements import (
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
 from daemon.report import Report
+from model.drawn_shapes import POINTS, Drawn, Figures, Shape
 from model.errors import GliowatchError
-from model.shapes import POINTS, Drawn, Figures, Shape
 
 LONGEST = 1000  # characters of a form's points
 FARTHEST = 1e6  # voxels

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from daemon.settings.retries import NAME, Retries, absolute_paths
+from daemon.settings.remote_systems import NAME, Retries, absolute_paths
 
 ObjectKind = Literal["seg", "sr", "sc", "pdf", "ko"]
 When = Literal["published", "reviewed", "accepted"]

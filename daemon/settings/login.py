@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.permissions import Role
-from daemon.settings.retries import NAME, absolute_paths, secret_of
+from daemon.settings.remote_systems import NAME, absolute_paths, secret_of
 
 KIND_OF_GROUPS = {  # the list of groups of each role, the highest role first
     Role.ADMIN: "admins",

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.settings.retries import NAME, Retries, absolute_paths, secret_of
+from daemon.settings.remote_systems import NAME, Retries, absolute_paths, secret_of
 
 TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
 MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+$"  # as browsers take it

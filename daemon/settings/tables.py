@@ -16,10 +16,10 @@ from pydantic_settings import (
 )
 
 from daemon.settings.archives import Destination, FhirServer, Priors, ResultReceiver
-from daemon.settings.faults import INNER, Fault, Stops, fault_of, key_of, variable_faults
+from daemon.settings.errors import INNER, Fault, Stops, fault_of, key_of, variable_faults
 from daemon.settings.login import LoginSettings
 from daemon.settings.notify import NotifySettings
-from daemon.settings.retries import absolute_paths
+from daemon.settings.remote_systems import absolute_paths
 from daemon.settings.workers import WorkersSettings
 from model.errors import GliowatchError
 from model.rules import CHANGE_RULES as SAME

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daemon.settings.retries import absolute_paths
+from daemon.settings.remote_systems import absolute_paths
 
 FILES = ("tls_ca", "tls_certificate", "tls_key")
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # an address to listen on, and one to reach it by

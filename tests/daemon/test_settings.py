@@ -8,7 +8,7 @@ import pytest
 
 from daemon.settings import DEFAULTS, Settings, SettingsError, load_settings, read_settings
 from daemon.settings.archives import Destination
-from daemon.settings.faults import MUST, RETIRED
+from daemon.settings.errors import MUST, RETIRED
 from daemon.settings.login import OidcProvider
 from daemon.settings.notify import Receiver
 from tests.conftest import ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.settings.faults import RETIRED
+from daemon.settings.errors import RETIRED
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -19,8 +19,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom.transport import AssociationSocket
 
+from daemon.destinations.journal import Journal
 from daemon.dicom_node.server import _Socket
-from daemon.sending.journal import Journal
+from tests.daemon.destinations.archive import Archive, archive
 from tests.daemon.dicom_node.senders import (
     RealNode,
     cut_after,
@@ -29,7 +30,6 @@ from tests.daemon.dicom_node.senders import (
     kept,
     pixels,
 )
-from tests.daemon.sending.archive import Archive, archive
 from tests.faults import scans
 from tests.faults.account import Outcome, settle
 from tests.faults.daemons import PATIENCE, ROOT

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from daemon.machines.account import MachineSeen, read_account
+from daemon.machines.activity_file import MachineSeen, read_account
 from tests.daemon.machines.stations import (
     OTHER_RELEASE,
     Station,

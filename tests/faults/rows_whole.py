@@ -155,7 +155,7 @@ def inbox_away_while_leaving(folder: Path, weights: Path, scale: float) -> Outco
 
 def inbox_away_while_filing(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 16c: the inbox is away just when a loose DICOM file should be filed by its patient."""
-    plan = {"at": "daemon.intake.filing:patients_of", "do": "pause", "nth": 1}
+    plan = {"at": "daemon.intake.patient_folders:patients_of", "do": "pause", "nth": 1}
     hospital = Hospital(folder, weights)
     hospital.drop("IM1", scans.dicom(1)[0])
     return _inbox_away_at(hospital, plan, "inbox away while a loose file is filed")

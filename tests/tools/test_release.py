@@ -17,11 +17,11 @@ from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 from tests.programs import refuse_copy
-from tools.release.built import NotBuilt, Wheel, build, check_metadata
-from tools.release.faults import faults
+from tools.release.distributions import NotBuilt, Wheel, build, check_metadata
 from tools.release.licences import licence_list
-from tools.release.parts import Package, packages, vendored
+from tools.release.readiness import faults
 from tools.release.sbom import SCHEMA, sbom
+from tools.release.third_party import Package, packages, vendored
 
 MOMENT = 1_700_000_000
 LICENCES = ROOT / "LICENSES.md"

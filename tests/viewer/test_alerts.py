@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from daemon.dicom_node.staging import Staging
 from daemon.index.statistics import RECONCILE, beat
-from daemon.machines.account import account_file
-from daemon.machines.account import write_account as write_machines
+from daemon.machines.activity_file import account_file
+from daemon.machines.activity_file import write_account as write_machines
 from tests.conftest import ROOT
 from tests.viewer.admin.test_associations import write_account
 from tests.viewer.admin.test_machines import MACHINE

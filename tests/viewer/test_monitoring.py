@@ -14,9 +14,9 @@ from daemon.index import migrations
 from daemon.index.database import open_index, open_records
 from daemon.index.ledger import take_over
 from daemon.index.statistics import RECONCILE, beat, seconds_since, totals
+from daemon.intake.file_stability import Stability
 from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark
-from daemon.intake.resting import Stability
 from daemon.settings import Settings, load_settings
 from tests.conftest import running_daemon, until
 from tests.daemon.test_supervisor import start

@@ -11,11 +11,11 @@ import tomllib
 from pathlib import Path
 
 from model.errors import GliowatchError
-from tools.release.built import build, check_metadata
-from tools.release.faults import faults
+from tools.release.distributions import build, check_metadata
 from tools.release.licences import LICENCES, licence_list
-from tools.release.parts import packages, vendored
+from tools.release.readiness import faults
 from tools.release.sbom import sbom
+from tools.release.third_party import packages, vendored
 
 DIST = Path("dist")
 SUMS = "SHA256SUMS"

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tools.release.parts import packages, vendored
+from tools.release.third_party import packages, vendored
 
 LICENCES = Path("LICENSES.md")
 

@@ -13,8 +13,8 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from tools.release.built import Wheel
-from tools.release.parts import OURS, Package, VendoredFiles, needed_directly
+from tools.release.distributions import Wheel
+from tools.release.third_party import OURS, Package, VendoredFiles, needed_directly
 
 SCHEMA = SchemaVersion.V1_6
 SCOPES = {False: ComponentScope.REQUIRED, True: ComponentScope.OPTIONAL}

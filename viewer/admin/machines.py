@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daemon.machines.account import MachineSeen, account_file, read_account
+from daemon.machines.activity_file import MachineSeen, account_file, read_account
 from daemon.outputs.catalogue import text
 from daemon.settings import Settings
 

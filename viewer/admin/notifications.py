@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from daemon.index.notices import MessageState, ReceiverCounts, count_notices
-from daemon.notifying.ways import answer_words
+from daemon.notifications.channels import answer_words
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from viewer.sessions import INDEX, SETTINGS

@@ -5,10 +5,10 @@ import os
 
 from aiohttp import web
 
+from daemon.destinations.fhir_standing import standing_now
 from daemon.outputs.catalogue import text
 from daemon.outputs.fhir.standing import CONTENT_TYPE, told
 from daemon.pipeline.worker_processes import WorkerFailed
-from daemon.sending.fhir_standing import standing_now
 from viewer.lookups import asked_scan
 from viewer.scans.drawing import MEASURER
 from viewer.sessions import INDEX, RECORDS, SETTINGS

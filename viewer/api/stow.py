@@ -19,8 +19,8 @@ from aiohttp import web
 from aiohttp.helpers import parse_mimetype
 
 from daemon.confinement import bounds_of_received
-from daemon.dicom_node.posting import STORED, Judgement, PostedObjects, clear_posted, judged
 from daemon.dicom_node.staging import Staging
+from daemon.dicom_node.stow_staging import STORED, Judgement, PostedObjects, clear_posted, judged
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.safe_files import is_held

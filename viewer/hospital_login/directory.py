@@ -9,7 +9,7 @@ from daemon.outputs.catalogue import text
 from daemon.records.accounts import LONGEST, LONGEST_NAME, NOBODY, LoginRefused, TooBusy, counted
 from daemon.records.hospital_accounts import come_in
 from daemon.settings.login import LdapDirectory
-from viewer.hospital_login.faults import ProviderAway
+from viewer.hospital_login.errors import ProviderAway
 from viewer.hospital_login.person_found import WAY, Found, same_dn
 
 MOST_AT_ONCE = 8  # logins that wait for the directory, each in a thread
@@ -43,7 +43,7 @@ class Directory:
     async def _find(self, name: str, password: str) -> Found | None:
         if not name or not password or "\0" in name + password or len(password) > LONGEST:
             return None
-        from viewer.hospital_login.ldap_questions import who_is  # ldap3, where it is wanted
+        from viewer.hospital_login.ldap_search import who_is  # ldap3, where it is wanted
 
         if self._asking >= MOST_AT_ONCE:
             raise TooBusy

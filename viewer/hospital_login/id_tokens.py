@@ -13,7 +13,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, OKPKey, RSAKey
 
-from viewer.hospital_login.faults import NotProven, UnknownKey
+from viewer.hospital_login.errors import NotProven, UnknownKey
 
 KINDS = {"rs": RSAKey, "ps": RSAKey, "es": ECKey, "ed": OKPKey}
 ALGORITHMS = frozenset(

@@ -11,10 +11,10 @@ from daemon.index.people.logins import forget_attempt, note_failure, session_id_
 from daemon.outputs.catalogue import text
 from daemon.records.accounts import NOBODY, LoginRefused, counted
 from daemon.records.hospital_accounts import come_in, plain_name
-from viewer.hospital_login.faults import NotProven, ProviderAway
+from viewer.hospital_login.errors import NotProven, ProviderAway
+from viewer.hospital_login.login_state import SECONDS, RoundTrip
 from viewer.hospital_login.provider import Json, Proof, Provider, claim, with_query
 from viewer.hospital_login.providers import PROVIDERS
-from viewer.hospital_login.round_trips import SECONDS, RoundTrip
 from viewer.login import (
     address_of,
     end_earlier,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from daemon.settings.login import OidcProvider
 from daemon.settings.workers import is_loopback
-from viewer.hospital_login.faults import NotProven, ProviderAway, UnknownKey
+from viewer.hospital_login.errors import NotProven, ProviderAway, UnknownKey
 
 LOG = logging.getLogger(__name__)
 LARGEST = 2**20  # bytes of an answer

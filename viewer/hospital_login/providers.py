@@ -6,9 +6,9 @@ from aiohttp import web
 
 from daemon.settings.login import LoginSettings
 from viewer.hospital_login.directory import Directory
-from viewer.hospital_login.faults import ProviderAway
+from viewer.hospital_login.errors import ProviderAway
+from viewer.hospital_login.login_state import RoundTrips
 from viewer.hospital_login.provider import Provider, with_query
-from viewer.hospital_login.round_trips import RoundTrips
 from viewer.sessions import Session
 
 MOST_HINTS = 1000

@@ -16,7 +16,7 @@ from daemon.confinement import bounds_of_slices
 from daemon.index.people.mask_drafts import MaskDraft, drawn_mask
 from daemon.index.scans import ScanRow
 from daemon.outputs.catalogue import text
-from daemon.outputs.drawn_figures import DrawnFigures, drawn_figures
+from daemon.outputs.drawn_mask_wording import DrawnFigures, drawn_figures
 from daemon.outputs.wording import moment_words
 from daemon.pipeline.worker_processes import SharedSlot, WorkerFailed
 from daemon.records.mask_drafts import (

@@ -36,8 +36,8 @@ from daemon.records.measurements import (
     remove,
 )
 from daemon.report import Report
+from model.drawn_shapes import Drawn, Figures
 from model.errors import GliowatchError
-from model.shapes import Drawn, Figures
 from viewer.lookups import asked_revision
 from viewer.request_forms import read_form
 from viewer.scans.canvas import shown_slice

@@ -6,12 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.destinations.send_status import answer_words, runs
 from daemon.index.commitments import Commitment
 from daemon.index.scans import ScanRow
 from daemon.index.sent_objects import SendState, SentObject, objects_of_scan, wish, wishes
 from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
-from daemon.sending.account import answer_words, runs
 from viewer.lookups import asked_scan
 from viewer.request_forms import read_form
 from viewer.sessions import INDEX, SETTINGS

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from daemon.index.database import Database, now
 from daemon.index.people.audit import changing
-from model.shapes import Drawn, Figures, Shape
+from model.drawn_shapes import Drawn, Figures, Shape
 
 MOST_KEPT = 200  # that stand, of one scan
 

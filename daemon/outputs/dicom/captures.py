@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from daemon.outputs.dicom.object_record import AnalysisRecord, Series
+from daemon.outputs.dicom.common_attributes import AnalysisRecord, Series
 from daemon.outputs.dicom.source_references import LOSSY, Origin
 from model.reading.dicom.frames import OURS
 

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
 from daemon.outputs.catalogue import text
-from daemon.outputs.dicom.object_record import AnalysisRecord, Series
+from daemon.outputs.dicom.common_attributes import AnalysisRecord, Series
 from daemon.outputs.dicom.source_references import INHERITED, Origin
 
 PDF = "application/pdf"

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from pydicom.sr.coding import Code
 
 from daemon.outputs.dicom import sr_codes as coded
+from daemon.outputs.dicom.common_attributes import Series, described, record_of, stamp
 from daemon.outputs.dicom.content_uids import bytes_of, seal, uid_of
-from daemon.outputs.dicom.object_record import Series, described, record_of, stamp
+from daemon.outputs.dicom.review_statement import ByHand, MeasuredByHand
 from daemon.outputs.dicom.source_references import Origin, read_origin
 from daemon.outputs.dicom.sr import build_by_hand
 from daemon.outputs.dicom.sr_groups import on_image
-from daemon.outputs.dicom.verdict import ByHand, MeasuredByHand
 from daemon.report import Report
+from model.drawn_shapes import Drawn, Shape
 from model.reading.dicom.frames import OURS
-from model.shapes import Drawn, Shape
 from model.volume import Volume
 
 Graphic = sr.GraphicTypeValues

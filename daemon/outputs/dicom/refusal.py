@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import BinaryIO
 
+from daemon.outputs.dicom.common_attributes import AnalysisRecord, stamp
 from daemon.outputs.dicom.content_uids import bytes_of, seal
-from daemon.outputs.dicom.object_record import AnalysisRecord, stamp
 from daemon.outputs.dicom.source_references import Origin, origin_of
 from daemon.outputs.dicom.sr import build_refusal
 from model.reading.dicom.frames import OURS

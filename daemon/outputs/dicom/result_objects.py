@@ -14,9 +14,9 @@ from pydicom.dataset import Dataset
 
 from daemon.drops import DICOM, objects_folder
 from daemon.outputs.dicom.captures import Capture, Shown, build_captures
+from daemon.outputs.dicom.common_attributes import AnalysisRecord, record_of, stamp
 from daemon.outputs.dicom.content_uids import bytes_of, says_the_same, seal
 from daemon.outputs.dicom.encapsulated_pdf import build_pdf
-from daemon.outputs.dicom.object_record import AnalysisRecord, record_of, stamp
 from daemon.outputs.dicom.seg import build_seg
 from daemon.outputs.dicom.source_references import Origin, read_origin
 from daemon.outputs.dicom.sr import build_sr

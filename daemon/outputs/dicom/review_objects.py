@@ -7,11 +7,17 @@ import pydicom
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
+from daemon.outputs.dicom.common_attributes import (
+    AnalysisRecord,
+    Series,
+    described,
+    record_of,
+    stamp,
+)
 from daemon.outputs.dicom.content_uids import bytes_of, seal
-from daemon.outputs.dicom.object_record import AnalysisRecord, Series, described, record_of, stamp
+from daemon.outputs.dicom.review_statement import Verdict
 from daemon.outputs.dicom.source_references import Origin
 from daemon.outputs.dicom.sr import verified_by
-from daemon.outputs.dicom.verdict import Verdict
 from daemon.report import Report
 from model.reading.dicom.frames import OURS
 

@@ -11,8 +11,9 @@ from pydicom.sr.coding import Code
 
 from daemon.outputs.catalogue import text
 from daemon.outputs.dicom import sr_codes as coded
+from daemon.outputs.dicom.common_attributes import AnalysisRecord, Series
 from daemon.outputs.dicom.content_uids import reread
-from daemon.outputs.dicom.object_record import AnalysisRecord, Series
+from daemon.outputs.dicom.review_statement import MeasuredByHand
 from daemon.outputs.dicom.source_references import Origin
 from daemon.outputs.dicom.sr_groups import (
     Measured,
@@ -21,7 +22,6 @@ from daemon.outputs.dicom.sr_groups import (
     is_change,
     not_attempted,
 )
-from daemon.outputs.dicom.verdict import MeasuredByHand
 from daemon.outputs.wording import WHY_REVISED, change_words, finding_sentence, place_words
 from daemon.report import Report
 from model.reading.dicom.frames import OURS

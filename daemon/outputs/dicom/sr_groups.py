@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from daemon.outputs.dicom import sr_codes as coded
+from daemon.outputs.dicom.common_attributes import AnalysisRecord
 from daemon.outputs.dicom.content_uids import uid_of
-from daemon.outputs.dicom.object_record import AnalysisRecord
 from daemon.outputs.dicom.source_references import Origin
 from daemon.outputs.wording import SMALLEST_SHARE
 from daemon.report import Report

@@ -1,5 +1,5 @@
 """The senders of these tests are pynetdicom's, in this process."""
 
-from tests.daemon.sending.conftest import closed_senders
+from tests.daemon.destinations.conftest import closed_senders
 
 __all__ = ["closed_senders"]

@@ -25,9 +25,9 @@ from pynetdicom.association import Association
 from daemon.dicom_node.associations import Book, Ending
 from daemon.dicom_node.commitment_reports import CommitmentReports
 from daemon.dicom_node.node import tls_context
+from daemon.dicom_node.object_storage import Room, Store
 from daemon.dicom_node.server import NodeServer, _Socket, make_server
 from daemon.dicom_node.staging import Staging
-from daemon.dicom_node.storing import Room, Store
 from daemon.settings import DicomSettings
 from tests.conftest import ROOT
 

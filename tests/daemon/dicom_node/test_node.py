@@ -11,7 +11,7 @@ from daemon.dicom_node.associations import Ending, read_account
 from daemon.operations.contradictions import contradictions
 from daemon.operations.verify import verify
 from daemon.settings import DicomSettings, Settings, load_settings
-from daemon.settings.faults import Stops
+from daemon.settings.errors import Stops
 from tests.daemon.dicom_node.senders import (
     RealNode,
     associated,

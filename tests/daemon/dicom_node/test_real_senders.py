@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from daemon.dicom_node.answers import Verdict
-from daemon.dicom_node.stow import Stow
+from daemon.dicom_node.send_outcomes import Verdict
+from daemon.dicom_node.stow_client import Stow
 from daemon.index.database import open_records
 from daemon.index.people.accounts import add_account, add_token, find_account
 from daemon.operations.verify import verify

@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from pynetdicom import AE
 
 from daemon.dicom_node.associations import Ending
-from daemon.dicom_node.contexts import SYNTAXES, storage_classes
+from daemon.dicom_node.presentation_contexts import SYNTAXES, storage_classes
 from tests.daemon.dicom_node.senders import (
     associated,
     cut_after,

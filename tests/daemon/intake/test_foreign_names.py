@@ -8,9 +8,9 @@ from pathlib import Path
 
 from daemon.index import set_aside
 from daemon.index.database import open_index, open_records
+from daemon.intake.file_stability import Stability
 from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark
-from daemon.intake.resting import Stability
 from daemon.intake.uploads import stage_upload
 from daemon.settings import Settings
 from tests.conftest import SAMPLES, drain, gliowatch, left_in_inbox, reports

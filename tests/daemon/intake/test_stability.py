@@ -1,7 +1,7 @@
 """A drop rests by the monotonic clock, from the last change of any of its files."""
 
 from daemon.drops import DropKind, DroppedFile
-from daemon.intake.resting import Stability
+from daemon.intake.file_stability import Stability
 
 FILE = DroppedFile(b"P/a.nii", 10, 1, 1)
 

@@ -17,9 +17,9 @@ from pydicom.uid import RLELossless, generate_uid
 from daemon.drops import Drop, DropKind
 from daemon.index import ledger, queue
 from daemon.index.database import Database, open_index, open_records
+from daemon.intake.file_stability import Stability
 from daemon.intake.inbox_reconciler import Reconciler
 from daemon.intake.inbox_scan import NameRules, keep_mark, scan_inbox
-from daemon.intake.resting import Stability
 from daemon.intake.study_split import part_by_study
 from daemon.settings import Settings
 from model.reading.dicom.study import read_dicom

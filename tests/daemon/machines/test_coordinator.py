@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from daemon.machines import coordinator, library, worker
-from daemon.machines.account import MachineSeen, read_account
+from daemon.machines import coordinator, dask_cluster, worker
+from daemon.machines.activity_file import MachineSeen, read_account
+from daemon.machines.compatibility import CODE, difference, release
 from daemon.machines.coordinator import FarMachines
-from daemon.machines.release import CODE, difference, release
 from daemon.pipeline.worker_processes import WorkerFailed
 from daemon.pipeline.worker_tasks import AnalysisRules
 from daemon.settings import Allowance
@@ -47,7 +47,7 @@ class Pretended(Executor):
 
 
 class Wires:
-    """In the place of library.Connection: which machines are there, and what they were told."""
+    """In place of dask_cluster.Connection: which machines are there, and what they were told."""
 
     def __init__(self) -> None:
         self.there: dict[str, Pretended] = {}
@@ -58,8 +58,8 @@ class Wires:
     def __call__(self, _: WorkersSettings) -> "Wires":
         return self
 
-    def workers(self) -> list[library.Seen]:
-        return [library.Seen(name, f"{name}/1", name, 2) for name in self.there]
+    def workers(self) -> list[dask_cluster.Seen]:
+        return [dask_cluster.Seen(name, f"{name}/1", name, 2) for name in self.there]
 
     def executor(self, address: str) -> Executor:
         return self.there[address]
@@ -77,7 +77,7 @@ class Wires:
 @pytest.fixture
 def wires(monkeypatch: pytest.MonkeyPatch) -> Wires:
     made = Wires()
-    monkeypatch.setattr(library, "Connection", made)
+    monkeypatch.setattr(dask_cluster, "Connection", made)
     monkeypatch.setattr(coordinator, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(coordinator, "FREE_SECONDS", 0.01)
     monkeypatch.setattr(coordinator, "LAST_WORD_SECONDS", 0.05)

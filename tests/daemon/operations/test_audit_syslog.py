@@ -15,7 +15,7 @@ from daemon.index.people.audit import Action, note
 from daemon.operations.audit_syslog import audit_sent
 from daemon.operations.contradictions import contradictions
 from daemon.settings import Settings
-from daemon.settings.faults import Stops
+from daemon.settings.errors import Stops
 from tests.conftest import until
 from tests.programs import program
 

@@ -11,7 +11,7 @@ from daemon.operations import machine
 from daemon.operations.contradictions import contradictions
 from daemon.operations.machine import all_faults, memory_bytes, network_of
 from daemon.settings import Settings, SettingsError, load_settings
-from daemon.settings.faults import Stops
+from daemon.settings.errors import Stops
 from daemon.settings.login import LoginSettings
 
 TOKEN = 'metrics_token = "0123456789abcdef"\n'

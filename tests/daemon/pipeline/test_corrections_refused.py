@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon.outputs.dicom.object_record import AnalysisRecord
+from daemon.outputs.dicom.common_attributes import AnalysisRecord
 from daemon.outputs.dicom.seg import build_seg
 from daemon.outputs.dicom.source_references import read_origin
 from model.errors import GliowatchError

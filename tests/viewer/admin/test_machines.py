@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.index.statistics import RECONCILE, beat
-from daemon.machines.account import MachineSeen, account_file, read_account, write_account
+from daemon.machines.activity_file import MachineSeen, account_file, read_account, write_account
 from tests.viewer.test_house import open_house
 from viewer.sessions import INDEX
 

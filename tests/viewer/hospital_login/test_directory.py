@@ -19,8 +19,8 @@ from daemon.settings.login import LdapDirectory, LoginSettings
 from tests.programs import program
 from tests.viewer.test_house import House, _Server, settings_in
 from viewer.app import make_app
-from viewer.hospital_login.faults import ProviderAway
-from viewer.hospital_login.ldap_questions import who_is
+from viewer.hospital_login.errors import ProviderAway
+from viewer.hospital_login.ldap_search import who_is
 from viewer.hospital_login.person_found import same_dn
 from viewer.sessions import RECORDS
 

@@ -17,13 +17,13 @@ from daemon.index.scans import ScanRow, add_scan, row_of_report
 from daemon.outputs.scan_folder import save_series
 from daemon.permissions import Role
 from daemon.pipeline.extra_objects import faults_in
-from daemon.pipeline.review_teller import ReviewTeller
+from daemon.pipeline.review_objects import ReviewTeller
 from daemon.records.measurements import keep, leave
 from daemon.report import Report
 from daemon.settings import Settings
-from model.measurement.shapes import measure_shape
+from model.drawn_shapes import Drawn, Shape
+from model.measurement.hand_measurements import measure_shape
 from model.reading.dicom.study import read_dicom
-from model.shapes import Drawn, Shape
 from model.volume import Volume
 from tests.daemon.outputs.dicom.test_object_contents import report_on, tell
 from tests.daemon.outputs.dicom.test_objects import errors_of

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from daemon.outputs.dicom.compared_objects import compare_objects
+from daemon.outputs.dicom.comparison_objects import compare_objects
 from daemon.outputs.dicom.result_objects import write_objects
 from daemon.outputs.pdf import write_pdf
 from daemon.report import Report
