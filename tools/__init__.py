@@ -1,1 +1,1 @@
-"""Benches, experiments, makers of atlases and samples, the demo; no room imports them."""
+"""Benches, experiments, makers of atlases and samples, the demo; neither daemon nor viewer, model or training imports them."""

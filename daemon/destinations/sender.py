@@ -1,4 +1,4 @@
-"""Sends to one destination what it is to get, oldest first, at a bounded rate, until it has it."""
+"""Sends to one destination what it is to get, oldest first; pauses and tries again after failures."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The path of one drop: taken in, analyzed, published, entered; the one place for its errors."""
+"""One drop from ingest to publication; after a failure it is tried again, or rejected, here alone."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""How one slice is to be looked at; the viewer asks for it here and draws nothing itself."""
+"""Window presets and marks of one slice; the viewer asks for it here and draws nothing itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Codes of a phone beside the password of our own accounts: TOTP, by RFC 6238.
+"""The second factor of our own accounts: a phone's codes (TOTP, RFC 6238), and recovery codes.
 
 Six digits of HMAC-SHA-1 over steps of 30 seconds, which every authenticator knows. A code counts
 one step before and after its own, since clocks differ, and once. Whoever guesses waits as at the

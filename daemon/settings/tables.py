@@ -1,4 +1,4 @@
-"""settings.toml as typed tables; a misspelt key or a wrong value is refused in a sentence."""
+"""settings.toml as typed tables with their defaults; a misspelt key is refused in a sentence."""
 
 import tomllib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an ID token proves, by OpenID Connect Core 1.0, section 3.1.3.7.
+"""What an ID token proves: signature, issuer, audience, nonce (OpenID Connect Core 1.0, 3.1.3.7).
 
 Signatures count by keys of two halves alone: `none` proves nothing, and with HS256 whoever knows
 the provider's public key could sign. Loaded only where a provider is set: authlib is an extra.

@@ -1,4 +1,4 @@
-"""Codes of a phone beside the password, in the records: the secret, what was taken, who owes one.
+"""Second factors in the records: the secret, recovery codes, what was taken, who owes one.
 
 A code is taken in the transaction that looks whether it, or a later one, was taken before.
 """
