@@ -1,1 +1,1 @@
-"""Benches, experiments, makers of atlases and samples, the demo; neither daemon nor viewer, model or training imports them."""
+"""Benches, experiments, makers of atlases and samples, the demo; no other package imports them."""

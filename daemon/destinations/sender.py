@@ -1,4 +1,4 @@
-"""Sends to one destination what it is to get, oldest first; pauses and tries again after failures."""
+"""Sends to one destination what it is to get, oldest first; pauses and tries again on failure."""
 
 import asyncio
 import logging
