@@ -1,4 +1,4 @@
-"""One drop from ingest to publication; after a failure it is tried again or rejected, here alone."""
+"""One drop from ingest to publication; after a failure it is tried again or rejected, only here.
 
 import logging
 import os
