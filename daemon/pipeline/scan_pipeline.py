@@ -1,4 +1,4 @@
-"""One drop from ingest to publication; after a failure it is tried again or rejected, only here.
+"""One drop from ingest to publication; after a failure it is tried again or rejected, only here."""
 
 import logging
 import os
