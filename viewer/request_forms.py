@@ -23,6 +23,7 @@ PLAIN, FORM = "application/x-www-form-urlencoded", "multipart/form-data"
 CSRF_HEADER = "X-CSRF-Token"  # what htmx sends with each of its requests
 MOST_FIELDS = 5000  # a page of 200 scans of an upload has five a scan
 MOST_PARTS = 20  # of a form that brings one file
+MOST_DIGITS = 15  # what SQLite holds in any case
 MOST_WORD = 200  # bytes: a form's short fields
 BODY_SECONDS = 30.0  # for a body that is read whole, of a megabyte at most
 STALLED_SECONDS = 60.0  # without a byte
@@ -43,6 +44,12 @@ def check_csrf(session: Session, claimed: str) -> None:
     """HTTPForbidden unless the form came from one of this session's own pages."""
     if not same_secret(claimed, session.csrf):
         raise web.HTTPForbidden(text=text("fault.stale_form"))
+
+
+def whole_number(typed: str, or_else: int = 0) -> int:
+    """A number as a form or an address names one, from 0; or_else for anything else."""
+    is_one = typed.isascii() and typed.isdecimal() and len(typed) <= MOST_DIGITS
+    return int(typed) if is_one else or_else
 
 
 async def read_form(request: web.Request) -> dict[str, str]:

@@ -23,7 +23,7 @@ from daemon.outputs.catalogue import text
 from daemon.permissions import RIGHTS, Right, Role, roles_up_to
 from daemon.records.accounts import AccountFault, LoginRefused, WeakPassword, checked_name, prove
 from viewer.login import address_of, peer_of, set_cookie
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.sessions import PASSWORDS, RECORDS, SESSION
 from viewer.templating import LONGEST_NAME, render
 
@@ -109,8 +109,7 @@ def _link(request: web.Request, secret: str) -> str:
 
 
 async def _asked(request: web.Request) -> accounts.Account:
-    asked = request.match_info["account_id"]
-    number = int(asked) if asked.isdecimal() and len(asked) < 10 else -1
+    number = whole_number(request.match_info["account_id"], or_else=-1)
     account = await accounts.account_by_id(request.app[RECORDS], number)
     if account is None:
         raise web.HTTPNotFound(text=text("fault.no_account"))

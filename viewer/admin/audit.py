@@ -28,6 +28,7 @@ from daemon.index.scans import ids_of_scans, patients_of_scans
 from daemon.outputs.catalogue import text, words
 from daemon.outputs.tables import plain_cell
 from viewer.lookups import recall
+from viewer.request_forms import whole_number
 from viewer.sessions import INDEX, JOINED, RECORDS, SESSION
 from viewer.templating import id_words, is_day, render, start_of, stored
 
@@ -103,7 +104,7 @@ async def show_audit(request: web.Request) -> web.StreamResponse:
 def _read_address(request: web.Request) -> Address:
     """HTTPNotFound for one that no link of ours has."""
     address = Address(**{each.name: request.query.get(each.name, "") for each in fields(Address)})
-    if address.before and not (address.before.isdecimal() and len(address.before) < 16):
+    if address.before and whole_number(address.before, or_else=-1) < 0:
         raise web.HTTPNotFound(text=text("audit.no_page"))
     if not (is_day(address.first) and is_day(address.last)):
         raise web.HTTPNotFound(text=text("fault.no_day"))

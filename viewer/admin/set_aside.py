@@ -14,10 +14,10 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import KINDS, moment_words
 from daemon.permissions import Right, may
 from viewer.lookups import known_patients, refuse_deleted
+from viewer.request_forms import whole_number
 from viewer.sessions import INDEX, SESSION
 from viewer.templating import render
 
-LONGEST_NUMBER = 18  # digits, of what SQLite's integers hold
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ def aside_of(each: SetAside, patient: Patient) -> Aside:
 
 async def show_failed(request: web.Request) -> web.StreamResponse:
     """`GET /failed/{number}`: why a file was rejected, where it lies, and the button Retry."""
-    asked = request.match_info["number"]
-    is_number = asked.isascii() and asked.isdecimal() and len(asked) <= LONGEST_NUMBER
-    found = await set_aside.find_set_aside(request.app[INDEX], int(asked)) if is_number else None
+    number = whole_number(request.match_info["number"], or_else=-1)
+    found = await set_aside.find_set_aside(request.app[INDEX], number)
     if found is None:
         raise web.HTTPNotFound(text=text("aside.no_drop"))
     patient = (await known_patients(request, {found.patient_id}))[found.patient_id]

@@ -32,7 +32,7 @@ from viewer.admin.machines import machines_of, places_of, row_of, where_of
 from viewer.admin.notifications import notified_rows
 from viewer.admin.set_aside import duplicates, failed_files, stalled_names
 from viewer.lookups import known_patients
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.sessions import INDEX, JOINED, RECORDS, SETTINGS
 from viewer.templating import STATES, render
 
@@ -320,17 +320,15 @@ def _row(line: Line, patient: Patient, rest_seconds: float, machine: str) -> Row
 
 def asked_page(request: web.Request, name: str) -> int:
     """Which page of a list an address asks for, from 0."""
-    asked = request.query.get(name, "0")
-    return min(int(asked), LARGEST_PAGE) if asked.isdecimal() and len(asked) < 8 else 0
+    return min(whole_number(request.query.get(name, "")), LARGEST_PAGE)
 
 
 def _message(request: web.Request) -> str:
     """What was just done; the address carries a word of ours and a number, never a text."""
-    done, count = request.query.get("done", ""), request.query.get("count", "0")
+    done = request.query.get("done", "")
     if done not in SAID:
         return ""
-    number = int(count) if count.isdecimal() and len(count) < 8 else 0
-    return text(f"queue_said.{done}", count=number)
+    return text(f"queue_said.{done}", count=whole_number(request.query.get("count", "")))
 
 
 def _here() -> datetime:

@@ -19,7 +19,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import KINDS, moment_words
 from daemon.records.patients import CannotBeGiven, give, take_back
 from viewer.patients.fields import day_words
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.scans.files import with_pictures
 from viewer.sessions import INDEX, RECORDS, SETTINGS, signer
 from viewer.templating import found_size, found_words, render
@@ -78,8 +78,7 @@ async def give_scan(request: web.Request) -> web.StreamResponse:
 async def take_scan_back(request: web.Request) -> web.StreamResponse:
     """`POST /patients/unassigned/back`: the assignment was a mistake."""
     form = await read_form(request)
-    who, typed = signer(request), form.get("assignment", "")
-    number = int(typed) if typed.isdecimal() and len(typed) < 15 else 0
+    who, number = signer(request), whole_number(form.get("assignment", ""))
     await take_back(request.app[INDEX], request.app[RECORDS], number, who)
     raise web.HTTPSeeOther("/patients/unassigned")
 

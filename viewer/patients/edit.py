@@ -19,7 +19,7 @@ from daemon.outputs.catalogue import text
 from viewer.lookups import asked_patient
 from viewer.patients.fields import GROUPS, SHORT, day_words, entered, faults
 from viewer.patients.page import ChangeLine, change_line
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.sessions import RECORDS, signer
 from viewer.templating import LONGEST_NAME, render
 
@@ -108,8 +108,7 @@ async def editable_patient(request: web.Request) -> Patient:
 
 
 def _version(form: dict[str, str]) -> int:
-    typed = form.get("version", "")
-    return int(typed) if typed.isdecimal() and len(typed) < 10 else 0
+    return whole_number(form.get("version", ""))
 
 
 async def _why_taken(request: web.Request, patient_id: str) -> str:

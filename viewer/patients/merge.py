@@ -13,7 +13,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.wording import moment_words
 from daemon.records.patient_merges import LONGEST_REASON, CannotMerge, check_merge, merge, unmerge
 from viewer.lookups import asked_patient
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.sessions import INDEX, RECORDS, signer
 from viewer.templating import render
 
@@ -75,8 +75,7 @@ async def merge_patients(request: web.Request) -> web.StreamResponse:
 
 async def undo_asked(request: web.Request) -> web.StreamResponse:
     """`POST /patients/{patient_key}/unmerge`: `merge` was a mistake."""
-    typed = (await read_form(request)).get("merge", "")
-    number = int(typed) if typed.isdecimal() and len(typed) < 15 else 0
+    number = whole_number((await read_form(request)).get("merge", ""))
     raise web.HTTPSeeOther(f"/patients/{(await undo_numbered(request, number)).patient_key}")
 
 

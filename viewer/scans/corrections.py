@@ -14,7 +14,7 @@ from daemon.outputs.wording import moment_words
 from daemon.records.corrections import MaskUpload, WrongForm, enter_correction
 from daemon.records.mask_drafts import end_draft
 from viewer.lookups import asked_scan
-from viewer.request_forms import FormPart, FormReader
+from viewer.request_forms import FormPart, FormReader, whole_number
 from viewer.sessions import INDEX, RECORDS, SESSION, SETTINGS, signer
 from viewer.templating import render
 from viewer.uploads_streaming import MEGABYTE, Meter
@@ -85,13 +85,12 @@ async def take_correction(request: web.Request) -> web.StreamResponse:
         raise
     except OSError:
         raise web.HTTPServiceUnavailable(text=text("corrections.no_room")) from None
-    seen = fields.get("revision", "")
     await enter_correction(
         request.app[INDEX],
         request.app[RECORDS],
         scan,
         file,
-        seen_revision=int(seen) if seen.isdecimal() and len(seen) < 9 else scan.revision,
+        seen_revision=whole_number(fields.get("revision", ""), or_else=scan.revision),
         says_empty="says_empty" in fields,
         comment=fields.get("comment", "").strip(),
         by=signer(request),

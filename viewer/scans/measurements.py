@@ -39,7 +39,7 @@ from daemon.report import Report
 from model.drawn_shapes import Drawn, Figures
 from model.errors import GliowatchError
 from viewer.lookups import asked_revision
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.scans.canvas import shown_slice
 from viewer.scans.drawing import MEASURER
 from viewer.scans.files import IMAGE, held_file
@@ -176,12 +176,11 @@ async def drop_measurement(request: web.Request) -> web.StreamResponse:
     """`POST /scans/{scan_id}/measurements/remove?revision=`: `number` stands no longer."""
     form = await read_form(request)
     scan, session = await asked_revision(request), request[SESSION]
-    number = form.get("number", "")
     with _with_reason():
         await remove(
             request.app[RECORDS],
             scan.scan_id,
-            int(number) if number.isdecimal() and len(number) < 16 else 0,
+            whole_number(form.get("number", "")),
             account_id=session.account_id,
             is_admin=may(session.role, Right.ADMIN),
             who=signer(request),

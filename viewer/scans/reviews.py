@@ -14,7 +14,7 @@ from daemon.outputs.wording import moment_words
 from daemon.records.reviews import drawn_by
 from daemon.scan_history import judged_revision
 from viewer.lookups import asked_scan, known_patients
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.scans.corrections import correction_values
 from viewer.sessions import INDEX, RECORDS, signer
 from viewer.templating import render
@@ -48,9 +48,8 @@ class PageState:
     @classmethod
     def read(cls, token: str) -> "PageState":
         """From a form; what is no token has seen nothing."""
-        parts = token.split(".")
-        is_told = len(parts) == 3 and all(part.isdecimal() and len(part) < 16 for part in parts)
-        return cls(*(int(part) for part in parts)) if is_told else cls(0, 0, 0)
+        parts = [whole_number(part, or_else=-1) for part in token.split(".")]
+        return cls(*parts) if len(parts) == 3 and min(parts) >= 0 else cls(0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from daemon.records.scan_triage import (
 from daemon.records.settled_scans import CannotSettle, reasons, settle, take_back
 from daemon.scan_history import judged_revision
 from viewer.login import is_local
-from viewer.request_forms import read_lists
+from viewer.request_forms import read_lists, whole_number
 from viewer.sessions import INDEX, RECORDS, SESSION, signer
 
 MOST_SCANS = 200  # at once
@@ -97,8 +97,8 @@ async def _note_of(request: web.Request, scans: list[str], wish: Wish) -> int:
         change = put_on if wish.action == "label" else take_off
         return await change(index, records, scans, wish.label, who)
     if wish.action == "assign":
-        is_number = wish.account.isdecimal() and len(wish.account) < 15
-        return await assign(index, records, scans, int(wish.account) if is_number else -1, who)
+        account = whole_number(wish.account, or_else=-1)
+        return await assign(index, records, scans, account, who)
     reason, comment = wish.reason, wish.comment
     return await settle(index, records, scans, reason=reason, comment=comment, who=who)
 
@@ -118,10 +118,8 @@ async def _reprocess(request: web.Request, scans: list[str]) -> int:
 
 def done_words(request: web.Request) -> str:
     """What was just done, as the address says; '' where it says nothing of that kind."""
-    said, count = request.query.get("said", ""), request.query.get("count", "")
-    if said not in DONE or not (count.isdecimal() and len(count) < 8):
-        return ""
-    return text(DONE[said], count=int(count))
+    said, count = request.query.get("said", ""), whole_number(request.query.get("count", ""), -1)
+    return text(DONE[said], count=count) if said in DONE and count >= 0 else ""
 
 
 async def triage_values(request: web.Request) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from daemon.index.people.triage.saved_filters import (
 )
 from daemon.outputs.catalogue import text
 from daemon.permissions import Right, may
-from viewer.request_forms import read_form
+from viewer.request_forms import read_form, whole_number
 from viewer.sessions import RECORDS, SESSION
 from viewer.worklist.filter_and_sort import Address, address_of
 
@@ -69,12 +69,9 @@ async def save(request: web.Request) -> web.StreamResponse:
 async def remove(request: web.Request) -> web.StreamResponse:
     """`POST /worklist/filters/{number}/remove`: one's own, or for who administers a shared one."""
     await read_form(request)
-    number, session = request.match_info["number"], request[SESSION]
+    number, session = whole_number(request.match_info["number"], -1), request[SESSION]
     may_remove_shared = may(session.role, Right.ADMIN)
-    is_number = number.isdecimal() and len(number) < 16
-    if not is_number or not await remove_filter(
-        request.app[RECORDS], int(number), session.account, may_remove_shared
-    ):
+    if not await remove_filter(request.app[RECORDS], number, session.account, may_remove_shared):
         raise web.HTTPNotFound(text=text("saved_filter.gone"))
     raise web.HTTPSeeOther("/")
 
