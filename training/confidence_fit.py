@@ -13,7 +13,7 @@ from scipy import optimize, stats
 from model.geometry import Mask, dice
 from model.inference.analysis import LOW_CONFIDENCE
 from model.inference.confidence import EDGE, Certainty, Trust, promised_dice, spread
-from model.inference.segmentation import without_specks
+from model.inference.segmentation import around, without_specks
 from model.volume import FloatArray
 from training.datasets import DatasetError
 
@@ -122,18 +122,28 @@ FEWEST = 4
 @dataclass(frozen=True)
 class Analyzed:
     """A patient analyzed out of fold. probability: as the network gave it; head: where to look;
-    drawn: a person's mask; all of the same shape. fewest: voxels of a piece that is kept."""
+    drawn: a person's mask; all of the same shape. fewest: voxels of a piece that is kept; core:
+    what a piece must hold some of, None where it need not."""
 
     fold: int
     probability: FloatArray
     head: Mask
     drawn: Mask
     fewest: float = 1.0
+    core: Mask | None = None
+
+    def marked(self, probability: FloatArray, level: float) -> Mask:
+        """The mask that follows from a probability at each voxel."""
+        mask = without_specks(probability >= level, self.fewest)
+        return mask if self.core is None else around(mask, self.core)
 
 
-def fit(patients: Sequence[Analyzed], threshold: float) -> Certainty:
-    """All numbers from these patients. Raises DatasetError when too few have a mask."""
-    slope = _slope(patients)
+def fit(patients: Sequence[Analyzed], threshold: float, cut: float | None = None) -> Certainty:
+    """All numbers from these patients. Raises DatasetError when too few have a mask.
+
+    cut: the network's logit from which on masks fit best, where that is not 0.
+    """
+    slope = _slope(patients, shifted=cut is not None)
     plain = Certainty(
         slope=slope,
         confidence_slope=1.0,
@@ -144,6 +154,7 @@ def fit(patients: Sequence[Analyzed], threshold: float) -> Certainty:
         widest=0.0,
         rate=RATE,
         threshold=threshold,
+        offset=-slope * (cut or 0.0),
     )
     rows = np.array([row for p in patients if (row := _row(p, plain, threshold)) is not None])
     if len(rows) < FEWEST:
@@ -154,7 +165,7 @@ def fit(patients: Sequence[Analyzed], threshold: float) -> Certainty:
     low, high = _quantiles(error / (width + base))
     rate = min(RATE, (len(rows) - 1) / (len(rows) + 1))  # few patients cannot promise more
     widest = width.max() + base
-    numbers = (slope, *line, low, high, base, widest, rate, threshold)
+    numbers = (slope, *line, low, high, base, widest, rate, threshold, plain.offset)
     return Certainty(*(round(float(number), 5) for number in numbers))
 
 
@@ -178,11 +189,12 @@ def compare(patient: Analyzed, certainty: Certainty, threshold: float) -> Checke
 def _mask(patient: Analyzed, certainty: Certainty, threshold: float) -> tuple[FloatArray, Mask]:
     """Calibrated probabilities and the mask that a report would show."""
     probability = certainty.calibrated(patient.probability)
-    return probability, without_specks(probability >= threshold, patient.fewest)
+    return probability, patient.marked(probability, threshold)
 
 
-def _slope(patients: Sequence[Analyzed]) -> float:
-    """The slope of the logits that makes the drawn voxels most likely."""
+def _slope(patients: Sequence[Analyzed], shifted: bool) -> float:
+    """The slope of the logits that makes the drawn voxels most likely; shifted: with an offset of
+    their own (Platt 1999)."""
     logits, drawn = [], []
     for number, patient in enumerate(patients):
         inside = patient.head & (patient.probability > EDGE)
@@ -194,9 +206,15 @@ def _slope(patients: Sequence[Analyzed]) -> float:
         drawn.append(truth[chosen])
     x, y = np.concatenate(logits), np.concatenate(drawn).astype(float)
 
-    def loss(slope: float) -> float:
-        return float(np.mean(np.logaddexp(0, slope * x) - y * slope * x))
+    def loss(slope: float, offset: float = 0.0) -> float:
+        logit = slope * x + offset
+        return float(np.mean(np.logaddexp(0, logit) - y * logit))
 
+    def both(numbers: Numbers) -> float:
+        return loss(*numbers)
+
+    if shifted:
+        return float(optimize.minimize(both, np.array((1.0, 0.0)), method="Nelder-Mead").x[0])
     return float(optimize.minimize_scalar(loss, bounds=(0.01, 10), method="bounded").x)
 
 

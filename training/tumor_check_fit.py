@@ -51,6 +51,7 @@ def head_of(source: Source, network: Network, rules: Rules) -> Head:
     """Analyze a scan as for a report. Raises UnreadableScan."""
     volume = read_nifti(source.scan)
     segmentation = segment(volume, prepare(volume, network.preparation), network, rules)
+    segmentation = segmentation.core or segmentation
     findings = measure(segmentation.mask, volume.affine, None, segmentation.probability)
     evidence = evidence_of(volume, segmentation, findings)
     if source.tumor is None:

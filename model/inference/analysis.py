@@ -129,7 +129,13 @@ def analyze(
 def _has_tumor(
     volume: Volume, segmentation: Segmentation, findings: Findings, check: TumorCheck
 ) -> bool:
-    """Whether what is marked may be tumor; also where there is nothing to tell, as in a picture."""
+    """Whether what is marked may be tumor; also where there is nothing to tell, as in a picture.
+
+    In a head without skull it is told by the cores of the lesions, as in one with it.
+    """
+    if (core := segmentation.core) is not None:
+        segmentation = core
+        findings = measure(core.mask, volume.affine, None, core.probability)
     evidence = evidence_of(volume, segmentation, findings)
     return not evidence or check.has_tumor(evidence)
 

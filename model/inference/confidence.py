@@ -31,7 +31,8 @@ class Certainty:
     """The fitted numbers.
 
     slope: of the logits, temperature scaling (Guo et al., ICML 2017): 0.5 stays 0.5, so that no
-    mask changes.
+    mask changes. offset: added to them, for heads of which the network marks too little: 0.5 is
+    then where masks fit best, and what lies above it is a little less sure than it says.
     confidence_slope, confidence_offset: from the overlap that the probabilities promise to the
     Dice to be expected. low, high: quantiles of the logarithm of drawn over found volume, each
     in units of `base` + the logarithm of unsure over sure volume (split conformal prediction
@@ -49,6 +50,7 @@ class Certainty:
     widest: float
     rate: float
     threshold: float
+    offset: float = 0.0
 
     def calibrated(self, probability: FloatArray) -> FloatArray:
         """Probabilities that mean what they say: float32, same shape; a plain 0 stays 0."""
@@ -57,7 +59,8 @@ class Certainty:
         seen = every > EDGE  # few of all voxels, and the logarithms take time
         odds = np.minimum(every[seen], np.float32(1 - EDGE))
         odds /= 1 - odds
-        mine[seen] = 1 / (1 + np.exp(np.minimum(-self.slope * np.log(odds), LARGEST)))
+        logit = self.slope * np.log(odds) + np.float32(self.offset)
+        mine[seen] = 1 / (1 + np.exp(np.minimum(-logit, LARGEST)))
         return honest
 
     def trust(self, mask: MaskArray, probability: FloatArray) -> Trust | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from model.geometry import box_around
+from model.inference.completeness import has_skull
 from model.inference.confidence import Certainty, Trust
 from model.inference.preprocessing import Grid, Prepared, from_window
 from model.volume import FloatArray, MaskArray, Scale, Volume
@@ -38,12 +39,14 @@ class Segmentation:
 
     trust: None for an empty mask, and where the network's certainty was not measured, or at
     another threshold. probability is calibrated where the certainty is known.
+    core: what is marked as in a head with skull, where the mask is wider than that; else None.
     """
 
     mask: MaskArray
     probability: FloatArray
     threshold: float
     trust: Trust | None = None
+    core: "Segmentation | None" = None
 
 
 def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules) -> Segmentation:
@@ -53,23 +56,39 @@ def segment(volume: Volume, prepared: Prepared, network: "Network", rules: Rules
 
     A piece (26-connected) smaller than `smallest_mm3` is dropped; in a picture without a
     scale, one of fewer than SMALLEST_PIXELS pixels.
+    In a head without skull lesions are found as in one with it, and drawn as wide as fits there.
     """
     analyzed = network.probabilities(prepared, rules.best)
-    return segmentation_of(volume, analyzed, prepared.grid, network.certainty, rules)
+    found = segmentation_of(volume, analyzed, prepared.grid, network.certainty, rules)
+    stripped = network.certainty_stripped
+    if stripped is None or has_skull(prepared):
+        return found
+    return segmentation_of(volume, analyzed, prepared.grid, stripped, rules, core=found)
 
 
 def segmentation_of(
-    volume: Volume, analyzed: FloatArray, grid: Grid, certainty: Certainty | None, rules: Rules
+    volume: Volume,
+    analyzed: FloatArray,
+    grid: Grid,
+    certainty: Certainty | None,
+    rules: Rules,
+    core: Segmentation | None = None,
 ) -> Segmentation:
-    """What follows from the network's probabilities (n, rows, columns) on its own grid."""
+    """What follows from the network's probabilities (n, rows, columns) on its own grid.
+
+    core: only pieces that hold some of its mask are kept.
+    """
     probability = from_window(analyzed, grid)
     if certainty is not None:
         probability = certainty.calibrated(probability)
     fewest = fewest_voxels(volume, rules.smallest_mm3)
-    mask = without_specks(probability >= rules.threshold, fewest).astype(np.uint8)
+    marked = without_specks(probability >= rules.threshold, fewest)
+    if core is not None:
+        marked = around(marked, core.mask > 0)
+    mask = marked.astype(np.uint8)
     known = certainty is not None and certainty.threshold == rules.threshold
     trust = certainty.trust(mask, probability) if certainty is not None and known else None
-    return Segmentation(mask, probability, rules.threshold, trust)
+    return Segmentation(mask, probability, rules.threshold, trust, core)
 
 
 def fewest_voxels(volume: Volume, smallest_mm3: float) -> float:
@@ -87,4 +106,15 @@ def without_specks(mask: NDArray[np.bool_], fewest: float) -> NDArray[np.bool_]:
     sizes = np.bincount(pieces.ravel(), minlength=1)
     sizes[0] = 0
     kept[box] = (sizes >= max(fewest, 1))[pieces]
+    return kept
+
+
+def around(mask: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The 26-connected pieces of the mask that hold some of the core (hysteresis: Canny 1986)."""
+    kept = np.zeros_like(mask)
+    box = box_around(mask)
+    pieces, count = ndimage.label(mask[box], CONNECTED_26)
+    held = np.bincount(pieces[core[box]], minlength=count + 1) > 0
+    held[0] = False
+    kept[box] = held[pieces]
     return kept

@@ -35,7 +35,7 @@ class Weights:
 
     fast: how many of the members analyze when it must be quick; splits: SHA-256 of the split that
     each was trained on; certainty: how far their word can be trusted, None when that was not
-    measured.
+    measured; certainty_stripped: the same for heads without skull, where it was measured apart.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Weights:
     fast: int = 1
     splits: tuple[str, ...] = ()
     certainty: Certainty | None = None
+    certainty_stripped: Certainty | None = None
 
 
 def read_weights(path: Path) -> Weights:
@@ -85,6 +86,7 @@ def _from_safetensors(path: Path, digest: str) -> Weights:
         fast=fast,
         splits=tuple(json.loads(about.get("splits", "[]"))),
         certainty=_certainty(json.loads(about.get("certainty", "null"))),
+        certainty_stripped=_certainty(json.loads(about.get("certainty_stripped", "null"))),
     )
 
 

@@ -19,7 +19,6 @@ from viewer.sessions import INDEX, SESSION
 from viewer.templating import render
 
 
-
 @dataclass(frozen=True)
 class Aside:
     """One duplicate or rejected drop in words."""

@@ -1,11 +1,12 @@
 """Heads that are whole, cut off or too low; phantoms of known size, and real scans."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.inference.completeness import why_incomplete
+from model.inference.completeness import has_skull, why_incomplete
 from model.inference.preprocessing import prepare
 from model.reading.nifti import read_nifti
 from model.reading.read import read, scan_at
@@ -104,3 +105,39 @@ def test_the_half_study_of_the_case_is_flagged(shared_data: Path) -> None:
     found = seen(read(scan_at(shared_data / "cases" / "c01-half-study")))
     assert found is not None
     assert "cut off at the highest slice" in found.message  # the lower 13 of 22 came
+
+
+def _round_head(skull: bool) -> Volume:
+    """A ball of noisy brain of 70 mm; and around it dark bone of 7 mm and bright skin of 5 mm."""
+    chance = np.random.default_rng(5)
+    far = np.sqrt(sum(axis**2 for axis in np.mgrid[-90:90:61j, -90:90:61j, -90:90:31j]))
+    voxels = np.where(far < 70, chance.normal(300, 40, far.shape), chance.normal(5, 2, far.shape))
+    if skull:
+        voxels[(far > 77) & (far < 82)] = 500
+    affine = np.diag([3.0, 3.0, 6.0, 1.0])
+    return HEAD.volume(voxels=np.abs(voxels).astype(np.float32), affine=affine)
+
+
+def test_bone_below_the_skin_is_seen() -> None:
+    assert has_skull(prepare(_round_head(skull=True)))
+    assert not has_skull(prepare(_round_head(skull=False)))
+    slices = _round_head(skull=False).voxels[:, :, 15:16]
+    picture = HEAD.volume(voxels=slices, kind=Kind.IMAGE, scale=Scale.UNKNOWN)
+    assert not has_skull(prepare(picture))
+    assert has_skull(prepare(read_nifti(FRONTAL)))
+
+
+@pytest.mark.parametrize("path", [*CASES, *OTHERS], ids=lambda path: path.parent.name)
+def test_real_heads_have_a_skull_or_none(path: Path, shared_data: Path) -> None:
+    stripped = path.name.startswith(("brats", "cbica_wml", "mslesseg", "openms_cross"))
+    assert has_skull(prepare(read_nifti(path))) is not stripped
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
+def test_a_head_whose_skull_is_taken_away_has_none(path: Path, shared_data: Path) -> None:
+    volume = read_nifti(path)
+    brain = SHARED / "lgg_brain" / path.name.replace("_flair", "_brain")
+    if not brain.exists():
+        pytest.skip("nobody drew this brain")
+    voxels = np.where(read_nifti(brain).voxels > 0, volume.voxels, 0).astype(np.float32)
+    assert not has_skull(prepare(replace(volume, voxels=voxels)))

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
+from scipy import ndimage
 
 from daemon.commands.segment import segment_once
 from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.inference.confidence import Certainty, promised_dice, spread
-from model.inference.preprocessing import prepare
+from model.inference.preprocessing import from_window, prepare
 from model.inference.segmentation import Rules, segment
-from model.network.network import load_network
+from model.network.network import Network, load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL
 from training.confidence_fit import Analyzed, Checked, check, compare, fit, rates
@@ -49,6 +50,34 @@ def test_calibration_by_nothing_changes_nothing_and_zero_stays_zero() -> None:
     assert honest.dtype == np.float32
     assert honest == pytest.approx(probability, abs=1e-5)
     assert honest[0] == 0
+
+
+def test_an_offset_marks_more_and_zero_stays_zero() -> None:
+    more = replace(PLAIN, offset=2.0)
+    probability = np.array([0.0, 0.1, 0.13, 0.5], np.float32)
+    assert (more.calibrated(probability) >= 0.5).tolist() == [False, False, True, True]
+
+
+def test_a_head_without_skull_is_marked_wider_around_what_is_found(
+    small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = replace(load_network(small_weights), certainty=PLAIN)
+    volume = read_nifti(FRONTAL)
+    with_skull = prepare(volume, network.preparation)
+    bare = replace(with_skull, head=np.ones_like(with_skull.head))
+    analyzed = np.zeros_like(bare.slices)
+    analyzed[8:12, 60:90, 50:80], analyzed[9:11, 66:84, 56:74] = 0.4, 0.9
+    analyzed[8:12, 60:90, 90:110] = 0.4  # nothing in it is sure
+    monkeypatch.setattr(Network, "probabilities", lambda *_: analyzed)
+    wide = replace(network, certainty_stripped=replace(PLAIN, offset=1.0))
+    usual = segment(volume, with_skull, wide, Rules())
+    assert usual.core is None
+    found = segment(volume, bare, wide, Rules())
+    assert found.core is not None
+    assert np.array_equal(found.core.mask, usual.mask)
+    assert (found.mask[usual.mask > 0] == 1).all()
+    assert 2 * usual.mask.sum() < found.mask.sum() < (from_window(analyzed, bare.grid) > 0.3).sum()
+    assert ndimage.label(found.mask)[1] == 1
 
 
 @pytest.mark.parametrize("slope", [0.5, 2.0])
