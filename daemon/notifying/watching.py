@@ -29,6 +29,7 @@ from daemon.settings.notify import Event, Receiver
 DISK, SILENT, DIGEST = "notify_disk_low", "notify_silent", "notify_digest"
 DAEMON = "notify_daemon"  # the number of the start that was not yet ended as it should; or 0
 BATCH = 500  # rows of the worklist
+NO_LABELS = frozenset[str]()
 
 
 def here() -> datetime:
@@ -80,12 +81,14 @@ class Watch:
         while mark < newest:
             found = await scan_news(self._joined, since, mark, BATCH)
             mark = found[-1].mark if len(found) == BATCH else newest
-            await self._enter((notice for each in found for notice in told_of(each)), {MARK: mark})
+            notices = [(notice, each.labels) for each in found for notice in told_of(each)]
+            await self._enter(notices, {MARK: mark})
 
     async def _look_at_disk(self) -> None:
         is_low = await queue.switch(self._joined, "disk_low")
         if is_low != await queue.switch(self._joined, DISK):
-            await self._enter([_condition(Event.DISK_LOW, is_over=not is_low)], {DISK: is_low})
+            condition = _condition(Event.DISK_LOW, is_over=not is_low)
+            await self._enter([(condition, NO_LABELS)], {DISK: is_low})
 
     async def _look_at_daemon(self) -> None:
         beat = await last_beat(self._joined, RECONCILE) or 0.0
@@ -95,14 +98,14 @@ class Watch:
                 await self.tell_silent()
         elif beat > self._began and silence <= self._longest:
             over = _condition(Event.DAEMON_SILENT, is_over=True)
-            await self._enter([over], {SILENT: 0, DAEMON: self._start})
+            await self._enter([(over, NO_LABELS)], {SILENT: 0, DAEMON: self._start})
 
     async def tell_silent(self) -> None:
         """The daemon works no more since its last sign of life, which is told once."""
         beat = await last_beat(self._joined, RECONCILE) or 0.0
         at = datetime.fromtimestamp(beat or self._began, UTC).isoformat(timespec="milliseconds")
         notice = Notice(f"{Event.DAEMON_SILENT}:{beat:.0f}", Event.DAEMON_SILENT, at)
-        await self._enter([notice], {SILENT: 1, DAEMON: 0})
+        await self._enter([(notice, NO_LABELS)], {SILENT: 1, DAEMON: 0})
 
     async def _look_at_clock(self) -> None:
         digest = last_digest(self._clock(), self._digest_at)
@@ -123,14 +126,17 @@ class Watch:
             waiting=now.waiting + now.running + now.resting,
         )
         notice = Notice(f"{Event.SUMMARY}:{digest.day}", Event.SUMMARY, end, counts=counts)
-        await self._enter([notice], {DIGEST: number})
+        await self._enter([(notice, NO_LABELS)], {DIGEST: number})
 
-    async def _enter(self, notices: Iterable[Notice], switches: dict[str, int]) -> None:
+    async def _enter(
+        self, notices: Iterable[tuple[Notice, frozenset[str]]], switches: dict[str, int]
+    ) -> None:
+        """Each notice with the labels of its scan, which no notice holds."""
         pairs = [
             (receiver.name, notice)
-            for notice in notices
+            for notice, labels in notices
             for receiver in self._receivers
-            if receiver.wants(notice.event, notice.kinds)
+            if receiver.wants(notice.event, notice.kinds, labels)
         ]
         await enter_notices(self._joined, pairs, switches)
 
