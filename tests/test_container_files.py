@@ -130,6 +130,7 @@ def test_workers_reach_the_one_that_watches(
     mounts = [each["mountPath"] for each in (*watching["volumeMounts"], *container["volumeMounts"])]
     assert mounts.count("/etc/gliowatch-workers") == 2
     assert worker["volumes"] == ["./data/workers:/data/workers:ro"]
+    assert worker["healthcheck"] == {"disable": True}, "the image's own asks the pages"
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
