@@ -30,7 +30,8 @@ pytestmark = [
 
 MARK = "XMARKX"
 LABEL = f"{MARK} board"
-DIGEST = (here() + timedelta(hours=12)).replace(second=0, microsecond=0)  # at any time of day
+# Whatever the time of day is now.
+DIGEST = (here() + timedelta(hours=12)).astimezone().replace(second=0, microsecond=0)
 
 
 def marked(number: int, image: Dataset) -> None:
