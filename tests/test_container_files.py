@@ -2,6 +2,7 @@
 
 import copy
 import re
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -12,9 +13,11 @@ from pydantic import ValidationError
 
 from daemon.settings import Settings
 from tests.conftest import ROOT
+from tests.docs.test_commands import any_file, line, subcommands
 
 CONTAINER = ROOT / "deploy" / "container"
-MANIFESTS = ROOT / "deploy" / "kubernetes" / "gliowatch.yml"
+MANIFESTS = ROOT / "deploy" / "kubernetes"
+__all__ = ["any_file"]  # the fixture
 OLDEST, NEWEST = "1.27", "1.37"  # of Kubernetes
 USER = 10001
 
@@ -26,7 +29,12 @@ def image() -> str:
 
 @pytest.fixture
 def manifests() -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(MANIFESTS.read_text()))
+    return list(yaml.safe_load_all((MANIFESTS / "gliowatch.yml").read_text()))
+
+
+@pytest.fixture
+def workers() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((MANIFESTS / "workers.yml").read_text()))
 
 
 @pytest.fixture
@@ -35,9 +43,12 @@ def compose() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-def test_manifests_follow_the_schemas(manifests: list[dict[str, Any]], version: str) -> None:
-    assert [each["kind"] for each in manifests] == ["Service", "StatefulSet"]
-    for each in manifests:
+def test_manifests_follow_the_schemas(
+    manifests: list[dict[str, Any]], workers: list[dict[str, Any]], version: str
+) -> None:
+    assert {file.name for file in MANIFESTS.iterdir()} == {"gliowatch.yml", "workers.yml"}
+    assert [each["kind"] for each in manifests + workers] == ["Service", "StatefulSet"] * 2
+    for each in manifests + workers:
         kubernetes_validate.validate(each, version, strict=True)
     wrong = copy.deepcopy(manifests[1])
     wrong["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
@@ -67,22 +78,65 @@ def test_all_say_the_same(
 ) -> None:
     pod = manifests[1]["spec"]["template"]["spec"]
     [container] = pod["containers"]
-    services = compose["services"].values()
     assert f"\nUSER {USER}:{USER}\n" in image
     assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == USER
     assert container["securityContext"]["readOnlyRootFilesystem"]
-    assert all(each["read_only"] and each["tmpfs"] == ["/tmp"] for each in services)
+    confined = [(each["read_only"], each["tmpfs"]) for each in compose["services"].values()]
+    assert confined == [(True, ["/tmp"])] * 3
     kept = set(re.findall(r"/\w+", re.findall(r"^VOLUME (.*)$", image, re.MULTILINE)[0]))
     assert kept == {"/inbox", "/outbox", "/data"}
     mounted = {each["mountPath"] for each in container["volumeMounts"]}
-    assert mounted == kept | {"/tmp", "/etc/gliowatch"}
-    for service in services:
-        places = {str(each).split(":")[1] for each in service["volumes"]}
-        assert places == kept | {"/etc/gliowatch/settings.toml"}
+    assert mounted == kept | {"/tmp", "/etc/gliowatch", "/etc/gliowatch-workers"}
     port = Settings().viewer.port
     assert f"\nEXPOSE {port}\n" in image
     assert container["ports"][0]["containerPort"] == port
-    assert all(str(each["ports"][0]).endswith(f":{port}") for each in services)
+    for name in ("gliowatch", "demo"):
+        service = compose["services"][name]
+        places = {str(each).split(":")[1] for each in service["volumes"]}
+        assert places == kept | {"/etc/gliowatch/settings.toml"}
+        assert str(service["ports"][0]).endswith(f":{port}")
+
+
+@pytest.mark.usefixtures("any_file")
+def test_workers_reach_the_one_that_watches(
+    manifests: list[dict[str, Any]], workers: list[dict[str, Any]], compose: dict[str, Any]
+) -> None:
+    port = 8786
+    [watching] = manifests[1]["spec"]["template"]["spec"]["containers"]
+    names = {each["name"]: each["containerPort"] for each in watching["ports"]}
+    [of_service] = [each for each in manifests[0]["spec"]["ports"] if each["name"] == "workers"]
+    assert (of_service["port"], names[of_service["targetPort"]]) == (port, port)
+    pod = workers[1]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert container["image"] == watching["image"]
+    assert container["securityContext"] == watching["securityContext"]
+    here = manifests[1]["spec"]["template"]["spec"]
+    assert pod["securityContext"].items() <= here["securityContext"].items()
+    secrets = [
+        each["secret"]["secretName"]
+        for each in here["volumes"] + pod["volumes"]
+        if each["name"] == "certificates"
+    ]
+    assert secrets == ["gliowatch-workers"] * 2
+    worker = compose["services"]["worker"]
+    for words, service, files in (
+        (container["args"], manifests[0]["metadata"]["name"], "/etc/gliowatch-workers"),
+        (worker["command"], "gliowatch", "/data/workers"),
+    ):
+        assert words[:2] == ["worker", f"tls://{service}:{port}"]
+        named = parsed(words)
+        assert {str(each.parent) for each in named.values() if isinstance(each, Path)} == {files}
+        assert named["slots"] * workers[1]["spec"]["replicas"] == 4, "as workers.yml says"
+    mounts = [each["mountPath"] for each in (*watching["volumeMounts"], *container["volumeMounts"])]
+    assert mounts.count("/etc/gliowatch-workers") == 2
+    assert worker["volumes"] == ["./data/workers:/data/workers:ro"]
+    assert worker["healthcheck"] == {"disable": True}, "the image's own asks the pages"
+
+
+def parsed(words: list[str]) -> dict[str, Any]:
+    """The values of `gliowatch worker`'s options."""
+    command = subcommands(line())["worker"]
+    return dict(command.make_context("worker", words[1:]).params)
 
 
 def test_variables_name_settings(

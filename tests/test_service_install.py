@@ -1,4 +1,5 @@
-"""The lines of "As a service, under /opt", run as root, and the service that they leave.
+"""The lines of "As a service, under /opt" and of "Upgrade", run as root, and the service that they
+leave.
 
 They run in a mount namespace of their own, where what they write to /opt, /etc and /var/lib goes to
 memory. pip is offline there: packages that gliowatch needs are those of this environment.
@@ -19,10 +20,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.daemon.pipeline.test_crash_recovery import wait_for
 from tests.daemon.test_systemd import Supervisor
+from tests.docs.test_commands import ANYWHERE
 from tests.programs import program, refuse_copy
 from tools.release.__main__ import make
 
-DOCUMENT = ROOT / "docs" / "install.md"
+DOCUMENT, UPGRADE = ROOT / "docs" / "install.md", ROOT / "docs" / "upgrade.md"
 PROGRAMS = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"  # not what only root can run
 PASSWORD = "a long enough password\n"
 ASIDE = """
@@ -33,12 +35,18 @@ for place in /opt /etc /var/lib; do
     layers="lowerdir=$place,upperdir=$ASIDE/upper$place,workdir=$ASIDE/work$place"
     mount -t overlay none -o "$layers" $place
 done
+mount -t tmpfs none /mnt
 mkdir /opt/packages
 mount --bind "$PACKAGES" /opt/packages
 cd "$RELEASE"
 """
 INSTALLED = "/opt/gliowatch/.venv/bin/pip install "
 OURS = "echo /opt/packages > $(echo /opt/gliowatch/.venv/lib/python3.*/site-packages)/needed.pth"
+BEFORE = """
+once="/opt/gliowatch/.venv/bin/gliowatch run --once --settings /etc/gliowatch/settings.toml"
+(cd / && runuser -u gliowatch -- env -u NOTIFY_SOCKET $once)
+install -d -o gliowatch -g gliowatch /mnt/usb
+"""
 START = """
 value() { sed -n "s/^$1=//p" /etc/systemd/system/gliowatch.service; }
 cd "$(value WorkingDirectory)"
@@ -65,11 +73,19 @@ def lines_of_document() -> list[str]:
     return lines[:-1]
 
 
+def lines_of_upgrade() -> list[str]:
+    """The first block, likewise; here they put the same version in its own place."""
+    block = UPGRADE.read_text().partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert len(block) == 5, "as the page says"
+    lines = [line for line in block if not line.startswith("systemctl ")]
+    assert len(lines) == 3
+    return lines
+
+
 def script() -> str:
     """What root runs: the document's lines, our packages, and what the unit says to start."""
-    lines = [
-        f"{line}\n{OURS}" if line.startswith(INSTALLED) else line for line in lines_of_document()
-    ]
+    written = [*lines_of_document(), BEFORE, *lines_of_upgrade()]
+    lines = [f"{line}\n{OURS}" if line.startswith(INSTALLED) else line for line in written]
     return "\n".join((ASIDE, *lines, START))
 
 
@@ -105,7 +121,7 @@ def test_the_service_runs_after_the_lines_of_the_document(
         "PIP_NO_DEPS": "1",
         "PIP_NO_INDEX": "1",
         "NOTIFY_SOCKET": f"@gliowatch-install-{os.getpid()}",
-        "GLIOWATCH_VIEWER__PORT": "0",
+        **ANYWHERE,
         "PATH": PROGRAMS,
     }
     log = tmp_path / "log"
@@ -139,5 +155,7 @@ def test_the_service_runs_after_the_lines_of_the_document(
     said = log.read_text()
     assert process.returncode == 0, said
     assert "whl: OK\n" in said
+    assert "nothing contradicts another setting or this machine." in said
+    assert "Inbox, index and outbox agree." in said
     assert "Traceback" not in said
     assert supervisor.messages[-1] == "STOPPING=1"

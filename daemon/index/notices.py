@@ -6,16 +6,16 @@ one address the notices from one number to another; only its next one tells late
 
 import json
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from daemon.index.database import Database, now
 from daemon.index.worklist_pages import SHOWN
-from daemon.settings.notify import AT_ONCE, Event, ScanKind
+from daemon.settings.notify import AT_ONCE, Event, ScanKind, folded
 
 MARK = "notify_mark"  # of the worklist, up to which it was looked through
 SINCE = "notify_since"  # Unix seconds: nothing that happened before is told
@@ -29,7 +29,8 @@ class ScanNews:
     """A scan, or a drop that failed, whose row of the worklist has changed.
 
     judged: the revision in which its mask was made; at: when that one was published, or the drop
-    ended, UTC, ISO 8601; is_first: whether its first result is news as well.
+    ended, UTC, ISO 8601; is_first: whether its first result is news as well; labels: those that
+    are on it now, folded, for rules alone: people type them, so no notice holds one.
     """
 
     mark: int
@@ -43,6 +44,7 @@ class ScanNews:
     is_cancelled: bool
     at: str
     is_first: bool
+    labels: frozenset[str]
 
     @property
     def kinds(self) -> frozenset[ScanKind]:
@@ -155,7 +157,10 @@ async def scan_news(joined: Database, since: int, mark: int, limit: int) -> list
         " coalesce((SELECT published_at FROM scans s WHERE s.scan_id = w.scan_id"
         "   AND s.revision = w.judged), d.ended_at, '') AS at,"
         " coalesce((SELECT min(published_at) FROM scans s WHERE s.scan_id = w.scan_id),"
-        "   d.ended_at, '') >= ?1 AS is_first"
+        "   d.ended_at, '') >= ?1 AS is_first,"
+        " (SELECT json_group_array(name) FROM records.scan_labels n INDEXED BY labels_of_scan"
+        "   JOIN records.labels USING (label_id)"
+        "   WHERE n.scan_id = w.scan_id AND n.removed_at = '') AS labels"
         " FROM worklist w INDEXED BY worklist_by_mark LEFT JOIN drops d ON d.drop_id = w.drop_id"
         f" WHERE w.mark > ?2 AND w.stage IN ('done', 'failed') AND {SHOWN})"
         " WHERE at >= ?1 ORDER BY mark LIMIT ?3",
@@ -164,8 +169,8 @@ async def scan_news(joined: Database, since: int, mark: int, limit: int) -> list
     return [_news(row) for row in rows]
 
 
-def _news(row: Sequence[Any]) -> ScanNews:
-    mark, state, scan_id, drop_id, finding, judged, doubtful, urgent, cancelled, at, first = row
+def _news(row: sqlite3.Row) -> ScanNews:
+    mark, state, scan_id, drop_id, finding, judged, doubtful, urgent, cancelled, at = row[:10]
     return ScanNews(
         mark=mark,
         state=state,
@@ -177,7 +182,8 @@ def _news(row: Sequence[Any]) -> ScanNews:
         is_urgent=bool(urgent),
         is_cancelled=bool(cancelled),
         at=at,
-        is_first=bool(first),
+        is_first=bool(row["is_first"]),
+        labels=frozenset(map(folded, json.loads(row["labels"]))),
     )
 
 

@@ -4,7 +4,7 @@ Each piece is entered once for each receiver that wants it, with how far one has
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from daemon.index import queue
@@ -59,11 +59,11 @@ class Watch:
         before = await queue.switch(self._joined, DAEMON)
         if before and before != self._start:
             await self.tell_silent()
-        await self._enter((), {DAEMON: self._start})
+        await enter_notices(self._joined, (), {DAEMON: self._start})
 
     async def end(self) -> None:
         """The daemon is ended as it should be: nobody is told."""
-        await self._enter((), {DAEMON: 0})
+        await enter_notices(self._joined, (), {DAEMON: 0})
 
     async def look(self) -> None:
         """Enter all that is new since the last look."""
@@ -80,12 +80,19 @@ class Watch:
         while mark < newest:
             found = await scan_news(self._joined, since, mark, BATCH)
             mark = found[-1].mark if len(found) == BATCH else newest
-            await self._enter((notice for each in found for notice in told_of(each)), {MARK: mark})
+            pairs = [
+                pair
+                for each in found
+                for notice in told_of(each)
+                for pair in self._told(notice, each.labels)
+            ]
+            await enter_notices(self._joined, pairs, {MARK: mark})
 
     async def _look_at_disk(self) -> None:
         is_low = await queue.switch(self._joined, "disk_low")
         if is_low != await queue.switch(self._joined, DISK):
-            await self._enter([_condition(Event.DISK_LOW, is_over=not is_low)], {DISK: is_low})
+            told = self._told(_condition(Event.DISK_LOW, is_over=not is_low))
+            await enter_notices(self._joined, told, {DISK: is_low})
 
     async def _look_at_daemon(self) -> None:
         beat = await last_beat(self._joined, RECONCILE) or 0.0
@@ -94,15 +101,15 @@ class Watch:
             if silence > self._longest:
                 await self.tell_silent()
         elif beat > self._began and silence <= self._longest:
-            over = _condition(Event.DAEMON_SILENT, is_over=True)
-            await self._enter([over], {SILENT: 0, DAEMON: self._start})
+            told = self._told(_condition(Event.DAEMON_SILENT, is_over=True))
+            await enter_notices(self._joined, told, {SILENT: 0, DAEMON: self._start})
 
     async def tell_silent(self) -> None:
         """The daemon works no more since its last sign of life, which is told once."""
         beat = await last_beat(self._joined, RECONCILE) or 0.0
         at = datetime.fromtimestamp(beat or self._began, UTC).isoformat(timespec="milliseconds")
         notice = Notice(f"{Event.DAEMON_SILENT}:{beat:.0f}", Event.DAEMON_SILENT, at)
-        await self._enter([notice], {SILENT: 1, DAEMON: 0})
+        await enter_notices(self._joined, self._told(notice), {SILENT: 1, DAEMON: 0})
 
     async def _look_at_clock(self) -> None:
         digest = last_digest(self._clock(), self._digest_at)
@@ -123,16 +130,17 @@ class Watch:
             waiting=now.waiting + now.running + now.resting,
         )
         notice = Notice(f"{Event.SUMMARY}:{digest.day}", Event.SUMMARY, end, counts=counts)
-        await self._enter([notice], {DIGEST: number})
+        await enter_notices(self._joined, self._told(notice), {DIGEST: number})
 
-    async def _enter(self, notices: Iterable[Notice], switches: dict[str, int]) -> None:
-        pairs = [
+    def _told(
+        self, notice: Notice, labels: frozenset[str] = frozenset()
+    ) -> list[tuple[str, Notice]]:
+        """Who is told of it; labels: of its scan, which no notice holds."""
+        return [
             (receiver.name, notice)
-            for notice in notices
             for receiver in self._receivers
-            if receiver.wants(notice.event, notice.kinds)
+            if receiver.wants(notice.event, notice.kinds, labels)
         ]
-        await enter_notices(self._joined, pairs, switches)
 
 
 def told_of(news: ScanNews) -> Iterator[Notice]:

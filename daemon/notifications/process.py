@@ -13,6 +13,7 @@ from pathlib import Path
 from daemon.background import Background, until_stopped
 from daemon.index.database import Database, open_index, open_joined, open_records
 from daemon.index.notices import end_unwanted, forget_old, keep_targets, settle_handed
+from daemon.index.people.triage.scan_labels import find_label
 from daemon.logs import log_to_stderr, quiet_libraries
 from daemon.notifications.channels import Answer, Outcome, answer_words
 from daemon.notifications.delivery import Teller
@@ -21,6 +22,7 @@ from daemon.notifications.messages import trial
 from daemon.notifications.recipients import addresses_of, way_to
 from daemon.outputs.catalogue import text
 from daemon.pipeline.lost_index import IndexLost, file_mark, until_not_lost
+from daemon.records.scan_triage import plain_label
 from daemon.safe_files import only_one_at
 from daemon.settings import Settings
 from daemon.settings.notify import Receiver
@@ -183,6 +185,9 @@ async def _try_all(
     failed = 0
     async with open_records(settings.daemon.records) as records:
         for to in receivers:
+            for label in to.labels:
+                if await find_label(records, plain_label(label)) is None:
+                    say(text("notices.no_label", name=to.name, label=label))
             addresses = await addresses_of(records, to)
             if not addresses:
                 say(text("notices.no_address", name=to.name))

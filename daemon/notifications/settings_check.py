@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from daemon.notifications.chat import chat_urls, is_known
+from daemon.records.scan_triage import CannotTriage, plain_label
 from daemon.settings import Settings
 from daemon.settings.errors import Fault, Stops
-from daemon.settings.notify import MAIL_ADDRESS, OF_SCANS, NotifySettings, Receiver
+from daemon.settings.notify import MAIL_ADDRESS, OF_SCANS, Event, NotifySettings, Receiver
 from daemon.settings.remote_systems import secret_of
 from daemon.settings.workers import is_loopback
 
@@ -109,6 +110,16 @@ def _wrong_rule(to: Receiver) -> Iterator[str]:
         yield "events is empty: nothing would be told."
     if to.scans and not set(OF_SCANS) & set(to.events):
         yield "scans is set, and no event of a scan is in events: it has no effect."
+    if to.labels and not set(OF_SCANS) - {Event.FAILED} & set(to.events):
+        yield (
+            "labels is set, and scan_done, needs_review and urgent are not in events: what failed"
+            " has no label."
+        )
+    for label in to.labels:
+        try:
+            plain_label(label)
+        except CannotTriage as error:
+            yield f"labels: {error}"
 
 
 def _missing(to: Receiver) -> Iterator[str]:

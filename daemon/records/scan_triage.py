@@ -23,7 +23,7 @@ async def put_on(
 ) -> int:
     """Put a label on scans; on how many it was not yet. Raises CannotTriage."""
     scans = await listed_scans(index, scan_ids)
-    changed = await put_label(records, scans, _label(name), who) if scans else []
+    changed = await put_label(records, scans, plain_label(name), who) if scans else []
     if changed is None:
         raise CannotTriage(text("label_scans.too_many", most=MOST_LABELS))
     await touch_rows(index, changed)
@@ -34,12 +34,13 @@ async def take_off(
     index: Database, records: Database, scan_ids: Iterable[str], name: str, who: str
 ) -> int:
     """Take a label off scans; off how many it was. Raises CannotTriage."""
-    changed = await remove_label(records, scan_ids, _label(name), who)
+    changed = await remove_label(records, scan_ids, plain_label(name), who)
     await touch_rows(index, changed)
     return len(changed)
 
 
-def _label(name: str) -> str:
+def plain_label(name: str) -> str:
+    """A label as it is kept. Raises CannotTriage."""
     plain = " ".join(name.split())
     if not plain or len(plain) > LONGEST_LABEL or not plain.isprintable():
         raise CannotTriage(text("label_scans.no_name", most=LONGEST_LABEL))

@@ -1,8 +1,4 @@
-"""[notify]: who is told what by mail, webhook or chat, and how often; none as shipped.
-
-Rules by label would be one more list beside `scans` in `Receiver`, and one more set in
-`Receiver.wants`.
-"""
+"""[notify]: who is told what by mail, webhook or chat, and how often; none as shipped."""
 
 from collections.abc import Set
 from enum import StrEnum
@@ -61,12 +57,19 @@ class Receiver(BaseModel):
     secret_variable: str = ""
     events: tuple[Event, ...] = USUAL
     scans: tuple[ScanKind, ...] = ()
+    labels: tuple[str, ...] = ()
 
-    def wants(self, event: Event, kinds: Set[ScanKind] = frozenset()) -> bool:
-        """Whether this receiver is told; kinds: what the scan is, of an event of a scan."""
+    def wants(
+        self, event: Event, kinds: Set[ScanKind] = frozenset(), labels: Set[str] = frozenset()
+    ) -> bool:
+        """Whether this receiver is told. Of an event of a scan, kinds: what the scan is; labels:
+        those that are on it, each through `folded`."""
         if event not in self.events:
             return False
-        return event not in OF_SCANS or not self.scans or bool(kinds & {*self.scans})
+        if event not in OF_SCANS:
+            return True
+        is_kind = not self.scans or bool(kinds & {*self.scans})
+        return is_kind and (not self.labels or bool(labels & {*map(folded, self.labels)}))
 
     def secret(self) -> str:
         """That of the file or the variable, as it is now. Raises OSError, UnicodeError."""
@@ -75,6 +78,11 @@ class Receiver(BaseModel):
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""
         return self.model_copy(update=absolute_paths(self, folder, "tls_ca", "secret_file"))
+
+
+def folded(label: str) -> str:
+    """A label as it is compared: capitals and further spaces make no other one."""
+    return " ".join(label.split()).casefold()
 
 
 class NotifySettings(Retries):

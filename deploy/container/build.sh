@@ -7,6 +7,7 @@
 # Debian drops versions that it has replaced: apt then says so, and packages.txt gets the new ones;
 # UNPINNED=1 takes what Debian has now. /usr/share/debian-packages.txt of the image lists all.
 # PYTHON: with pip; MIRROR: Debian's; WHEELS: a folder of all wheels, else pip fetches them.
+# EXTRAS: of gliowatch, such as dicom,workers,oidc,ldap,chat.
 set -eu
 wheel=$(realpath "$1")
 mkdir -p "$2"
@@ -14,12 +15,13 @@ folder=$(realpath "$2")
 image=${3:-}
 here=$(realpath "$(dirname "$0")")
 : "${PYTHON:=python3}" "${MIRROR:=http://deb.debian.org/debian}" "${WHEELS:=}" "${UNPINNED:=}"
+: "${EXTRAS:=dicom,workers}"
 
 if [ -z "$WHEELS" ]; then
     WHEELS=$folder/wheels
     # For the Python of the image, whatever this one is.
     "$PYTHON" -m pip download -q -d "$WHEELS" --only-binary :all: --python-version 3.11 \
-        -c "$here/../../constraints.txt" "$wheel[dicom]" pip
+        -c "$here/../../constraints.txt" "$wheel[$EXTRAS]" pip
 fi
 
 packages=$(paste -s -d, "$here/packages.txt")
@@ -30,7 +32,7 @@ install='chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -eu -c "
     python3 -m venv --without-pip /opt/gliowatch/.venv
     python=/opt/gliowatch/.venv/bin/python
     pip=\$(echo /wheels/pip-*.whl)/pip
-    \$python \$pip install -q --no-cache-dir --no-index --find-links /wheels gliowatch[dicom]
+    \$python \$pip install -q --no-cache-dir --no-index --find-links /wheels gliowatch['$EXTRAS']
     echo gliowatch:x:10001:10001::/data:/usr/sbin/nologin >> /etc/passwd
     echo gliowatch:x:10001: >> /etc/group
     mkdir -p /etc/gliowatch /inbox /outbox /data

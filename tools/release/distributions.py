@@ -53,7 +53,7 @@ def build(tree: Path, folder: Path, moment: int) -> Wheel:
 
 def check_metadata(folder: Path) -> None:
     """Ask twine whether a package index could show what lies there. Raises NotBuilt."""
-    files = sorted(str(path) for path in folder.glob("gliowatch-*"))
+    files = sorted(path.name for path in folder.glob("gliowatch-*"))
     _step("twine", "check", "--strict", *files, tree=folder)
 
 

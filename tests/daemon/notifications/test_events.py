@@ -10,6 +10,7 @@ import pytest
 from daemon.index import ledger, queue
 from daemon.index.notices import NEWS_DAYS, forget_old
 from daemon.notifications.events import here
+from daemon.records.scan_triage import put_on, take_off
 from tests.daemon.notifications.site import DAEMON, News, NotedWay, news_in, notify, receiver
 
 DOUBT: dict[str, Any] = {"quality": [{"code": "low_confidence", "message": "m"}]}
@@ -81,6 +82,35 @@ async def test_rules_by_event_and_by_what_a_scan_is(
         await news.fail("4")
         await queue.set_switch(news.joined, "disk_low", 1)
         assert [event for event, _ in await look(news)] == told
+
+
+async def test_a_rule_by_label_tells_once_whenever_the_label_is_put(tmp_path: Path) -> None:
+    to = receiver(events=("scan_done", "failed"), labels=("Tumor  Board", "second"))
+    async with news_in(tmp_path, notify(to)) as news:
+        scans = [await news.publish(name) for name in "123"]
+        await news.fail("4")
+        assert await look(news) == []
+        for label in ("tumor board", "Second", "another"):
+            await put_on(news.joined, news.records, scans[:1], label, "ada")
+            assert await look(news) == [("scan_done", scans[0])]
+        await put_on(news.joined, news.records, scans[1:2], "another", "ada")
+        await put_on(news.joined, news.records, scans[2:], "second", "ada")
+        await take_off(news.joined, news.records, scans[2:], "second", "ada")
+        assert await look(news) == [("scan_done", scans[0])]
+        await put_on(news.joined, news.records, scans[2:], "TUMOR BOARD", "ada")
+        assert await look(news) == [("scan_done", scans[0]), ("scan_done", scans[2])]
+        assert "oard" not in str([*map(tuple, await news.joined.rows("SELECT * FROM notices"))])
+
+
+async def test_a_rule_by_label_and_by_what_a_scan_is_needs_both(tmp_path: Path) -> None:
+    to = receiver(events=("scan_done", "disk_low"), scans=("tumor",), labels=("board",))
+    async with news_in(tmp_path, notify(to)) as news:
+        tumor = await news.publish("1", finding="tumor")
+        other = await news.publish("2", **NOT_ANALYZED)
+        await news.publish("3", finding="tumor")
+        await put_on(news.joined, news.records, [tumor, other], "board", "ada")
+        await queue.set_switch(news.joined, "disk_low", 1)
+        assert await look(news) == [("scan_done", tumor), ("disk_low", "")]
 
 
 async def test_a_full_disk_and_room_again_are_told_once_each(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""A run with a marked name in folders, files, tags and series: no mail, hook or chat holds it."""
+"""A run with a marked name in folders, files, tags, series and a label: no mail, hook or chat holds
+it."""
 
 import asyncio
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from daemon.index.database import Database, open_index, open_joined, open_record
 from daemon.index.notices import SINCE
 from daemon.notifications.events import Watch, here
 from daemon.notifications.process import Notifier
+from daemon.records.scan_triage import put_on
 from daemon.settings import Settings, load_settings
 from daemon.settings.notify import Event
 from tests.conftest import drain, until
@@ -27,6 +29,9 @@ pytestmark = [
 ]
 
 MARK = "XMARKX"
+LABEL = f"{MARK} board"
+# Whatever the time of day is now.
+DIGEST = (here() + timedelta(hours=12)).astimezone().replace(second=0, microsecond=0)
 
 
 def marked(number: int, image: Dataset) -> None:
@@ -49,13 +54,17 @@ def drop_all(inbox: Path) -> None:
 
 
 def receivers(its: Hook, chat: Hook, folder: Path) -> str:
-    """One by each way, told all."""
+    """Two by each way, told all; one of them of scans with a label alone."""
     told = json.dumps([str(each) for each in Event])
     (folder / "chats").write_text(f"# ours\n{chat.url.replace('http', 'json')}\n")
+    labels = f'labels = ["{LABEL}"]'
     tables = {
         "people": 'addresses = ["ada@hospital.example"]',
+        "board": f'addresses = ["board@hospital.example"]\n{labels}',
         "desk": f'by = "webhook"\nurl = "{its.url}"\nsecret_file = "secret"',
         "chat": 'by = "chat"\nsecret_file = "chats"',
+        "labelled-desk": f'by = "webhook"\nurl = "{its.url}"\nsecret_file = "secret"\n{labels}',
+        "labelled-chat": f'by = "chat"\nsecret_file = "chats"\n{labels}',
     }
     return "".join(
         f'[[notify.to]]\nname = "{name}"\n{how}\nevents = {told}\n' for name, how in tables.items()
@@ -81,6 +90,7 @@ async def test_the_mark_is_in_nothing_that_anybody_gets(hospital: Settings) -> N
             mail_ca=str(certificate),
             mail_from="gliowatch@hospital.example",
             group_seconds=1,
+            digest_at=f"{DIGEST:%H:%M}",
         )
         settings = load_settings(folder / "settings.toml")
         drop_all(settings.daemon.inbox)
@@ -97,7 +107,10 @@ async def test_the_mark_is_in_nothing_that_anybody_gets(hospital: Settings) -> N
         assert MARK.casefold() not in whole.casefold()
         assert "1977" not in whole
         assert SECRET not in whole
-        assert len(came) < 6  # grouped
+        assert len(came) < 12  # grouped
+    of_label = "\n".join(each for each in mails if "To: board@hospital.example" in each)
+    assert "1 scan done" in of_label
+    assert "scans failed" not in of_label
     assert '"summary": {"received": 3, "done": 0, "review": 1, "failed": 2' in "\n".join(hooks)
 
 
@@ -124,13 +137,12 @@ async def tell_of_a_night(settings: Settings) -> None:
         await notifier.begin()
         done = await asyncio.to_thread(drain, daemon.inbox.parent)
         assert done.returncode == 1, done.stderr
+        scans = [row["scan_id"] for row in await joined.rows("SELECT scan_id FROM scans")]
+        assert await put_on(joined, records, scans, LABEL, "ada") == 1
         await queue.set_switch(joined, "disk_low", 1)
-        morning = datetime.now() + timedelta(days=1)
-        digest_at = settings.notify.digest_at
-        moment = datetime.fromisoformat(f"{morning.date()}T{digest_at}").astimezone()
-        assert moment > here()
-        assert await queue.switch(joined, SINCE) < moment.timestamp()
-        notifier._watch = Watch(joined, records, settings, 1, lambda: moment)
+        assert here() < DIGEST
+        assert await queue.switch(joined, SINCE) < DIGEST.timestamp()
+        notifier._watch = Watch(joined, records, settings, 1, lambda: DIGEST)
         await notifier._watch.tell_silent()
         await notifier.look()
 

@@ -36,6 +36,8 @@ def sentences(folder: Path, text: str) -> list[str]:
         (MAIL + TO_MAIL + URL, "url is not for mail"),
         (MAIL + TO_MAIL + "events = []\n", "events is empty"),
         (MAIL + TO_MAIL + 'events = ["summary"]\nscans = ["tumor"]\n', "it has no effect"),
+        (MAIL + TO_MAIL + 'events = ["failed"]\nlabels = ["a"]\n', "what failed has no label"),
+        (MAIL + TO_MAIL + 'events = ["scan_done"]\nlabels = [" "]\n', "labels: A label has 1 to"),
         (HOOK, "webhook needs url"),
         (HOOK + 'url = "http://desk.example/hook"\n', "over http unencrypted"),
         (HOOK + 'url = "https://a:b@desk.example/"\n', "url holds a name or a password"),
@@ -60,7 +62,7 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT", "# ours\njson://localhost/x\n")
 
 
-@pytest.mark.parametrize("text", ["", MAIL + TO_MAIL, HOOK + URL, CHAT])
+@pytest.mark.parametrize("text", ["", MAIL + TO_MAIL + 'labels = ["a"]\n', HOOK + URL, CHAT])
 def test_what_is_right_is_not_found_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
