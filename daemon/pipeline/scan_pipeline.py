@@ -222,10 +222,11 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             worker_tasks.Circumstances(entered=patient, asked=job.asked),
         )
     else:
-        anyway = replace(job.rules, anyway=wish is not None and wish.is_wanted)
+        is_wanted, series = (wish.is_wanted, wish.series) if wish else (False, None)
+        rules = replace(job.rules, anyway=is_wanted, series=series if is_wanted else None)
         past = await past_of(job, intake.scan_id, patient_folder)
         known = worker_tasks.Circumstances(outbox, past, await job.entered(), job.asked)
-        report = await replace(job, rules=anyway).analyzed(staging, intake, notes, known)
+        report = await replace(job, rules=rules).analyzed(staging, intake, notes, known)
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)
