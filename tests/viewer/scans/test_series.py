@@ -16,6 +16,7 @@ from daemon.settings import Settings
 from model.rules import AskedSeries
 from tests.conftest import gliowatch, worker_here
 from tests.daemon.pipeline.corrections import newest, save, send
+from tests.model.reading.dicom.test_flair_selection import with_tags
 from tests.phantoms.dicom_series import AFFINE, Series, write_series
 from tests.viewer.scans.test_anyway import again
 from tests.viewer.test_house import house_of, open_house
@@ -87,7 +88,7 @@ def fill(inbox: Path) -> None:
             name=name,
             uid=f"1.2.3.{number}",
             prefix=f"S{number}-",
-            change=lambda _, image, number=number: setattr(image, "SeriesNumber", str(number)),
+            change=with_tags(SeriesNumber=str(number)),
         )
         write_series(inbox / "P", stored, AFFINE, series)
 
