@@ -1,7 +1,7 @@
 // A scan in a canvas, drawn by NiiVue from the files that were analyzed, on the mask's own grid.
 
 import { Camera, THROUGH } from "./camera.js";
-import { COLORMAP, COLORS, SHADER } from "./outline.js";
+import { COLORMAP, COLORS, boxOf, shaderOf } from "./outline.js";
 import { arrange, nextView } from "./planes.js";
 import { text } from "../sentences.js";
 import { brightnessOf, windowOf } from "./window_presets.js";
@@ -48,6 +48,7 @@ export class Volume {
     });
     glass.opts.dragMode = glass.dragModes.none;
     tame(glass);
+    canvas.getContext("webgl2", { alpha: false, antialias: false }); // NiiVue takes it as it is
     await glass.attachToCanvas(canvas);
     const [image, mask] = await files;
     const volume = await NVImage.loadFromUrl({ url: image });
@@ -86,7 +87,7 @@ export class Volume {
 
   // Each change of a volume sends all of them to the graphics card, so both come at once.
   load(volume, marks) {
-    this.glass.setCustomSliceShader(SHADER);
+    this.glass.setCustomSliceShader(shaderOf(marks && boxOf(marks)));
     if (!marks) {
       this.glass.addVolume(volume);
       return;
