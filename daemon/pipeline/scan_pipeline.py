@@ -1,5 +1,6 @@
 """The path of one drop: taken in, analyzed, published, entered; the one place for its errors."""
 
+import asyncio
 import logging
 import os
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ from daemon.index.scans import (
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
 from daemon.intake.filing import patients_of
+from daemon.intake.given_archives import put_in_place, scan_given, take_out
 from daemon.intake.ingest import Intake
 from daemon.intake.study_split import part_by_study
 from daemon.outputs.catalogue import text
@@ -116,6 +118,10 @@ async def _by_kind(job: Job, staging: Path) -> State:
         inbox = job.settings.daemon.inbox
         studies = await job.in_worker(part_by_study, inbox, drop, staging)
         if len(studies) > 1:
+            is_packed = drop.kind is DropKind.ZIP
+            assigned = await find_scan(job.index, scan_given(drop)) if is_packed else None
+            if assigned is not None:
+                return await _take_out(job, staging, assigned)
             return await _split(job, studies)
     return await _analyze(job, staging)
 
@@ -129,6 +135,16 @@ async def _file(job: Job) -> State:
     job.filed.add(drop.files)
     await ledger.withdraw(job.index, job.queued.drop_id)
     log.info("filed", extra={"drop": job.queued.drop_id, "files": len(patients)})
+    return State.DONE
+
+
+async def _take_out(job: Job, staging: Path, scan: ScanRow) -> State:
+    """Of an archive of several scans the patient gets that one which a person assigned."""
+    inbox, drop = job.settings.daemon.inbox, job.queued.drop
+    taken = await job.in_worker(take_out, inbox, drop, staging, scan.study_uid)
+    await asyncio.to_thread(put_in_place, inbox, drop, taken)
+    await ledger.withdraw(job.index, job.queued.drop_id)
+    log.info("taken_out", extra={"drop": job.queued.drop_id, "scan": scan.scan_id})
     return State.DONE
 
 

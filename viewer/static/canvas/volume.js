@@ -6,6 +6,7 @@ import { arrange, nextView } from "./planes.js";
 import { text } from "../sentences.js";
 import { brightnessOf, windowOf } from "./window_presets.js";
 
+const DRAWN_BY = "webgl2";
 const OUTLINE_PIXELS = 2;
 const AXES = { axial: 2, coronal: 1, sagittal: 0 };
 const UNITS = 7; // the bits of NIfTI's xyzt_units that hold the unit of length
@@ -48,7 +49,7 @@ export class Volume {
     });
     glass.opts.dragMode = glass.dragModes.none;
     tame(glass);
-    canvas.getContext("webgl2", { alpha: false, antialias: false }); // NiiVue takes it as it is
+    canvas.getContext(DRAWN_BY, { alpha: false, antialias: false }); // NiiVue takes it as it is
     await glass.attachToCanvas(canvas);
     const [image, mask] = await files;
     const volume = await NVImage.loadFromUrl({ url: image });
