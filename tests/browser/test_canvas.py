@@ -331,3 +331,6 @@ def test_who_wants_to_go_on_after_saving_is_led_on_and_this_is_remembered(
         page.wait_for_url("**/?said=reviewed")  # of those that arrived lately there is no other
         page.goto(browsing.site.url + address(scans[1]["LPS"]))
         assert box.is_checked()
+        browsing.site.enter(page, address(scans[1]["LPS"]), who="Ada")  # in the same browser
+        page.wait_for_selector(SHOWN)
+        assert not box.is_checked()
