@@ -167,16 +167,16 @@ async def wish_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
     records, report = request.app[RECORDS], scan.report
     wish = await find_wish(records, scan.scan_id)
     is_open = wish is not None and await is_wished_anew(records, scan)
-    is_settled = not scan.removed_at and not is_open
+    may_change = not scan.removed_at and not is_open
     is_asked = report.input.series_asked is not None
     said = _wish_words(wish, is_open) if wish else ""
     return {
-        "may_wish": may_be_wished(report) and is_settled,
-        "was_wished": report.has_note(ANYWAY) and not is_asked and is_settled,
+        "may_wish": may_be_wished(report) and may_change,
+        "was_wished": report.has_note(ANYWAY) and not is_asked and may_change,
         "wish_words": "" if wish and wish.series else said,
         "has_several": len(report.input.series or ()) > 1,
-        "other_series": _series_choices(report) if is_settled else {},
-        "was_series_asked": is_asked and is_settled,
+        "other_series": _series_choices(report) if may_change else {},
+        "was_series_asked": is_asked and may_change,
         "series_words": said if wish and wish.series else "",
         "no_series_words": _why_no_series(scan),
     }
