@@ -143,7 +143,7 @@ def _notes(taken: Candidate, candidates: list[Candidate], is_asked: bool) -> tup
     again = len(repetitions(taken, candidates))
     if len(candidates) > 1 and not is_asked:
         notes += (note("series_chosen", count=len(candidates)),)
-    if again:
+    if again and not is_asked:
         notes += (note("taken_again", count=again + 1),)
     if sum(each.stack.series == taken.stack.series for each in candidates) > again + 1:
         notes += (note("series_in_parts"),)

@@ -221,3 +221,13 @@ def test_where_it_is_damaged_the_usual_one_is_read_and_tells_why(tmp_path: Path)
     assert volume.description == "FLAIR"
     said = {each.code: each.message for each in volume.notes}
     assert "missing" in said["series_asked_failed"]
+
+
+def test_of_repeats_the_one_that_a_person_wants_is_read(tmp_path: Path) -> None:
+    files = add(tmp_path, "FLAIR", with_tags(SeriesNumber="3"))
+    files += add(tmp_path, "FLAIR", with_tags(SeriesNumber="4"))
+    usual = read_dicom(files)
+    assert "taken_again" in [each.code for each in usual.notes]
+    (volume,) = read_asked(files, asked("FLAIR", 3))
+    assert [each.number for each in volume.series if each.chosen] == [3]
+    assert "taken_again" not in [each.code for each in volume.notes]
