@@ -162,6 +162,15 @@ class SeriesOfStudy(Part):
     reason: str = Field(description="one sentence; empty for the chosen one")
 
 
+class SeriesAsked(Part):
+    """The series of the study that a person wanted analyzed."""
+
+    number: int | None
+    description: str
+    slices: Number
+    asked_by: str
+
+
 class Input(Part):
     """What was read."""
 
@@ -181,6 +190,9 @@ class Input(Part):
     study: MayMiss[StudyOfScan] = Field(default=None, description="of DICOM alone")
     series: MayMiss[tuple[SeriesOfStudy, ...]] = Field(
         default=None, description="of a DICOM study, every series or part of one"
+    )
+    series_asked: MayMiss[SeriesAsked] = Field(
+        default=None, description="only where a person chose which series is analyzed"
     )
     companions: MayMiss[tuple[str, ...]] = Field(
         default=None,

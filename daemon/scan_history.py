@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from daemon.report import Report
-from daemon.report_parts import HistoryEntry
-from model.rules import Spacing
+from daemon.report_parts import HistoryEntry, given_fields
+from model.rules import AskedSeries, Spacing
 
 IN_DOUBT = "identity_conflict"
 MAY_LACK = "may_lack"  # code of a note
@@ -69,6 +69,12 @@ def spacing_in(report: Report) -> Spacing | None:
     """The spacing with which a published scan was analyzed, if a person entered it."""
     numbers = report.spacing_entered
     return Spacing(*numbers) if numbers else None
+
+
+def series_in(report: Report) -> AskedSeries | None:
+    """The series that a person wanted when the scan was analyzed, if one did."""
+    asked = report.input.series_asked
+    return AskedSeries(**given_fields(asked)) if asked else None
 
 
 def judged_revision(report: Report) -> int:

@@ -124,3 +124,16 @@ class Spacing:
     def numbers(self) -> tuple[float, float, float | None]:
         """As it stands in a report: across, down, between."""
         return self.across, self.down, self.between
+
+
+@dataclass(frozen=True)
+class AskedSeries:
+    """The series of a DICOM study that a person wants analyzed in place of the usual one.
+
+    number, description, slices: which one it is, as the study's list tells it; asked_by: who.
+    """
+
+    number: int | None
+    description: str
+    slices: int
+    asked_by: str

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from model.catalogue import text
 from model.intensity import FloatArray as FloatArray
 from model.intensity import Levels, levels_of
+from model.rules import AskedSeries
 from model.rules import Kind as Kind
 
 MaskArray = NDArray[np.uint8]
@@ -80,6 +81,7 @@ class Volume:
         the axial one where the grid is isotropic).
     unfit: set by a reader that knows that this is nothing to analyze, such as a colour photo.
     series: of a DICOM study, all that was there, the chosen one among them.
+    asked: which of them a person wanted, whether or not it could be read.
     sources: of a DICOM series, where each slice along the third axis came from; None for one
         that was missing and filled in.
     file_affine: the file's own affine, where a person's spacing stands in `affine`; else None.
@@ -99,6 +101,7 @@ class Volume:
     unfit: Note | None = None
     notes: tuple[Note, ...] = ()
     series: tuple[SeriesSeen, ...] = ()
+    asked: AskedSeries | None = None
     sources: tuple[SourceSlice | None, ...] = ()
     file_affine: Affine | None = None
     nifti_header: bytes = b""

@@ -45,7 +45,7 @@ from viewer.scans.measurements import (
     take_measurement,
     tell_measure,
 )
-from viewer.scans.overrides import change_date, change_spacing, change_wish
+from viewer.scans.overrides import change_date, change_series, change_spacing, change_wish
 from viewer.scans.page import show_scan, tell_newest
 from viewer.scans.reviews import review
 from viewer.scans.sent_objects import send_again
@@ -147,6 +147,7 @@ SCANS = (
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/date", change_date), CHANGE),
     RouteRule(Right.UPLOAD, web.post(f"{SCAN}/spacing", change_spacing), CHANGE),
     RouteRule(Right.REVIEW, web.post(f"{SCAN}/anyway", change_wish), CHANGE),
+    RouteRule(Right.REVIEW, web.post(f"{SCAN}/series", change_series), CHANGE),
     RouteRule(Right.QUEUE, web.post(f"{SCAN}/send", send_again), CHANGE, ELSEWHERE),
 )
 UPLOADS = (

@@ -29,7 +29,7 @@ from daemon.outputs.wording import size_words
 from daemon.pipeline.lost_index import open_known_index
 from daemon.pipeline.worker_tasks import AnalysisRules, analysis_rules
 from daemon.report import Report
-from daemon.scan_history import spacing_in
+from daemon.scan_history import series_in, spacing_in
 from daemon.settings import Settings
 from model.errors import GliowatchError, UnreadableScan, naming
 from model.geometry import dice
@@ -210,7 +210,8 @@ def analyzed_again(
     study = report.input.study
     scan = scan_in(folder / SOURCE, scratch, study.uid if study else None)
     rules = means.rules
-    volumes = (with_spacing(each, spacing_in(report)) for each in read_each(scan, rules.flair))
+    read = read_each(scan, rules.flair, series_in(report))
+    volumes = (with_spacing(each, spacing_in(report)) for each in read)
     anyway = report.has_note("analyzed_anyway")
     how = Rules(rules.threshold, rules.smallest_lesion_mm3, rules.best, anyway)
     return first_analyzed(

@@ -979,8 +979,11 @@ CREATE TABLE analysis_wishes (      -- scans that a person wants analyzed whatev
     scan_id TEXT NOT NULL,
     is_wanted INTEGER NOT NULL,     -- 0 = taken back
     wished_by TEXT NOT NULL,
-    wished_at TEXT NOT NULL
-);
+    wished_at TEXT NOT NULL,
+    series_number INTEGER,
+    series_description TEXT,
+    series_slices INTEGER,
+    reason TEXT NOT NULL DEFAULT '');
 
 CREATE INDEX analysis_wishes_by_scan ON analysis_wishes (scan_id, entry);
 

@@ -331,6 +331,7 @@ def _input(volume: Volume, occasion: Occasion) -> parts.Input:
     codes = "".join(str(code) for code in nib.aff2axcodes(volume.affine))
     study = parts.StudyOfScan.of(**asdict(occasion.study)) if occasion.study else None
     series = tuple(parts.SeriesOfStudy(**asdict(each)) for each in volume.series)
+    asked = parts.SeriesAsked(**asdict(volume.asked)) if volume.asked else None
     return parts.Input(
         kind=cast(parts.Kind, str(volume.kind)),
         files=occasion.files,
@@ -342,6 +343,7 @@ def _input(volume: Volume, occasion: Occasion) -> parts.Input:
         acquired_at=volume.acquired_at,
         study=study,
         series=series or None,
+        series_asked=asked,
         companions=occasion.companions or None,
         may_belong_to=occasion.may_belong_to or None,
     )

@@ -21,7 +21,7 @@ from daemon.pipeline.worker_tasks import Circumstances
 from daemon.report import Report
 from daemon.report_parts import Seconds, StudyOfScan
 from daemon.safe_files import sync_tree
-from daemon.scan_history import judged_revision, spacing_in
+from daemon.scan_history import judged_revision, series_in, spacing_in
 from model.inference.segmentation import Segmentation
 from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti import read_nifti
@@ -83,7 +83,8 @@ def _with_objects(
     )
 
     series = staging / f"{intake.scan_id}_flair.nii.gz"
-    volume = with_spacing(read_again(intake.scan, series, flair), spacing_in(report))
+    read = read_again(intake.scan, series, flair, series_in(report))
+    volume = with_spacing(read, spacing_in(report))
     segmentation = None
     if report.finding != "not_judged":
         drawn = read_nifti(staging / f"{intake.scan_id}_seg.nii.gz")

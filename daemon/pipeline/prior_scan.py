@@ -31,6 +31,7 @@ from daemon.scan_history import (
     judged_revision,
     point_of,
     prior_of,
+    series_in,
     spacing_in,
     wants_date,
 )
@@ -40,7 +41,7 @@ from model.measurement.change import Change, Marked, Measured, compare
 from model.measurement.repeatability import Repeatability, load_repeatability
 from model.reading.dicom.patient_tags import Identity
 from model.reading.nifti import read_nifti
-from model.reading.read import read, with_spacing
+from model.reading.read import read_each, with_spacing
 from model.registration.rigid import register
 from model.rules import ChangeRules, FlairRules
 from model.volume import Volume, note
@@ -233,4 +234,5 @@ def analyzed_volume(
     study = report.input.study
     with tempfile.TemporaryDirectory(dir=scratch) as unpacked:
         scan = scan_in(folder / SOURCE, Path(unpacked), study.uid if study else None)
-        return with_spacing(read(scan, flair), spacing_in(report))
+        volume = next(read_each(scan, flair, series_in(report)))
+        return with_spacing(volume, spacing_in(report))

@@ -15,6 +15,7 @@ from daemon.outputs.catalogue import text
 from daemon.outputs.dicom.review_statement import MeasuredByHand, Verdict
 from daemon.pipeline.extra_objects import document_name, has_object, keep_object
 from daemon.report import Report
+from daemon.scan_history import series_in
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 from model.reading.read import read_again
@@ -129,7 +130,8 @@ def tell_by_hand(outbox: Path, left: LeftByHand, rules: FlairRules) -> bool:
     folder = outbox / left.folder
     with TemporaryDirectory() as scratch:
         scan = scan_in(folder / SOURCE, Path(scratch), left.study_uid)
-        volume = read_again(scan, folder / f"{report.scan_id}_flair.nii.gz", rules)
+        kept = folder / f"{report.scan_id}_flair.nii.gz"
+        volume = read_again(scan, kept, rules, series_in(report))
         if volume.shape != report.input.shape:
             raise UnreadableScan(text("measuring.other_files"))
         made = measured_by_hand(volume, report, left.said)

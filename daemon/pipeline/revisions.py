@@ -30,7 +30,7 @@ from daemon.pipeline.worker_tasks import AnalysisRules, Circumstances, finish_sc
 from daemon.records.corrections import file_of, settle
 from daemon.report import Report
 from daemon.report_parts import CorrectedMask, MaskAgreement, QualityNote, Seconds
-from daemon.scan_history import Past, is_stale, judged_revision
+from daemon.scan_history import Past, is_stale, judged_revision, series_in
 from model.errors import MaskError
 from model.geometry import dice
 from model.inference.segmentation import Segmentation
@@ -83,7 +83,7 @@ def correct_into(
     began = time.monotonic()
     intake = take_again(staging, basis.earlier)
     kept = basis.earlier.folder / f"{intake.scan_id}_flair.nii.gz"
-    volume = read_again(intake.scan, kept, rules.flair)
+    volume = read_again(intake.scan, kept, rules.flair, series_in(newest))
     mask = _checked(read_corrected(corrected.file, volume), corrected.correction)
     scan_id = intake.scan_id
     if np.array_equal(mask, _published_mask(basis.earlier.folder, scan_id)):

@@ -1,5 +1,6 @@
 """One drop from ingest to publication; after a failure it is tried again or rejected, only here."""
 
+import asyncio
 import logging
 import os
 from dataclasses import asdict, replace
@@ -21,6 +22,7 @@ from daemon.index.scans import (
 )
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
+from daemon.intake.given_archives import put_in_place, scan_given, take_out
 from daemon.intake.ingest import Intake
 from daemon.intake.patient_folders import patients_of
 from daemon.intake.study_split import part_by_study
@@ -116,6 +118,10 @@ async def _by_kind(job: Job, staging: Path) -> State:
         inbox = job.settings.daemon.inbox
         studies = await job.in_worker(part_by_study, inbox, drop, staging)
         if len(studies) > 1:
+            is_packed = drop.kind is DropKind.ZIP
+            assigned = await find_scan(job.index, scan_given(drop)) if is_packed else None
+            if assigned is not None:
+                return await _take_out(job, staging, assigned)
             return await _split(job, studies)
     return await _analyze(job, staging)
 
@@ -129,6 +135,16 @@ async def _file(job: Job) -> State:
     job.filed.add(drop.files)
     await ledger.withdraw(job.index, job.queued.drop_id)
     log.info("filed", extra={"drop": job.queued.drop_id, "files": len(patients)})
+    return State.DONE
+
+
+async def _take_out(job: Job, staging: Path, scan: ScanRow) -> State:
+    """Of an archive of several scans the patient gets that one which a person assigned."""
+    inbox, drop = job.settings.daemon.inbox, job.queued.drop
+    taken = await job.in_worker(take_out, inbox, drop, staging, scan.study_uid)
+    await asyncio.to_thread(put_in_place, inbox, drop, taken)
+    await ledger.withdraw(job.index, job.queued.drop_id)
+    log.info("taken_out", extra={"drop": job.queued.drop_id, "scan": scan.scan_id})
     return State.DONE
 
 
@@ -222,10 +238,11 @@ async def _analyze_new(job: Job, staging: Path, intake: Intake, patient_folder: 
             worker_tasks.Circumstances(entered=patient, asked=job.asked),
         )
     else:
-        anyway = replace(job.rules, anyway=wish is not None and wish.is_wanted)
+        is_wanted, series = (wish.is_wanted, wish.series) if wish else (False, None)
+        rules = replace(job.rules, anyway=is_wanted, series=series if is_wanted else None)
         past = await past_of(job, intake.scan_id, patient_folder)
         known = worker_tasks.Circumstances(outbox, past, await job.entered(), job.asked)
-        report = await replace(job, rules=anyway).analyzed(staging, intake, notes, known)
+        report = await replace(job, rules=rules).analyzed(staging, intake, notes, known)
     publish(staging, outbox / folder)
     state = await _enter(job, intake, folder=folder, report=report, state=State.DONE, event="done")
     await queue_if_spaced(job.index, job.records, intake.scan_id)

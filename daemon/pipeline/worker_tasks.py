@@ -35,7 +35,14 @@ from model.measurement.lobes import Lobes, lobes_of
 from model.reading.dicom.patient_tags import Identity
 from model.reading.dicom.studies import Fit
 from model.reading.read import read_each, with_spacing
-from model.rules import CHANGE_RULES, RULES, ChangeRules, FlairRules, is_archive
+from model.rules import (
+    CHANGE_RULES,
+    RULES,
+    AskedSeries,
+    ChangeRules,
+    FlairRules,
+    is_archive,
+)
 from model.volume import Kind, Note, Volume
 
 if TYPE_CHECKING:
@@ -70,7 +77,8 @@ class AnalysisRules:
     weights: None = those shipped inside the package; least_flair: share of FLAIR that a scan must
     show, 0 to analyze whatever comes; flair: how the FLAIR of a DICOM study is told; explain:
     folder for a picture of where the network looked, None for no such picture; change: when two
-    scans count as measured alike; anyway: even what does not look like an axial FLAIR of a head.
+    scans count as measured alike; anyway: even what does not look like an axial FLAIR of a head;
+    series: that one of the study which a person wants, None for the usual one.
     """
 
     weights: Path | None
@@ -84,6 +92,7 @@ class AnalysisRules:
     explain: Path | None = None
     change: ChangeRules = CHANGE_RULES
     anyway: bool = False
+    series: AskedSeries | None = None
 
 
 def analysis_rules(model: ModelSettings, explain: Path | None = None) -> AnalysisRules:
@@ -169,7 +178,7 @@ def _volumes_of(
 ) -> _Volumes:
     return _Volumes(
         replace(volume, notes=(*volume.notes, *notes))
-        for each in read_each(intake.scan, rules.flair)
+        for each in read_each(intake.scan, rules.flair, rules.series)
         for volume in [with_spacing(each, known.past.spacing)]
     )
 

@@ -1,5 +1,6 @@
-"""What people enter where files do not tell it: dates, pixel sizes, and that it is a FLAIR."""
+"""What people enter where files do not tell it: dates, pixel sizes, which series is the FLAIR."""
 
+from collections import Counter
 from datetime import date
 
 from daemon.index.database import Database
@@ -19,9 +20,10 @@ from daemon.index.queue import add_reprocessing
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
 from daemon.report import Report
-from daemon.scan_history import spacing_in, wants_date
+from daemon.report_parts import SeriesOfStudy
+from daemon.scan_history import series_in, spacing_in, wants_date
 from model.errors import GliowatchError
-from model.rules import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, Spacing
+from model.rules import LARGEST_GAP_MM, LARGEST_PIXEL_MM, SMALLEST_MM, AskedSeries, Spacing
 
 EARLIEST = date(1970, 1, 1)  # no MR scan of a person is older
 
@@ -165,10 +167,47 @@ async def wish_analysis(
 
     The records come first: what a crash leaves undone, `queue_wished` finds. Raises NoSuchWish.
     """
-    fits = may_be_wished(scan.report) if is_wanted else scan.report.has_note(ANYWAY)
+    asked = series_in(scan.report)
+    is_followed = scan.report.has_note(ANYWAY) or asked is not None
+    fits = may_be_wished(scan.report) if is_wanted else is_followed
     if not fits or scan.removed_at:
         raise NoSuchWish(text("override.no_wish"))
-    await add_wish(records, scan.scan_id, is_wanted, who)
+    await add_wish(records, scan.scan_id, is_wanted, who, None if is_wanted else asked)
+    await add_reprocessing(index, scan.scan_id, scan.patient_id)
+
+
+MOST_REASON = 500  # characters
+
+
+def other_series(report: Report) -> dict[str, SeriesOfStudy]:
+    """The series of a study that were not analyzed, by a key; none that looks like another one."""
+    lines = report.input.series or ()
+    alike = Counter(map(series_key, lines))
+    return {
+        series_key(each): each for each in lines if alike[series_key(each)] == 1 and not each.chosen
+    }
+
+
+def series_key(series: SeriesOfStudy) -> str:
+    """What tells one series of a study from the others, for a form."""
+    return f"{'' if series.number is None else series.number}/{series.slices}/{series.description}"
+
+
+async def ask_for_series(
+    index: Database, records: Database, scan: ScanRow, key: str, reason: str, who: str
+) -> None:
+    """Have another series of the study analyzed, whatever it looks like.
+
+    The records come first: what a crash leaves undone, `queue_wished` finds. Raises NoSuchWish.
+    """
+    series = other_series(scan.report).get(key)
+    if scan.removed_at or series is None:
+        raise NoSuchWish(text("override.no_series"))
+    if not reason.strip():
+        raise NoSuchWish(text("override.no_reason"))
+    asked = AskedSeries(series.number, series.description, series.slices, who)
+    reason = reason.strip()[:MOST_REASON]
+    await add_wish(records, scan.scan_id, is_wanted=True, who=who, series=asked, reason=reason)
     await add_reprocessing(index, scan.scan_id, scan.patient_id)
 
 
@@ -196,6 +235,10 @@ async def queue_wished(index: Database, records: Database) -> None:
 
 
 def _is_open(wish: Wish, scan: ScanRow) -> bool:
+    if (wish.series if wish.is_wanted else None) != series_in(scan.report):
+        return True
+    if wish.series:
+        return False
     if not wish.is_wanted:
         return scan.report.has_note(ANYWAY)
     return may_be_wished(scan.report) and wish.wished_at > scan.published_at

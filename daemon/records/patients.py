@@ -30,7 +30,6 @@ from daemon.index.people.triage.assignments import (
     mark_taken_back,
     mark_there,
     mirror,
-    shares_files,
 )
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
@@ -58,7 +57,7 @@ async def give(
 ) -> Assignment | None:
     """Give a scan to a patient; None if it was given already. Raises CannotBeGiven, OSError."""
     source = daemon.outbox / os.fsdecode(scan.folder) / SOURCE
-    await _check(index, scan, patient, source)
+    await _check(scan, patient, source)
     target = hash_scan(patient.patient_id, scan.content_sha256)
     was_there = await find_scan(index, target) is not None
     was_there = was_there and not await is_taken_back(index, target)
@@ -117,7 +116,7 @@ async def finish_placing(
             log.warning("not_placed", extra={"scan": each.scan_id, "errno": error.errno})
 
 
-async def _check(index: Database, scan: ScanRow, patient: Patient, source: Path) -> None:
+async def _check(scan: ScanRow, patient: Patient, source: Path) -> None:
     if scan.patient_id != UNASSIGNED:
         raise CannotBeGiven(text("assign_fault.has_patient"))
     if patient.patient_id == UNASSIGNED or patient.deleted_at:
@@ -126,8 +125,6 @@ async def _check(index: Database, scan: ScanRow, patient: Patient, source: Path)
         raise CannotBeGiven(text("assign_fault.bad_folder"))
     if not await asyncio.to_thread(source.is_dir):
         raise CannotBeGiven(text("assign_fault.files_gone"))
-    if await shares_files(index, scan.scan_id):
-        raise CannotBeGiven(text("assign_fault.shared_archive"))
 
 
 async def _place(

@@ -26,7 +26,7 @@ from model.reading.dicom.study import (
 )
 from model.reading.images import read_picture
 from model.reading.nifti import geometry_of, read_nifti
-from model.rules import RULES, FlairRules, Spacing, kind_by_name, other_half
+from model.rules import RULES, AskedSeries, FlairRules, Spacing, kind_by_name, other_half
 from model.volume import Kind, Scale, Scan, SeriesSeen, Volume, axial_stack, column_lengths, note
 
 
@@ -47,28 +47,31 @@ def read(scan: Scan, rules: FlairRules = RULES) -> Volume:
     return next(read_each(scan, rules))
 
 
-def read_each(scan: Scan, rules: FlairRules = RULES) -> Iterator[Volume]:
+def read_each(
+    scan: Scan, rules: FlairRules = RULES, asked: AskedSeries | None = None
+) -> Iterator[Volume]:
     """The volume of a scan; of a DICOM study then the next best FLAIR, each read when asked for.
 
+    asked: the series of the study that a person wants: that one alone, if it can be read.
     Raises UnreadableScan when there is not even one.
     """
     if not scan.files:
         raise UnreadableScan(text("reading.no_file"))
     try:
-        for volume in _each(scan, rules):
+        for volume in _each(scan, rules, asked):
             yield without_padding(volume)
     except MemoryError:
         raise UnreadableScan(text("reading.out_of_memory")) from None
 
 
-def _each(scan: Scan, rules: FlairRules) -> Iterator[Volume]:
+def _each(scan: Scan, rules: FlairRules, asked: AskedSeries | None) -> Iterator[Volume]:
     match scan.kind:
         case Kind.NIFTI:
             yield read_nifti(*scan.files)
         case Kind.IMAGE:
             yield read_picture(scan.files[0])
         case Kind.DICOM:
-            yield from read_each_flair(scan.files, rules)
+            yield from read_each_flair(scan.files, rules, asked)
 
 
 def without_padding(volume: Volume) -> Volume:
@@ -80,15 +83,18 @@ def without_padding(volume: Volume) -> Volume:
     return replace(volume, voxels=settled, filled=its.filled)
 
 
-def read_again(scan: Scan, kept: Path, rules: FlairRules = RULES) -> Volume:
+def read_again(
+    scan: Scan, kept: Path, rules: FlairRules = RULES, asked: AskedSeries | None = None
+) -> Volume:
     """The volume of which the file `kept` is a copy: not every study's best FLAIR was analyzed.
 
-    The best one where no such file was kept, or none is like it.
+    asked: the series that a person wanted then. The best one where no such file was kept, or none
+    is like it.
     """
     if not kept.exists():
-        return read(scan, rules)
+        return next(read_each(scan, rules, asked))
     known, best = read_nifti(kept), None
-    for volume in read_each(scan, rules):
+    for volume in read_each(scan, rules, asked):
         best = best or volume
         same_grid = volume.shape == known.shape and np.allclose(
             volume.affine, known.affine, atol=SAME_MM

@@ -331,3 +331,26 @@ def test_who_wants_to_go_on_after_saving_is_led_on_and_this_is_remembered(
         page.wait_for_url("**/?said=reviewed")  # of those that arrived lately there is no other
         page.goto(browsing.site.url + address(scans[1]["LPS"]))
         assert box.is_checked()
+        browsing.site.enter(page, address(scans[1]["LPS"]), who="Ada")  # in the same browser
+        page.wait_for_selector(SHOWN)
+        assert not box.is_checked()
+
+
+def test_from_the_login_to_a_saved_review_by_keys_alone(
+    browsing: Browsing, scans: tuple[Path, dict[str, Given]]
+) -> None:
+    with browsing.page() as page:
+        page.goto("about:blank")  # so that no open page asks without its session
+        page.context.clear_cookies()
+        token, place = browsing.site.link("Keys Only"), address(scans[1]["RAS"])
+        page.goto(f"{browsing.site.url}/enter?token={token}&next={place}")
+        for _ in range(20):
+            if page.evaluate("document.activeElement.textContent.trim()") == "Log in":
+                break
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(SHOWN)
+        page.keyboard.press("a")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**saved=1*", timeout=120_000)
+        assert "Keys Only" in page.locator(".review").inner_text()

@@ -11,6 +11,7 @@ from aiohttp.test_utils import make_mocked_request
 from daemon.permissions import Right, Role, may
 from tests.phantoms.reports import INPUT
 from tests.viewer.scans.test_anyway import REFUSED
+from tests.viewer.scans.test_series import FLAIR, T2
 from tests.viewer.test_house import House, open_house
 from viewer.access import ROUTE_RULES
 
@@ -61,6 +62,7 @@ async def fill(house: House) -> None:
     await house.add_scan("P1", "s1", input=INPUT | {"kind": "nifti", "acquired_at": None})
     await house.add_scan("P4", "s2", finding="not_judged", quality=REFUSED)
     await house.add_scan("P5", "s3", quality=[{"code": "units_unknown", "message": "None."}])
+    await house.add_scan("P6", "s6", input={"kind": "dicom", "series": [FLAIR, T2]})
     await house.add_scan("unassigned", "s4")
     for patient in ("P1", "P2"):
         await house.add_patient(patient, name="Ada")
@@ -98,8 +100,8 @@ async def test_nothing_on_any_page_ends_in_a_refusal(tmp_path: Path, role: Role)
 async def test_who_may_do_all_is_shown_all(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await fill(house)
-        page = await house.page("/scans/s1") + await house.page("/scans/s2")
-        for action in ("reviews", "date", "anyway"):
+        page = "".join([await house.page(f"/scans/{each}") for each in ("s1", "s2", "s6")])
+        for action in ("reviews", "date", "anyway", "series"):
             assert re.search(rf'action="/scans/s\d/{action}"', page), action
         page = await house.page("/system")
         assert 'value="pause"' in page

@@ -1,4 +1,4 @@
-"""What a person knows better than a scan's files, date, pixel size, that it is a FLAIR: forms."""
+"""What a person knows better than a scan's files: date, pixel size, which series is the FLAIR."""
 
 from datetime import date
 from typing import Any
@@ -20,10 +20,12 @@ from daemon.records.overrides import (
     NoSuchWish,
     WrongDate,
     WrongSpacing,
+    ask_for_series,
     enter_date,
     enter_spacing,
     is_wished_anew,
     may_be_wished,
+    other_series,
     spacing_of,
     wants_spacing,
     wish_analysis,
@@ -148,19 +150,65 @@ async def change_wish(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"/scans/{scan.scan_id}")
 
 
+async def change_series(request: web.Request) -> web.StreamResponse:
+    """`POST /scans/{scan_id}/series`: analyze another series of the study, and why."""
+    form, scan = await read_form(request), await asked_scan(request)
+    key, reason = form.get("series", ""), form.get("reason", "")
+    index, records, who = request.app[INDEX], request.app[RECORDS], signer(request)
+    try:
+        await ask_for_series(index, records, scan=scan, key=key, reason=reason, who=who)
+    except NoSuchWish as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
+    raise web.HTTPSeeOther(f"/scans/{scan.scan_id}#series")
+
+
 async def wish_values(request: web.Request, scan: ScanRow) -> dict[str, Any]:
-    """What the form's template needs."""
-    records = request.app[RECORDS]
+    """What the templates of both forms need."""
+    records, report = request.app[RECORDS], scan.report
     wish = await find_wish(records, scan.scan_id)
     is_open = wish is not None and await is_wished_anew(records, scan)
+    may_change = not scan.removed_at and not is_open
+    is_asked = report.input.series_asked is not None
+    said = _wish_words(wish, is_open) if wish else ""
     return {
-        "may_wish": may_be_wished(scan.report) and not scan.removed_at and not is_open,
-        "was_wished": scan.report.has_note(ANYWAY) and not scan.removed_at and not is_open,
-        "wish_words": _wish_words(wish, is_open) if wish else "",
+        "may_wish": may_be_wished(report) and may_change,
+        "was_wished": report.has_note(ANYWAY) and not is_asked and may_change,
+        "wish_words": "" if wish and wish.series else said,
+        "has_several": len(report.input.series or ()) > 1,
+        "other_series": _series_choices(report) if may_change else {},
+        "was_series_asked": is_asked and may_change,
+        "series_words": said if wish and wish.series else "",
+        "no_series_words": _why_no_series(scan),
     }
+
+
+def _series_choices(report: Report) -> dict[str, str]:
+    """Each series that may be chosen, in words, by its key."""
+    return {
+        key: text(
+            "other_series.choice",
+            number="?" if each.number is None else each.number,
+            description=each.description or text("scan.no_description"),
+            slices=text("upload.slices", count=each.slices),
+        )
+        for key, each in other_series(report).items()
+    }
+
+
+def _why_no_series(scan: ScanRow) -> str:
+    """Why none can be chosen, '' where one can."""
+    if scan.removed_at:
+        return text("other_series.removed")
+    return "" if other_series(scan.report) else text("other_series.alike")
 
 
 def _wish_words(wish: Wish, is_open: bool) -> str:
     """Who asked for it or took it back, and whether the result follows it already."""
     key = WISHED[wish.is_wanted, is_open]
-    return text(key, by=wish.wished_by, at=moment_words(wish.wished_at))
+    said = text(key, by=wish.wished_by, at=moment_words(wish.wished_at))
+    if wish.series is None or not wish.is_wanted:
+        return said
+    chosen = text(
+        "other_series.chosen", series=wish.series.description or text("scan.no_description")
+    )
+    return f"{chosen} {said} {text('other_series.why', reason=wish.reason)}"

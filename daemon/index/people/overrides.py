@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daemon.index.database import Database, now
 from daemon.index.people.audit import changing
-from model.rules import Spacing
+from model.rules import AskedSeries, Spacing
 
 
 @dataclass(frozen=True)
@@ -101,29 +101,44 @@ def _entered(row: sqlite3.Row) -> EnteredSpacing:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person said last of a scan that was not analyzed. is_wanted: it is to be, anyway."""
+    """What a person said last of how a scan is to be analyzed. is_wanted: anyway, whatever it looks
+    like; False: no longer. series: of its study, if another one than usual, and the reason."""
 
     scan_id: str
     is_wanted: bool
     wished_by: str
     wished_at: str
+    series: AskedSeries | None = None
+    reason: str = ""
 
 
-async def add_wish(records: Database, scan_id: str, is_wanted: bool, who: str) -> None:
+async def add_wish(
+    records: Database,
+    scan_id: str,
+    is_wanted: bool,
+    who: str,
+    series: AskedSeries | None = None,
+    reason: str = "",
+) -> None:
     """Note that a scan is to be analyzed anyway, or no longer; what was said before stays."""
+    told = (series.number, series.description, series.slices) if series else (None, None, None)
     async with changing(records):
         await records.change(
-            "INSERT INTO analysis_wishes (scan_id, is_wanted, wished_by, wished_at)"
-            " VALUES (?, ?, ?, ?)",
-            (scan_id, is_wanted, who, now()),
+            f"INSERT INTO analysis_wishes ({_WISH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (scan_id, is_wanted, who, now(), *told, reason),
         )
+
+
+_WISH = (
+    "scan_id, is_wanted, wished_by, wished_at,"
+    " series_number, series_description, series_slices, reason"
+)
 
 
 async def find_wish(records: Database, scan_id: str) -> Wish | None:
     """What was said last of a scan, or None if nothing ever was."""
     row = await records.row(
-        "SELECT scan_id, is_wanted, wished_by, wished_at FROM analysis_wishes"
-        " WHERE scan_id = ? ORDER BY entry DESC LIMIT 1",
+        f"SELECT {_WISH} FROM analysis_wishes WHERE scan_id = ? ORDER BY entry DESC LIMIT 1",
         (scan_id,),
     )
     return _wish(row) if row else None
@@ -132,12 +147,13 @@ async def find_wish(records: Database, scan_id: str) -> Wish | None:
 async def all_wishes(records: Database) -> list[Wish]:
     """What was said last of every scan of which anything was."""
     rows = await records.rows(
-        "SELECT scan_id, is_wanted, wished_by, wished_at FROM analysis_wishes WHERE entry IN"
+        f"SELECT {_WISH} FROM analysis_wishes WHERE entry IN"
         " (SELECT max(entry) FROM analysis_wishes GROUP BY scan_id)"
     )
     return [_wish(row) for row in rows]
 
 
 def _wish(row: sqlite3.Row) -> Wish:
-    scan_id, is_wanted, wished_by, wished_at = row
-    return Wish(scan_id, bool(is_wanted), wished_by, wished_at)
+    scan_id, is_wanted, by, at, number, description, slices, reason = row
+    series = None if slices is None else AskedSeries(number, description, slices, by)
+    return Wish(scan_id, bool(is_wanted), by, at, series, reason)

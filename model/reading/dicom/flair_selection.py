@@ -127,12 +127,14 @@ def _called(stack: Stack) -> tuple[str, str, str]:
     )
 
 
-def why_not(candidate: Candidate, chosen: Candidate | None) -> str:
-    """One sentence on why this stack was not the one."""
+def why_not(candidate: Candidate, chosen: Candidate | None, is_asked: bool = False) -> str:
+    """One sentence on why this stack was not the one; is_asked: a person chose another one."""
     if candidate.unfit is not None:
         return candidate.unfit.message
     if candidate.sequence is not Sequence.FLAIR or chosen is None:
         return text("series.sequence_unknown")
+    if is_asked:
+        return text("series.another_asked")
     if repetitions(chosen, [candidate]):
         return text("series.taken_again")
     pairs = zip(candidate.rank, chosen.rank, strict=True)

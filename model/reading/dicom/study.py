@@ -24,7 +24,7 @@ from model.reading.dicom.sequence import Sequence
 from model.reading.dicom.stacks import ConflictingFiles, Stack, stacks_of
 from model.reading.dicom.studies import studies_in
 from model.reading.nifti import MAX_VOXELS
-from model.rules import RULES, FlairRules
+from model.rules import RULES, AskedSeries, FlairRules
 from model.volume import (
     FEW,
     FloatArray,
@@ -54,17 +54,24 @@ def read_dicom(files: tuple[Path, ...], rules: FlairRules = RULES) -> Volume:
     return next(read_each_flair(files, rules))
 
 
-def read_each_flair(files: tuple[Path, ...], rules: FlairRules = RULES) -> Iterator[Volume]:
-    """The same, then the next best FLAIR of the study, and so on: at least one volume."""
+def read_each_flair(
+    files: tuple[Path, ...], rules: FlairRules = RULES, asked: AskedSeries | None = None
+) -> Iterator[Volume]:
+    """The same, then the next best FLAIR of the study, and so on: at least one volume.
+
+    asked: the series that a person wants: it alone, if it can be read, with what speaks against it.
+    """
     try:
-        yield from _read(files, rules)
+        yield from _read(files, rules, asked)
     except (UnreadableScan, MemoryError):
         raise
     except Exception as error:  # pydicom analyzes a value only when it is asked for
         raise UnreadableScan(text(DAMAGED_HEADERS)) from error
 
 
-def _read(files: tuple[Path, ...], rules: FlairRules) -> Iterator[Volume]:
+def _read(
+    files: tuple[Path, ...], rules: FlairRules, wanted: AskedSeries | None
+) -> Iterator[Volume]:
     frames = [frame for file in files for frame in frames_of(file)]
     passed_over = sum(not is_dicom(file) for file in files)
     if not frames:
@@ -75,27 +82,68 @@ def _read(files: tuple[Path, ...], rules: FlairRules) -> Iterator[Volume]:
     candidates = [weigh(stack, rules) for stack in stacks]
     chosen = in_order(candidates)
     objects = len(files) - passed_over - len({frame.file for frame in frames})
-    for volume, taken, failed in _volumes(chosen or to_look_at(candidates)):
-        seen = tuple(seen_as(each, taken if chosen else None, failed) for each in candidates)
-        if not chosen:
+    asked = _asked_among(candidates, wanted)
+    usual = [each for each in chosen or to_look_at(candidates) if each is not asked]
+    for read, taken, failed in _volumes([asked, *usual] if asked else usual):
+        is_asked, is_any = taken is asked, bool(chosen) or taken is asked
+        seen = tuple(
+            seen_as(each, taken if is_any else None, failed, is_asked) for each in candidates
+        )
+        volume = replace(read, series=seen, asked=wanted)
+        volume = replace(volume, notes=volume.notes + _of_asked(wanted, asked, is_asked, failed))
+        if not is_any:
             only = candidates[0].unfit if len(candidates) == 1 else None
-            yield replace(volume, series=seen, unfit=only or note(NO_FLAIR))
+            yield replace(volume, unfit=only or note(NO_FLAIR))
             return
-        notes = volume.notes + _notes(taken, candidates)
+        notes = volume.notes + _notes(taken, candidates, is_asked)
         if (missing := why_incomplete(taken.stack.frames, frames, objects)) is not None:
             notes += (missing,)
         if passed_over:
             notes += (note("files_passed_over", count=passed_over),)
-        yield replace(volume, series=seen, notes=notes, unfit=_too_few(taken, chosen))
+        yield replace(volume, notes=notes, unfit=taken.unfit or _too_few(taken, chosen))
+        if is_asked:
+            return
 
 
-def _notes(taken: Candidate, candidates: list[Candidate]) -> tuple[Note, ...]:
+def _asked_among(candidates: list[Candidate], wanted: AskedSeries | None) -> Candidate | None:
+    """The one that a person wants; None where it is not there, or two look like it.
+
+    Late slices may have joined it since.
+    """
+    if wanted is None:
+        return None
+    named = {
+        id(each): (number_of(each.stack.header, "SeriesNumber"), _described(each))
+        for each in candidates
+    }
+    alike = [each for each in candidates if named[id(each)] == (wanted.number, wanted.description)]
+    same = [each for each in alike if each.slices == wanted.slices] or alike
+    return same[0] if len(same) == 1 else None
+
+
+def _described(candidate: Candidate) -> str:
+    return text_of(candidate.stack.header, "SeriesDescription")
+
+
+def _of_asked(
+    wanted: AskedSeries | None, asked: Candidate | None, is_asked: bool, failed: "Failures"
+) -> tuple[Note, ...]:
+    """Who chose the series; or why another one was read than the person wanted."""
+    if wanted is None:
+        return ()
+    if is_asked:
+        return (note("series_asked", name=wanted.asked_by),)
+    reason = failed[id(asked)] if asked else text("series.not_there")
+    return (note("series_asked_failed", name=wanted.asked_by, reason=reason),)
+
+
+def _notes(taken: Candidate, candidates: list[Candidate], is_asked: bool) -> tuple[Note, ...]:
     """What is to be said of the choice among several."""
     notes: tuple[Note, ...] = ()
     again = len(repetitions(taken, candidates))
-    if len(candidates) > 1:
+    if len(candidates) > 1 and not is_asked:
         notes += (note("series_chosen", count=len(candidates)),)
-    if again:
+    if again and not is_asked:
         notes += (note("taken_again", count=again + 1),)
     if sum(each.stack.series == taken.stack.series for each in candidates) > again + 1:
         notes += (note("series_in_parts"),)
@@ -199,16 +247,23 @@ def _filled(slices: list[FloatArray | None]) -> list[FloatArray]:
     return full
 
 
-def seen_as(candidate: Candidate, chosen: Candidate | None, failed: Failures) -> SeriesSeen:
-    """One candidate as a line of the study's list; failed: why some of them make no volume."""
+def seen_as(
+    candidate: Candidate, chosen: Candidate | None, failed: Failures, is_asked: bool = False
+) -> SeriesSeen:
+    """One candidate as a line of the study's list; failed: why some of them make no volume.
+
+    is_asked: a person chose.
+    """
     header = candidate.stack.header
     is_chosen = candidate is chosen
     number = number_of(header, "SeriesNumber")
     return SeriesSeen(
-        description=text_of(header, "SeriesDescription"),
+        description=_described(candidate),
         number=None if number is None else int(number),
         modality=text_of(header, "Modality"),
         slices=candidate.slices,
         chosen=is_chosen,
-        reason="" if is_chosen else failed.get(id(candidate)) or why_not(candidate, chosen),
+        reason=""
+        if is_chosen
+        else failed.get(id(candidate)) or why_not(candidate, chosen, is_asked),
     )

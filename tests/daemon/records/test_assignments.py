@@ -3,20 +3,25 @@
 import asyncio
 import os
 import re
+import zipfile
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 
-from daemon.index import ledger
 from daemon.index.people.patients import Patient, find_patient
 from daemon.index.people.triage.assignments import assignments
 from daemon.index.scans import ScanRow
 from daemon.records.patients import CannotBeGiven, finish_placing, give
+from daemon.service import run_daemon
 from daemon.settings import Settings
-from tests.conftest import gliowatch, left_in_inbox, reports, running_daemon, until
+from tests.conftest import gliowatch, left_in_inbox, reports, running_daemon, until, worker_here
+from tests.model.reading.dicom.test_flair_selection import with_tags
+from tests.phantoms.dicom_series import AFFINE, Series, write_series
 from tests.phantoms.heads import head, write_nifti
-from tests.viewer.test_house import House, house_of, open_house, scan_row
+from tests.viewer.test_house import House, house_of, open_house
 from viewer.sessions import INDEX, RECORDS
 
 
@@ -127,13 +132,6 @@ async def test_a_kill_while_it_is_copied_loses_and_doubles_nothing(
 async def test_what_cannot_be_given(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         index, daemon, patient = house.app[INDEX], house.settings.daemon, await known(house, "P1")
-        for scan_id in ("one", "two"):
-            claim = await house.add_running("unassigned", "both.zip")
-            row = scan_row("unassigned", scan_id)
-            (daemon.outbox / os.fsdecode(row.folder) / "source").mkdir(parents=True)
-            await ledger.finish(index, claim, row, {b"unassigned/both.zip": "digest"})
-        with pytest.raises(CannotBeGiven, match="one archive with others"):
-            await give(index, house.app[RECORDS], daemon, row, patient, "N. Urse")
         gone, theirs = [await house.add_scan(*each) for each in (("unassigned", "x"), ("P1", "y"))]
         with pytest.raises(CannotBeGiven, match="no longer in the outbox"):
             await give(index, house.app[RECORDS], daemon, gone, patient, "N. Urse")
@@ -141,3 +139,47 @@ async def test_what_cannot_be_given(tmp_path: Path) -> None:
             await give(index, house.app[RECORDS], daemon, theirs, patient, "N. Urse")
         assert house.in_inbox() == []
         assert await assignments(house.app[RECORDS]) == []
+
+
+def pack_two(archive: Path) -> None:
+    """A zip with a study of two patients each, and a text that names none."""
+    with zipfile.ZipFile(archive, "w") as packed, TemporaryDirectory() as scratch:
+        for number in (1, 2):
+            folder = Path(scratch) / str(number)
+            folder.mkdir()
+            stored = np.random.default_rng(number).integers(0, 999, (64, 60, 6)).astype(np.uint16)
+            whose = with_tags(StudyInstanceUID=f"1.2.9.{number}", PatientID=f"real-{number}")
+            series = Series(name="FLAIR", uid=f"1.2.9.{number}.1", change=whose)
+            for path in write_series(folder, stored, AFFINE, series):
+                packed.write(path, f"{number}/{path.name}")
+
+
+@pytest.mark.long
+async def test_one_scan_of_an_archive_is_given_without_the_others(hospital: Settings) -> None:
+    async def drain() -> None:
+        with worker_here():
+            assert await run_daemon(hospital, True, asyncio.Event()) == 0
+
+    (hospital.daemon.inbox / "unassigned").mkdir()
+    pack_two(hospital.daemon.inbox / "unassigned" / "both.zip")
+    await drain()
+    found = {each["input"]["study"]["uid"]: each["scan_id"] for each in reports(hospital)}
+    assert set(found) == {"1.2.9.1", "1.2.9.2"}
+    async with house_of(hospital) as house:
+        await house.add_patient("P")
+        chosen = {"scan_id": found["1.2.9.2"], "patient_id": "P"}
+        assert (await house.post("/patients/unassigned", chosen))[0] == 303
+        (given,) = await assignments(house.app[RECORDS])
+    for _ in range(2):
+        await drain()  # taken out, then analyzed
+    assert left_in_inbox(hospital) == []
+    (place,) = hospital.daemon.outbox.glob("P/*")
+    assert place.name == given.target
+    assert by_patient(hospital)["P"]["input"]["study"]["uid"] == "1.2.9.2"  # type: ignore[index]
+    kept = [path for path in (place / "source").rglob("*") if path.is_file()]
+    assert len(kept) == 6
+    assert not any(b"real-1" in path.read_bytes() for path in kept)
+    async with house_of(hospital) as house:
+        page = await house.page("/patients/unassigned")
+        assert found["1.2.9.1"] in page
+    assert (await asyncio.to_thread(gliowatch, hospital, "verify")).returncode == 0

@@ -12,13 +12,14 @@ from model.inference.parcels import Answer, Damaged, Grid, Parcel, answer_of
 from model.inference.segmentation import Rules, Segmentation
 from model.measurement.findings import Finding, Findings
 from model.network.network import Network, load_network
+from model.rules import AskedSeries
 from model.volume import Kind, Note, Scale, SeriesSeen, SourceSlice, Volume
 
 SECRET = "Musterfrau"
 TRAVELS = {"voxels", "affine", "kind", "scale", "sides_known", "filled"}
 AS_CODES = {"notes", "unfit"}
 STAYS = {
-    *("description", "acquired_at", "series", "sources"),
+    *("description", "acquired_at", "series", "asked", "sources"),
     *("file_affine", "nifti_header", "needs_copy"),
 }
 
@@ -45,6 +46,7 @@ def scan(unfit: Note | None = None) -> Volume:
         unfit=unfit,
         notes=(Note("late_files", f"A file of {SECRET} came late."),),
         series=(SeriesSeen(SECRET, 1, "MR", 12, True, ""),),
+        asked=AskedSeries(1, SECRET, 12, SECRET),
         sources=(SourceSlice(Path(SECRET), 0),) * 12,
         file_affine=np.eye(4),
         nifti_header=SECRET.encode(),

@@ -1,6 +1,8 @@
-// What a person likes, kept in this browser: a choice that cannot be kept lasts as long as the page.
+// What a person likes, kept in this browser for each account: a choice that cannot be kept lasts as
+// long as the page.
 
-const BEGIN = "gliowatch.";
+const account = document.querySelector("meta[name=account]")?.content ?? "";
+const BEGIN = `gliowatch.${account}.`;
 const here = new Map();
 
 export function keep(name, value) {

@@ -1,11 +1,12 @@
 // A scan in a canvas, drawn by NiiVue from the files that were analyzed, on the mask's own grid.
 
 import { Camera, THROUGH } from "./camera.js";
-import { COLORMAP, COLORS, SHADER } from "./outline.js";
+import { COLORMAP, COLORS, boxOf, shaderOf } from "./outline.js";
 import { arrange, nextView } from "./planes.js";
 import { text } from "../sentences.js";
 import { brightnessOf, windowOf } from "./window_presets.js";
 
+const DRAWN_BY = "webgl2";
 const OUTLINE_PIXELS = 2;
 const AXES = { axial: 2, coronal: 1, sagittal: 0 };
 const UNITS = 7; // the bits of NIfTI's xyzt_units that hold the unit of length
@@ -48,6 +49,7 @@ export class Volume {
     });
     glass.opts.dragMode = glass.dragModes.none;
     tame(glass);
+    canvas.getContext(DRAWN_BY, { alpha: false, antialias: false }); // NiiVue takes it as it is
     await glass.attachToCanvas(canvas);
     const [image, mask] = await files;
     const volume = await NVImage.loadFromUrl({ url: image });
@@ -86,7 +88,7 @@ export class Volume {
 
   // Each change of a volume sends all of them to the graphics card, so both come at once.
   load(volume, marks) {
-    this.glass.setCustomSliceShader(SHADER);
+    this.glass.setCustomSliceShader(shaderOf(marks && boxOf(marks)));
     if (!marks) {
       this.glass.addVolume(volume);
       return;

@@ -154,17 +154,6 @@ def counted_words(count: int) -> str:
     return str(count) if count < MOST_COUNTED else text("unassigned.or_more", count=MOST_COUNTED)
 
 
-async def shares_files(index: Database, scan_id: str) -> bool:
-    """Whether other scans came in the very files of this one, as in an archive of several."""
-    row = await index.row(
-        "SELECT 1 FROM drops mine JOIN files f USING (drop_id) JOIN files o"
-        " ON o.sha256 = f.sha256 AND o.path = f.path JOIN drops other"
-        " ON other.drop_id = o.drop_id WHERE mine.scan_id = ?1 AND other.scan_id != ?1 LIMIT 1",
-        (scan_id,),
-    )
-    return row is not None
-
-
 async def _forget_identities(index: Database, patient_ids: Iterable[str]) -> None:
     """PatientIDs that came under these by mistake must not cause an identity conflict."""
     await index.change_many(

@@ -8,8 +8,10 @@ import pytest
 from pydicom.dataset import Dataset
 
 from model.reading.dicom.sequence import Sequence, sequence_of
-from model.reading.dicom.study import read_dicom
-from model.rules import FlairRules
+from model.reading.dicom.study import read_dicom, read_each_flair
+from model.reading.read import read_again
+from model.rules import AskedSeries, FlairRules
+from model.volume import Kind, Scan, Volume
 from tests.phantoms.dicom_series import AFFINE, STORED, Change, Series, write_series
 from tests.phantoms.heads import grid
 
@@ -154,3 +156,78 @@ def test_a_site_may_have_its_own_words() -> None:
 def test_script_in_a_description_stays_text(tmp_path: Path) -> None:
     script = 'FLAIR <script>alert("x")</script>'
     assert read_dicom(add(tmp_path, script)).description == script
+
+
+def asked(name: str, number: int, slices: int = 6) -> AskedSeries:
+    return AskedSeries(number, name, slices, "Eve")
+
+
+def study(folder: Path) -> tuple[Path, ...]:
+    files = add(folder, "t2 tse", with_tags(SeriesNumber="2"))
+    files += add(folder, "FLAIR", with_tags(SeriesNumber="3"))
+    return files + add(folder, "FLAIR +C", with_tags(SeriesNumber="4"))
+
+
+def read_asked(files: tuple[Path, ...], wanted: AskedSeries) -> list[Volume]:
+    return list(read_each_flair(files, asked=wanted))
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "added", "unfit"),
+    [("t2 tse", 2, 0, "not_flair"), ("FLAIR", 3, 6, None), ("FLAIR +C", 4, 12, None)],
+)
+def test_the_series_that_a_person_wants_is_read_alone_with_what_speaks_against_it(
+    tmp_path: Path, name: str, number: int, added: int, unfit: str | None
+) -> None:
+    files, wanted = study(tmp_path), asked(name, number)
+    (volume,) = read_asked(files, wanted)
+    assert np.array_equal(volume.voxels, STORED + added)
+    assert volume.asked == wanted
+    assert [each.description for each in volume.series if each.chosen] == [name]
+    assert not any(each.reason for each in volume.series if each.chosen)
+    assert all(each.reason for each in volume.series if not each.chosen)
+    assert (volume.unfit.code if volume.unfit else None) == unfit
+    assert "Eve" in next(each.message for each in volume.notes if each.code == "series_asked")
+    assert "series_chosen" not in [each.code for each in volume.notes]
+    assert read_again(Scan(Kind.DICOM, files), tmp_path / "none", asked=wanted).asked == wanted
+
+
+def test_late_slices_may_have_joined_the_series_that_is_wanted(tmp_path: Path) -> None:
+    (volume,) = read_asked(study(tmp_path), asked("t2 tse", 2, slices=4))
+    assert volume.description == "t2 tse"
+
+
+@pytest.mark.parametrize("wanted", [asked("t2 tse", 9), asked("gone", 2)])
+def test_where_it_is_not_there_the_usual_series_is_read_and_says_so(
+    tmp_path: Path, wanted: AskedSeries
+) -> None:
+    volume = read_asked(study(tmp_path), wanted)[0]
+    assert (volume.description, volume.asked) == ("FLAIR", wanted)
+    said = {each.code: each.message for each in volume.notes}
+    assert "no such series" in said["series_asked_failed"]
+
+
+def test_where_two_look_like_it_neither_is_guessed(tmp_path: Path) -> None:
+    files = study(tmp_path) + add(tmp_path, "t2 tse", with_tags(SeriesNumber="2"))
+    volume = read_asked(files, asked("t2 tse", 2))[0]
+    assert volume.description == "FLAIR"
+    assert "series_asked_failed" in [each.code for each in volume.notes]
+
+
+def test_where_it_is_damaged_the_usual_one_is_read_and_tells_why(tmp_path: Path) -> None:
+    whole = add(tmp_path, "t2 tse", with_tags(SeriesNumber="7"))
+    files = study(tmp_path) + whole[:2] + whole[3:]
+    volume = read_asked(files, asked("t2 tse", 7, slices=5))[0]
+    assert volume.description == "FLAIR"
+    said = {each.code: each.message for each in volume.notes}
+    assert "missing" in said["series_asked_failed"]
+
+
+def test_of_repeats_the_one_that_a_person_wants_is_read(tmp_path: Path) -> None:
+    files = add(tmp_path, "FLAIR", with_tags(SeriesNumber="3"))
+    files += add(tmp_path, "FLAIR", with_tags(SeriesNumber="4"))
+    usual = read_dicom(files)
+    assert "taken_again" in [each.code for each in usual.notes]
+    (volume,) = read_asked(files, asked("FLAIR", 3))
+    assert [each.number for each in volume.series if each.chosen] == [3]
+    assert "taken_again" not in [each.code for each in volume.notes]
