@@ -126,7 +126,7 @@ class DropKind(StrEnum):
 OF_PUBLISHED = (DropKind.AGAIN, DropKind.COMPARE, DropKind.CORRECT)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class DroppedFile:
     """One file as it was seen: the same five values mean that nobody touched it since.
 
@@ -146,7 +146,12 @@ class DroppedFile:
         return (self.path, self.size, self.mtime_ns, self.inode)
 
 
-@dataclass(frozen=True)
+def place_of(unit: bytes) -> bytes:
+    """The file or folder below the inbox that a drop of this unit is, or is a part of."""
+    return unit.split(STUDY_MARK)[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Files that belong together and are analyzed as one scan, or set aside as one.
 
@@ -165,7 +170,7 @@ class Drop:
     @property
     def place(self) -> bytes:
         """The file or folder that the drop is, or is a part of, below the inbox."""
-        return self.unit.split(STUDY_MARK)[0]
+        return place_of(self.unit)
 
     @property
     def is_one_study(self) -> bool:
@@ -194,7 +199,7 @@ def correction_unit(scan_id: str, correction_key: str) -> bytes:
     return 3 * STUDY_MARK + scan_id.encode() + STUDY_MARK + correction_key.encode()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class QueuedDrop:
     """A drop as the index knows it. seen_at: when it came or was asked for, UTC, ISO 8601."""
 

@@ -197,6 +197,14 @@ async def open_units(index: Database) -> set[bytes]:
     return {row["unit"] for row in rows}
 
 
+async def unrested_units(index: Database) -> set[bytes]:
+    """The units of those of them that have not rested yet."""
+    rows = await index.rows(
+        "SELECT unit FROM drops WHERE state IN ('waiting', 'running') AND NOT rested"
+    )
+    return {row["unit"] for row in rows}
+
+
 async def ended_in_inbox(index: Database, drop_id: int | None = None) -> list[QueuedDrop]:
     """Ended drops some of whose files still have to leave the inbox; only those files.
 

@@ -18,6 +18,7 @@ from daemon.drops import (
     DroppedFile,
     QueuedDrop,
     State,
+    place_of,
     readable,
 )
 from daemon.index import ledger, set_aside
@@ -92,7 +93,7 @@ class Reconciler:
 
         only: of the folders that held nothing, these names alone are looked into.
         """
-        before = {q.drop.unit: q.drop.place for q in await ledger.open_drops(self._index)}
+        before = {unit: place_of(unit) for unit in await ledger.open_units(self._index)}
         # ended already, and tidied perhaps while the folders are read, by another task
         leaving = await ledger.ended_in_inbox(self._index)
         if not await self._is_here():
@@ -122,10 +123,7 @@ class Reconciler:
         self._resting.keep_only(set(listing.drops))
         if not await beat(self._index, RECONCILE):
             log.warning("heartbeat_failed")  # /healthz tells it in its time
-        waiting = await ledger.open_drops(self._index)
-        return bool(settling) or any(
-            not q.rested and q.drop.unit not in self.unfinished for q in waiting
-        )
+        return bool(settling or await ledger.unrested_units(self._index) - self.unfinished)
 
     async def remove_empty(self) -> None:
         """Once an hour, if the owner wants it: folders of finished patients that are empty go."""

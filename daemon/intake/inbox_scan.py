@@ -110,7 +110,7 @@ class Listing:
     ignored: list[bytes] = field(default_factory=list, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     file: DroppedFile
     folder: bytes
