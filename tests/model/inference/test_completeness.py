@@ -20,6 +20,8 @@ CASES = sorted((SHARED / "lgg").glob("*/*_flair.nii.gz"))[::16]
 OTHERS = sorted(
     path for name in ("brats", "notumor") for path in (SHARED / name).glob("*/*_flair.nii.gz")
 )[::12]
+SETS = ("lgg", "brats", "notumor", "external")
+STRIPPED = ("brats", "cbica_wml", "mslesseg", "openms_cross")
 REAL = [*CASES, *OTHERS, SHARED / "dicom" / "brainix_flair"]
 
 
@@ -129,8 +131,15 @@ def test_bone_below_the_skin_is_seen() -> None:
 
 @pytest.mark.parametrize("path", [*CASES, *OTHERS], ids=lambda path: path.parent.name)
 def test_real_heads_have_a_skull_or_none(path: Path, shared_data: Path) -> None:
-    stripped = path.name.startswith(("brats", "cbica_wml", "mslesseg", "openms_cross"))
-    assert has_skull(prepare(read_nifti(path))) is not stripped
+    assert has_skull(prepare(read_nifti(path))) is not path.name.startswith(STRIPPED)
+
+
+@pytest.mark.long
+def test_all_real_heads_have_a_skull_or_none(shared_data: Path) -> None:
+    flairs = [path for name in SETS for path in shared_data.glob(f"{name}/*/*_flair.nii.gz")]
+    assert len(flairs) > 140
+    told = {path.name: has_skull(prepare(read_nifti(path))) for path in flairs}
+    assert {n for n, skull in told.items() if skull is n.startswith(STRIPPED)} == set()
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
