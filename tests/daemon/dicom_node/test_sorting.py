@@ -96,7 +96,7 @@ async def test_a_pause_in_one_association_and_between_two_gives_one_study(desk: 
 async def test_what_one_request_of_stow_brought_is_sorted_with_the_rest(desk: Desk) -> None:
     sent = [picture("P1", "1.2.3") for _ in range(3)]
     desk.bring(1, sent[0])
-    posted = PostedObjects(desk.staging)
+    posted = PostedObjects(desk.staging, desk.staging.posting)
     for each in sent:
         stream, target = posted.open("")
         whole = BytesIO()
