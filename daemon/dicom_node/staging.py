@@ -3,8 +3,8 @@
 `.receiving/arriving/` holds objects whose last byte has not come, `arrived/` those that are safely
 on the disk and were answered with success, `studies/<patient>/<study>/` the same, sorted. What the
 viewer takes by STOW-RS lies in `posting/<request>/` until the request is whole, and what is fetched
-by WADO-RS in `fetching/<study>/`; both come into a folder of `arrived/`. All of it is on the inbox's
-file system, so that one rename makes a study appear in the inbox whole.
+by WADO-RS in `fetching/<study>/`; both come into a folder of `arrived/`. All of it is on the
+inbox's file system, so that one rename makes a study appear in the inbox whole.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""OHIF's reader, cornerstone's adapters in node: our axes are bidirectional lines in their place.
+"""OHIF's reader, cornerstone's adapters in node: our axes are lines, our segments are labels.
 
 Its packages are none of ours: GLIOWATCH_NODE_MODULES names the folder where
 `npm install @cornerstonejs/adapters@5.14.0 @babel/runtime` put them.
@@ -7,6 +7,7 @@ Its packages are none of ours: GLIOWATCH_NODE_MODULES names the folder where
 import json
 import os
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.settings import ModelSettings
 from model.reading.dicom.study import read_dicom
 from tests.conftest import SHARED
+from tests.daemon.outputs.dicom.test_dcmqi import KINDS, write
 from tests.daemon.outputs.dicom.test_object_contents import Case, ends_of, report_on, tell
 from tests.phantoms.dicom_series import STORED, Series, write_series
 from tests.programs import program
 
 BRAINIX = SHARED / "dicom" / "brainix_flair"
-SCRIPT = Path(__file__).with_name("cornerstone_lines.mjs")
 SQUARE = np.diag([-0.8, -0.8, 5.0, 1.0])  # their reader takes the two pixel sizes for each other
 
 
@@ -54,11 +55,15 @@ def lines_in(result: Path, files: list[Path], modules: str, target: Path) -> lis
         }
     target.write_text(json.dumps(planes))
     (sr,) = (result / "dicom").glob("*_sr.dcm")
-    command = [program("node"), str(SCRIPT), modules, str(sr), str(target)]
+    found: list[dict[str, Any]] = said_by("cornerstone_lines.mjs", modules, sr, target)
+    return found
+
+
+def said_by(script: str, modules: str, *files: Path) -> Any:
+    command = [program("node"), str(Path(__file__).with_name(script)), modules, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_cornerstone_draws_the_axes_where_they_lie(tmp_path: Path, modules: str) -> None:
@@ -90,3 +95,27 @@ def test_cornerstone_draws_a_line_for_each_lesion_of_a_real_scan(
     assert len(points) == len(wanted) == 4
     for ends in wanted:
         assert any(np.allclose(each, ends, atol=0.1) for each in points)
+    (seg,) = (analyzed.folder / "dicom").glob("*_seg.dcm")
+    counted = Counter[int]()
+    for counts in said_by("cornerstone_segments.mjs", modules, seg, *files).values():
+        counted.update({int(number): count for number, count in counts.items()})
+    assert counted == {each["id"]: each["voxels"] for each in lesions}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["new", "revision", "corrected", "incomplete"])
+def test_cornerstone_reads_the_segments_of_each_kind_of_result(
+    tmp_path: Path, modules: str, name: str
+) -> None:
+    (tmp_path / "source").mkdir()
+    files = write_series(tmp_path / "source", STORED, series=Series(change=tell))
+    case = Case(read_dicom(files), tmp_path)
+    _, made = write(case, name)
+    mask = KINDS[name].mask
+    assert mask is not None
+    sources = [pydicom.dcmread(each.file) for each in case.volume.sources if each]
+    assert said_by("cornerstone_segments.mjs", modules, made["seg.dcm"], *files) == {
+        f"dicom:{source.SOPInstanceUID}": {"1": int(mask[..., k].sum())}
+        for k, source in enumerate(sources)
+        if mask[..., k].any()
+    }
