@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def modules() -> str:
     return named
 
 
-def lines_in(result: Path, files: list[Path], modules: str, target: Path) -> list[dict[str, Any]]:
+def lines_in(result: Path, files: Iterable[Path], modules: str, target: Path) -> list[dict[str, Any]]:
     """The bidirectional lines of a result's SR over these images, as OHIF's reader makes them."""
     planes = {}
     for file in files:
