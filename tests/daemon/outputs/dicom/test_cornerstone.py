@@ -39,7 +39,9 @@ def modules() -> str:
     return named
 
 
-def lines_in(result: Path, files: Iterable[Path], modules: str, target: Path) -> list[dict[str, Any]]:
+def lines_in(
+    result: Path, files: Iterable[Path], modules: str, target: Path
+) -> list[dict[str, Any]]:
     """The bidirectional lines of a result's SR over these images, as OHIF's reader makes them."""
     planes = {}
     for file in files:
