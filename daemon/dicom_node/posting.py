@@ -134,6 +134,6 @@ class PostedObjects:
 
 
 def clear_held(place: Path) -> None:
-    """At a start: what an earlier one held goes, since nobody was answered."""
+    """At a start: what an earlier one held goes, since nobody has counted on it."""
     for left in place.glob("*"):
         shutil.rmtree(left, ignore_errors=True)

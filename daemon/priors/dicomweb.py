@@ -61,7 +61,10 @@ class DicomWeb:
             if answer.status not in (200, 204):
                 reason = NOT_US.get(answer.status, "query")
                 raise PeerAway(reason, str(answer.status))
-            said = await read_at_most(answer, LARGEST_LIST)
+            try:
+                said = await read_at_most(answer, LARGEST_LIST)
+            except (aiohttp.ClientError, TimeoutError):
+                raise PeerAway("no_answer") from None
         found: list[StudyFound] = []
         for told in _listed(said):
             found += studies_in(told, patient_id, self._priors.issuer)

@@ -179,6 +179,21 @@ async def test_nobody_there_and_a_disk_without_room(
     assert arrived(tmp_path) == []
 
 
+async def test_a_list_that_breaks_off_is_no_answer(tmp_path: Path) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n[{")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(break_off, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with pacs(tmp_path, parts(b""), [], url=url) as asked:
+            with pytest.raises(PeerAway) as caught:
+                await asked.studies_of("P1")
+    assert caught.value.reason == "no_answer"
+
+
 async def test_a_fetch_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     begun = asyncio.Event()
 
