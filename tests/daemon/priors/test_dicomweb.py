@@ -179,6 +179,13 @@ async def test_nobody_there_and_a_disk_without_room(
     assert arrived(tmp_path) == []
 
 
+def test_what_is_fetched_is_sorted_without_a_node_that_listens() -> None:
+    priors = {"on": True, "protocol": "DICOMweb", "url": "https://pacs.example/dicom-web"}
+    dicom = DicomSettings.model_validate({"priors": priors})
+    assert (dicom.on, dicom.sorts) == (False, True)
+    assert not DicomSettings.model_validate({"priors": priors | {"on": False}}).sorts
+
+
 async def test_a_list_that_breaks_off_is_no_answer(tmp_path: Path) -> None:
     async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
