@@ -69,7 +69,7 @@ def _run_on(settings: Settings, serve: Serve, say: Callable[[str], object], file
         say(f"Studies are received as {dicom.ae_title} on {dicom.host}, port {dicom.port}")
     if dicom.priors.on:
         beside.append(_Beside("priors", fetch_priors, settings))
-        say(f"Earlier studies are fetched from {dicom.priors.called_ae_title}")
+        say(f"Earlier studies are fetched from {dicom.priors.pacs}")
     if settings.receivers:
         beside.append(_Beside("sender", send, settings))
         say(f"Results go to {', '.join(to.name for to in settings.receivers)}")

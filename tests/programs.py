@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -23,11 +24,18 @@ def program(name: str) -> str:
     found = str(beside_python) if is_ours else shutil.which(name, path=os.defpath)
     found = found or shutil.which(name)
     found = found or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    if found is None and os.environ.get("GLIOWATCH_ALL_PROGRAMS"):
+    return found or _missing(name)
+
+
+def installed(file: Path) -> Path:
+    """A file that another package brings, such as a plugin. Without it, as without a program."""
+    return file if file.exists() else _missing(file.name)
+
+
+def _missing(name: str) -> NoReturn:
+    if os.environ.get("GLIOWATCH_ALL_PROGRAMS"):
         pytest.fail(f"{name} is not installed, and here it must be")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
+    pytest.skip(f"{name} is not installed")
 
 
 def refuse_copy() -> None:

@@ -14,7 +14,7 @@ from pydicom.uid import generate_uid
 from daemon.destinations.journal import Journal
 from daemon.destinations.outgoing_objects import whole_object
 from daemon.dicom_node.commitment_reports import CommitmentReport, CommitmentReports
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import PeerAway
 from daemon.index.commitments import (
     Commitment,
     CommitmentNote,

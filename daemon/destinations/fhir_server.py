@@ -1,6 +1,6 @@
 """Messages to a FHIR server: each one transaction, which it does whole or not at all."""
 
-from daemon.dicom_node.send_outcomes import Answer
+from daemon.dicom_node.peer_answers import Answer
 from daemon.dicom_node.stow_client import Service
 from daemon.outputs.fhir.standing import CONTENT_TYPE
 from daemon.settings.archives import FhirServer

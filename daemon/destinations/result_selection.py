@@ -23,7 +23,7 @@ from daemon.index.sent_objects import (
     unentered_of_scan,
     unentered_since,
 )
-from daemon.records.reviews import is_corrected
+from daemon.records.reviews import decision_on
 from daemon.scan_history import judged_revision
 from daemon.settings.archives import Destination, ResultReceiver
 
@@ -114,17 +114,16 @@ class ObjectChoice(Choice):
         """When a result became what the destination waits for, UTC, ISO 8601; '' = not yet."""
         if self._to.when == "published":
             return result.published_at
-        said = await reviews_of(self._records, result.scan_id)
         rows = await revisions_of(self._index, result.scan_id)
         report = next((row.report for row in rows if row.revision == result.revision), None)
         if report is None:
             return ""
+        if await decision_on(self._records, report) not in WANTED[self._to.when]:
+            return ""
         judged = judged_revision(report)
-        last = next((review for review in said if review.revision == judged), None)
-        if last is None:  # a mask that a person drew counts as accepted by who drew it
-            return result.published_at if is_corrected(report) else ""
-        is_wanted = last.decision in WANTED[self._to.when]
-        return max(last.at, result.published_at) if is_wanted else ""
+        said = await reviews_of(self._records, result.scan_id)
+        words = [review.at for review in said if review.revision == judged]
+        return max([*words[:1], result.published_at])
 
     async def _enter_beside(self) -> None:
         begun = datetime.fromisoformat(self._since).astimezone(UTC).timestamp() * 1e9

@@ -11,7 +11,7 @@ from daemon.destinations.fhir_selection import FhirChoice
 from daemon.destinations.journal import Journal
 from daemon.destinations.outgoing_objects import whole_object
 from daemon.destinations.result_selection import Choice, ObjectChoice
-from daemon.dicom_node.send_outcomes import Answer, PeerAway, Verdict
+from daemon.dicom_node.peer_answers import Answer, PeerAway, Verdict
 from daemon.index.database import Database, Locked, now
 from daemon.index.sent_objects import (
     Failure,

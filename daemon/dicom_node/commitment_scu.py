@@ -16,7 +16,7 @@ from daemon.dicom_node.commitment_reports import (
     CommitmentReport,
     report_of,
 )
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import PeerAway
 from daemon.dicom_node.storescu import end_association, open_association
 from daemon.settings.archives import Destination
 

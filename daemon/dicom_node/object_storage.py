@@ -1,5 +1,6 @@
 """One object to the disk: within bounds, synced, renamed, and only then answered with success."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -46,7 +47,8 @@ class Incoming:
         """At its end: what has no answer goes; how many these were."""
         halves = 0
         for half, stream in list(self.files.items()):
-            stream.close()
+            with contextlib.suppress(OSError):  # a full disk does not take its last bytes
+                stream.close()
             halves += half.exists()
             half.unlink(missing_ok=True)
         self.files.clear()

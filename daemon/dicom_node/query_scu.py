@@ -3,8 +3,8 @@
 The objects come by C-STORE to our own node, as any others do.
 """
 
+import asyncio
 import logging
-from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
@@ -13,7 +13,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import (
+    MOST_STUDIES,
+    PeerAway,
+    StudyFound,
+    names_one,
+    studies_in,
+)
 from daemon.dicom_node.storescu import end_association, open_association
 from daemon.settings.archives import Priors
 
@@ -21,37 +27,35 @@ log = logging.getLogger(__name__)
 
 PENDING = (0xFF00, 0xFF01)
 NO_DESTINATION = 0xA801
-MOST_STUDIES = 1000  # of one patient that are looked at
-WILD = frozenset("*?\\")  # in a PatientID they would ask for other patients too
-LONGEST_ID = 64
-
-
-@dataclass(frozen=True)
-class StudyFound:
-    """One study of the patient. day: YYYYMMDD, '' where the PACS does not say."""
-
-    uid: str
-    day: str
-    modalities: tuple[str, ...]
 
 
 class Pacs:
-    """One PACS. Each call has an association of its own; all of them block."""
+    """One PACS. Each call has an association of its own."""
 
     def __init__(self, priors: Priors, our_title: str) -> None:
         """our_title: how the PACS calls our node, to which it is told to send."""
         self._priors, self._our_title = priors, our_title
         self._association: Association | None = None
 
-    def abort(self) -> None:
-        """End what runs in another thread: it gets no answer."""
+    async def studies_of(self, patient_id: str) -> list[StudyFound]:
+        """All studies of this very patient. Raises PeerAway."""
+        return await asyncio.to_thread(self._find, patient_id)
+
+    async def fetch(self, study_uid: str) -> bool:
+        """Whether all objects of a study have come. Raises PeerAway."""
+        return await asyncio.to_thread(self._move, study_uid)
+
+    async def close(self) -> None:
+        """End what a thread waits for still: it gets no answer."""
+        await asyncio.to_thread(self._abort)
+
+    def _abort(self) -> None:
         association = self._association
         if association is not None and association.is_established:
             association.abort()
 
-    def studies_of(self, patient_id: str) -> list[StudyFound]:
-        """All studies of this very patient. Raises PeerAway."""
-        if not patient_id or len(patient_id) > LONGEST_ID or WILD & set(patient_id):
+    def _find(self, patient_id: str) -> list[StudyFound]:
+        if not names_one(patient_id):
             return []
         asked = _study_query(patient_id, self._priors.issuer)
         found: list[StudyFound] = []
@@ -62,15 +66,14 @@ class Pacs:
             for status, told in answers:
                 last = int(status.Status) if "Status" in status else 0xC000
                 if last in PENDING and told is not None and len(found) < MOST_STUDIES:
-                    found += _studies(told, patient_id, self._priors.issuer)
+                    found += studies_in(told, patient_id, self._priors.issuer)
         finally:
             self._release(association)
         if last != 0:
             raise PeerAway("query", f"{last:04X}")
         return found
 
-    def send_us(self, study_uid: str) -> bool:
-        """Whether all objects of a study have come. Raises PeerAway."""
+    def _move(self, study_uid: str) -> bool:
         asked = Dataset()
         asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", study_uid
         association = self._associate(StudyRootQueryRetrieveInformationModelMove)
@@ -111,20 +114,3 @@ def _study_query(patient_id: str, issuer: str) -> Dataset:
     asked.PatientID, asked.IssuerOfPatientID = patient_id, issuer
     asked.StudyInstanceUID = asked.StudyDate = asked.ModalitiesInStudy = ""
     return asked
-
-
-def _studies(told: Dataset, patient_id: str, issuer: str) -> list[StudyFound]:
-    """An answer, if it is of this patient: some archives match more than they are asked for."""
-    try:
-        its_issuer = str(told.get("IssuerOfPatientID") or "").strip()
-        if str(told.get("PatientID") or "").strip() != patient_id:
-            return []
-        if issuer and its_issuer and its_issuer != issuer:
-            return []
-        uid, day = str(told.StudyInstanceUID or ""), str(told.get("StudyDate") or "")
-        listed = told.get("ModalitiesInStudy") or ()
-        modalities = (listed,) if isinstance(listed, str) else tuple(str(each) for each in listed)
-    except Exception:  # pydicom analyzes a value only now, and any damage means the same here
-        log.warning("answer_unreadable")
-        return []
-    return [StudyFound(uid, day, modalities)] if uid else []

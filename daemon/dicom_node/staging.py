@@ -2,9 +2,9 @@
 
 `.receiving/arriving/` holds objects whose last byte has not come, `arrived/` those that are safely
 on the disk and were answered with success, `studies/<patient>/<study>/` the same, sorted. What the
-viewer takes by STOW-RS lies in `posting/<request>/` until the request is whole, and then in a
-folder of `arrived/`. All of it is on the inbox's file system, so that one rename makes a study
-appear in the inbox whole.
+viewer takes by STOW-RS lies in `posting/<request>/` until the request is whole, and what is fetched
+by WADO-RS in `fetching/<study>/`; both come into a folder of `arrived/`. All of it is on the
+inbox's file system, so that one rename makes a study appear in the inbox whole.
 """
 
 import os
@@ -41,6 +41,11 @@ class Staging:
         return self.root / "posting"
 
     @property
+    def fetching(self) -> Path:
+        """A study that is fetched by WADO-RS and is not whole yet; of who fetches priors alone."""
+        return self.root / "fetching"
+
+    @property
     def arrived(self) -> Path:
         """Objects that are whole, synced and answered."""
         return self.root / "arrived"
@@ -67,7 +72,7 @@ class Staging:
 
     def make(self) -> None:
         """Make what is missing. Raises OSError without an inbox: it may be away."""
-        beside = (self.posting, self.asked)
+        beside = (self.posting, self.fetching, self.asked)
         for folder in (self.root, self.arriving, self.arrived, self.studies, *beside):
             folder.mkdir(exist_ok=True)
         sync_folder(self.root)
@@ -95,7 +100,8 @@ def count_received(inbox: Path) -> Received:
     """What lies in the node's folders of this inbox; nothing where there is no node."""
     staging = Staging(inbox)
     whole = len(files_below(staging.arrived)) + len(files_below(staging.studies))
-    halves = len(files_below(staging.arriving)) + len(files_below(staging.posting))
+    coming = (staging.arriving, staging.posting, staging.fetching)
+    halves = sum(len(files_below(folder)) for folder in coming)
     return Received(whole, halves)
 
 

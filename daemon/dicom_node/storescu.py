@@ -13,7 +13,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 
 from daemon.dicom_node.outgoing_classes import CLASSES
-from daemon.dicom_node.send_outcomes import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
+from daemon.dicom_node.peer_answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
 from daemon.settings.archives import Destination, Peer
 
 log = logging.getLogger(__name__)

@@ -8,20 +8,18 @@ dicomweb-client would bring packages of its own, and threads.
 import json
 import os
 import secrets
-import ssl
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from daemon.dicom_node.send_outcomes import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
-from daemon.settings.archives import Destination, FhirServer, ResultReceiver
+from daemon.dicom_node.peer_answers import NO_ANSWER, Answer, PeerAway, Verdict, answer_of_status
+from daemon.http_session import LATER, open_session, read_at_most, why_not
+from daemon.settings.archives import Destination, FhirServer, Partner, ResultReceiver
 
-CONNECT_SECONDS = 15.0
 FAILED, STORED = "00081198", "00081199"  # FailedSOPSequence, ReferencedSOPSequence
 FAILURE, WARNING = "00081197", "00081196"  # FailureReason, WarningReason
 NOT_US = {401: "not_authorized", 403: "not_authorized", 404: "address", 405: "address"}
-LATER = (408, 425, 429)  # and all from 500 on
 LARGEST_ANSWER = 1 << 20  # bytes that are read of what it says
 
 
@@ -34,39 +32,23 @@ class Service:
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         """What the service says to a body. Raises PeerAway."""
-        if self._session is None:
-            self._session = self._open()
         try:
-            async with self._session.post(
+            session = self._session = self._session or session_with(self._to)
+            async with session.post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                return answer_of(answer.status, await answer.content.read(LARGEST_ANSWER))
-        except aiohttp.ClientConnectorCertificateError:
-            raise PeerAway("certificate") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise PeerAway("no_connection") from None
-        except (aiohttp.ClientError, TimeoutError):
-            return NO_ANSWER
+                return answer_of(answer.status, await read_at_most(answer, LARGEST_ANSWER))
+        except (aiohttp.ClientError, OSError) as error:
+            reason = why_not(error)
+            if reason == NO_ANSWER.reason:
+                return NO_ANSWER
+            raise PeerAway(reason) from None
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
-        seconds = self._to.answer_seconds
-        limits = aiohttp.ClientTimeout(total=seconds, sock_connect=min(CONNECT_SECONDS, seconds))
-        try:
-            context = ssl.create_default_context(cafile=self._to.tls_ca or None)
-            if self._to.tls_certificate:
-                context.load_cert_chain(self._to.tls_certificate, self._to.tls_key or None)
-        except (OSError, ssl.SSLError):
-            raise PeerAway("certificate_file") from None
-        connector = aiohttp.TCPConnector(ssl=context)
-        return aiohttp.ClientSession(
-            timeout=limits, connector=connector, headers=secret_header(self._to)
-        )
 
 
 class Stow(Service):
@@ -86,7 +68,14 @@ class Stow(Service):
         return await self.post(self._studies, body, headers)
 
 
-def secret_header(to: ResultReceiver) -> dict[str, str]:
+def session_with(to: Partner) -> aiohttp.ClientSession:
+    """A session with its certificates and its secret. Raises PeerAway, OSError."""
+    return open_session(
+        to.answer_seconds, secret_header(to), to.tls_ca, to.tls_certificate, to.tls_key
+    )
+
+
+def secret_header(to: Partner) -> dict[str, str]:
     """The header that the variable of the environment, or the file of a token, holds; none where
     neither is named. Raises PeerAway."""
     if isinstance(to, FhirServer) and to.token_file:

@@ -67,13 +67,14 @@ def _judged(file: Path, study: str) -> Judgement:
 
 
 class PostedObjects:
-    """What one request brings."""
+    """What one request brings, or one study that is fetched by WADO-RS."""
 
-    def __init__(self, staging: Staging) -> None:
-        """Raises OSError without an inbox."""
+    def __init__(self, staging: Staging, place: Path) -> None:
+        """place: the folder of staging that holds it until it is whole. Raises OSError without an
+        inbox."""
         staging.make()
         self._staging, self._name = staging, secrets.token_hex(16)
-        self._root = staging.posting / self._name
+        self._root = place / self._name
         self._root.mkdir()
         self._count = 0
         self._digests: dict[Path, str] = {}
@@ -115,7 +116,7 @@ class PostedObjects:
         Their names say which bytes they are, so that the same object sent twice is kept once.
         """
         with self._moving:
-            for file in set(self._digests) - (kept := set(chosen)):
+            for file in set(self._root.iterdir()) - (kept := set(chosen)):
                 file.unlink()
             for file in kept:
                 name = f"{self._digests[file][:NAME_CHARACTERS]}.{NOBODY}{ENDING}"
@@ -132,7 +133,7 @@ class PostedObjects:
             shutil.rmtree(self._root, ignore_errors=True)
 
 
-def clear_posted(inbox: Path) -> None:
-    """At the viewer's start: what an earlier one held goes, since nobody was answered."""
-    for left in Staging(inbox).posting.glob("*"):
+def clear_held(place: Path) -> None:
+    """At a start: what an earlier one held goes, since nobody has counted on it."""
+    for left in place.glob("*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -5,19 +5,18 @@ A receiver knows a message by its id, so one that was handed over without an ans
 
 import hashlib
 import hmac
-import ssl
 import time
 
 import aiohttp
 
+from daemon.http_session import LATER, open_session, why_not
 from daemon.notifications.channels import Answer, Handing, Outcome, later
 from daemon.notifications.messages import Written
 from daemon.settings.notify import NotifySettings, Receiver
 
-CONNECT_SECONDS = 15.0
 ID, TIME, SIGNATURE = "Gliowatch-Id", "Gliowatch-Time", "Gliowatch-Signature"
 NOT_US = {401: "not_authorized", 403: "not_authorized"}
-LATER = (404, 405, 408, 425, 429)  # and all from 500 on: a service that is moved, busy or broken
+MOVED = (404, 405)
 
 
 class Webhook:
@@ -35,32 +34,17 @@ class Webhook:
         if not secret:
             return later("secret")
         await handing()
-        limits = aiohttp.ClientTimeout(
-            total=self._seconds, sock_connect=min(CONNECT_SECONDS, self._seconds)
-        )
+        headers = signed_headers(secret, message, int(time.time()))
         try:
-            context = ssl.create_default_context(cafile=self._to.tls_ca or None)
-            connector = aiohttp.TCPConnector(ssl=context)
             async with (
-                aiohttp.ClientSession(timeout=limits, connector=connector) as session,
-                session.post(
-                    self._to.url,
-                    data=message.body,
-                    headers=signed_headers(secret, message, int(time.time())),
-                    allow_redirects=False,
-                ) as answer,
+                open_session(self._seconds, headers, self._to.tls_ca) as session,
+                session.post(self._to.url, data=message.body, allow_redirects=False) as answer,
             ):
                 return _answer_of(answer.status)
-        except aiohttp.ClientConnectorCertificateError:
-            return later("certificate")
         except aiohttp.ClientConnectorDNSError:
             return later("address")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            return later("no_connection")
-        except (aiohttp.ClientError, TimeoutError):
-            return later("no_answer")
-        except (OSError, ssl.SSLError):
-            return later("certificate_file")
+        except (aiohttp.ClientError, OSError) as error:
+            return later(why_not(error))
 
 
 def signed_headers(secret: str, message: Written, moment: int) -> dict[str, str]:
@@ -81,6 +65,6 @@ def _answer_of(status: int) -> Answer:
         return Answer(Outcome.SENT, code, "sent")
     if status in NOT_US:
         return later(NOT_US[status], code)
-    if status in LATER or status >= 500:
+    if status in (*MOVED, *LATER) or status >= 500:
         return later("server", code)
     return Answer(Outcome.REFUSED, code, "http")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from daemon.notifications.settings_check import notify_contradictions
 from daemon.settings import DicomSettings, Settings, ViewerSettings
-from daemon.settings.archives import Destination
+from daemon.settings.archives import Destination, Priors
 from daemon.settings.errors import Fault, Stops
 from daemon.settings.login import LdapDirectory, OidcProvider
 from daemon.settings.workers import FILES, is_loopback
@@ -150,6 +150,10 @@ def _priors(settings: Settings) -> Iterator[Fault]:
     dicom, priors = settings.dicom, settings.dicom.priors
     if not priors.on:
         return
+    if priors.is_web:
+        for why in _wrong_url(priors):
+            yield Fault(("dicom.priors.url",), f"dicom.priors: {why}", Stops.RUN)
+        return
     if not dicom.on:
         sentence = "dicom.priors.on needs dicom.on: the PACS sends earlier studies to the node."
         yield Fault(("dicom.priors.on", "dicom.on"), sentence, Stops.RUN)
@@ -203,9 +207,14 @@ def _wrong_service(to: Destination) -> Iterator[str]:
         return
     if to.commitment:
         yield "commitment is a part of C-STORE, and STOW-RS has none."
+    yield from _wrong_url(to)
+
+
+def _wrong_url(to: Destination | Priors) -> Iterator[str]:
+    """What is wrong with a service's address."""
     place = urlsplit(to.url)
     if place.scheme not in ("http", "https") or not place.hostname:
-        yield "STOW-RS needs url, such as https://pacs.hospital.example/dicom-web."
+        yield f"{to.protocol} needs url, such as https://pacs.hospital.example/dicom-web."
     elif place.username or place.password:
         yield "url holds a name or a password: put a header into a variable, header_variable."
     elif place.scheme == "http" and to.header_variable and not is_loopback(place.hostname):

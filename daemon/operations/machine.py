@@ -13,7 +13,7 @@ from daemon.notifications.settings_check import notify_on_machine
 from daemon.operations.contradictions import contradictions
 from daemon.safe_files import group_number, is_at_work
 from daemon.settings import Settings, SettingsError, ViewerSettings
-from daemon.settings.archives import FILES
+from daemon.settings.archives import FILES, Partner
 from daemon.settings.errors import Fault, Stops
 from daemon.settings.login import HospitalLogin
 from daemon.settings.workers import WorkersSettings
@@ -33,8 +33,8 @@ def all_faults(settings: Settings) -> list[Fault]:
 def refuse_contradictions(settings: Settings, with_viewer: bool) -> None:
     """Raises SettingsError for what must not start: before anything is made or opened."""
     stopping = {Stops.RUN, Stops.VIEWER} if with_viewer else {Stops.RUN}
-    own = (_weights, _group, _node, _sending, _fhir, _workers, _providers, notify_on_machine)
-    rules = (contradictions, *own)
+    beside = (_node, _sending, _priors, _fhir, _workers, _providers, notify_on_machine)
+    rules = (contradictions, _weights, _group, *beside)
     found = [fault for rule in rules for fault in rule(settings)]
     for fault in [*found, *(_encryption(settings) if with_viewer else ())]:
         if fault.stops in stopping:
@@ -183,32 +183,34 @@ def _node(settings: Settings) -> Iterator[Fault]:
 def _sending(settings: Settings) -> Iterator[Fault]:
     """What a destination of results needs on this machine."""
     for to in settings.dicom.send:
+        whys = [why for _, why in _of_partner(to)]
         if to.protocol == "C-STORE" and find_spec("pynetdicom") is None:
-            sentence = "C-STORE needs further packages: pip install 'gliowatch[dicom]'."
-            yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
-        if to.header_variable and ":" not in os.environ.get(to.header_variable, ""):
-            sentence = f"the variable {to.header_variable} holds no header such as Name: value."
-            yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
-        for key in FILES:
-            file = getattr(to, key)
-            if file and not os.access(file, os.R_OK):
-                sentence = f"{key}, {file}, cannot be read by this user."
-                yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {sentence}', Stops.RUN)
+            whys.append("C-STORE needs further packages: pip install 'gliowatch[dicom]'.")
+        for why in whys:
+            yield Fault(("dicom.send",), f'[[dicom.send]]: "{to.name}": {why}', Stops.RUN)
+
+
+def _priors(settings: Settings) -> Iterator[Fault]:
+    if settings.dicom.priors.on:
+        for key, why in _of_partner(settings.dicom.priors):
+            yield Fault((f"dicom.priors.{key}",), f"dicom.priors: {why}", Stops.RUN)
 
 
 def _fhir(settings: Settings) -> Iterator[Fault]:
-    """What the FHIR server needs on this machine."""
-    fhir = settings.fhir
-    if not fhir.url:
-        return
-    if fhir.header_variable and ":" not in os.environ.get(fhir.header_variable, ""):
-        sentence = "fhir.header_variable names a variable that holds no header such as Name: value."
-        yield Fault(("fhir.header_variable",), sentence, Stops.RUN)
-    for key in (*FILES, "token_file"):
-        file = getattr(fhir, key)
+    if settings.fhir.url:
+        for key, why in _of_partner(settings.fhir, "token_file"):
+            yield Fault((f"fhir.{key}",), f"fhir: {why}", Stops.RUN)
+
+
+def _of_partner(to: Partner, *files: str) -> Iterator[tuple[str, str]]:
+    """What a table lacks on this machine: its key, and why."""
+    if to.header_variable and ":" not in os.environ.get(to.header_variable, ""):
+        why = f"the variable {to.header_variable} holds no header such as Name: value."
+        yield "header_variable", why
+    for key in (*FILES, *files):
+        file = getattr(to, key)
         if file and not os.access(file, os.R_OK):
-            sentence = f"fhir.{key}, {file}, cannot be read by this user."
-            yield Fault((f"fhir.{key}",), sentence, Stops.RUN)
+            yield key, f"{key}, {file}, cannot be read by this user."
 
 
 def _workers(settings: Settings) -> Iterator[Fault]:
@@ -331,6 +333,7 @@ RULES: tuple[Rule, ...] = (
     _port,
     _node,
     _sending,
+    _priors,
     _fhir,
     _workers,
     _providers,

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from daemon.background import until_stopped
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import PeerAway
 from daemon.dicom_node.staging import Staging
 from daemon.drops import folder_name
 from daemon.index.database import open_index
@@ -42,14 +42,27 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from daemon.dicom_node.query_scu import Pacs
-
-    pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
-    try:
+    async with _asking(settings) as pacs:
         await until_stopped(_work(settings, pacs))
-    finally:
-        await asyncio.to_thread(pacs.abort)  # a thread may wait for its answer still
     log.info("priors_stopped")
+
+
+@contextlib.asynccontextmanager
+async def _asking(settings: Settings) -> AsyncIterator[Asked]:
+    """Who speaks with the PACS; only what it speaks is loaded."""
+    pacs: Asked
+    if settings.dicom.priors.is_web:
+        from daemon.priors.dicomweb import DicomWeb
+
+        pacs = DicomWeb(settings.dicom, Staging(settings.daemon.inbox))
+    else:
+        from daemon.dicom_node.query_scu import Pacs
+
+        pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
+    try:
+        yield pacs
+    finally:
+        await pacs.close()
 
 
 async def _work(settings: Settings, pacs: Asked) -> None:
@@ -76,8 +89,8 @@ def fetch_visibly(settings: Settings, patient_id: str, say: Callable[[str], obje
 
     patient_id: as the PACS has it. Raises NoPriors, AlreadyRunning.
     """
-    priors, staging = settings.dicom.priors, Staging(settings.daemon.inbox)
-    if not priors.host or not priors.called_ae_title:
+    staging = Staging(settings.daemon.inbox)
+    if not settings.dicom.priors.pacs:
         raise NoPriors(text("prior_fetch.no_pacs"))
     if not is_held(staging.lock):
         raise NoPriors(text("prior_fetch.no_node"))
@@ -91,10 +104,7 @@ def fetch_visibly(settings: Settings, patient_id: str, say: Callable[[str], obje
 
 
 async def _fetch_now(settings: Settings, staging: Staging, patient_id: str) -> Fetched:
-    from daemon.dicom_node.query_scu import Pacs
-
-    pacs = Pacs(settings.dicom.priors, settings.dicom.ae_title)
-    async with open_known_index(settings.daemon) as index:
+    async with open_known_index(settings.daemon) as index, _asking(settings) as pacs:
         with only_one_at(staging.root / LOCK):
             fetcher = Fetcher(index, pacs, settings.dicom.priors, staging, Journal(staging))
             return await fetcher.fetch(folder_name(patient_id), "")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import PeerAway, StudyFound
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.study_assembly import mark_prior
 from daemon.drops import UNASSIGNED, shown_id
@@ -24,29 +24,16 @@ MR = "MR"
 
 
 class Asked(Protocol):
-    """What a PACS is asked; `daemon.dicom_node.query_scu.Pacs` asks a real one."""
+    """A PACS: by C-FIND and C-MOVE (`dicom_node.query_scu`), or by HTTP (`priors.dicomweb`)."""
 
-    def studies_of(self, patient_id: str) -> "Sequence[Found]":
+    async def studies_of(self, patient_id: str) -> Sequence[StudyFound]:
         """All studies of a patient. Raises PeerAway."""
 
-    def send_us(self, study_uid: str) -> bool:
+    async def fetch(self, study_uid: str) -> bool:
         """Whether all of a study has come. Raises PeerAway."""
 
-
-class Found(Protocol):
-    """A study as a PACS tells of it."""
-
-    @property
-    def uid(self) -> str:
-        """Its StudyInstanceUID."""
-
-    @property
-    def day(self) -> str:
-        """YYYYMMDD, or ''."""
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Those in it; none where the PACS does not say."""
+    async def close(self) -> None:
+        """End what is open."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +96,7 @@ class Fetcher:
 
         before: YYYYMMDD, '' for all; but: the StudyInstanceUID of the one that is at hand.
         """
-        found = await asyncio.to_thread(self._pacs.studies_of, shown_id(patient_id))
+        found = await self._pacs.studies_of(shown_id(patient_id))
         came = known = failed = 0
         for study in self._chosen(found, before, but):
             if await self._is_known(patient_id, study.uid):
@@ -125,7 +112,7 @@ class Fetcher:
             return True
         return await scan_of_study(self._index, patient_id, uid) is not None
 
-    def _chosen(self, found: "Sequence[Found]", before: str, but: str) -> "list[Found]":
+    def _chosen(self, found: Sequence[StudyFound], before: str, but: str) -> list[StudyFound]:
         """The newest before a day; a study of the same day may be earlier, and is taken."""
         wanted = [
             each
@@ -141,7 +128,7 @@ class Fetcher:
     async def _fetch(self, uid: str) -> bool:
         """Whether a study is done with: it came, or came in part too often."""
         await asyncio.to_thread(mark_prior, self._staging, uid)
-        came = await asyncio.to_thread(self._pacs.send_us, uid)
+        came = await self._pacs.fetch(uid)
         if not came:
             self._failures[uid] += 1
         given_up = self._failures[uid] >= self._settings.tries

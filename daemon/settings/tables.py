@@ -223,7 +223,7 @@ class DicomSettings(_Table):
     @property
     def sorts(self) -> bool:
         """Whether objects come that have to be sorted into studies."""
-        return self.on or self.stow
+        return self.on or self.stow or (self.priors.on and self.priors.is_web)
 
     def relative_to(self, folder: Path) -> Self:
         """The same table with its paths made absolute from `folder`; "" stays."""

@@ -40,7 +40,6 @@ from tests.scale.site import free_port
 CLOSE_SECONDS = 4.0  # longer than a killed node needs to be there again
 SENDERS = 2  # associations at the same time
 PAUSE_SECONDS = 0.1  # before each object of a sender
-RECOVERY_SECONDS = 240.0  # also beside much other work
 ARCHIVE = "pacs"
 
 
@@ -346,7 +345,8 @@ def archive_away(folder: Path, weights: Path, scale: float) -> Outcome:
                 drop_study(hospital, number)
                 time.sleep(seconds / studies)
             hospital.check(
-                until(hospital.is_drained, RECOVERY_SECONDS), "results were held up by the archive"
+                until(hospital.is_drained, _patience(studies)),
+                "results were held up by the archive",
             )
             hospital.check(until(lambda: _states(hospital)), "nothing waits for the archive")
             is_patient = set(_states(hospital)) <= {"waiting", "failed"}

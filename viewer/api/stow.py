@@ -20,7 +20,13 @@ from aiohttp.helpers import parse_mimetype
 
 from daemon.confinement import bounds_of_received
 from daemon.dicom_node.staging import Staging
-from daemon.dicom_node.stow_staging import STORED, Judgement, PostedObjects, clear_posted, judged
+from daemon.dicom_node.stow_staging import (
+    STORED,
+    Judgement,
+    PostedObjects,
+    clear_held,
+    judged,
+)
 from daemon.outputs.catalogue import text
 from daemon.pipeline.worker_processes import Slot, WorkerFailed
 from daemon.safe_files import is_held
@@ -96,7 +102,7 @@ POSTS = web.AppKey("posts", Posts)
 async def keep_posts(app: web.Application) -> AsyncIterator[None]:
     """Clears what an earlier viewer held of requests that were never answered."""
     posts = app[POSTS] = Posts(app[SETTINGS].now)
-    await asyncio.to_thread(clear_posted, app[SETTINGS].daemon.inbox)
+    await asyncio.to_thread(clear_held, posts.staging.posting)
     yield
     if "slot" in vars(posts):
         posts.slot.close()
@@ -111,7 +117,7 @@ async def store_objects(request: web.Request) -> web.StreamResponse:
     meter.announce(request.content_length)
     await meter.refuse_when_full(request.content_length or 0)
     with posts.one_more(request[SESSION].account_id):
-        held = await asyncio.to_thread(PostedObjects, posts.staging)
+        held = await asyncio.to_thread(PostedObjects, posts.staging, posts.staging.posting)
         try:
             await _take_parts(request, held, meter)
             found = await posts.judge(held.files, study)

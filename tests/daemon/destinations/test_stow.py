@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from daemon.dicom_node.send_outcomes import Answer, PeerAway, Verdict
+from daemon.dicom_node.peer_answers import Answer, PeerAway, Verdict
 from daemon.dicom_node.stow_client import answer_of
 from daemon.index.sent_objects import SendState
 from tests.daemon.destinations.archive import destination, send_all, site_in

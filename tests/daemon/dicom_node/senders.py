@@ -64,7 +64,8 @@ def associated(
 ) -> Iterator[Association]:
     """An association for MR and C-ECHO, released at the end if it is open still."""
     entity = AE(calling)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
+    entity.acse_timeout = entity.dimse_timeout = 60
+    entity.network_timeout = 900  # of silence: many wait for each other
     entity.add_requested_context(MRImageStorage, [syntax])
     entity.add_requested_context("1.2.840.10008.1.1")
     association = entity.associate("127.0.0.1", port, ae_title=called)

@@ -14,6 +14,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from tests.daemon.dicom_node.senders import (
+    SETTINGS,
     associated,
     close_for_sure,
     kept,
@@ -42,6 +43,7 @@ def say(figures: str) -> None:
 
 
 def test_many_associations_at_once(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(f"{SETTINGS}idle_seconds = 900\n")
     with real_node(tmp_path, close_seconds=3.0) as node:
         before = node.memory()
         sent = [picture(f"P{number}", f"1.2.{number + 1}", 20_000) for number in range(CROWD)]

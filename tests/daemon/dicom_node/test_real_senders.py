@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from daemon.dicom_node.send_outcomes import Verdict
+from daemon.dicom_node.peer_answers import Verdict
 from daemon.dicom_node.stow_client import Stow
 from daemon.index.database import open_records
 from daemon.index.people.accounts import add_account, add_token, find_account
@@ -26,7 +26,7 @@ from daemon.settings.archives import Destination
 from tests.conftest import ROOT, SAMPLES
 from tests.daemon.dicom_node.senders import real_node
 from tests.daemon.outputs.dicom.test_pacs import ask, free_port, wait_for
-from tests.programs import program
+from tests.programs import installed, program
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -75,11 +75,10 @@ def _unpack(source: Path, target: Path) -> None:
 @contextmanager
 def orthanc(folder: Path, node_port: int, **more: object) -> Iterator[str]:
     """An Orthanc that knows our node as "gliowatch"; its HTTP address."""
-    http = free_port()
-    settings = {
+    settings: dict[str, object] = {
         "StorageDirectory": str(folder),
         "IndexDirectory": str(folder),
-        "HttpPort": http,
+        "HttpPort": free_port(),
         "DicomPort": free_port(),
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
@@ -90,11 +89,18 @@ def orthanc(folder: Path, node_port: int, **more: object) -> Iterator[str]:
     command = [program("Orthanc"), str(folder / "orthanc.json")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         try:
-            wait_for(f"http://127.0.0.1:{http}/system")
-            yield f"http://127.0.0.1:{http}"
+            address = f"http://127.0.0.1:{settings['HttpPort']}"
+            wait_for(f"{address}/system")
+            yield address
         finally:
             running.terminate()
             running.wait(120)
+
+
+def with_dicomweb() -> dict[str, object]:
+    """Settings of an Orthanc that speaks DICOMweb, by Debian's orthanc-dicomweb."""
+    plugin = installed(Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"))
+    return {"Plugins": [str(plugin)], "DicomWeb": {"Enable": True, "Root": "/dicom-web/"}}
 
 
 def post(address: str, content: bytes) -> None:

@@ -96,7 +96,7 @@ async def test_a_pause_in_one_association_and_between_two_gives_one_study(desk: 
 async def test_what_one_request_of_stow_brought_is_sorted_with_the_rest(desk: Desk) -> None:
     sent = [picture("P1", "1.2.3") for _ in range(3)]
     desk.bring(1, sent[0])
-    posted = PostedObjects(desk.staging)
+    posted = PostedObjects(desk.staging, desk.staging.posting)
     for each in sent:
         stream, target = posted.open("")
         whole = BytesIO()
@@ -208,3 +208,14 @@ async def test_a_folder_that_cannot_be_made_is_tried_again(desk: Desk) -> None:
     assert await desk.look(CLOSE) == []
     (desk.inbox / "P1").unlink()
     assert len(await desk.look()) == 1
+
+
+def test_a_half_object_goes_though_the_disk_is_full(tmp_path: Path) -> None:
+    half = tmp_path / "half.dcm"
+    half.write_bytes(b"1")
+    full = Path("/dev/full").open("wb")  # noqa: SIM115 - it cannot be closed
+    full.write(b"2")
+    incoming = Incoming(1, {half: full})
+    assert incoming.leave() == 1
+    assert not half.exists()
+    assert incoming.files == {}

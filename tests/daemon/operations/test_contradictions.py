@@ -58,6 +58,14 @@ def settings_in(folder: Path, text: str = "") -> Settings:
         ('[daemon]\nquiet_hours = "07:00-07:00"', "daemon.quiet_hours", "no hour is quiet", ""),
         ('[daemon]\nwait_suffixes = [""]', "daemon.wait_suffixes", "no scan would start", ""),
         ('[daemon]\nwait_suffixes = [".Part"]', "daemon.wait_suffixes", "small letters", ""),
+        (
+            '[dicom.priors]\non = true\nhost = "c"\ncalled_ae_title = "A"',
+            *("dicom.priors.on dicom.on", "to the node", "run"),
+        ),
+        (
+            '[dicom.priors]\non = true\nprotocol = "DICOMweb"',
+            *("dicom.priors.url", "DICOMweb needs url", "run"),
+        ),
         ('[fhir]\nurl = "fhir.example/r4"', "fhir.url", "no address", "run"),
         ('[fhir]\nurl = "https://a:b@c/r4"', "fhir.url", "a password", "run"),
         ('[fhir]\nurl = "http://c/r4"\ntoken_file = "index.sqlite"', "fhir.url", "https", "run"),
@@ -92,6 +100,7 @@ def test_settings_that_contradict_each_other(
         "",
         '[daemon]\nindex = "outbox/i"\nrecords = "outbox/r"\ncopies = "outbox/c"',
         '[daemon]\noutbox = "inbox2"',
+        '[dicom.priors]\non = true\nprotocol = "DICOMweb"\nurl = "https://c/dicom-web"',
         '[daemon]\nquiet_hours = "22:00-06:00"',
         '[viewer]\nhost = "0.0.0.0"\nport = 0\nallow_plain_http = true',
         '[viewer]\nhost = "::1"\nport = 0',

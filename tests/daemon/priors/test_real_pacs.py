@@ -1,4 +1,4 @@
-"""A real Orthanc is asked by C-FIND and C-MOVE, and sends what is missing to the real node."""
+"""A real Orthanc is asked by C-FIND and C-MOVE, or by DICOMweb, for what is missing here."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from daemon.operations.verify import verify
 from daemon.settings import load_settings
 from tests.daemon.dicom_node.senders import kept, picture, pixels, real_node
-from tests.daemon.dicom_node.test_real_senders import orthanc, post
+from tests.daemon.dicom_node.test_real_senders import orthanc, post, with_dicomweb
 from tests.daemon.intake.test_study_split import BIG, tagged
 from tests.daemon.outputs.dicom.test_pacs import ask, free_port
 from tests.phantoms.dicom_series import Series, write_series
@@ -45,33 +45,32 @@ def priors(folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_newest_studies_come_once_and_an_archive_that_is_away_is_told(tmp_path: Path) -> None:
-    port, store = free_port(), tmp_path / "orthanc"
+C_MOVE = 'host = "127.0.0.1"\nport = {dicom}\ncalled_ae_title = "ORTHANC"\n'
+DICOMWEB = 'protocol = "DICOMweb"\nurl = "http://127.0.0.1:{http}/dicom-web"\n'
+
+
+@pytest.mark.parametrize("way", [C_MOVE, DICOMWEB])
+def test_the_newest_studies_come_once_and_an_archive_that_is_away_is_told(
+    tmp_path: Path, way: str
+) -> None:
+    dicom, http, store = free_port(), free_port(), tmp_path / "orthanc"
     store.mkdir()
+    more = with_dicomweb() if way == DICOMWEB else {}
     old, newer, newest = (dated(f"1.2.{n}", f"202{n}0101") for n in (1, 2, 3))
     others = dated("1.2.5", "20250101", "CT"), dated("1.2.6", "20250101", patient="P11")
     with real_node(tmp_path) as node:
         with (tmp_path / "settings.toml").open("a") as settings:
-            settings.write(
-                f'[dicom.priors]\nhost = "127.0.0.1"\nport = {port}\n'
-                'called_ae_title = "ORTHANC"\nnewest = 2\n'
-            )
+            settings.write(f"[dicom.priors]\nnewest = 2\n{way.format(dicom=dicom, http=http)}")
         code, said = priors(tmp_path)
         assert (code, "cannot be reached" in said) == (2, True), said
-        with orthanc(store, node.port, DicomPort=port) as address:
+        with orthanc(store, node.port, DicomPort=dicom, HttpPort=http, **more) as address:
             for each in (old, newer, newest, *others):
                 post(f"{address}/instances", bytes_of(each))
             code, said = priors(tmp_path)
-            assert (code, said) == (
-                0,
-                TOLD.format(2, 0),
-            )
+            assert (code, said) == (0, TOLD.format(2, 0))
             folders = node.wait_for(2)
             code, said = priors(tmp_path)
-            assert (code, said) == (
-                0,
-                TOLD.format(0, 2),
-            )
+            assert (code, said) == (0, TOLD.format(0, 2))
         assert [folder.parent.name for folder in folders] == ["P1", "P1"]
         assert kept(tmp_path / "inbox") == {pixels(newer): 1, pixels(newest): 1}
         times = {file.stat().st_mtime for folder in folders for file in folder.iterdir()}

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from daemon.dicom_node.send_outcomes import PeerAway
+from daemon.dicom_node.peer_answers import PeerAway, StudyFound
 from daemon.dicom_node.staging import Staging
 from daemon.dicom_node.study_assembly import study_folder
 from daemon.index.database import Database, now, open_index
@@ -32,18 +31,18 @@ class FakePacs:
     asked: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
 
-    def studies_of(self, patient_id: str) -> list[Any]:
+    async def studies_of(self, patient_id: str) -> list[StudyFound]:
         if self.is_away:
             raise PeerAway("no_connection")
         self.asked.append(patient_id)
-        return [
-            SimpleNamespace(uid=uid, day=day, modalities=(modality,))
-            for uid, (day, modality) in self.studies.items()
-        ]
+        return [StudyFound(uid, day, (modality,)) for uid, (day, modality) in self.studies.items()]
 
-    def send_us(self, study_uid: str) -> bool:
+    async def fetch(self, study_uid: str) -> bool:
         self.sent.append(study_uid)
         return study_uid not in self.half
+
+    async def close(self) -> None:
+        return
 
 
 STUDIES = {

@@ -1,10 +1,18 @@
-"""What an archive answers to an object, by C-STORE or STOW-RS, as one of a few outcomes."""
+"""What an archive answers to an object, by C-STORE or STOW-RS, as one of a few outcomes; and to the
+question for a patient's studies, by C-FIND or QIDO-RS."""
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from daemon.outputs.catalogue import text
 from model.errors import GliowatchError
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+log = logging.getLogger(__name__)
 
 
 class Verdict(StrEnum):
@@ -61,3 +69,39 @@ def answer_of_status(status: int) -> Answer:
     if group >> 4 == 0xC:
         return Answer(Verdict.REFUSED, code, "not_understood")
     return Answer(Verdict.REFUSED, code, SINGLE.get(status, "other"))
+
+
+MOST_STUDIES = 1000  # of one patient that are looked at
+WILD = frozenset("*?\\")  # in a PatientID they would ask for other patients too
+LONGEST_ID = 64
+
+
+@dataclass(frozen=True)
+class StudyFound:
+    """One study of the patient. day: YYYYMMDD, '' where the PACS does not say."""
+
+    uid: str
+    day: str
+    modalities: tuple[str, ...]
+
+
+def names_one(patient_id: str) -> bool:
+    """Whether a PACS can be asked for this patient, and for nobody else."""
+    return 0 < len(patient_id) <= LONGEST_ID and not WILD & set(patient_id)
+
+
+def studies_in(told: "Dataset", patient_id: str, issuer: str) -> list[StudyFound]:
+    """An answer, if it is of this patient: some archives match more than they are asked for."""
+    try:
+        its_issuer = str(told.get("IssuerOfPatientID") or "").strip()
+        if str(told.get("PatientID") or "").strip() != patient_id:
+            return []
+        if issuer and its_issuer and its_issuer != issuer:
+            return []
+        uid, day = str(told.StudyInstanceUID or ""), str(told.get("StudyDate") or "")
+        listed = told.get("ModalitiesInStudy") or ()
+        modalities = (listed,) if isinstance(listed, str) else tuple(str(each) for each in listed)
+    except Exception:  # pydicom analyzes a value only now, and any damage means the same here
+        log.warning("answer_unreadable")
+        return []
+    return [StudyFound(uid, day, modalities)] if uid else []
