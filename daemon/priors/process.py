@@ -69,11 +69,14 @@ async def _work(settings: Settings, pacs: Asked) -> None:
     daemon = settings.daemon
     await until_not_lost(daemon)
     staging = Staging(daemon.inbox)
+    while not await asyncio.to_thread(daemon.inbox.is_dir):  # noqa: ASYNC110 - not mounted yet
+        await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.to_thread(staging.make)
+    journal = await asyncio.to_thread(Journal, staging)  # before the node takes anything
     while not await asyncio.to_thread(is_held, staging.lock):  # noqa: ASYNC110 - the node starts
         await asyncio.sleep(LOOK_SECONDS)
     async with open_index(daemon.index) as index:
         mark = file_mark(daemon.index)
-        journal = await asyncio.to_thread(Journal, staging)
         fetcher = Fetcher(index, pacs, settings.dicom.priors, staging, journal)
         log.info("priors_started")
         while file_mark(daemon.index) == mark:

@@ -14,8 +14,11 @@ from daemon.dicom_node.study_assembly import study_folder
 from daemon.index.database import Database, now, open_index
 from daemon.index.scans import add_scan
 from daemon.priors.journal import Journal
+from daemon.priors.process import _work
 from daemon.priors.retrieval import Fetched, Fetcher
+from daemon.settings import Settings
 from daemon.settings.archives import Priors
+from tests.conftest import until
 from tests.viewer.test_house import scan_row
 
 NEW = "1.2.9"
@@ -97,6 +100,20 @@ async def test_the_newest_before_are_fetched_once(site: Site) -> None:
     text = (site.staging.root / "priors.jsonl").read_text()
     assert "1.2." not in text
     assert "a/b" not in text
+
+
+async def test_what_comes_before_the_first_look_counts_as_new(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    settings = Settings.model_validate(
+        {"daemon": {name: str(tmp_path / name) for name in ("inbox", "outbox", "index", "records")}}
+    )
+    async with open_index(tmp_path / "index"):
+        pass
+    waiting = asyncio.create_task(_work(settings, FakePacs({})))  # no node holds its lock
+    begun = tmp_path / "inbox" / ".receiving" / "priors.jsonl"
+    await until(begun.exists)
+    assert not waiting.done()
+    waiting.cancel()
 
 
 async def test_new_scans_get_theirs_and_history_gets_none(site: Site) -> None:
