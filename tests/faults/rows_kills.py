@@ -28,6 +28,8 @@ POINTS = (  # functions at whose calls the daemon is killed, before and after
     "os:unlink",
 )
 
+MET_ONCE = tuple(LEDGER + name for name in ("change_files", "finish_duplicate", "reject"))
+
 
 def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
     """Row 1: at random moments, and before and after each commit point."""
@@ -43,7 +45,7 @@ def kills_of_the_daemon(folder: Path, weights: Path, scale: float) -> Outcome:
     points = [(point, when) for point in POINTS for when in ("before", "after")]
     chosen = points if scale > 0.2 else moments.sample(points, 3)
     reached = sum(
-        _kill_at_point(hospital, at, when, 1000 * number, moments.choice((1, 1, 2)))
+        _kill_at_point(hospital, at, when, 1000 * number, _which(at, moments))
         for number, (at, when) in enumerate(chosen, start=1)
     )
     hospital.check(reached == len(chosen), f"{len(chosen) - reached} commit points not reached")
@@ -77,6 +79,12 @@ def _kill_at_random(hospital: Hospital, daemon: Daemon, moments: random.Random) 
     if daemon.process.poll() is None:
         hospital.fault()
     (daemon.kill if moments.random() < 0.7 else daemon.kill_group)()
+
+
+def _which(at: str, moments: random.Random) -> int:
+    """At which call: the first or the second, where what is dropped leads to two."""
+    number = moments.choice((1, 1, 2))
+    return 1 if at in MET_ONCE else number
 
 
 def _kill_at_point(hospital: Hospital, at: str, when: str, seed: int, nth: int) -> bool:
