@@ -33,6 +33,10 @@ GRAVE = ("serious", "critical")
 SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 STARTED_WITHIN = 240.0  # seconds
 
+SETTLED = """() => Promise.all(document.getAnimations()
+  .filter((each) => Number.isFinite(each.effect.getComputedTiming().endTime))
+  .map((each) => each.finished.catch(() => null))).then(() => null)"""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -129,6 +133,7 @@ class Browsing:
 
     def check(self, page: Page) -> None:
         """Fail if the page has logged an error, asked elsewhere, or is hard to use for some."""
+        page.evaluate(SETTLED)  # a colour half-way between two is nobody's choice
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("axe.run()")["violations"]
         faults = [
