@@ -21,7 +21,7 @@ from model.intensity import brightness, head_mask
 from model.network.network import Network, load_network
 from model.reading.nifti import read_nifti
 from model.volume import Scale, Volume
-from training.confidence_fit import Checked, checked_by, rates
+from training.calibration.confidence_fit import Checked, checked_by, rates
 from training.datasets import Case, DatasetError, choose_cases, find_cases, folds_of
 from training.metrics import (
     Calibration,

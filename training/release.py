@@ -13,17 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from model.errors import GliowatchError
-from model.inference.preprocessing import from_window, prepare
-from model.inference.segmentation import Rules, fewest_voxels
-from model.intensity import brightness, head_mask
-from model.network.network import Network, load_network
+from model.inference.segmentation import Rules
+from model.network.network import load_network
 from model.network.weights_file import MEMBERS
-from model.reading.nifti import read_nifti
-from training.confidence_fit import Analyzed, check, fit, rates
+from training.calibration.confidence_fit import analyzed, check, fit, rates
 from training.datasets import Case, DatasetError, find_cases, folds_of, read_split
 from training.loop import BEST, header_of, load_checkpoint, save_weights, tensors_of
 
-THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
+THRESHOLD = Rules().threshold
 FAST = 3  # members that analyze in `fast`
 
 
@@ -68,7 +65,7 @@ def _ship(
     network = load_network(unmeasured)
     patients = []
     for name, number in sorted(members.items()):
-        patients.append(_analyze(cases[name], network.member(number), number))
+        patients.append(analyzed(cases[name], network.member(number), number))
         typer.echo(f"fold {number + 1}: {name}")
     certainty = asdict(fit(patients, THRESHOLD))
     if analyze is not None:
@@ -93,15 +90,6 @@ def _joined(saved: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, str]
         header[name] = json.dumps([each[key] for each in saved])
     header.pop("validation_dice", None)
     return tensors, header | {MEMBERS: str(len(saved)), "fast": str(min(FAST, len(saved)))}
-
-
-def _analyze(case: Case, network: Network, fold: int) -> Analyzed:
-    volume = read_nifti(case.flair)
-    prepared = prepare(volume, network.preparation)
-    probability = from_window(network.probabilities(prepared, best=False), prepared.grid)
-    head = head_mask(brightness(volume.voxels))
-    fewest = fewest_voxels(volume, SMALLEST_MM3)
-    return Analyzed(fold, probability, head, read_nifti(case.mask).voxels > 0, fewest)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How far a mask can be trusted: honest probabilities, a range of the volume, and a confidence.
 
 All numbers were fitted on patients that the analyzing network had not learned from, and travel
-with its weights (training/confidence_fit.py; rates in MODEL_CARD.md).
+with its weights (training/calibration/confidence_fit.py; rates in MODEL_CARD.md).
 """
 
 from dataclasses import dataclass

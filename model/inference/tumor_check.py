@@ -3,7 +3,7 @@
 White-matter disease is marked as well: in many small places, and with little certainty. Each
 lesion gets a chance to be tumor from what is measured of it and of the scan; a scan in which no
 lesion reaches the line has none. Fitted to scans with and without tumor, and to the masks of one
-weights file alone (training/tumor_check_fit.py; rates in MODEL_CARD.md).
+weights file alone (training/calibration/tumor_check_fit.py; rates in MODEL_CARD.md).
 """
 
 import json

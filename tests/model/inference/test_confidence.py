@@ -19,7 +19,7 @@ from model.inference.segmentation import Rules, segment
 from model.network.network import Network, load_network
 from model.reading.nifti import read_nifti
 from tests.conftest import FRONTAL
-from training.confidence_fit import Analyzed, Checked, check, compare, fit, rates
+from training.calibration.confidence_fit import Analyzed, Checked, check, compare, fit, rates
 
 PLAIN = Certainty(1.0, 1.0, 0.0, -1.0, 1.0, 0.1, 2.0, 0.9, 0.5)
 

@@ -14,10 +14,7 @@ from model.inference.segmentation import Rules
 from model.inference.tumor_check import Evidence, TumorCheck, load_tumor_check
 from model.network.network import load_network
 from model.weights_config import about_weights
-from training.datasets import DatasetError
-from training.folds import read_folds
-from training.mixed_cache import Source
-from training.tumor_check_fit import (
+from training.calibration.tumor_check_fit import (
     Head,
     chances_out_of_fold,
     fit,
@@ -26,6 +23,9 @@ from training.tumor_check_fit import (
     line_at,
     rates,
 )
+from training.datasets import DatasetError
+from training.folds import read_folds
+from training.mixed_cache import Source
 
 THRESHOLD = Rules().threshold
 LARGE = Evidence(size=-3.5, bright=1.8, share=1.0, others=0.0, sharp=0.95)

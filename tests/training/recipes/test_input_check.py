@@ -12,8 +12,8 @@ from model.inference.input_check import load_input_check, read_input_check
 from model.network.unet import InputCheckNet
 from model.weights_config import CLASSES, STANDARD, InputCheckShape, InputClass
 from tests.training.cached_heads import BRATS, FREE, LGG, chance
+from training.calibration.input_check_rates import rates, shown_of
 from training.datasets import Split
-from training.input_check_rates import rates, shown_of
 from training.loop import BEST, Limits, Training, export_weights
 from training.recipes.input_check import (
     InputCheckPlan,

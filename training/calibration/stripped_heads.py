@@ -1,4 +1,4 @@
-"""`python -m training.stripped_heads`: what a network's word is worth on heads without skull.
+"""`python -m training.calibration.stripped_heads`: a network's word on heads without skull.
 
 There the shipped network marks too little: it learned from heads with skull, and from these with
 the skull taken away. It learned from no scan of `brats`, so these tell where the line lies better,
@@ -8,7 +8,7 @@ a fold come from the other four.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,18 +19,16 @@ from safetensors import safe_open
 
 from model.errors import GliowatchError
 from model.geometry import dice
-from model.inference.preprocessing import from_window, prepare
-from model.inference.segmentation import Rules, fewest_voxels, without_specks
+from model.inference.segmentation import Rules
 from model.network.network import Network, load_network
 from model.network.weights_file import read_safetensors
-from model.reading.nifti import read_nifti
-from training.confidence_fit import Analyzed, Checked, compare, fit, rates
+from training.calibration.confidence_fit import Analyzed, Checked, analyzed, compare, fit, rates
 from training.datasets import FOLDS, Case, find_cases
 from training.evaluate import spread
 from training.folds import read_folds
 from training.loop import save_weights
 
-THRESHOLD, SMALLEST_MM3 = Rules().threshold, Rules().smallest_mm3
+THRESHOLD = Rules().threshold
 CUTS = tuple(float(cut) for cut in np.arange(0, -6.01, -0.5))  # logits that a line may lie at
 ENOUGH = 0.002  # of the best mean Dice: the line that moves least and comes so near is taken
 
@@ -45,19 +43,12 @@ class Tried:
 
 def tried(case: Case, network: Network, fold: int) -> Tried:
     """Analyze a scan once, and cut its probabilities everywhere. Raises UnreadableScan."""
-    volume, drawn = read_nifti(case.flair), read_nifti(case.mask).voxels > 0
-    prepared = prepare(volume, network.preparation)
-    probability = from_window(network.probabilities(prepared, best=False), prepared.grid)
-    patient = Analyzed(
-        fold=fold,
-        probability=probability,
-        head=volume.levels.head(volume.voxels),
-        drawn=drawn,
-        fewest=(fewest := fewest_voxels(volume, SMALLEST_MM3)),
-        core=without_specks(probability >= THRESHOLD, fewest),
-    )
+    found = analyzed(case, network, fold)
+    patient = replace(found, core=found.marked(found.probability, THRESHOLD))
     levels = (1 / (1 + np.exp(-cut)) for cut in CUTS)
-    return Tried(patient, tuple(dice(patient.marked(probability, at), drawn) for at in levels))
+    return Tried(
+        patient, tuple(dice(patient.marked(found.probability, at), found.drawn) for at in levels)
+    )
 
 
 def line_of(patients: Sequence[Tried]) -> float:
@@ -82,6 +73,7 @@ def figures_of(patients: Sequence[Tried], checked: Sequence[Checked]) -> dict[st
     bias = np.mean([each.confidence - each.dice for each in checked])
     return {
         "before": spread(before),
+        "found_over_drawn_before": round(_found_over_drawn(patients), 3),
         "out_of_fold": spread(after),
         "difference": spread([new - old for new, old in zip(after, before, strict=True)]),
         "mean_dice_by_cut": dict(
@@ -90,6 +82,15 @@ def figures_of(patients: Sequence[Tried], checked: Sequence[Checked]) -> dict[st
         "confidence_bias": round(float(bias), 4),
         **rates(checked),
     }
+
+
+def _found_over_drawn(patients: Sequence[Tried]) -> float:
+    """Geometric mean of the volumes that the line at 0 gives, as shares of the drawn ones."""
+    shares = [
+        each.patient.marked(each.patient.probability, THRESHOLD).sum() / each.patient.drawn.sum()
+        for each in patients
+    ]
+    return float(np.exp(np.log(shares).mean()))
 
 
 def write(weights: Path, patients: Sequence[Tried], out: Path) -> dict[str, float]:
@@ -118,7 +119,7 @@ def show(
         content = figures_of(patients, out_of_fold(patients))
         typer.echo(json.dumps(content | {"fitted": write(weights, patients, out)}, indent=1))
     except GliowatchError as error:
-        typer.echo(f"training.stripped_heads: {error}", err=True)
+        typer.echo(f"training.calibration.stripped_heads: {error}", err=True)
         raise typer.Exit(2) from None
 
 

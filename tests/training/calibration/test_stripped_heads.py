@@ -8,7 +8,7 @@ import numpy as np
 from model.geometry import dice
 from model.network.network import load_network
 from tests.model.inference.test_confidence import a_patient
-from training.stripped_heads import CUTS, Tried, figures_of, line_of, out_of_fold, write
+from training.calibration.stripped_heads import CUTS, Tried, figures_of, line_of, out_of_fold, write
 
 TOO_LOW = 2.0  # logits that the network stays below the truth
 

@@ -1,4 +1,4 @@
-"""`python -m training.tumor_check_fit`: tells tumors from white-matter disease, for some weights.
+"""`python -m training.calibration.tumor_check_fit`: tumor, or white-matter disease?
 
 All heads of the frozen folds are analyzed once and what is looked at of their lesions is kept in a
 file, so that another fit takes seconds. A lesion that touches the drawn tumor is one, any other is
@@ -219,7 +219,7 @@ def show(
         chances = chances_out_of_fold(heads, network.sha256, rules.threshold)
         check = fit(heads, network.sha256, rules.threshold)
     except GliowatchError as error:
-        typer.echo(f"training.tumor_check_fit: {error}", err=True)
+        typer.echo(f"training.calibration.tumor_check_fit: {error}", err=True)
         raise typer.Exit(2) from None
     line = line_at(heads, chances)
     aside = set(read_folds().split(fold).validation)

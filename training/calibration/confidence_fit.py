@@ -13,9 +13,12 @@ from scipy import optimize, stats
 from model.geometry import Mask, dice
 from model.inference.analysis import LOW_CONFIDENCE
 from model.inference.confidence import EDGE, Certainty, Trust, promised_dice, spread
-from model.inference.segmentation import around, without_specks
+from model.inference.preprocessing import from_window, prepare
+from model.inference.segmentation import Rules, around, fewest_voxels, without_specks
+from model.network.network import Network
+from model.reading.nifti import read_nifti
 from model.volume import FloatArray
-from training.datasets import DatasetError
+from training.datasets import Case, DatasetError
 
 Numbers = NDArray[np.float64]
 Plain = float | int | list[float] | None
@@ -136,6 +139,19 @@ class Analyzed:
         """The mask that follows from a probability at each voxel."""
         mask = without_specks(probability >= level, self.fewest)
         return mask if self.core is None else around(mask, self.core)
+
+
+def analyzed(case: Case, network: Network, fold: int) -> Analyzed:
+    """A case by the network that did not learn from it. Raises UnreadableScan."""
+    volume = read_nifti(case.flair)
+    prepared = prepare(volume, network.preparation)
+    return Analyzed(
+        fold=fold,
+        probability=from_window(network.probabilities(prepared, best=False), prepared.grid),
+        head=volume.levels.head(volume.voxels),
+        drawn=read_nifti(case.mask).voxels > 0,
+        fewest=fewest_voxels(volume, Rules().smallest_mm3),
+    )
 
 
 def fit(patients: Sequence[Analyzed], threshold: float, cut: float | None = None) -> Certainty:

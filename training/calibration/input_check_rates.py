@@ -1,4 +1,4 @@
-"""`python -m training.input_check_rates RUN...`: how often the input check errs, kind by kind.
+"""`python -m training.calibration.input_check_rates RUN...`: how often it errs, kind by kind.
 
 Each run of the recipe `gate` is asked about the scans that its fold put aside: whole ones as they
 are, heads that are truly stripped, half fields of view, slices made into pictures as people upload
