@@ -1,23 +1,12 @@
 // Reads an SR as OHIF does, with cornerstone's adapters, and prints the bidirectional lines.
 // node cornerstone_lines.mjs NODE_MODULES SR.dcm PLANES.json
 import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { adaptersSR, content, core, dcmjs } from "./cornerstone.mjs";
 
-const [modules, file, planesFile] = process.argv.slice(2);
-globalThis.window ??= globalThis;
-globalThis.self ??= globalThis;
-globalThis.document ??= { createElement: () => ({ getContext: () => null, style: {} }) };
-const load = (path) => import(pathToFileURL(`${modules}/${path}`));
-const dcmjs = (await load("dcmjs/build/dcmjs.es.js")).default;
-const core = await load("@cornerstonejs/core/dist/esm/index.js");
-const { adaptersSR } = await load("@cornerstonejs/adapters/dist/esm/index.js");
-
+const [file, planesFile] = process.argv.slice(3);
 const planes = JSON.parse(readFileSync(planesFile));
 core.metaData.addProvider((type, id) => (type === "imagePlaneModule" ? planes[id] : undefined));
-const bytes = readFileSync(file);
-const message = dcmjs.data.DicomMessage.readFile(
-  bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
-);
+const message = dcmjs.data.DicomMessage.readFile(content(file));
 const dataset = dcmjs.data.DicomMetaDictionary.naturalizeDataset(message.dict);
 const images = Object.fromEntries(Object.keys(planes).map((uid) => [`${uid}:1`, uid]));
 const report = adaptersSR.Cornerstone3D.MeasurementReport;

@@ -1,23 +1,9 @@
 // Reads a SEG as OHIF does, with cornerstone's adapters, and prints for each image that has some of
 // it how many pixels each segment has there.
 // node cornerstone_segments.mjs NODE_MODULES SEG.dcm IMAGE.dcm...
-import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { adaptersSEG, content, core, dcmjs } from "./cornerstone.mjs";
 
-const [modules, file, ...images] = process.argv.slice(2);
-globalThis.window ??= globalThis;
-globalThis.self ??= globalThis;
-globalThis.document ??= { createElement: () => ({ getContext: () => null, style: {} }) };
-const load = (path) => import(pathToFileURL(`${modules}/${path}`));
-const dcmjs = (await load("dcmjs/build/dcmjs.es.js")).default;
-const core = await load("@cornerstonejs/core/dist/esm/index.js");
-const { adaptersSEG } = await load("@cornerstonejs/adapters/dist/esm/index.js");
-
-function content(path) {
-  const bytes = readFileSync(path);
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-}
-
+const [file, ...images] = process.argv.slice(3);
 const known = {};
 for (const path of images) {
   const message = dcmjs.data.DicomMessage.readFile(content(path));
