@@ -23,6 +23,40 @@ def sync_tree(folder: Path) -> None:
         sync_folder(place)
 
 
+def copy_into_place(source: Path, aside: Path, target: Path) -> None:
+    """Copy a folder of plain files beside `target`, and rename it to that; one that is there stays.
+
+    aside: what a kill left half done there goes first. No link is followed, at any depth, while
+    it is copied either: a program that wrote the folder may be taken over. Raises OSError for one.
+    """
+    shutil.rmtree(aside, ignore_errors=True)
+    if target.exists():
+        return
+    for place, folders, files, descriptor in os.fwalk(source, onerror=_raise):
+        into = aside / os.path.relpath(place, source)
+        into.mkdir()
+        for name in folders:
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=descriptor).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        for name in files:
+            _copy_plain(name, descriptor, into / name)
+    sync_tree(aside)
+    aside.rename(target)
+    sync_folder(target.parent)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _copy_plain(name: str, folder: int, target: Path) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as source, target.open("xb") as made:
+        if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        shutil.copyfileobj(source, made)
+
+
 def sync_folder(folder: Path | str) -> None:
     """Bring a folder's list of names safely to the disk."""
     _sync(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -8,6 +8,7 @@ NIFTI_VOXEL_SUFFIXES = (".img", ".img.gz")
 NIFTI_SUFFIXES = (".nii", ".nii.gz", *NIFTI_HEADER_SUFFIXES, *NIFTI_VOXEL_SUFFIXES)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ARCHIVE_SUFFIXES = (".zip",)
+SERIES_FAILED = "series_asked_failed"  # code of a note: another series than the one chosen is read
 INCOMPLETE = "incomplete"  # code of a note: a part of the head, or of its files, is not there
 
 

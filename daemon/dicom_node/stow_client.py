@@ -107,7 +107,7 @@ def answer_of(status: int, said: bytes) -> Answer:
 def _parsed(said: bytes) -> dict[str, Any]:
     try:
         told = json.loads(said or b"{}")
-    except ValueError:  # XML, or words: then the status alone tells
+    except (ValueError, RecursionError):  # XML, words, or hostile: then the status alone tells
         return {}
     told = told[0] if isinstance(told, list) and told else told
     return told if isinstance(told, dict) else {}

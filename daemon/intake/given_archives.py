@@ -4,7 +4,6 @@ The patient must not get the files of others too, so the archive does not stay i
 """
 
 import os
-import shutil
 from pathlib import Path
 
 from daemon.drops import Drop
@@ -12,7 +11,7 @@ from daemon.intake.dropped_files import open_dropped
 from daemon.intake.study_split import members_of_study
 from daemon.outputs.catalogue import text
 from daemon.records.patients import GIVEN
-from daemon.safe_files import sync_folder, sync_tree
+from daemon.safe_files import copy_into_place, sync_folder
 from model.errors import UnreadableScan
 from model.reading.archive import unpack
 
@@ -26,8 +25,8 @@ def scan_given(drop: Drop) -> str:
     return folder[0].removeprefix(GIVEN).decode("ascii", "replace") if is_given else ""
 
 
-def take_out(inbox: Path, drop: Drop, staging: Path, study_uid: str | None) -> Path:
-    """Inside the worker: unpack the files of one study, byte for byte; the folder that holds them.
+def take_out(inbox: Path, drop: Drop, staging: Path, study_uid: str | None) -> None:
+    """Inside the worker: unpack the files of one study, byte for byte, into FILES of `staging`.
 
     Raises UnreadableScan where they are not in it, FilesChanged.
     """
@@ -41,7 +40,6 @@ def take_out(inbox: Path, drop: Drop, staging: Path, study_uid: str | None) -> P
         raise UnreadableScan(text("intake.not_in_archive"))
     for member in set(members) - set(wanted):
         member.unlink()
-    return folder
 
 
 def put_in_place(inbox: Path, drop: Drop, taken: Path) -> None:
@@ -52,12 +50,6 @@ def put_in_place(inbox: Path, drop: Drop, taken: Path) -> None:
     (file,) = drop.files
     with open_dropped(inbox, file):
         archive = inbox / os.fsdecode(file.path)
-        aside, target = archive.parent / f".{FILES}", archive.parent / FILES
-        if not target.exists():  # else it was placed before a crash
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.copytree(taken, aside, copy_function=shutil.copyfile)
-            sync_tree(aside)
-            aside.rename(target)
-            sync_folder(target.parent)
+        copy_into_place(taken, archive.parent / f".{FILES}", archive.parent / FILES)
         archive.unlink()
     sync_folder(archive.parent)

@@ -22,7 +22,7 @@ from daemon.index.scans import (
 )
 from daemon.intake import cleanup
 from daemon.intake.dropped_files import FilesChanged
-from daemon.intake.given_archives import put_in_place, scan_given, take_out
+from daemon.intake.given_archives import FILES, put_in_place, scan_given, take_out
 from daemon.intake.ingest import Intake
 from daemon.intake.patient_folders import patients_of
 from daemon.intake.study_split import part_by_study
@@ -141,8 +141,8 @@ async def _file(job: Job) -> State:
 async def _take_out(job: Job, staging: Path, scan: ScanRow) -> State:
     """Of an archive of several scans the patient gets that one which a person assigned."""
     inbox, drop = job.settings.daemon.inbox, job.queued.drop
-    taken = await job.in_worker(take_out, inbox, drop, staging, scan.study_uid)
-    await asyncio.to_thread(put_in_place, inbox, drop, taken)
+    await job.in_worker(take_out, inbox, drop, staging, scan.study_uid)
+    await asyncio.to_thread(put_in_place, inbox, drop, staging / FILES)
     await ledger.withdraw(job.index, job.queued.drop_id)
     log.info("taken_out", extra={"drop": job.queued.drop_id, "scan": scan.scan_id})
     return State.DONE

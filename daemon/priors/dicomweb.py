@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 TOLD = "application/dicom+json"
 OBJECTS = 'multipart/related; type="application/dicom"; transfer-syntax=*'  # as they are stored
 STUDY_UID = re.compile(r"[0-9][0-9.]{0,63}")
+LONGEST = 24  # times the longest silence: so long a study may take in all
 LARGEST_LIST = 1 << 24  # bytes of studies that are told
 CHUNK = 1 << 18
 NOT_US = {401: "no_query", 403: "no_query", 404: "no_service", 405: "no_service"}
@@ -151,7 +152,8 @@ class DicomWeb:
         self, place: str, kind: str, silence: float, asked: list[tuple[str, str]] | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """What the PACS says. silence: seconds in which something must come. Raises PeerAway."""
-        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence)
+        total = LONGEST * silence if kind == OBJECTS else silence
+        limits = aiohttp.ClientTimeout(total, sock_connect=CONNECT_SECONDS, sock_read=silence)
         try:
             session = self._session = self._session or session_with(self._priors)
             coming = session.get(
@@ -174,7 +176,7 @@ def _listed(said: bytes) -> list[Dataset]:
     """The studies of an answer; none of an empty one. Raises PeerAway for one that is no list."""
     try:
         items = json.loads(said or b"[]")
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or lists in lists without end
         raise PeerAway("query") from None
     found = []
     for item in items if isinstance(items, list) else ():

@@ -29,7 +29,7 @@ async def come_in(records: Database, person: Person, role: Role | None, way: str
     """
     if role is None:
         why = f"{person.way}: no role"
-        if await turn_away(records, person, why) is None:
+        if await turn_away(records, person, why, for_good=True) is None:
             await note(records, NOBODY, Action.LOGIN_REFUSED, detail=why)
         raise LoginRefused(text("hospital_login.no_role", way=way))
     number = await arrive(records, person, role)

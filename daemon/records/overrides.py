@@ -15,6 +15,7 @@ from daemon.index.people.overrides import (
     entered_spacing,
     entered_spacings,
     find_wish,
+    wanted_before_series,
 )
 from daemon.index.queue import add_reprocessing
 from daemon.index.scans import ScanRow, find_scan
@@ -165,6 +166,7 @@ async def wish_analysis(
 ) -> None:
     """Have a scan analyzed although the input check refused it, or take that back.
 
+    Of a chosen series that alone is taken back: an "anyway" from before it counts again.
     The records come first: what a crash leaves undone, `queue_wished` finds. Raises NoSuchWish.
     """
     asked = series_in(scan.report)
@@ -172,6 +174,8 @@ async def wish_analysis(
     fits = may_be_wished(scan.report) if is_wanted else is_followed
     if not fits or scan.removed_at:
         raise NoSuchWish(text("override.no_wish"))
+    if asked is not None and not is_wanted:
+        is_wanted = await wanted_before_series(records, scan.scan_id)
     await add_wish(records, scan.scan_id, is_wanted, who, None if is_wanted else asked)
     await add_reprocessing(index, scan.scan_id, scan.patient_id)
 

@@ -7,7 +7,6 @@ under one name of our own, by one rename. What a crash leaves undone, `finish_pl
 import asyncio
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -34,7 +33,7 @@ from daemon.index.people.triage.assignments import (
 from daemon.index.scans import ScanRow, find_scan
 from daemon.outputs.catalogue import text
 from daemon.records.patient_merges import CannotMerge, standing_merges
-from daemon.safe_files import sync_folder, sync_tree
+from daemon.safe_files import copy_into_place, sync_folder
 from daemon.settings import DaemonSettings
 from model.errors import GliowatchError
 
@@ -144,13 +143,7 @@ def _copy(source: Path, patient: Path, given: Assignment) -> None:
     aside = patient / f".given-{given.assignment}"  # a hidden name is none of a scan
     target = patient / f"{GIVEN.decode()}{given.scan_id}"
     patient.mkdir(exist_ok=True)  # never the inbox itself: it may be away
-    shutil.rmtree(aside, ignore_errors=True)  # what a crash left
-    shutil.copytree(source, aside, copy_function=shutil.copyfile)
-    sync_tree(aside)
-    if target.exists():  # it was placed before a crash, and waits
-        shutil.rmtree(aside)
-    else:
-        aside.rename(target)
+    copy_into_place(source, aside, target)
     sync_folder(patient)
 
 

@@ -14,7 +14,7 @@ from model.intensity import is_mask, sampled
 from model.measurement.findings import Finding, Findings, measure
 from model.measurement.midline_shift import midline_shift
 from model.measurement.midplane import midplane_of_head
-from model.rules import INCOMPLETE
+from model.rules import INCOMPLETE, SERIES_FAILED
 from model.volume import FEW, Kind, Note, Scale, Volume, axial_axis, axial_stack, note
 from model.weights_config import STANDARD, InputClass
 
@@ -91,18 +91,19 @@ def analyze(
 
     That is known to its reader, or seen from its shape, or by the input check; None lets all in.
     With `rules.anyway` it is analyzed as long as it has a shape for it, and what speaks against it
-    is noted.
+    is noted; but not what is read in place of the series that a person chose.
     """
     notes = _doubts(volume)
+    anyway = rules.anyway and SERIES_FAILED not in [each.code for each in volume.notes]
     nothing = _nothing_to_see(volume)
     unfit = volume.unfit or nothing
-    if unfit is not None and (nothing is not None or not rules.anyway):
+    if unfit is not None and (nothing is not None or not anyway):
         return _refused(unfit, notes)
     prepared = prepare(volume, network.preparation)
     standard = prepared if network.preparation == STANDARD else prepare(volume, STANDARD)
     unfit = unfit or _seen(volume, standard, input_check)
     if unfit is not None:
-        if not rules.anyway:
+        if not anyway:
             return _refused(unfit, notes)
         notes = (note("analyzed_anyway", reason=unfit.message), *notes)
     if (missing := why_incomplete(volume, standard)) is not None:

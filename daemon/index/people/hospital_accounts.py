@@ -50,16 +50,18 @@ async def arrive(records: Database, person: Person, role: Role) -> int:
         return number
 
 
-async def turn_away(records: Database, person: Person, why: str) -> str | None:
-    """End what who has no role any more has open, and the mails; the name, None for a stranger."""
+async def turn_away(
+    records: Database, person: Person, why: str, for_good: bool = False
+) -> str | None:
+    """End what a person has open; for_good: and the mails. The name, None for a stranger."""
     async with records.transaction():
         known = await _known(records, person)
         if known is None:
             return None
         await end_everything(records, known["account_id"])
-        await records.change(
-            "DELETE FROM mail_addresses WHERE account_id = ?", (known["account_id"],)
-        )
+        if for_good:
+            gone = "DELETE FROM mail_addresses WHERE account_id = ?"
+            await records.change(gone, (known["account_id"],))
         await append(records, known["name"], Action.LOGIN_REFUSED, detail=why)
         return str(known["name"])
 

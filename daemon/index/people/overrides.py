@@ -135,6 +135,16 @@ _WISH = (
 )
 
 
+async def wanted_before_series(records: Database, scan_id: str) -> bool:
+    """Whether the last that was said of a scan, choices of a series aside, is: anyway."""
+    row = await records.row(
+        "SELECT is_wanted FROM analysis_wishes WHERE scan_id = ? AND series_slices IS NULL"
+        " ORDER BY entry DESC LIMIT 1",
+        (scan_id,),
+    )
+    return row is not None and bool(row["is_wanted"])
+
+
 async def find_wish(records: Database, scan_id: str) -> Wish | None:
     """What was said last of a scan, or None if nothing ever was."""
     row = await records.row(

@@ -24,7 +24,7 @@ from model.reading.dicom.sequence import Sequence
 from model.reading.dicom.stacks import ConflictingFiles, Stack, stacks_of
 from model.reading.dicom.studies import studies_in
 from model.reading.nifti import MAX_VOXELS
-from model.rules import RULES, AskedSeries, FlairRules
+from model.rules import RULES, SERIES_FAILED, AskedSeries, FlairRules
 from model.volume import (
     FEW,
     FloatArray,
@@ -100,7 +100,8 @@ def _read(
             notes += (missing,)
         if passed_over:
             notes += (note("files_passed_over", count=passed_over),)
-        yield replace(volume, notes=notes, unfit=taken.unfit or _too_few(taken, chosen))
+        few = None if is_asked else _too_few(taken, chosen)  # a person wants it as it is
+        yield replace(volume, notes=notes, unfit=taken.unfit or few)
         if is_asked:
             return
 
@@ -134,7 +135,7 @@ def _of_asked(
     if is_asked:
         return (note("series_asked", name=wanted.asked_by),)
     reason = failed[id(asked)] if asked else text("series.not_there")
-    return (note("series_asked_failed", name=wanted.asked_by, reason=reason),)
+    return (note(SERIES_FAILED, name=wanted.asked_by, reason=reason),)
 
 
 def _notes(taken: Candidate, candidates: list[Candidate], is_asked: bool) -> tuple[Note, ...]:

@@ -44,6 +44,21 @@ def test_a_kill_before_or_after_the_rename_doubles_nothing(tmp_path: Path, left:
     assert lying(tmp_path) == {"files/0": b"taken out"}
 
 
+@pytest.mark.parametrize("at", ["taken", "taken/0", "taken/below", "taken/below/0"])
+def test_a_link_that_a_worker_left_is_never_followed(tmp_path: Path, at: str) -> None:
+    drop, others = drop_of(tmp_path), tmp_path / "others"
+    others.mkdir()
+    (others / "0").write_bytes(b"of somebody else")
+    link = tmp_path / at
+    link.parent.mkdir(exist_ok=True, parents=True)
+    link.symlink_to(others if at in ("taken", "taken/below") else others / "0")
+    with pytest.raises(OSError, match=r"\S"):
+        put_in_place(tmp_path, drop, tmp_path / "taken")
+    assert (tmp_path / PLACE.decode()).exists()
+    assert b"of somebody else" not in lying(tmp_path).values()
+    assert "files" not in {path.name for path in (tmp_path / "P" / "given-5ca1").iterdir()}
+
+
 def test_an_archive_that_is_another_one_now_stays(tmp_path: Path) -> None:
     drop = drop_of(tmp_path)
     (tmp_path / PLACE.decode()).write_bytes(b"another")

@@ -146,6 +146,7 @@ async def test_what_does_not_come_whole_is_said(
         (lambda: web.Response(status=404), "no_service", ""),
         (lambda: web.Response(status=500), "query", ""),
         (lambda: web.Response(text="<html>"), "query", ""),
+        (lambda: web.Response(text="[" * 200_000), "query", ""),
     ],
 )
 async def test_a_pacs_that_does_not_answer_is_away(

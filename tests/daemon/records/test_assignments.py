@@ -115,7 +115,7 @@ async def test_a_kill_while_it_is_copied_loses_and_doubles_nothing(
             raise Crash
 
         with monkeypatch.context() as patched:
-            patched.setattr("daemon.records.patients.sync_tree", fail)
+            patched.setattr("daemon.safe_files.sync_tree", fail)
             with pytest.raises(Crash):
                 await give(index, records, daemon, scan, patient, "N. Urse")
         assert left_in_inbox(house.settings) == ["P1/.given-1/a.nii.gz"]  # hidden from the daemon

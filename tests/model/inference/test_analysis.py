@@ -1,5 +1,6 @@
 """What is analyzed of a DICOM study: the next FLAIR, and series too short to say "no tumor"."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,8 +12,15 @@ from daemon.commands.segment import Analyzed, segment_once
 from daemon.pipeline.worker_tasks import analysis_rules
 from daemon.report import Report
 from daemon.settings import ModelSettings
+from model.inference.analysis import analyze
+from model.inference.segmentation import Rules
+from model.measurement.findings import Finding
+from model.network.network import load_network
+from model.reading.nifti import read_nifti
 from model.reading.read import read_again, read_each, scan_at
-from tests.conftest import SAMPLES
+from model.rules import SERIES_FAILED
+from model.volume import note
+from tests.conftest import FRONTAL, SAMPLES
 
 STUDY = SAMPLES / "from-the-pacs" / "study"
 NOISE = np.random.default_rng(3)
@@ -106,3 +114,11 @@ def test_the_next_flair_is_analyzed_where_the_input_check_refuses_the_first(
     again = read_again(scan_at(folder), kept)  # as for a mask that a person corrects
     assert np.array_equal(again.voxels, shown)
     assert again.description != "FLAIR of nobody"
+
+
+def test_what_is_read_in_place_of_a_chosen_series_is_not_analyzed_anyway() -> None:
+    rules, network = Rules(anyway=True), load_network()
+    volume = replace(read_nifti(FRONTAL), unfit=note("no_flair"))
+    assert analyze(volume, network, rules, None).findings.finding is not Finding.NOT_ANALYZED
+    instead = replace(volume, notes=(note(SERIES_FAILED, name="Eve", reason="gone"),))
+    assert analyze(instead, network, rules, None).findings.finding is Finding.NOT_ANALYZED

@@ -9,8 +9,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from daemon.index.people.overrides import find_wish
+from daemon.index.people.overrides import add_wish, find_wish
+from daemon.index.scans import find_scan
 from daemon.permissions import Role
+from daemon.records.overrides import wish_analysis
 from daemon.service import run_daemon
 from daemon.settings import Settings
 from model.rules import AskedSeries
@@ -20,7 +22,7 @@ from tests.model.reading.dicom.test_flair_selection import with_tags
 from tests.phantoms.dicom_series import AFFINE, Series, write_series
 from tests.viewer.scans.test_anyway import again
 from tests.viewer.test_house import house_of, open_house
-from viewer.sessions import RECORDS
+from viewer.sessions import INDEX, RECORDS
 
 FLAIR: dict[str, Any] = {
     **{"description": "FLAIR", "number": 3, "modality": "MR", "slices": 6, "chosen": True},
@@ -63,6 +65,27 @@ async def test_a_reviewer_chooses_a_series_and_says_why_and_a_reader_may_not(
         await house.come_in("Rea Der", Role.READER)
         assert 'action="/scans/s1/series"' not in await house.page("/scans/s1")
         assert (await house.post("/scans/s1/series", asked))[0] == 403
+
+
+@pytest.mark.parametrize("anyway", [True, False])
+async def test_taking_a_series_back_leaves_what_was_said_before(
+    tmp_path: Path, anyway: bool
+) -> None:
+    async with open_house(tmp_path) as house:
+        await house.add_scan("P1", "s1", input={"kind": "dicom", "series": [FLAIR, T2]})
+        index, records = house.app[INDEX], house.app[RECORDS]
+        await add_wish(records, "s1", anyway, "Ada")
+        series = AskedSeries(2, "t2", 6, "Eve")
+        await add_wish(records, "s1", is_wanted=True, who="Eve", series=series, reason="why")
+        chosen = {"number": 2, "description": "t2", "slices": 6, "asked_by": "Eve"}
+        given = {"kind": "dicom", "series": [FLAIR, T2], "series_asked": chosen}
+        await house.add_scan("P1", "s1", revision=2, input=given)
+        scan = await find_scan(index, "s1")
+        assert scan is not None
+        await wish_analysis(index, records, scan, is_wanted=False, who="Eve")
+        wish = await find_wish(records, "s1")
+        assert wish is not None
+        assert wish.is_wanted is anyway
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,13 @@ def test_the_series_that_a_person_wants_is_read_alone_with_what_speaks_against_i
     assert read_again(Scan(Kind.DICOM, files), tmp_path / "none", asked=wanted).asked == wanted
 
 
+def test_a_short_series_that_a_person_wants_is_not_measured_by_the_flair(tmp_path: Path) -> None:
+    short = add(tmp_path, "t2 tse", with_tags(SeriesNumber="8"))[:2]
+    (volume,) = read_asked(study(tmp_path) + short, asked("t2 tse", 8, slices=2))
+    assert volume.unfit is not None
+    assert volume.unfit.code == "not_flair"  # and not that FLAIR slices lie beside it
+
+
 def test_late_slices_may_have_joined_the_series_that_is_wanted(tmp_path: Path) -> None:
     (volume,) = read_asked(study(tmp_path), asked("t2 tse", 2, slices=4))
     assert volume.description == "t2 tse"
